@@ -1,0 +1,1 @@
+"""Kedro pipelines: thin wiring of RegBench's pure functions."""
