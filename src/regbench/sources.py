@@ -1,0 +1,318 @@
+"""A set of images as it lies on disk: a folder, or a zip of one, read without leaving it."""
+
+import os
+import re
+import stat
+import zipfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn, Self
+
+from regbench.errors import StudyError
+
+_HIDDEN = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+_DRIVE = re.compile(r"[A-Za-z]:")
+# Only these can be inflated piece by piece; Python unpacks bzip2 and LZMA without a bound.
+_COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+
+
+class Unreadable(Exception):  # noqa: N818 - it becomes the reason of a rejection, not an error
+    """One file of a set cannot be had.
+
+    Attributes:
+        reason: Short, and the same for every file with the same fault.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class UnsafeName(Unreadable):
+    """A name that leads, or could lead, out of the set."""
+
+    def __init__(self) -> None:
+        super().__init__("leaves the set")
+
+
+def clean_name(name: str) -> str:
+    """Bring a file name into the one form that names are compared in.
+
+    Args:
+        name: A posix path inside the set, as somebody wrote it.
+
+    Returns:
+        The path without empty and ``.`` parts.
+
+    Raises:
+        UnsafeName: It is absolute, contains ``..`` or a backslash, or starts with a drive letter.
+        Unreadable: It cannot be the name of a file.
+    """
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if name.startswith("/") or "\\" in name or ".." in parts or _DRIVE.match(name):
+        raise UnsafeName
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise Unreadable("not a file name") from None
+    if not parts or "\0" in name:
+        raise Unreadable("not a file name")
+    if name.endswith("/"):
+        raise Unreadable("a folder or a link to one")
+    return "/".join(parts)
+
+
+class ImageSource(ABC):
+    """The files of a set. Names are posix paths relative to its root.
+
+    Attributes:
+        display: How messages call the set.
+    """
+
+    def __init__(self, display: str) -> None:
+        self.display = display
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what is open."""
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """List all files that are not hidden, sorted.
+
+        Names that ``read`` will refuse are among them, so that they can be reported. A link to a
+        folder is not followed; its name ends with a slash.
+        """
+
+    @abstractmethod
+    def exists(self, name: str) -> bool:
+        """Say whether there is a file of this name."""
+
+    @abstractmethod
+    def read(self, name: str, limit: int) -> bytes:
+        """Read one file.
+
+        Args:
+            name: A name in the set.
+            limit: The number of bytes that it may have.
+
+        Raises:
+            Unreadable: It is missing, damaged, no plain file, too large, or outside of the set.
+        """
+
+    @abstractmethod
+    def top_folder(self) -> str | None:
+        """Give the name of the folder that holds everything, if there is one."""
+
+    @abstractmethod
+    def within(self, folder: str) -> Self:
+        """Look at a top folder as the root of the set."""
+
+
+class FolderSource(ImageSource):
+    """A set in a folder. Links are followed as long as they stay inside."""
+
+    def __init__(self, display: str, root: str) -> None:
+        super().__init__(display)
+        self._root = os.path.realpath(root)
+        self._real_folders: dict[str, str] = {}
+        self._names: list[str] | None = None
+
+    def close(self) -> None:
+        """See :class:`ImageSource`; nothing stays open."""
+
+    def names(self) -> list[str]:
+        """See :class:`ImageSource`; the folder is walked once."""
+        if self._names is None:
+            self._names = sorted(self._walk())
+        return self._names
+
+    def exists(self, name: str) -> bool:
+        """See :class:`ImageSource`."""
+        try:
+            return os.path.isfile(f"{self._root}/{clean_name(name)}")
+        except Unreadable:
+            return False
+
+    def read(self, name: str, limit: int) -> bytes:
+        """See :class:`ImageSource`."""
+        try:
+            path = self._real_path(clean_name(name))
+            # Anything else, such as a pipe, may block for ever when it is opened.
+            if not stat.S_ISREG(os.lstat(path).st_mode):
+                raise Unreadable("not a file")
+            with open(path, "rb", buffering=0) as file:
+                size = os.fstat(file.fileno()).st_size
+                data = b"" if size > limit else file.read(size + 1)
+        except (FileNotFoundError, NotADirectoryError):
+            raise Unreadable("missing") from None
+        except OSError as error:
+            raise Unreadable(f"unreadable: {error.strerror}") from None
+        if max(size, len(data)) > limit:
+            raise Unreadable(_too_many_bytes(limit))
+        return data
+
+    def top_folder(self) -> str | None:
+        """See :class:`ImageSource`."""
+        try:
+            with os.scandir(self._root) as entries:
+                seen = [entry for entry in entries if not _is_hidden(entry.name)]
+        except OSError as error:
+            self._stop(error)
+        only_folder = len(seen) == 1 and seen[0].is_dir(follow_symlinks=False)
+        return seen[0].name if only_folder else None
+
+    def within(self, folder: str) -> Self:
+        """See :class:`ImageSource`."""
+        return type(self)(self.display, f"{self._root}/{folder}")
+
+    def _walk(self) -> Iterator[str]:
+        for folder, folders, files in os.walk(self._root, onerror=self._stop):
+            inner = Path(folder).relative_to(self._root).as_posix()
+            prefix = "" if inner == "." else f"{inner}/"
+            folders[:] = [name for name in folders if not _is_hidden(name)]
+            yield from (prefix + name for name in files if not _is_hidden(name))
+            yield from (f"{prefix}{n}/" for n in folders if os.path.islink(f"{folder}/{n}"))
+
+    def _stop(self, error: OSError) -> NoReturn:
+        raise StudyError(f"{self.display}: cannot list {error.filename!r}: {error.strerror}")
+
+    def _real_path(self, name: str) -> str:
+        """Resolve all links of a name, those of its folder only once per folder."""
+        folder, _, base = name.rpartition("/")
+        if folder not in self._real_folders:
+            self._real_folders[folder] = self._inside(f"{self._root}/{folder}")
+        path = f"{self._real_folders[folder]}/{base}"
+        return self._inside(path) if os.path.islink(path) else path
+
+    def _inside(self, path: str) -> str:
+        real = os.path.realpath(path)
+        if not Path(real).is_relative_to(self._root):
+            raise UnsafeName
+        return real
+
+
+class ZipSource(ImageSource):
+    """A set in a zip. Of several entries with one name the first counts."""
+
+    def __init__(
+        self, display: str, archive: zipfile.ZipFile, entries: list[tuple[str, zipfile.ZipInfo]]
+    ) -> None:
+        super().__init__(display)
+        self._archive = archive
+        self._entries = entries
+        self._by_name = dict(reversed(entries))
+
+    @classmethod
+    def open(cls, display: str, path: str) -> Self:
+        """Open a zip and read its list of entries.
+
+        Raises:
+            Exception: Whatever ``zipfile`` makes of a damaged file.
+        """
+        archive = zipfile.ZipFile(path)
+        files = (info for info in archive.infolist() if not info.filename.endswith("/"))
+        return cls(display, archive, [(_clean_or_as_is(info.filename), info) for info in files])
+
+    def close(self) -> None:
+        """See :class:`ImageSource`."""
+        self._archive.close()
+
+    def names(self) -> list[str]:
+        """See :class:`ImageSource`; a name with two entries stands there twice."""
+        return sorted(name for name, _ in self._entries if not _is_hidden(*name.split("/")))
+
+    def exists(self, name: str) -> bool:
+        """See :class:`ImageSource`."""
+        try:
+            return clean_name(name) in self._by_name
+        except Unreadable:
+            return False
+
+    def read(self, name: str, limit: int) -> bytes:
+        """See :class:`ImageSource`."""
+        info = self._by_name.get(clean_name(name))
+        if info is None:
+            raise Unreadable("missing")
+        if info.flag_bits & 1:
+            raise Unreadable("unreadable: encrypted")
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise Unreadable("unreadable: a link in a zip")
+        if info.compress_type not in _COMPRESSIONS:
+            raise Unreadable("unreadable: compressed by neither deflate nor store")
+        if info.file_size > limit:
+            raise Unreadable(_too_many_bytes(limit))
+        try:
+            with self._archive.open(info) as file:
+                return file.read(info.file_size + 1)
+        except Exception:  # zipfile raises many kinds, some of them by accident
+            raise Unreadable("unreadable: damaged zip entry") from None
+
+    def top_folder(self) -> str | None:
+        """See :class:`ImageSource`."""
+        safe = (name.split("/") for name in self.names() if _is_clean(name))
+        tops = {(parts[0], len(parts) > 1) for parts in safe}
+        folder, is_folder = tops.pop() if len(tops) == 1 else ("", False)
+        return folder if is_folder else None
+
+    def within(self, folder: str) -> Self:
+        """See :class:`ImageSource`; unsafe names stay in the list."""
+        prefix = f"{folder}/"
+        entries = [
+            (name.removeprefix(prefix), info)
+            for name, info in self._entries
+            if name.startswith(prefix) or not _is_clean(name)
+        ]
+        return type(self)(self.display, self._archive, entries)
+
+
+def open_source(path: Path) -> ImageSource:
+    """Open a set of images, to be closed by ``with``.
+
+    Args:
+        path: A folder or a zip.
+
+    Raises:
+        StudyError: The path does not exist, or is neither.
+    """
+    if os.path.isdir(path):
+        return FolderSource(str(path), str(path))
+    if not os.path.exists(path):
+        raise StudyError(f"the set of images {str(path)!r} does not exist")
+    try:
+        return ZipSource.open(str(path), str(path))
+    except Exception as error:  # zipfile raises many kinds, some of them by accident
+        problem = str(error) or type(error).__name__
+        raise StudyError(
+            f"{str(path)!r} is neither a folder nor a readable zip: {problem}"
+        ) from None
+
+
+def _is_hidden(*parts: str) -> bool:
+    """Say whether one of the parts of a path is what systems put beside a person's files."""
+    return any(p in _HIDDEN or (p[:1] == "." and p not in (".", "..")) for p in parts)
+
+
+def _clean_or_as_is(name: str) -> str:
+    try:
+        return clean_name(name)
+    except Unreadable:
+        return name
+
+
+def _is_clean(name: str) -> bool:
+    try:
+        return clean_name(name) == name
+    except Unreadable:
+        return False
+
+
+def _too_many_bytes(limit: int) -> str:
+    return f"too large: more than {limit} bytes"
