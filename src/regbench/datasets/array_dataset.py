@@ -1,0 +1,62 @@
+"""NumPy arrays as files; kedro-datasets has none."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from kedro.io import AbstractDataset
+
+from regbench.files import atomic_write
+
+
+class ArrayDataset(AbstractDataset[np.ndarray, np.ndarray]):
+    """One array as an ``.npy`` file, memory-mapped read-only when loaded.
+
+    Pickled objects are neither written nor read.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Name the file; ``metadata`` is for kedro-viz."""
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> np.ndarray:
+        """Return the array, any shape and dtype, backed by the file."""
+        array: np.ndarray = np.load(self._filepath, mmap_mode="r", allow_pickle=False)
+        return array
+
+    def save(self, data: np.ndarray) -> None:
+        """Write the array whole or not at all."""
+        with atomic_write(self._filepath) as partial:
+            np.save(partial, data, allow_pickle=False)
+
+    def _exists(self) -> bool:
+        return self._filepath.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}
+
+
+class ArraysDataset(AbstractDataset[dict[str, np.ndarray], dict[str, np.ndarray]]):
+    """Several named arrays as one ``.npz`` file."""
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Name the file; ``metadata`` is for kedro-viz."""
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> dict[str, np.ndarray]:
+        """Return all arrays by name."""
+        with np.load(self._filepath, allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def save(self, data: dict[str, np.ndarray]) -> None:
+        """Write the arrays whole or not at all."""
+        with atomic_write(self._filepath) as partial:
+            np.savez(partial, allow_pickle=False, **data)
+
+    def _exists(self) -> bool:
+        return self._filepath.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}

@@ -1,0 +1,31 @@
+"""A set of images as a Kedro dataset."""
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+
+from regbench.sources import ImageSource, open_source
+
+
+class ImageSourceDataset(AbstractDataset[NoReturn, ImageSource]):
+    """A folder or a zip of pictures, opened for reading; pictures are read one by one."""
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Name the folder or zip; ``metadata`` is for kedro-viz."""
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> ImageSource:
+        """Open the set; who takes it closes it."""
+        return open_source(self._filepath)
+
+    def save(self, data: NoReturn) -> NoReturn:
+        """Refuse: a person's images are never written."""
+        raise DatasetError("a set of images is only read")
+
+    def _exists(self) -> bool:
+        return self._filepath.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}

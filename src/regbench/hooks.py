@@ -1,0 +1,86 @@
+"""What happens around a run: progress, the summary at the end, and errors in one line."""
+
+import errno
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+
+from regbench.comparison import failures
+from regbench.errors import FailedRunsError, StudyError
+from regbench.progress import PlainProgress, progress_display
+from regbench.tables import comparison_table, print_table, results_table
+
+
+class StudyHooks:
+    """Hooks of every session."""
+
+    _progress: PlainProgress | None = None
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Have the registry read this session's configuration, not an earlier session's."""
+        pipelines.configure(f"{__package__}.pipeline_registry")
+
+    @hook_impl
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
+        """Show progress if there is something to train."""
+        runs = [node for node in pipeline.nodes if node.name.endswith(".evaluate")]
+        if run_params.get("only_missing_outputs"):
+            runs = [n for n in runs if not all(catalog.exists(name) for name in n.outputs)]
+        if runs:
+            self._progress = progress_display(len(runs))
+            self._progress.start()
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Print the comparison, or the results of the techniques run.
+
+        Raises:
+            FailedRunsError: A run failed; the tables name it.
+        """
+        self._stop_progress()
+        made = pipeline.all_outputs()
+        results_by_technique = {
+            name.removesuffix("_results"): catalog.load(name)
+            for name in sorted(made)
+            if name.endswith("_results")
+        }
+        if "comparison" in made:
+            print_table(comparison_table(catalog.load("comparison")))
+        else:
+            for technique, results in results_by_technique.items():
+                print_table(results_table(technique, results))
+        failed = failures(results_by_technique)
+        if failed:
+            raise FailedRunsError(f"{len(failed)} of the runs failed: {'; '.join(failed)}")
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception) -> None:
+        """Say in one line what the user can put right.
+
+        Raises:
+            StudyError: Instead of the error, if the error is of that kind.
+        """
+        self._stop_progress()
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, StudyError):
+                raise cause
+            if isinstance(cause, OSError) and cause.errno in _EXPLAINED:
+                file = f": {cause.filename}" if cause.filename else ""
+                raise StudyError(f"{cause.strerror}{file}") from error
+            cause = cause.__cause__
+
+    def _stop_progress(self) -> None:
+        if self._progress:
+            self._progress.stop()
+            self._progress = None
+
+
+_EXPLAINED = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}

@@ -1,0 +1,52 @@
+"""All pipelines of the study at hand: data, one per technique, reporting, prediction."""
+
+import os
+from pathlib import Path
+
+from kedro.framework.project import settings
+from kedro.pipeline import Pipeline
+
+from regbench.config_loader import StudyConfigLoader
+from regbench.pipelines import data, fetch_mnist, prediction, reporting, training
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Make a pipeline for every technique that the configuration names.
+
+    Returns:
+        Pipelines by name. A technique's pipeline holds the data nodes too, so that it runs on
+        a fresh clone; ``__default__`` is everything up to the comparison.
+
+    Raises:
+        SettingsError: The configuration makes no study.
+    """
+    study = _config_loader().study()
+    prepare = data.create_pipeline(
+        with_zca=any(technique.zca for technique in study.techniques.values())
+    )
+    trainings = {
+        name: training.create_pipeline(name, technique, study.protocol.seeds)
+        for name, technique in study.techniques.items()
+    }
+    report = reporting.create_pipeline(list(trainings))
+    return {
+        "__default__": sum(trainings.values(), prepare) + report,
+        "data": prepare,
+        **{name: prepare + pipeline for name, pipeline in trainings.items()},
+        "reporting": report,
+        "prediction": prediction.create_pipeline(list(trainings)),
+        "fetch_mnist": fetch_mnist.create_pipeline(),
+        "sample_mnist": fetch_mnist.create_sample_pipeline(),
+    }
+
+
+def _config_loader() -> StudyConfigLoader:
+    """The session's configuration; without a session (``kedro registry list``) the default one."""
+    if StudyConfigLoader.latest is not None:  # not its truth: a loader is a mapping
+        return StudyConfigLoader.latest
+    project = Path(__file__).parents[2]
+    return StudyConfigLoader(
+        str(project / settings.CONF_SOURCE),
+        env=os.environ.get("KEDRO_ENV"),
+        **settings.CONFIG_LOADER_ARGS,
+    )

@@ -1,0 +1,85 @@
+"""Nodes that prepare the images for every technique alike."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from regbench import ingestion, normalization, plots, splitting
+from regbench.sources import ImageSource
+from regbench.study import Augmentation, Ingest, Normalization, Split, Zca
+
+
+def ingest_images(
+    labeled_images: ImageSource, ingest: dict[str, Any]
+) -> tuple[np.ndarray, pd.DataFrame, pd.DataFrame, list[str]]:
+    """Read all labelled pictures into one array.
+
+    Returns:
+        Images (N x H x W x C, uint8), image index (filename, label, target), rejected images
+        (filename, reason) and the classes, sorted.
+    """
+    with labeled_images as source:
+        made = ingestion.ingest_labeled(source, Ingest.model_validate(ingest))
+    return made.images, made.index, made.rejected, made.classes
+
+
+def split_images(image_index: pd.DataFrame, split: dict[str, Any]) -> pd.DataFrame:
+    """Assign every image to train, validation or test."""
+    return splitting.split_rows(image_index, Split.model_validate(split))
+
+
+def fit_normalization(
+    images: np.ndarray, split_index: pd.DataFrame, settings: dict[str, Any]
+) -> dict[str, list[float]]:
+    """Find each channel's offset and scale on the train images."""
+    return normalization.fit_normalization(
+        images, _train_rows(split_index), Normalization.model_validate(settings)
+    )
+
+
+def fit_zca(
+    images: np.ndarray,
+    split_index: pd.DataFrame,
+    fitted_normalization: dict[str, list[float]],
+    settings: dict[str, Any],
+) -> dict[str, np.ndarray]:
+    """Find the whitening of the train images."""
+    return normalization.fit_zca(
+        images, _train_rows(split_index), fitted_normalization, Zca.model_validate(settings)
+    )
+
+
+def build_augmentation(settings: dict[str, Any]) -> dict[str, Any]:
+    """Build the augmenter that techniques share."""
+    return Augmentation.model_validate(settings).model_dump()
+
+
+def preview_augmentation(
+    images: np.ndarray,
+    split_index: pd.DataFrame,
+    augmentation: dict[str, Any],
+    fitted_normalization: dict[str, list[float]],
+    zca: dict[str, np.ndarray] | None = None,
+) -> Figure:
+    """Draw train images as they are, augmented, and whitened if a technique whitens."""
+    from regbench.augmentation import augment_once  # noqa: PLC0415 - imports TensorFlow
+
+    settings = Augmentation.model_validate(augmentation)
+    rows = plots.sheet_rows(split_index)
+    originals = images[rows]
+    strips = {
+        "original": originals,
+        "augmented": augment_once(originals, settings, seed=1),
+        "augmented again": augment_once(originals, settings, seed=2),
+    }
+    if zca is not None:
+        strips["whitened"] = normalization.whiten(
+            normalization.normalize(originals, fitted_normalization), zca
+        )
+    return plots.contact_sheet(strips, split_index["label"].to_numpy()[rows].tolist())
+
+
+def _train_rows(split_index: pd.DataFrame) -> np.ndarray:
+    return np.flatnonzero(split_index["split"] == "train")

@@ -1,0 +1,69 @@
+"""The data pipeline.
+
+labeled_images -> ingest -> images, image_index, rejected_images, classes
+    image_index -> split -> split_index
+    train rows -> fit_normalization, fit_zca; build_augmentation -> preview_augmentation
+"""
+
+from kedro.pipeline import Node, Pipeline
+
+from regbench.pipelines.data import nodes
+
+
+def create_pipeline(*, with_zca: bool) -> Pipeline:
+    """Prepare the images; the whitening only if a technique whitens."""
+    preview_inputs = {
+        "images": "images",
+        "split_index": "split_index",
+        "augmentation": "augmentation",
+        "fitted_normalization": "normalization",
+    }
+    whitening = []
+    if with_zca:
+        preview_inputs["zca"] = "zca"
+        whitening = [
+            Node(
+                nodes.fit_zca,
+                ["images", "split_index", "normalization", "params:zca"],
+                "zca",
+                name="fit_zca",
+            )
+        ]
+    return Pipeline(
+        [
+            Node(
+                nodes.ingest_images,
+                ["labeled_images", "params:ingest"],
+                ["images", "image_index", "rejected_images", "classes"],
+                name="ingest",
+            ),
+            Node(
+                nodes.split_images,
+                ["image_index", "params:protocol.split"],
+                "split_index",
+                name="split",
+            ),
+            Node(
+                nodes.fit_normalization,
+                ["images", "split_index", "params:normalization"],
+                "normalization",
+                name="fit_normalization",
+            ),
+            *whitening,
+            Node(
+                nodes.build_augmentation,
+                "params:augmentation",
+                "augmentation",
+                name="build_augmentation",
+            ),
+            Node(
+                nodes.preview_augmentation,
+                preview_inputs,
+                "augmentation_preview",
+                name="preview_augmentation",
+                tags=["tensorflow"],
+            ),
+        ],
+        namespace="data",
+        prefix_datasets_with_namespace=False,
+    )

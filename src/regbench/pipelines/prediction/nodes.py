@@ -1,0 +1,80 @@
+"""Nodes that label the unlabelled images."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from regbench import comparison, ingestion, labeling
+from regbench.errors import StudyError
+from regbench.sources import ImageSource
+from regbench.study import Ingest
+
+logger = logging.getLogger(__name__)
+
+
+def ingest_unlabeled(
+    unlabeled_images: ImageSource, ingest: dict[str, Any]
+) -> tuple[np.ndarray, pd.DataFrame, pd.DataFrame]:
+    """Read all unlabelled pictures into one array.
+
+    Returns:
+        Images (N x H x W x C, uint8), their index (filename) and the rejected ones (filename,
+        reason).
+    """
+    with unlabeled_images as source:
+        made = ingestion.ingest_unlabeled(source, Ingest.model_validate(ingest))
+    return made.images, made.index, made.rejected
+
+
+def choose_network(
+    techniques: dict[str, Any], settings: dict[str, Any], *results: pd.DataFrame
+) -> dict[str, Any]:
+    """Choose a trained run by validation accuracy.
+
+    Returns:
+        technique and seed.
+
+    Raises:
+        StudyError: Nothing is trained, or not the technique asked for.
+    """
+    by_technique = dict(zip(techniques, results, strict=True))
+    technique = settings["technique"]
+    if technique == "best":
+        technique = comparison.best_technique(by_technique)
+        if technique is None:
+            raise StudyError("no technique is trained yet; kedro run trains them all")
+    seed = comparison.best_seed(by_technique[technique])
+    if seed is None:
+        raise StudyError(f"{technique} is not trained; kedro run --pipelines={technique} does it")
+    logger.info("labelling with %s, seed %d: the best on validation", technique, seed)
+    return {"technique": technique, "seed": seed}
+
+
+def label_images(
+    chosen: dict[str, Any],
+    networks: dict[str, Callable[[], Any]],
+    unlabeled: np.ndarray,
+    unlabeled_index: pd.DataFrame,
+    classes: list[str],
+) -> pd.DataFrame:
+    """Label every unlabelled image.
+
+    Returns:
+        filename, label and confidence.
+
+    Raises:
+        StudyError: The network's file is gone, or was trained on images of another size.
+    """
+    name = f"{chosen['technique']}/seed_{chosen['seed']}"
+    if name not in networks:
+        raise StudyError(f"the network {name} is gone; kedro run --pipelines={chosen['technique']}")
+    network = networks[name]()
+    if network.input_shape[1:] != unlabeled.shape[1:]:
+        raise StudyError(
+            f"the network {name} takes images of {network.input_shape[1:]}, the unlabelled ones "
+            f"are {unlabeled.shape[1:]}: train again after changing ingest"
+        )
+    return labeling.label_images(network, unlabeled, unlabeled_index, classes)

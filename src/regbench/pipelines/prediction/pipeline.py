@@ -1,0 +1,40 @@
+"""The prediction pipeline.
+
+unlabeled_images -> ingest -> unlabeled, unlabeled_index, rejected_unlabeled
+<technique>_results of all techniques -> choose_network -> chosen_network
+chosen_network, networks, unlabeled -> label -> unlabeled_predictions
+"""
+
+from kedro.pipeline import Node, Pipeline
+
+from regbench.pipelines.prediction import nodes
+
+
+def create_pipeline(techniques: list[str]) -> Pipeline:
+    """Label the unlabelled images with the network that is best on validation."""
+    results = [f"{name}_results" for name in techniques]
+    return Pipeline(
+        [
+            Node(
+                nodes.ingest_unlabeled,
+                ["unlabeled_images", "params:ingest"],
+                ["unlabeled", "unlabeled_index", "rejected_unlabeled"],
+                name="ingest",
+            ),
+            Node(
+                nodes.choose_network,
+                ["params:techniques", "params:prediction", *results],
+                "chosen_network",
+                name="choose_network",
+            ),
+            Node(
+                nodes.label_images,
+                ["chosen_network", "networks", "unlabeled", "unlabeled_index", "classes"],
+                "unlabeled_predictions",
+                name="label",
+                tags=["tensorflow"],
+            ),
+        ],
+        namespace="prediction",
+        prefix_datasets_with_namespace=False,
+    )

@@ -1,0 +1,175 @@
+"""Kedro runner that trains several networks side by side, each in a process of its own.
+
+Two trainings on one core each are faster than one training on two cores, and TensorFlow stays
+out of the main process. Data and report nodes run in the main process, in order.
+"""
+
+import logging
+import logging.handlers
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+from kedro.framework.hooks.manager import _create_hook_manager
+from kedro.io import CatalogProtocol, DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro.runner import AbstractRunner
+from kedro.runner.task import Task
+from pluggy import PluginManager
+
+from regbench.errors import InterruptedStudyError, StudyError
+
+WORKER_TAG = "tensorflow"  # nodes with this tag run in worker processes
+
+
+class StudyRunner(AbstractRunner):
+    """Runs the nodes tagged ``tensorflow`` in worker processes and all others in this one."""
+
+    def __init__(self, max_workers: int | None = None, is_async: bool = False) -> None:
+        """Set how many trainings run side by side.
+
+        Args:
+            max_workers: At most so many processes; default: one per core.
+            is_async: Must be False; the datasets of one node are small.
+
+        Raises:
+            ValueError: ``max_workers`` is not positive.
+        """
+        super().__init__(is_async=is_async)
+        self._max_workers = self._validate_max_workers(max_workers)
+
+    def _get_executor(self, max_workers: int) -> Executor | None:
+        return None  # the pool is made in _run, with its log queue
+
+    def _run(
+        self,
+        pipeline: Pipeline,
+        catalog: CatalogProtocol[Any, Any],
+        hook_manager: PluginManager | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        hooks = hook_manager or _create_hook_manager()
+        waiting = list(pipeline.nodes)
+        depends_on = pipeline.node_dependencies
+        depth = {
+            node: level for level, group in enumerate(pipeline.grouped_nodes) for node in group
+        }
+        done: set[Node] = set()
+        running: dict[Future[None], Node] = {}
+        workers = min(self._max_workers, sum(WORKER_TAG in node.tags for node in waiting))
+        with _worker_pool(workers) as pool:
+            try:
+                while waiting or running:
+                    ready = [node for node in waiting if depends_on[node] <= done]
+                    # What is begun is finished first: a network is evaluated before the next.
+                    for node in sorted(ready, key=lambda n: (WORKER_TAG in n.tags, -depth[n])):
+                        if WORKER_TAG not in node.tags:
+                            waiting.remove(node)
+                            Task(node, catalog, False, hooks, run_id).execute()
+                            done.add(node)
+                            break  # others may be ready now
+                        if len(running) < workers:
+                            waiting.remove(node)
+                            running[pool.submit(_run_in_worker, *_task(node, catalog))] = node
+                    else:
+                        finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                        for future in finished:
+                            node = running.pop(future)
+                            future.result()
+                            done.add(node)
+            except KeyboardInterrupt:
+                _kill(pool)
+                raise InterruptedStudyError(_how_far(pipeline, done)) from None
+            except BrokenProcessPool as error:
+                raise StudyError(
+                    "a training process was killed, perhaps for want of memory; "
+                    "--runner-params=max_workers=1 takes less. " + _how_far(pipeline, done)
+                ) from error
+
+
+def _how_far(pipeline: Pipeline, done: set[Node]) -> str:
+    trainings = [node for node in pipeline.nodes if node.name.endswith(".train")]
+    finished = sum(node in done for node in trainings)
+    return (
+        f"{finished} of {len(trainings)} trainings are finished and kept; the same command with "
+        "--only-missing-outputs goes on from there"
+    )
+
+
+def _task(node: Node, catalog: CatalogProtocol[Any, Any]) -> tuple[Node, dict[str, Any]]:
+    """A node and its own datasets: the whole catalog is large and cannot be sent."""
+    datasets = {name: catalog.get(name) for name in (*node.inputs, *node.outputs)}
+    for name in node.outputs:
+        if getattr(datasets[name], "_EPHEMERAL", False):
+            raise StudyError(
+                f"{name} has no entry in the catalog, and what a training makes must be stored"
+            )
+    return node, datasets
+
+
+def _run_in_worker(node: Node, datasets: dict[str, Any]) -> None:
+    Task(node, DataCatalog(datasets), False, _create_hook_manager()).execute()
+
+
+@contextmanager
+def _worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that send their log records here, and start before they are needed."""
+    context = multiprocessing.get_context("spawn")
+    records: Any = context.Queue()
+    listener = logging.handlers.QueueListener(records, _Relay())
+    threads = max(1, (os.cpu_count() or 1) // max(1, workers))
+    pool = ProcessPoolExecutor(
+        max(1, workers), context, initializer=_start_worker, initargs=(records, threads)
+    )
+    listener.start()
+    try:
+        for _ in range(workers):
+            pool.submit(_import_tensorflow)
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+        listener.stop()
+
+
+def _start_worker(records: Any, threads: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides what Ctrl-C means
+    root = logging.getLogger()
+    root.handlers = [logging.handlers.QueueHandler(records)]
+    logging.getLogger("regbench").setLevel(logging.INFO)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
+
+
+def _import_tensorflow() -> None:
+    """Take the seconds that the import needs while the data nodes run."""
+    # TensorFlow's C++ part writes about missing GPUs past any logging, straight to descriptor 2.
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        import regbench.training  # noqa: PLC0415
+
+        regbench.training.start_afresh()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _kill(pool: ProcessPoolExecutor) -> None:
+    for process in list((pool._processes or {}).values()):
+        process.terminate()
+
+
+class _Relay(logging.Handler):
+    """Gives a worker's record to this process's logger of the same name."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        own = logging.getLogger(record.name)
+        if own.isEnabledFor(record.levelno):
+            own.handle(record)

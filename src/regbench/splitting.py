@@ -1,0 +1,76 @@
+"""Which images train, which select (validation) and which report (test)."""
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+from regbench.errors import StudyError
+from regbench.study import Split
+
+PARTS = ("train", "validation", "test")
+
+
+def split_rows(image_index: pd.DataFrame, split: Split) -> pd.DataFrame:
+    """Assign every image to a part.
+
+    Args:
+        image_index: A row per image with filename, label and target (int).
+        split: Stratified (the classes' shares are kept, seeded shuffle) or sequential (the first
+            rows train, the last test), and the parts' shares; ``test`` may be 0.
+
+    Returns:
+        ``image_index`` with a column ``split``: train, validation or test.
+
+    Raises:
+        StudyError: A class would be missing from a part.
+    """
+    counts = _part_sizes(len(image_index), split)
+    if split.method == "sequential":
+        parts = np.repeat(PARTS, counts)
+    else:
+        parts = _stratified(image_index["target"].to_numpy(), counts, split.seed)
+    index = image_index.assign(split=parts)
+    _check_classes(index, [part for part, count in zip(PARTS, counts, strict=True) if count])
+    return index
+
+
+def _part_sizes(images: int, split: Split) -> list[int]:
+    """Train first, then validation; test takes what rounding leaves."""
+    train = round(images * split.train)
+    validation = round(images * split.validation) if split.test else images - train
+    return [train, validation, images - train - validation]
+
+
+def _stratified(targets: np.ndarray, counts: list[int], seed: int) -> np.ndarray:
+    rows = np.arange(len(targets))
+    parts = np.full(len(targets), PARTS[0], dtype=object)
+    try:
+        _, held_out = train_test_split(
+            rows, train_size=counts[0], stratify=targets, random_state=seed
+        )
+        parts[held_out] = PARTS[1]
+        if counts[2]:
+            _, test = train_test_split(
+                held_out, train_size=counts[1], stratify=targets[held_out], random_state=seed
+            )
+            parts[test] = PARTS[2]
+    except ValueError as error:  # scikit-learn's: a part or a class is too small to share out
+        raise StudyError(
+            f"the images cannot be split by class into {counts[0]} train, {counts[1]} validation "
+            f"and {counts[2]} test: {str(error).rstrip('.')}; add images to the small classes or "
+            "change protocol.split"
+        ) from error
+    return parts
+
+
+def _check_classes(index: pd.DataFrame, parts: list[str]) -> None:
+    """Every class in every part: otherwise it is not learned, or not measured."""
+    images = pd.crosstab(index["label"], index["split"]).reindex(columns=parts, fill_value=0)
+    missing = [(label, part) for part in parts for label in images.index[images[part] == 0]]
+    if missing:
+        label, part = missing[0]
+        more = f" (and {len(missing) - 1} more such gaps)" if len(missing) > 1 else ""
+        raise StudyError(
+            f"class {label!r} has {int(images.loc[label].sum())} images and none in {part}{more}; "
+            "add images of it or change protocol.split"
+        )

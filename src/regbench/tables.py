@@ -1,0 +1,153 @@
+"""The comparison as a table to read: in the terminal and as Markdown."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from regbench.comparison import FAILED, TRAINED, UNTRAINED
+from regbench.study import BASELINE
+
+
+@dataclass(frozen=True)
+class ReadableTable:
+    """A table of text; the first column is left-aligned, the others right-aligned."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+
+
+def comparison_table(comparison: pd.DataFrame) -> ReadableTable:
+    """Choose and format what a reader of a comparison wants first.
+
+    Args:
+        comparison: From ``compare``.
+    """
+    columns = {"technique": comparison.apply(_name, axis=1).tolist()}
+    for part in ("test", "validation"):
+        figure = f"{part}_accuracy"
+        if figure in comparison:
+            spread = comparison.get(f"{figure}_sd", pd.Series(index=comparison.index, dtype=float))
+            columns[f"{part} accuracy"] = [
+                _mean_and_spread(*pair) for pair in zip(comparison[figure], spread, strict=True)
+            ]
+    formats = {
+        "published_accuracy": ("published", _four_digits),
+        "difference": ("to baseline", _points),
+        "best_validation_accuracy": ("best epoch's validation", _four_digits),
+        "generalization_gap": ("gap", _points),
+        "near_zero_share": ("near-zero weights", _percent),
+        "epochs": ("epochs", _one_digit),
+        "seconds": ("seconds", _one_digit),
+    }
+    for figure, (title, form) in formats.items():
+        if figure in comparison:
+            columns[title] = [form(value) for value in comparison[figure]]
+    rows = [list(row) for row in zip(*columns.values(), strict=True)]
+    return ReadableTable("Comparison of techniques", list(columns), rows, _notes(comparison))
+
+
+def results_table(technique: str, results: pd.DataFrame) -> ReadableTable:
+    """Format one technique's runs.
+
+    Args:
+        technique: Its name.
+        results: From ``collect``.
+    """
+    columns = {"seed": [str(seed) for seed in results["seed"]], "status": list(results["status"])}
+    formats = {
+        "test_accuracy": ("test accuracy", _four_digits),
+        "validation_accuracy": ("validation accuracy", _four_digits),
+        "train_accuracy": ("train accuracy", _four_digits),
+        "generalization_gap": ("gap", _points),
+        "epochs": ("epochs", _one_digit),
+        "seconds": ("seconds", _one_digit),
+    }
+    for figure, (title, form) in formats.items():
+        if figure in results:
+            columns[title] = [form(value) for value in results[figure]]
+    failed = results[results["status"] == FAILED]
+    notes = [f"seed {run.seed}: {run.reason}" for run in failed.itertuples()]
+    rows = [list(row) for row in zip(*columns.values(), strict=True)]
+    return ReadableTable(f"Results of {technique}", list(columns), rows, notes)
+
+
+def as_markdown(table: ReadableTable) -> str:
+    """Return the table as Markdown, pipes in cells escaped."""
+
+    def line(cells: list[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    alignment = ["---"] + ["---:"] * (len(table.columns) - 1)
+    lines = [f"# {table.title}", "", line(table.columns), "|" + "|".join(alignment) + "|"]
+    lines += [line(row) for row in table.rows]
+    lines += ["", *(f"- {note}" for note in table.notes)] if table.notes else []
+    return "\n".join(lines) + "\n"
+
+
+def print_table(table: ReadableTable, console: Console | None = None) -> None:
+    """Print the table on standard output; off a terminal it is never wrapped."""
+    console = console or Console()
+    if not console.is_terminal:
+        console = Console(file=console.file, width=240)
+    drawn = Table(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
+    for number, column in enumerate(table.columns):
+        drawn.add_column(column, justify="right" if number else "left")
+    for row in table.rows:
+        drawn.add_row(*row)
+    console.print(drawn, highlight=False, markup=False)
+    for note in table.notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
+
+
+def _name(row: pd.Series) -> str:
+    name = str(row["technique"])
+    if row["status"] != TRAINED:
+        return f"{name}: {row['status']}"
+    return f"{name} (reference)" if name == BASELINE else name
+
+
+def _notes(comparison: pd.DataFrame) -> list[str]:
+    """What the figures mean, and why some are missing."""
+    runs = int(comparison["runs"].max())
+    notes = [
+        f"Mean ± standard deviation over at most {runs} seeds; 'to baseline' in percentage points, "
+        "paired by seed; gap: train accuracy minus that of the first column."
+    ]
+    if "difference" not in comparison:
+        notes.append("No differences: the baseline and another technique must be trained.")
+    notes += [
+        f"{row.technique}: {row.failed_runs} of {row.runs} runs failed: {row.reason}"
+        for row in comparison[comparison["status"] == FAILED].itertuples()
+    ]
+    untrained = comparison.loc[comparison["status"] == UNTRAINED, "technique"].tolist()
+    if untrained:
+        notes.append(
+            f"Not trained: {', '.join(untrained)}; kedro run --pipelines="
+            f"{','.join([*untrained, 'reporting'])} trains them."
+        )
+    return notes
+
+
+def _mean_and_spread(mean: float, spread: float) -> str:
+    return _four_digits(mean) + ("" if pd.isna(spread) else f" ± {spread:.4f}")
+
+
+def _four_digits(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:.4f}"
+
+
+def _one_digit(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:.1f}"
+
+
+def _points(value: float) -> str:
+    return "–" if pd.isna(value) else f"{100 * value:+.2f}"
+
+
+def _percent(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:.1%}"
