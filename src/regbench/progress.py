@@ -23,6 +23,7 @@ from rich.progress import (
 _EVENTS = logging.getLogger("regbench.progress")
 _LINES = logging.getLogger("regbench")
 _SECONDS_BETWEEN_EPOCH_LINES = 30
+_RUNS_BEFORE_ESTIMATE = 4  # the first ones wait for data and imports
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ class PlainProgress(logging.Handler):
         if isinstance(event, RunDone):
             self._done += 1
             left = (now - self._started) / self._done * (self._runs - self._done)
-            remaining = f"; about {_duration(left)} left" if left > 0 else ""
+            known = left > 0 and self._done >= _RUNS_BEFORE_ESTIMATE
+            remaining = f"; about {_duration(left)} left" if known else ""
             _LINES.info("run %d of %d: %s%s", self._done, self._runs, event, remaining)
         elif now - self._last_line > _SECONDS_BETWEEN_EPOCH_LINES:
             _LINES.info("%s", event)
