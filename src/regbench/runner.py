@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from kedro.framework.hooks.manager import _create_hook_manager
@@ -59,9 +60,6 @@ class StudyRunner(AbstractRunner):
         hooks = hook_manager or _create_hook_manager()
         waiting = list(pipeline.nodes)
         depends_on = pipeline.node_dependencies
-        depth = {
-            node: level for level, group in enumerate(pipeline.grouped_nodes) for node in group
-        }
         done: set[Node] = set()
         running: dict[Future[None], Node] = {}
         workers = min(self._max_workers, sum(WORKER_TAG in node.tags for node in waiting))
@@ -69,8 +67,7 @@ class StudyRunner(AbstractRunner):
             try:
                 while waiting or running:
                     ready = [node for node in waiting if depends_on[node] <= done]
-                    # What is begun is finished first: a network is evaluated before the next.
-                    for node in sorted(ready, key=lambda n: (WORKER_TAG in n.tags, -depth[n])):
+                    for node in sorted(ready, key=partial(_turn, depends_on)):
                         if WORKER_TAG not in node.tags:
                             waiting.remove(node)
                             Task(node, catalog, False, hooks, run_id).execute()
@@ -93,6 +90,12 @@ class StudyRunner(AbstractRunner):
                     "a training process was killed, perhaps for want of memory; "
                     "--runner-params=max_workers=1 takes less. " + _how_far(pipeline, done)
                 ) from error
+
+
+def _turn(depends_on: dict[Node, set[Node]], node: Node) -> tuple[bool, bool]:
+    """Who comes first: what runs here, then what finishes a run, then what begins one."""
+    begins = not any(WORKER_TAG in earlier.tags for earlier in depends_on[node])
+    return WORKER_TAG in node.tags, begins
 
 
 def _how_far(pipeline: Pipeline, done: set[Node]) -> str:

@@ -5,7 +5,10 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
+from regbench.errors import StudyError
 from regbench.sources import ImageSource, open_source
+
+_MADE_BY = {"mnist.zip": "fetch_mnist", "digits.zip": "sample_mnist"}
 
 
 class ImageSourceDataset(AbstractDataset[NoReturn, ImageSource]):
@@ -17,7 +20,16 @@ class ImageSourceDataset(AbstractDataset[NoReturn, ImageSource]):
         self.metadata = metadata
 
     def load(self) -> ImageSource:
-        """Open the set; who takes it closes it."""
+        """Open the set; who takes it closes it.
+
+        Raises:
+            StudyError: It does not exist, or is neither a folder nor a zip.
+        """
+        if self._filepath.name in _MADE_BY and not self._filepath.exists():
+            raise StudyError(
+                f"{self._filepath} does not exist yet; kedro run "
+                f"--pipelines={_MADE_BY[self._filepath.name]} makes it"
+            )
         return open_source(self._filepath)
 
     def save(self, data: NoReturn) -> NoReturn:

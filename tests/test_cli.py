@@ -1,0 +1,161 @@
+"""The commands as typed, in processes of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+SMALL = "protocol.epochs=2,protocol.seeds=2,protocol.batch_size=32"
+
+
+def kedro(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "kedro", *arguments],
+        cwd=PROJECT,
+        env={**os.environ, "COLUMNS": "80", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_deprecated_spelling_trains_one_technique(small_set: Path, tmp_path: Path) -> None:
+    params = f"images={small_set},data_root={tmp_path},{SMALL}"
+    done = kedro("run", "--pipeline=dropout", f"--params={params}")
+    assert done.returncode == 0, done.stderr
+    assert "Results of dropout" in done.stdout
+    # Off a terminal progress is plain lines on standard error, and nothing else is in the way.
+    assert "run 2 of 2: dropout seed" in done.stderr
+    assert "\x1b[" not in done.stderr + done.stdout
+    assert "cuda" not in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+
+
+def test_several_pipelines_and_the_report(small_set: Path, tmp_path: Path) -> None:
+    params = f"images={small_set},data_root={tmp_path},{SMALL}"
+    done = kedro("run", "--pipelines=baseline,l2,reporting", f"--params={params}")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / "08_reporting/comparison.csv").set_index("technique")
+    assert table.loc["l2", "runs"] == 2
+    assert "baseline (reference)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ("protocol.epoch=3", "--params: protocol.epoch: unknown key; allowed: split, network"),
+        ("protocol.epochs=0", "--params: protocol.epochs: "),
+        ("techniques.dropout.dropout=1.0", "--params: techniques.dropout.dropout: "),
+        ("techniques.data.l2=0.1", "--params: techniques.data: the name is reserved"),
+        ("nonsense=1", "--params: nonsense: unknown key"),
+    ],
+)
+def test_wrong_settings_stop_with_one_line_before_anything_runs(
+    params: str, said: str, tmp_path: Path
+) -> None:
+    done = kedro("run", f"--params={params},data_root={tmp_path}/data")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"Error: {said}")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_bad_input_stops_with_one_line(tmp_path: Path) -> None:
+    done = kedro("run", "--pipelines=data", f"--params=images=no/such/set,data_root={tmp_path}")
+    assert done.returncode == 1
+    errors = [line for line in done.stderr.splitlines() if "no/such/set" in line]
+    assert len(errors) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_failed_runs_show_in_the_exit_code(small_set: Path, tmp_path: Path) -> None:
+    params = f"images={small_set},data_root={tmp_path},{SMALL},techniques.l2.l2=1e38"
+    done = kedro("run", "--pipelines=l2,reporting", f"--params={params}")
+    assert done.returncode == 3, done.stderr
+    assert "Error: 2 of the runs failed: l2 seed 1 (the loss" in done.stderr
+    assert "l2: failed" in done.stdout
+
+
+def test_environment_and_configuration_folder(
+    own_conf: Callable[..., Path], tmp_path: Path
+) -> None:
+    conf = own_conf(parameters_techniques={"techniques": {"my_own": {"dropout": 0.1}}})
+    described = kedro("registry", "list", KEDRO_ENV="article")
+    assert described.returncode == 0, described.stderr
+    assert "- dropout\n" in described.stdout
+    done = kedro(
+        "run",
+        "--pipelines=my_own",
+        f"--conf-source={conf}",
+        "--nodes=data.build_augmentation",
+        f"--params=data_root={tmp_path}",
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "04_feature/augmentation.json").exists()
+    by_variable = kedro(
+        "run", "--pipelines=data", f"--params=data_root={tmp_path}/a", KEDRO_ENV="article"
+    )
+    assert by_variable.returncode == 1
+    assert "fetch_mnist" in by_variable.stderr
+
+
+def test_the_catalog_is_described(tmp_path: Path) -> None:
+    done = kedro("catalog", "describe-datasets", "--pipelines=dropout")
+    assert done.returncode == 0, done.stderr
+    assert "dropout.seed_1.network" in done.stdout
+    assert "NetworkDataset" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["registry", "list"], ["catalog", "describe-datasets"], ["run", "--pipelines=reporting"]],
+)
+def test_tensorflow_stays_out_of_commands_that_train_nothing(
+    command: list[str], tmp_path: Path
+) -> None:
+    if command[0] == "run":
+        command = [*command, f"--params=data_root={tmp_path}"]
+    script = (
+        "import sys\n"
+        "from kedro.framework.cli.cli import main\n"
+        f"sys.argv = ['kedro', *{command!r}]\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code, end.code\n"
+        "heavy = {'tensorflow', 'keras'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_ctrl_c_keeps_what_is_finished(small_set: Path, tmp_path: Path) -> None:
+    params = f"images={small_set},data_root={tmp_path},{SMALL},protocol.seeds=4"
+    command = [sys.executable, "-m", "kedro", "run", "--pipelines=l2", f"--params={params}"]
+    with subprocess.Popen(
+        command, cwd=PROJECT, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as study:
+        first = tmp_path / "07_model_output/l2/seed_1/metrics.json"
+        while not first.exists() and study.poll() is None:
+            time.sleep(0.05)
+        os.killpg(study.pid, signal.SIGINT)  # as a terminal does: to all its processes
+        assert study.stderr is not None
+        said = study.stderr.read()
+    assert study.returncode == 130, said
+    assert "--only-missing-outputs goes on from there" in said
+    assert "Traceback" not in said
+    made = first.stat().st_mtime_ns
+    done = kedro("run", "--pipelines=l2", f"--params={params}", "--only-missing-outputs")
+    assert done.returncode == 0, done.stderr
+    assert first.stat().st_mtime_ns == made
+    assert len(pd.read_csv(tmp_path / "07_model_output/l2/results.csv")) == 4

@@ -1,0 +1,79 @@
+"""Trainings side by side: where nodes run, and what happens when a process dies."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+
+from regbench.datasets.atomic import JSONDataset
+from regbench.errors import StudyError
+from regbench.runner import StudyRunner
+
+
+def catalog_in(folder: Path, *names: str) -> DataCatalog:
+    return DataCatalog({name: JSONDataset(filepath=str(folder / name)) for name in names})
+
+
+def test_only_tagged_nodes_leave_the_main_process(tmp_path: Path) -> None:
+    pipeline = Pipeline(
+        [
+            Node(os.getpid, None, "there", name="there", tags=["tensorflow"]),
+            Node(os.getpid, None, "here", name="here"),
+        ]
+    )
+    StudyRunner(max_workers=1).run(pipeline, catalog_in(tmp_path, "there", "here"))
+    assert json.loads((tmp_path / "here").read_text()) == os.getpid()
+    assert json.loads((tmp_path / "there").read_text()) != os.getpid()
+
+
+def test_a_node_waits_for_what_it_needs(tmp_path: Path) -> None:
+    pipeline = Pipeline(
+        [
+            Node(json.dumps, "number", "text", name="c.train", tags=["tensorflow"]),
+            Node(len, "text", "length", name="c.evaluate", tags=["tensorflow"]),
+            Node(abs, "start", "number", name="a"),
+            Node(math.sqrt, "length", "last", name="d"),
+        ]
+    )
+    catalog = catalog_in(tmp_path, "number", "text", "length", "last")
+    catalog["start"] = MemoryDataset(-1234)
+    StudyRunner(max_workers=2).run(pipeline, catalog)
+    assert json.loads((tmp_path / "last").read_text()) == 2.0
+
+
+def test_a_killed_process_is_explained(tmp_path: Path) -> None:
+    pipeline = Pipeline(
+        [
+            Node(abs, "start", "kept", name="kept"),
+            Node(os._exit, "kept", "never", name="x.train", tags=["tensorflow"]),
+        ]
+    )
+    catalog = catalog_in(tmp_path, "kept", "never")
+    catalog["start"] = MemoryDataset(9)
+    with pytest.raises(StudyError, match=r"process was killed.*0 of 1 trainings are finished"):
+        StudyRunner(max_workers=1).run(pipeline, catalog)
+    assert json.loads((tmp_path / "kept").read_text()) == 9
+
+
+def test_an_error_in_a_worker_is_raised_here(tmp_path: Path) -> None:
+    pipeline = Pipeline([Node(json.loads, "word", "number", name="x.train", tags=["tensorflow"])])
+    catalog = catalog_in(tmp_path, "number")
+    catalog["word"] = MemoryDataset("no number")
+    with pytest.raises(json.JSONDecodeError):
+        StudyRunner(max_workers=1).run(pipeline, catalog)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_training_makes_must_be_stored(tmp_path: Path) -> None:
+    pipeline = Pipeline([Node(os.getpid, None, "lost", name="x.train", tags=["tensorflow"])])
+    with pytest.raises(StudyError, match="lost has no entry in the catalog"):
+        StudyRunner(max_workers=1).run(pipeline, DataCatalog({}))
+
+
+def test_the_number_of_processes_is_positive() -> None:
+    with pytest.raises(ValueError, match="positive"):
+        StudyRunner(max_workers=0)
