@@ -130,25 +130,38 @@ def local_path(source: str) -> Path | None:
     raise StudyError(f"{source} is no http, https or file address; {OTHER_SOURCE}")
 
 
-def download(source: str, target: Path, on_progress: OnProgress) -> None:
+def download(address: str, target: Path, on_progress: OnProgress) -> None:
     """Bring a file here; ``target`` stands only when all of it has arrived.
 
     What an interrupted download brought stays in ``<target>.part``, and the next one goes on
     from there if the server can and has still the same file.
 
     Args:
-        source: An http(s) or file address, or a local path.
+        address: An http(s) address.
         target: The file to write. Missing parent folders are made.
         on_progress: Called with bytes done and bytes in all.
 
     Raises:
-        StudyError: The source cannot be reached or read, broke off, or cannot be written here.
+        StudyError: The address cannot be reached, broke off, or the file cannot be written.
     """
-    local = local_path(source)
-    if local is None:
-        _download(source, target, on_progress)
-    else:
-        _copy(local, target, on_progress)
+    partial = target.with_name(f"{target.name}.part")
+    version = target.with_name(f"{target.name}.part.version")
+    broken = f"the download of {address} broke off"
+    response, start = _resume(address, partial, version)
+    total = None if response.length is None else start + response.length
+    with response, _writing(target, response.length):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if start == 0:
+            partial.unlink(missing_ok=True)
+            version.write_text(_version(response), encoding="utf-8")
+        with partial.open("ab") as file:
+            chunks = _chunks(response.read, broken, GO_ON)
+            done = _pour(chunks, file, start, total, on_progress)
+            os.fsync(file.fileno())
+        if total is not None and done < total:
+            raise StudyError(f"{broken} at {done} of {total} bytes; {GO_ON}")
+        partial.replace(target)
+        version.unlink(missing_ok=True)
 
 
 def read_mnist(path: Path) -> Mnist:
@@ -314,43 +327,6 @@ def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> Bytes:
     if hashlib.sha256(array.tobytes()).hexdigest() != checksum:
         raise NotMnistError(f"{path} is not MNIST: {name} has another SHA-256 sum")
     return cast(Bytes, array)
-
-
-def _copy(source: Path, target: Path, on_progress: OnProgress) -> None:
-    """Copy a local file."""
-    problem = f"cannot read {source}"
-    with _reading(problem):
-        file = source.open("rb")
-        total = os.fstat(file.fileno()).st_size
-    with (
-        file,
-        _writing(target, total),
-        atomic_write(target) as temporary,
-        temporary.open("wb") as copy,
-    ):
-        _pour(_chunks(file.read, problem), copy, 0, total, on_progress)
-
-
-def _download(address: str, target: Path, on_progress: OnProgress) -> None:
-    """Download a file, going on where an earlier download of it broke off."""
-    partial = target.with_name(f"{target.name}.part")
-    version = target.with_name(f"{target.name}.part.version")
-    broken = f"the download of {address} broke off"
-    response, start = _resume(address, partial, version)
-    total = None if response.length is None else start + response.length
-    with response, _writing(target, response.length):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if start == 0:
-            partial.unlink(missing_ok=True)
-            version.write_text(_version(response), encoding="utf-8")
-        with partial.open("ab") as file:
-            chunks = _chunks(response.read, broken, GO_ON)
-            done = _pour(chunks, file, start, total, on_progress)
-            os.fsync(file.fileno())
-        if total is not None and done < total:
-            raise StudyError(f"{broken} at {done} of {total} bytes; {GO_ON}")
-        partial.replace(target)
-        version.unlink(missing_ok=True)
 
 
 def _resume(address: str, partial: Path, version: Path) -> tuple[http.client.HTTPResponse, int]:
