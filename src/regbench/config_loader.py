@@ -6,10 +6,12 @@ from typing import Any, ClassVar
 
 import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from regbench.errors import SettingsError
-from regbench.study import InvalidStudy, Problem, Study, read_study
+from regbench.study import Study
+from regbench.study_reader import InvalidStudy, Problem, read_study
 
 
 class StudyConfigLoader(OmegaConfigLoader):
@@ -36,12 +38,17 @@ class StudyConfigLoader(OmegaConfigLoader):
         """
         try:
             value: dict[str, Any] = super().__getitem__(key)
-        except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
-            raise SettingsError(" ".join(str(error).split())) from error
         except MissingConfigException as error:
             if key != "parameters":
                 raise  # Kedro does without the others
-            raise SettingsError(" ".join(str(error).split())) from error
+            raise SettingsError(_one_line(error)) from error
+        except SettingsError:
+            raise
+        except Exception as error:  # whatever Kedro and OmegaConf make of a bad file
+            fault = next(self._faults(key), None) or _known_fault(error)
+            if fault is None:
+                raise
+            raise SettingsError(fault) from error
         return self._checked(value).as_parameters() if key == "parameters" else value
 
     def study(self) -> Study:
@@ -72,10 +79,49 @@ class StudyConfigLoader(OmegaConfigLoader):
 
     def _files(self) -> Iterator[tuple[Path, Any]]:
         """All files with parameters and globals, those of the environment first."""
+        for path in (*self._paths("parameters"), *self._paths("globals")):
+            yield _shortest(path), OmegaConf.to_container(OmegaConf.load(path))
+
+    def _paths(self, key: str) -> Iterator[Path]:
+        """The files that Kedro reads for one kind of configuration."""
         for environment in (self.env or self.default_run_env, self.base_env):
-            folder = Path(self.conf_source) / environment
-            for path in sorted({*folder.rglob("parameters*.yml"), *folder.rglob("globals.yml")}):
-                yield _shortest(path), yaml.safe_load(path.read_text(encoding="utf-8"))
+            folder = Path(self.conf_source, environment).as_posix()
+            patterns = self.config_patterns.get(key, [])
+            found = {Path(p) for name in patterns for p in self._fs.glob(f"{folder}/{name}")}
+            for path in sorted(found):
+                if self._is_valid_config_path(path) and not self._is_hidden(str(path)):
+                    yield path
+
+    def _faults(self, key: str) -> Iterator[str]:
+        """Name the files that are no mapping of keys to values, and where."""
+        for path in (*self._paths("globals"), *self._paths(key)):
+            try:
+                content = OmegaConf.to_container(OmegaConf.load(path))
+            except yaml.MarkedYAMLError as error:
+                line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+                yield f"{_shortest(path)}: {line}{error.problem}"
+            except Exception as error:  # no text, or nothing that OmegaConf takes
+                yield f"{_shortest(path)}: {_one_line(error)}"
+            else:
+                if not isinstance(content, dict) or not all(isinstance(k, str) for k in content):
+                    yield f"{_shortest(path)}: must be a mapping of keys to values"
+                elif key == "parameters":
+                    for name in _GROUPS & content.keys():
+                        if not isinstance(content[name], dict):
+                            yield f"{_shortest(path)}: {name}: must be a mapping"
+
+
+_GROUPS = set(Study.model_fields) - {"images", "data_root", "mnist_source"}
+
+
+def _known_fault(error: Exception) -> str | None:
+    """What is said of a fault between files: a key in two of them, a value from nowhere."""
+    known = (yaml.YAMLError, OmegaConfBaseException, ValueError)
+    return _one_line(error) if isinstance(error, known) else None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _depth(content: Any, path: tuple[str, ...]) -> int:

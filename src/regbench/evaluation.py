@@ -20,7 +20,8 @@ def diverged(history: pd.DataFrame) -> str | None:
         history: From ``train``.
     """
     last = history.iloc[-1]
-    if np.isfinite(last["train_cross_entropy"] + last["penalty"]):
+    losses = last[["train_cross_entropy", "penalty", "validation_cross_entropy"]]
+    if np.isfinite(losses.to_numpy(dtype=float)).all():
         return None
     return f"the loss stopped being finite in epoch {int(last['epoch'])}"
 

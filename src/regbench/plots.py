@@ -38,7 +38,7 @@ def contact_sheet(strips: Mapping[str, np.ndarray], labels: list[str]) -> Figure
     axes = figure.subplots(len(strips), columns, squeeze=False)
     for row, (title, images) in zip(axes, strips.items(), strict=True):
         for axis, image in zip(row, images, strict=True):
-            axis.imshow(_displayable(image), cmap="gray", interpolation="nearest")
+            axis.imshow(_displayable(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             axis.set(xticks=[], yticks=[])
         row[0].set_ylabel(title, rotation=0, ha="right", va="center", fontsize=11)
     for axis, label in zip(axes[0], labels, strict=True):

@@ -134,6 +134,7 @@ class LiveProgress(PlainProgress):
             handler
             for handler in logging.getLogger().handlers
             if isinstance(handler, logging.StreamHandler)
+            and not isinstance(handler, logging.FileHandler)
         ]
 
     def start(self) -> None:

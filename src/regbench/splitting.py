@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from regbench.errors import StudyError
 from regbench.study import Split
@@ -25,12 +24,14 @@ def split_rows(image_index: pd.DataFrame, split: Split) -> pd.DataFrame:
         StudyError: A class would be missing from a part.
     """
     counts = _part_sizes(len(image_index), split)
+    parts = [part for part in PARTS if getattr(split, part)]
+    _check_sizes(image_index["label"], dict(zip(PARTS, counts, strict=True)), parts)
     if split.method == "sequential":
-        parts = np.repeat(PARTS, counts)
+        assigned = np.repeat(PARTS, counts)
     else:
-        parts = _stratified(image_index["target"].to_numpy(), counts, split.seed)
-    index = image_index.assign(split=parts)
-    _check_classes(index, [part for part, count in zip(PARTS, counts, strict=True) if count])
+        assigned = _stratified(image_index["target"].to_numpy(), counts, split.seed)
+    index = image_index.assign(split=assigned)
+    _check_classes(index, parts)
     return index
 
 
@@ -42,6 +43,8 @@ def _part_sizes(images: int, split: Split) -> list[int]:
 
 
 def _stratified(targets: np.ndarray, counts: list[int], seed: int) -> np.ndarray:
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415 - a second of start-up
+
     rows = np.arange(len(targets))
     parts = np.full(len(targets), PARTS[0], dtype=object)
     try:
@@ -57,10 +60,26 @@ def _stratified(targets: np.ndarray, counts: list[int], seed: int) -> np.ndarray
     except ValueError as error:  # scikit-learn's: a part or a class is too small to share out
         raise StudyError(
             f"the images cannot be split by class into {counts[0]} train, {counts[1]} validation "
-            f"and {counts[2]} test: {str(error).rstrip('.')}; add images to the small classes or "
+            f"and {counts[2]} test: {str(error).rstrip('.')}; add images of the small classes or "
             "change protocol.split"
         ) from error
     return parts
+
+
+def _check_sizes(labels: pd.Series, counts: dict[str, int], parts: list[str]) -> None:
+    """Stop where no split can work, in words that name what is too small."""
+    for part in parts:
+        if counts[part] < 1:
+            raise StudyError(
+                f"the {part} part would be empty: protocol.split gives it {counts[part]} of "
+                f"{len(labels)} images"
+            )
+    smallest = labels.value_counts().sort_values(kind="stable")
+    if smallest.iloc[0] < len(parts):
+        raise StudyError(
+            f"class {smallest.index[0]!r} has {smallest.iloc[0]} of the {len(parts)} images that "
+            f"protocol.split needs of each class, one for each of {', '.join(parts)}"
+        )
 
 
 def _check_classes(index: pd.DataFrame, parts: list[str]) -> None:

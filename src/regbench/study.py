@@ -1,28 +1,52 @@
-"""What a study is made of: its settings, their types, and what is allowed.
+"""What a study is made of: which settings exist and which values they take.
 
-Every value stands in ``conf/``; this module says which keys exist, which values they take and
-how a technique that combines others is put together.
+Every value itself stands in ``conf/``.
 """
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 BASELINE = "baseline"
-RESERVED_NAMES = frozenset({"data", "reporting", "prediction", "fetch_mnist", "sample_mnist"})
+BEST = "best"
+RESERVED_NAMES = frozenset(
+    {
+        *("data", "reporting", "prediction", "fetch_mnist", "sample_mnist"),  # other pipelines
+        BEST,
+        *("nan", "null"),  # a CSV file gives these back as missing
+    }
+)
+MAX_SEED = 2**31 - 1  # what all generators take
 
-Share = Annotated[float, Field(ge=0, le=1)]
+
+def _no_truth_value(value: Any) -> Any:
+    """Keep ``l2: true``, by analogy with ``zca: true``, from meaning a factor of 1."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("number", "must be a number")
+    return value
+
+
+Float = Annotated[float, BeforeValidator(_no_truth_value)]
+Int = Annotated[int, BeforeValidator(_no_truth_value)]
+Share = Annotated[Float, Field(ge=0, le=1)]
+Count = Annotated[Int, Field(ge=1)]
+Seed = Annotated[Int, Field(ge=0, le=MAX_SEED)]
 Name = Annotated[str, Field(min_length=1)]
+Side = Annotated[Int, Field(ge=1, le=4096)]
 
 
 class Settings(BaseModel):
     """Settings that refuse unknown keys and never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Ingest(Settings):
@@ -37,16 +61,23 @@ class Ingest(Settings):
     label_column: Name
     separator: Annotated[str, Field(min_length=1, max_length=1)]
     mode: Literal["L", "RGB"]
-    size: tuple[Annotated[int, Field(ge=1, le=4096)], Annotated[int, Field(ge=1, le=4096)]]
+    size: tuple[Side, Side]
     background: Literal["black", "white"]
-    max_pixels: Annotated[int, Field(ge=1)]
+    max_pixels: Count
     max_rejected: Share
 
     @field_validator("size", mode="before")
     @classmethod
     def _square(cls, value: Any) -> Any:
         """Let one number stand for a square: ``--params`` takes no lists."""
-        return (value, value) if isinstance(value, int | str) else value
+        if isinstance(value, list | tuple) and len(value) == 2:
+            return value
+        side = str(value)
+        if not (side.isascii() and side.isdigit() and 1 <= int(side) <= 4096):
+            raise PydanticCustomError(
+                "size", "must be one number from 1 to 4096, or height and width"
+            )
+        return (int(side), int(side))
 
 
 class Normalization(Settings):
@@ -58,30 +89,30 @@ class Normalization(Settings):
 class Zca(Settings):
     """ZCA whitening; ``epsilon`` is added to the eigenvalues of the pixels' covariance."""
 
-    epsilon: Annotated[float, Field(gt=0)]
+    epsilon: Annotated[Float, Field(gt=0)]
 
 
 class Augmentation(Settings):
     """The random geometric changes of an augmented image."""
 
-    rotation: Annotated[float, Field(ge=0, le=180, description="degrees, either way")]
-    shift: Annotated[float, Field(ge=0, lt=1, description="share of height and width")]
-    zoom: Annotated[float, Field(ge=0, lt=1, description="share, in and out")]
-    shear: Annotated[float, Field(ge=0, lt=90, description="degrees, either way")]
+    rotation: Annotated[Float, Field(ge=0, le=180, description="degrees, either way")]
+    shift: Annotated[Float, Field(ge=0, lt=1, description="share of height and width")]
+    zoom: Annotated[Float, Field(ge=0, lt=1, description="share, in and out")]
+    shear: Annotated[Float, Field(ge=0, lt=90, description="degrees, either way")]
     horizontal_flip: bool
     vertical_flip: bool
     fill: Literal["constant", "nearest", "reflect", "wrap"]
-    fill_value: Annotated[int, Field(ge=0, le=255, description="grey level for constant fill")]
+    fill_value: Annotated[Int, Field(ge=0, le=255, description="grey level for constant fill")]
 
 
 class Split(Settings):
     """Which rows are for training, for selecting (validation) and for reporting (test)."""
 
     method: Literal["stratified", "sequential"]
-    train: Annotated[float, Field(gt=0, lt=1)]
-    validation: Annotated[float, Field(gt=0, lt=1)]
-    test: Annotated[float, Field(ge=0, lt=1)]
-    seed: Annotated[int, Field(ge=0)]
+    train: Annotated[Float, Field(gt=0, lt=1)]
+    validation: Annotated[Float, Field(gt=0, lt=1)]
+    test: Annotated[Float, Field(ge=0, lt=1)]
+    seed: Seed
 
     @model_validator(mode="after")
     def _shares_sum_to_one(self) -> Self:
@@ -94,7 +125,7 @@ class Split(Settings):
 class Network(Settings):
     """A fully connected network: one entry of ``hidden_units`` per hidden layer."""
 
-    hidden_units: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+    hidden_units: Annotated[list[Count], Field(min_length=1)]
     activation: Literal["relu", "elu", "gelu", "tanh"]
 
 
@@ -102,7 +133,7 @@ class Optimizer(Settings):
     """Adam (Kingma and Ba, 2015)."""
 
     name: Literal["adam"]
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: Annotated[Float, Field(gt=0)]
 
 
 class Protocol(Settings):
@@ -111,27 +142,27 @@ class Protocol(Settings):
     split: Split
     network: Network
     optimizer: Optimizer
-    batch_size: Annotated[int, Field(ge=1)]
-    epochs: Annotated[int, Field(ge=1)]
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    batch_size: Count
+    epochs: Count
+    seeds: Annotated[list[Seed], Field(min_length=1)]
 
     @field_validator("seeds", mode="before")
     @classmethod
     def _count_of_seeds(cls, value: Any) -> Any:
         """Let a number stand for that many seeds: 3 is ``[1, 2, 3]``."""
-        if isinstance(value, int) and not isinstance(value, bool):
-            if not 1 <= value <= 1000:
-                raise ValueError(
-                    f"a number of seeds from 1 to 1000, or a list of seeds, not {value}"
-                )
-            return list(range(1, value + 1))
-        return value
+        if isinstance(value, list):
+            return value
+        if type(value) is not int or not 1 <= value <= 1000:
+            raise PydanticCustomError(
+                "seeds", "must be a number from 1 to 1000, or a list of seeds"
+            )
+        return list(range(1, value + 1))
 
     @field_validator("seeds")
     @classmethod
     def _distinct_seeds(cls, value: list[int]) -> list[int]:
         if len(set(value)) < len(value):
-            raise ValueError(f"every seed once, not {value}")
+            raise PydanticCustomError("seeds", "every seed once")
         return value
 
 
@@ -139,7 +170,7 @@ class EarlyStopping(Settings):
     """Stop when the monitored validation figure has not improved for ``patience`` epochs."""
 
     monitor: Literal["validation_cross_entropy", "validation_accuracy"] = "validation_cross_entropy"
-    patience: Annotated[int, Field(ge=0)]
+    patience: Annotated[Int, Field(ge=0)]
     restore_best: bool = True
 
 
@@ -147,13 +178,28 @@ class Technique(Settings):
     """A named set of regularizers; the empty set is the baseline."""
 
     description: str = ""
-    l1: Annotated[float, Field(gt=0)] | None = None
-    l2: Annotated[float, Field(gt=0)] | None = None
-    dropout: Annotated[float, Field(gt=0, lt=1)] | None = None
+    l1: Annotated[Float, Field(gt=0)] | None = None
+    l2: Annotated[Float, Field(gt=0)] | None = None
+    dropout: Annotated[Float, Field(gt=0, lt=1)] | None = None
     batch_normalization: bool = False
     zca: bool = False
     augmentation: bool | dict[str, Any] = False
     early_stopping: EarlyStopping | None = None
+
+    @field_validator("augmentation", mode="before")
+    @classmethod
+    def _on_or_values(cls, value: Any) -> Any:
+        own = isinstance(value, dict) and all(isinstance(key, str) for key in value)
+        if not (own or isinstance(value, bool)):
+            raise PydanticCustomError(
+                "augmentation", "must be true, false, or values that replace the study's"
+            )
+        return value
+
+    @property
+    def augments(self) -> bool:
+        """Whether train images are changed at random."""
+        return self.augmentation is not False
 
     def augmenter(self, shared: Augmentation) -> Augmentation | None:
         """The technique's augmentation: the study's, with the technique's own values on top.
@@ -161,9 +207,9 @@ class Technique(Settings):
         Raises:
             pydantic.ValidationError: An own value is unknown or out of range.
         """
-        if self.augmentation is False:
+        if not self.augments:
             return None
-        own = {} if self.augmentation is True else self.augmentation
+        own = self.augmentation if isinstance(self.augmentation, dict) else {}
         return Augmentation.model_validate({**shared.model_dump(), **own})
 
 
@@ -197,193 +243,17 @@ class Study(Settings):
     def as_parameters(self) -> dict[str, Any]:
         """The settings as plain values, for the nodes.
 
-        Techniques come without what they leave off; ``runs`` is added: for every technique and
-        seed (``seed_<n>``) the technique's name, the seed and the regularizers.
+        Techniques come without what they leave off. What a run is made of is added: ``runs``,
+        each technique's name and regularizers, and ``seeds``, by ``seed_<n>``.
         """
         techniques = {
             name: technique.model_dump(mode="json", exclude_defaults=True)
             for name, technique in self.techniques.items()
         }
         runs = {
-            name: {
-                f"seed_{seed}": {"technique": name, "seed": seed, "regularizers": regularizers}
-                for seed in self.protocol.seeds
-            }
+            name: {"technique": name, "regularizers": regularizers}
             for name, regularizers in techniques.items()
         }
+        seeds = {f"seed_{seed}": seed for seed in self.protocol.seeds}
         values = self.model_dump(mode="json", exclude={"techniques"})
-        return values | {"techniques": techniques, "runs": runs}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One wrong key or value: where it stands (a path of keys) and what is wrong with it."""
-
-    path: tuple[str, ...]
-    message: str
-
-
-class InvalidStudy(ValueError):  # noqa: N818 - it is about the study, the error is its reader's
-    """Settings that make no study.
-
-    Attributes:
-        problems: Every wrong key and value found.
-    """
-
-    def __init__(self, problems: list[Problem]) -> None:
-        self.problems = problems
-        super().__init__("; ".join(f"{'.'.join(p.path)}: {p.message}" for p in problems))
-
-
-def read_study(parameters: Mapping[str, Any]) -> Study:
-    """Check all settings of a study and put combined techniques together.
-
-    Args:
-        parameters: The merged content of all ``parameters*.yml``, globals and ``--params``.
-
-    Returns:
-        The study, every technique with its full set of regularizers.
-
-    Raises:
-        InvalidStudy: With every problem found, not only the first.
-    """
-    techniques, problems = _combine_techniques(parameters)
-    try:
-        study = Study.model_validate({**parameters, "techniques": techniques})
-    except ValidationError as error:
-        raise InvalidStudy(problems + _problems(error)) from None
-    for name, technique in study.techniques.items():
-        try:
-            technique.augmenter(study.augmentation)
-        except ValidationError as error:
-            problems += _problems(error, ("techniques", name, "augmentation"))
-    known = ["best", *study.techniques]
-    if study.prediction.technique not in known:
-        problems.append(
-            Problem(
-                ("prediction", "technique"),
-                f"{study.prediction.technique!r} is not a technique; allowed: "
-                f"{', '.join(known)}{_nearest(study.prediction.technique, known)}",
-            )
-        )
-    if problems:
-        raise InvalidStudy(problems)
-    return study
-
-
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
-
-
-def _combine_techniques(
-    parameters: Mapping[str, Any],
-) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
-    """Replace each ``combine: [a, b]`` by the settings of a and b, own keys on top."""
-    entries = parameters.get("techniques")
-    if not isinstance(entries, Mapping):
-        return {}, [Problem(("techniques",), "a mapping of technique names to regularizers")]
-    # An entry set to null is taken out: how an environment drops a technique of base.
-    entries = {name: entry for name, entry in entries.items() if entry is not None}
-    combined: dict[str, dict[str, Any]] = {}
-    problems: list[Problem] = []
-
-    def settings(name: str, inside: tuple[str, ...]) -> dict[str, Any]:
-        own = dict(entries[name])
-        parts = own.pop("combine", [])
-        if not isinstance(parts, list):
-            problems.append(Problem(("techniques", name, "combine"), "a list of techniques"))
-            return own
-        merged: dict[str, Any] = {}
-        for part in parts:
-            path = ("techniques", name, "combine")
-            if part in inside:
-                problems.append(Problem(path, f"{part!r} contains itself"))
-            elif not isinstance(entries.get(part), Mapping):
-                near = _nearest(str(part), entries)
-                problems.append(Problem(path, f"{part!r} is not a technique{near}"))
-            else:
-                for key, value in settings(part, (*inside, part)).items():
-                    if key == "description":
-                        continue
-                    if key not in own and merged.get(key, value) != value:
-                        problems.append(
-                            Problem(path, f"two values for {key}; say in {name} which one holds")
-                        )
-                    merged[key] = value
-        return merged | own
-
-    for name, entry in entries.items():
-        problems += _name_problems(str(name), [str(other) for other in entries])
-        if not isinstance(entry, Mapping):
-            problems.append(
-                Problem(("techniques", str(name)), f"a mapping of regularizers, not {entry!r}")
-            )
-            continue
-        combined[str(name)] = settings(name, (name,))
-    if BASELINE not in entries:
-        problems.append(
-            Problem(("techniques",), f"{BASELINE!r} is missing: write '{BASELINE}: {{}}'")
-        )
-    elif combined.get(BASELINE, {}).keys() - {"description"}:
-        problems.append(Problem(("techniques", BASELINE), "the baseline has no regularizers"))
-    return combined, list(dict.fromkeys(problems))
-
-
-def _name_problems(name: str, names: list[str]) -> list[Problem]:
-    """A technique's name is also a folder, a pipeline and a namespace."""
-    if not _NAME.fullmatch(name):
-        return [
-            Problem(
-                ("techniques", name),
-                "a name is at most 60 small letters, digits and underscores, a letter first",
-            )
-        ]
-    if name in RESERVED_NAMES or name == "best":
-        taken = ", ".join(sorted({*RESERVED_NAMES, "best"}))
-        return [Problem(("techniques", name), f"the name is reserved, like all of: {taken}")]
-    return []
-
-
-def _problems(error: ValidationError, parent: tuple[str, ...] = ()) -> list[Problem]:
-    """Turn pydantic's errors into one plain line each."""
-    problems = []
-    for detail in error.errors():
-        path = (*parent, *(str(part) for part in detail["loc"]))
-        if detail["type"] == "extra_forbidden":
-            allowed = _allowed_keys(path[:-1])
-            message = f"unknown key; allowed: {', '.join(allowed)}{_nearest(path[-1], allowed)}"
-        elif detail["type"] == "missing":
-            message = "is missing"
-        else:
-            message = detail["msg"].removeprefix("Value error, ")
-            message = message[0].lower() + message[1:]
-            if detail["type"] != "value_error":
-                message += f", not {detail['input']!r}"
-        problems.append(Problem(path, message))
-    return problems
-
-
-def _allowed_keys(path: tuple[str, ...]) -> list[str]:
-    """The keys that may stand under a path of keys."""
-    model: type[BaseModel] = Study
-    if path[:1] == ("techniques",):
-        model, path = Technique, path[2:]
-    for part in path:
-        if model is Technique and part == "augmentation":
-            model = Augmentation
-        else:
-            model = _model_in(model.model_fields[part].annotation)
-    keys = list(model.model_fields)
-    return [*keys, "combine"] if model is Technique else keys
-
-
-def _model_in(annotation: Any) -> type[BaseModel]:
-    """The model in ``Model`` or ``Model | None``."""
-    options = get_args(annotation) or (annotation,)
-    model: type[BaseModel] = next(o for o in options if issubclass(o, BaseModel))
-    return model
-
-
-def _nearest(name: str, names: Iterable[Any]) -> str:
-    """A hint at the most similar valid name, if one is similar."""
-    near = get_close_matches(name, [str(other) for other in names], n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+        return values | {"techniques": techniques, "runs": runs, "seeds": seeds}

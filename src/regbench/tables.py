@@ -7,7 +7,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from regbench.comparison import FAILED, TRAINED, UNTRAINED
+from regbench.comparison import FAILED, OTHER_IMAGES, UNTRAINED, headline_figure
 from regbench.study import BASELINE
 
 
@@ -28,13 +28,16 @@ def comparison_table(comparison: pd.DataFrame) -> ReadableTable:
         comparison: From ``compare``.
     """
     columns = {"technique": comparison.apply(_name, axis=1).tolist()}
-    for part in ("test", "validation"):
-        figure = f"{part}_accuracy"
-        if figure in comparison:
-            spread = comparison.get(f"{figure}_sd", pd.Series(index=comparison.index, dtype=float))
-            columns[f"{part} accuracy"] = [
-                _mean_and_spread(*pair) for pair in zip(comparison[figure], spread, strict=True)
-            ]
+    headline = headline_figure([comparison])
+    if headline not in comparison:
+        columns["status"] = comparison["status"].tolist()
+    else:
+        columns[_title(headline)] = comparison.apply(_headline, axis=1, figure=headline).tolist()
+    if headline == "test_accuracy":
+        columns["validation accuracy"] = [
+            _mean_and_spread(row["validation_accuracy"], row.get("validation_accuracy_sd"))
+            for row in comparison.to_dict("records")
+        ]
     formats = {
         "published_accuracy": ("published", _four_digits),
         "difference": ("to baseline", _points),
@@ -96,7 +99,7 @@ def print_table(table: ReadableTable, console: Console | None = None) -> None:
         console = Console(file=console.file, width=240)
     drawn = Table(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
     for number, column in enumerate(table.columns):
-        drawn.add_column(column, justify="right" if number else "left")
+        drawn.add_column(column, justify="right" if number else "left", no_wrap=number == 0)
     for row in table.rows:
         drawn.add_row(*row)
     console.print(drawn, highlight=False, markup=False)
@@ -106,9 +109,16 @@ def print_table(table: ReadableTable, console: Console | None = None) -> None:
 
 def _name(row: pd.Series) -> str:
     name = str(row["technique"])
-    if row["status"] != TRAINED:
-        return f"{name}: {row['status']}"
     return f"{name} (reference)" if name == BASELINE else name
+
+
+def _headline(row: pd.Series, figure: str) -> str:
+    """The figure that the table is sorted by, or why there is none."""
+    if pd.isna(row[figure]):
+        return str(row["status"])
+    accuracy = _mean_and_spread(row[figure], row.get(f"{figure}_sd", float("nan")))
+    failed = f"; {row['failed_runs']} of {row['runs']} failed" if row["failed_runs"] else ""
+    return accuracy + failed
 
 
 def _notes(comparison: pd.DataFrame) -> list[str]:
@@ -116,13 +126,18 @@ def _notes(comparison: pd.DataFrame) -> list[str]:
     runs = int(comparison["runs"].max())
     notes = [
         f"Mean ± standard deviation over at most {runs} seeds; 'to baseline' in percentage points, "
-        "paired by seed; gap: train accuracy minus that of the first column."
+        f"paired by seed; gap: train accuracy minus {_title(headline_figure([comparison]))}."
     ]
     if "difference" not in comparison:
         notes.append("No differences: the baseline and another technique must be trained.")
     notes += [
         f"{row.technique}: {row.failed_runs} of {row.runs} runs failed: {row.reason}"
         for row in comparison[comparison["status"] == FAILED].itertuples()
+    ]
+    notes += [
+        f"{name} was {OTHER_IMAGES} than the rest; kedro run --pipelines={name},reporting "
+        "trains it again."
+        for name in comparison.loc[comparison["status"] == OTHER_IMAGES, "technique"]
     ]
     untrained = comparison.loc[comparison["status"] == UNTRAINED, "technique"].tolist()
     if untrained:
@@ -133,7 +148,11 @@ def _notes(comparison: pd.DataFrame) -> list[str]:
     return notes
 
 
-def _mean_and_spread(mean: float, spread: float) -> str:
+def _title(figure: str) -> str:
+    return figure.replace("_", " ")
+
+
+def _mean_and_spread(mean: float, spread: float | None) -> str:
     return _four_digits(mean) + ("" if pd.isna(spread) else f" ± {spread:.4f}")
 
 

@@ -43,8 +43,9 @@ class Epoch:
 
     @property
     def finite(self) -> bool:
-        """Whether the loss still is a number."""
-        return bool(np.isfinite(self.train_cross_entropy + self.penalty))
+        """Whether the loss still is a number, after the epoch's very last step too."""
+        losses = (self.train_cross_entropy, self.penalty, self.validation_cross_entropy)
+        return bool(np.isfinite(losses).all())
 
 
 def part(split_index: pd.DataFrame, name: str) -> Part:

@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from regbench import ingestion, normalization, plots, splitting
+from regbench import ingestion, normalization, splitting
 from regbench.sources import ImageSource
 from regbench.study import Augmentation, Ingest, Normalization, Split, Zca
 
@@ -62,8 +61,13 @@ def preview_augmentation(
     augmentation: dict[str, Any],
     fitted_normalization: dict[str, list[float]],
     zca: dict[str, np.ndarray] | None = None,
-) -> Figure:
-    """Draw train images as they are, augmented, and whitened if a technique whitens."""
+) -> Any:
+    """Draw train images as they are, augmented, and whitened if a technique whitens.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    from regbench import plots  # noqa: PLC0415 - imports Matplotlib
     from regbench.augmentation import augment_once  # noqa: PLC0415 - imports TensorFlow
 
     settings = Augmentation.model_validate(augmentation)

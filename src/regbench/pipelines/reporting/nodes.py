@@ -3,9 +3,8 @@
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from regbench import comparison, plots, tables
+from regbench import comparison, tables
 
 
 def compare_techniques(
@@ -22,6 +21,12 @@ def write_markdown(compared: pd.DataFrame) -> str:
 
 def plot_comparison(
     compared: pd.DataFrame, techniques: dict[str, Any], *results: pd.DataFrame
-) -> Figure:
-    """Draw every run's headline accuracy by technique."""
+) -> Any:
+    """Draw every run's headline accuracy by technique.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    from regbench import plots  # noqa: PLC0415 - imports Matplotlib
+
     return plots.comparison_plot(compared, dict(zip(techniques, results, strict=True)))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regbench import progress
+from regbench import comparison, progress
 from regbench.study import Augmentation, Protocol, Technique
 
 # A keras.Model; Kedro resolves annotations early, and importing Keras takes seconds.
@@ -19,6 +19,7 @@ def train_network(
     normalization: dict[str, list[float]],
     protocol: dict[str, Any],
     run: dict[str, Any],
+    seed: int,
     zca: dict[str, np.ndarray] | None = None,
     augmentation: dict[str, Any] | None = None,
 ) -> tuple[KerasModel, pd.DataFrame]:
@@ -32,7 +33,7 @@ def train_network(
 
     training.start_afresh()
     shared = Protocol.model_validate(protocol)
-    technique, seed = Technique.model_validate(run["regularizers"]), run["seed"]
+    technique = Technique.model_validate(run["regularizers"])
     model = network.build_network(
         images.shape[1:], len(classes), shared.network, technique, seed, normalization, zca
     )
@@ -66,6 +67,7 @@ def evaluate_network(
     classes: list[str],
     history: pd.DataFrame,
     run: dict[str, Any],
+    seed: int,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Measure a trained network.
 
@@ -78,7 +80,7 @@ def evaluate_network(
     progress.report(
         progress.RunDone(
             run["technique"],
-            run["seed"],
+            seed,
             metrics["epochs"],
             metrics["seconds"],
             metrics.get("validation_accuracy"),
@@ -86,9 +88,14 @@ def evaluate_network(
             metrics.get("reason"),
         )
     )
-    return predictions, {"technique": run["technique"], "seed": run["seed"], **metrics}
+    return predictions, {"technique": run["technique"], "seed": seed, **metrics}
 
 
-def collect_results(*metrics: dict[str, Any]) -> pd.DataFrame:
-    """Put the runs of a technique into one table, a row per seed."""
-    return pd.DataFrame(metrics)
+def collect_results(*made: Any) -> pd.DataFrame:
+    """Put the runs of a technique into one table, a row per seed.
+
+    Args:
+        made: The metrics of every run, then the predictions of every run.
+    """
+    seeds = len(made) // 2
+    return comparison.collect(made[:seeds], made[seeds:])

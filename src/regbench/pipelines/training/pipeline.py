@@ -16,10 +16,14 @@ _SHARED = ("images", "split_index", "classes", "normalization")
 
 def create_pipeline(name: str, technique: Technique, seeds: list[int]) -> Pipeline:
     """Train one technique with every seed and collect its results."""
-    metrics = {f"metrics_of_seed_{seed}": f"{name}.seed_{seed}.metrics" for seed in seeds}
+    runs = {
+        f"{made}_of_seed_{seed}": f"{name}.seed_{seed}.{made}"
+        for made in ("metrics", "predictions")
+        for seed in seeds
+    }
     collect = Pipeline(
-        [Node(nodes.collect_results, list(metrics), "results", name="collect")],
-        inputs=metrics,
+        [Node(nodes.collect_results, list(runs), "results", name="collect")],
+        inputs=runs,
         outputs={"results": f"{name}_results"},
         namespace=name,
     )
@@ -31,14 +35,14 @@ def _run(name: str, technique: Technique, seed: int) -> Pipeline:
     prepared = {shared: shared for shared in _SHARED}
     if technique.zca:
         prepared["zca"] = "zca"
-    if technique.augmentation:
+    if technique.augments:
         prepared["augmentation"] = "augmentation"
-    run = f"params:runs.{name}.seed_{seed}"
+    run = {"run": f"params:runs.{name}", "seed": f"params:seeds.seed_{seed}"}
     return Pipeline(
         [
             Node(
                 nodes.train_network,
-                prepared | {"protocol": "params:protocol", "run": run},
+                prepared | run | {"protocol": "params:protocol"},
                 ["network", "history"],
                 name="train",
                 tags=["tensorflow"],
@@ -51,7 +55,7 @@ def _run(name: str, technique: Technique, seed: int) -> Pipeline:
                     "split_index": "split_index",
                     "classes": "classes",
                     "history": "history",
-                    "run": run,
+                    **run,
                 },
                 ["predictions", "metrics"],
                 name="evaluate",
@@ -59,6 +63,6 @@ def _run(name: str, technique: Technique, seed: int) -> Pipeline:
             ),
         ],
         inputs=set(prepared),
-        parameters={"params:protocol", run},
+        parameters={"params:protocol", *run.values()},
         namespace=f"{name}.seed_{seed}",
     )

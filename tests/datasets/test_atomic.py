@@ -1,0 +1,82 @@
+"""Kedro's datasets, written whole or not at all."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DatasetError
+from matplotlib.figure import Figure
+from PIL import Image
+
+from regbench.datasets import atomic
+
+TABLE = pd.DataFrame({"name": ["a", "b"], "figure": [0.1, 1 / 3]})
+DATASETS: dict[str, tuple[type, Any, Any]] = {
+    # suffix: the class, something to save, and something that cannot be saved
+    "csv": (atomic.CSVDataset, TABLE, "no table"),
+    "parquet": (atomic.ParquetDataset, TABLE, pd.DataFrame({"x": [1, {"a": 1}]})),
+    "json": (atomic.JSONDataset, {"a": [1, 0.1, None]}, {"a": 1, "b": object()}),
+    "md": (atomic.TextDataset, "Straße – 1\n", 5),
+    "png": (atomic.MatplotlibDataset, Figure(figsize=(1, 1)), "no figure"),
+}
+
+
+def same(one: Any, other: Any) -> bool:
+    return one.equals(other) if isinstance(one, pd.DataFrame) else bool(one == other)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "json", "md"])
+def test_what_is_saved_comes_back(suffix: str, tmp_path: Path) -> None:
+    kind, good, _ = DATASETS[suffix]
+    path = tmp_path / f"new/file.{suffix}"
+    dataset = kind(filepath=str(path))
+    assert not dataset.exists()
+    dataset.save(good)
+    assert dataset.exists()
+    assert same(dataset.load(), good)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_figure_is_a_picture(tmp_path: Path) -> None:
+    path = tmp_path / "new/figure.png"
+    atomic.MatplotlibDataset(filepath=str(path), save_args={"dpi": 150}).save(
+        Figure(figsize=(2, 1))
+    )
+    with Image.open(path) as image:
+        assert image.size == (300, 150)
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("suffix", DATASETS)
+def test_a_failed_save_leaves_the_old_content(suffix: str, tmp_path: Path) -> None:
+    kind, good, bad = DATASETS[suffix]
+    path = tmp_path / f"file.{suffix}"
+    dataset = kind(filepath=str(path))
+    dataset.save(good)
+    before = path.read_bytes()
+    with pytest.raises(DatasetError):
+        dataset.save(bad)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    dataset.save(good)  # and the next save goes to its place again
+    assert path.read_bytes() == before or suffix == "png"
+
+
+@pytest.mark.parametrize("suffix", DATASETS)
+def test_a_failed_first_save_leaves_nothing(suffix: str, tmp_path: Path) -> None:
+    kind, _, bad = DATASETS[suffix]
+    dataset = kind(filepath=str(tmp_path / f"file.{suffix}"))
+    with pytest.raises(DatasetError):
+        dataset.save(bad)
+    assert not dataset.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_predictions_keep_their_probabilities(tmp_path: Path) -> None:
+    dataset = atomic.ParquetDataset(filepath=str(tmp_path / "predictions.parquet"))
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(4), 5).astype(np.float32)
+    dataset.save(pd.DataFrame({"label": list("abcde"), "probabilities": list(probabilities)}))
+    loaded = dataset.load()
+    np.testing.assert_array_equal(np.stack(loaded["probabilities"]), probabilities)

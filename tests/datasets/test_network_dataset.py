@@ -1,0 +1,73 @@
+"""Networks as files."""
+
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from kedro.io import DatasetError
+
+from regbench.datasets.network_dataset import NetworkDataset
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> NetworkDataset:
+    return NetworkDataset(filepath=str(tmp_path / "l2/seed_1.keras"))
+
+
+def network(bias: float) -> keras.Model:
+    made = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="d")])
+    made.get_layer("d").bias.assign([bias])
+    return made
+
+
+def answer(made: keras.Model) -> float:
+    return float(np.asarray(made(np.zeros((1, 2)))).item())
+
+
+def test_a_network_comes_back_for_prediction(dataset: NetworkDataset) -> None:
+    assert not dataset.exists()
+    made = network(1.5)
+    made.compile("adam", "mse")
+    dataset.save(made)
+    assert dataset.exists()
+    loaded = dataset.load()
+    assert answer(loaded) == 1.5
+    assert not loaded.compiled
+
+
+def test_one_that_cannot_be_saved_leaves_the_old_one(
+    dataset: NetworkDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset.save(network(1.5))
+    newer = network(2.5)
+
+    def half(path: Path, *_: object, **__: object) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(newer, "save", half)
+    with pytest.raises(DatasetError, match="No space left"):
+        dataset.save(newer)
+    assert answer(dataset.load()) == 1.5
+    assert [path.name for path in dataset._filepath.parent.iterdir()] == ["seed_1.keras"]
+
+
+def test_code_in_a_file_is_not_run(dataset: NetworkDataset) -> None:
+    # A lambda that Keras has to unpickle: whoever made the file could have put anything there.
+    evil = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x * 2)])
+    dataset.save(evil)
+    with pytest.raises(DatasetError, match=r"(?i)lambda.*(safe|deserializ)"):
+        dataset.load()
+    trusted = keras.models.load_model(dataset._filepath, safe_mode=False)
+    assert np.asarray(trusted(np.ones((1, 2)))).tolist() == [[2.0, 2.0]]
+
+
+def test_a_damaged_file_is_named(dataset: NetworkDataset) -> None:
+    dataset.save(network(1.5))
+    with zipfile.ZipFile(dataset._filepath) as archive:
+        assert "config.json" in archive.namelist()
+    dataset._filepath.write_bytes(dataset._filepath.read_bytes()[:200])
+    with pytest.raises(DatasetError, match=r"seed_1\.keras"):
+        dataset.load()

@@ -1,0 +1,61 @@
+"""What stands under a name is always whole."""
+
+from pathlib import Path
+
+import pytest
+
+from regbench.files import atomic_write
+
+
+def test_the_file_takes_its_name_when_all_is_written(tmp_path: Path) -> None:
+    target = tmp_path / "new/folders/table.csv"
+    with atomic_write(target) as partial:
+        partial.write_text("all")
+        assert not target.exists()
+        assert partial.parent == target.parent  # the same disk: a rename is atomic
+        assert partial.suffix == ".csv"
+    assert target.read_text() == "all"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "table.csv"
+    target.write_text("old")
+
+    def write_half() -> None:
+        with atomic_write(target) as partial:
+            partial.write_text("half")
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        write_half()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_writer_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
+    target = tmp_path / "table.csv"
+    target.write_text("old")
+    with pytest.raises(FileNotFoundError), atomic_write(target):
+        pass
+    assert target.read_text() == "old"
+
+
+def test_an_old_file_is_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "table.csv"
+    target.write_text("something longer")
+    with target.open() as reader:
+        with atomic_write(target) as partial:
+            partial.write_text("new")
+        assert reader.read() == "something longer"  # whoever has it open keeps it
+    assert target.read_text() == "new"
+
+
+def test_two_writers_do_not_disturb_each_other(tmp_path: Path) -> None:
+    target = tmp_path / "table.csv"
+    with atomic_write(target) as one, atomic_write(target) as other:
+        assert one != other
+        one.write_text("one")
+        other.write_text("other")
+    assert target.read_text() == "one"
+    assert list(tmp_path.iterdir()) == [target]
