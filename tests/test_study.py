@@ -301,7 +301,7 @@ class TestWrongValues:
 
     def test_seeds_given_twice(self) -> None:
         found = problem(changed("protocol.seeds", [3, 1, 3]))
-        assert found == Problem(("protocol", "seeds"), "every seed once, not [3, 1, 3]")
+        assert found == Problem(("protocol", "seeds"), "must name every seed once, not [3, 1, 3]")
 
     @pytest.mark.parametrize(
         ("shares", "total"), [((0.7, 0.2, 0.2), "1.1"), ((0.5, 0.2, 0.2), "0.9")]
@@ -462,7 +462,7 @@ class TestBaseline:
     def test_with_regularizers(self, entry: dict[str, Any]) -> None:
         found = problem(techniques(baseline=entry, l2={"l2": 0.1}))
         assert dotted(found) == "techniques.baseline"
-        assert "no regularizers" in found.message
+        assert "must have no regularizers" in found.message
 
     def test_is_missing(self) -> None:
         parameters = techniques(l2={"l2": 0.1})

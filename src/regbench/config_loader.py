@@ -42,8 +42,6 @@ class StudyConfigLoader(OmegaConfigLoader):
             if key != "parameters":
                 raise  # Kedro does without the others
             raise SettingsError(_one_line(error)) from error
-        except SettingsError:
-            raise
         except Exception as error:  # whatever Kedro and OmegaConf make of a bad file
             fault = next(self._faults(key), None) or _known_fault(error)
             if fault is None:

@@ -162,7 +162,7 @@ class Protocol(Settings):
     @classmethod
     def _distinct_seeds(cls, value: list[int]) -> list[int]:
         if len(set(value)) < len(value):
-            raise PydanticCustomError("seeds", "every seed once")
+            raise PydanticCustomError("seeds", "must name every seed once")
         return value
 
 

@@ -14,10 +14,10 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
 # What is said of a wrong value, by pydantic's name of the fault.
 _FAULTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "greater_than": lambda bound: f"must be greater than {bound['gt']:g}",
-    "greater_than_equal": lambda bound: f"must be at least {bound['ge']:g}",
-    "less_than": lambda bound: f"must be less than {bound['lt']:g}",
-    "less_than_equal": lambda bound: f"must be at most {bound['le']:g}",
+    "greater_than": lambda bound: f"must be greater than {bound['gt']:.10g}",
+    "greater_than_equal": lambda bound: f"must be at least {bound['ge']:.10g}",
+    "less_than": lambda bound: f"must be less than {bound['lt']:.10g}",
+    "less_than_equal": lambda bound: f"must be at most {bound['le']:.10g}",
     "string_too_short": lambda bound: f"must have at least {bound['min_length']} character",
     "string_too_long": lambda bound: f"must have at most {bound['max_length']} character",
     "too_short": lambda bound: f"must have at least {bound['min_length']} entry",
@@ -26,9 +26,10 @@ _FAULTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
         ("int_type", "int_parsing", "int_from_float", "int_parsing_size"),
         lambda _: "must be a whole number",
     ),
-    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), lambda _: "must be a number"),
+    **dict.fromkeys(("float_type", "float_parsing"), lambda _: "must be a number"),
+    "finite_number": lambda _: "must be a finite number",
     **dict.fromkeys(("bool_type", "bool_parsing"), lambda _: "must be true or false"),
-    **dict.fromkeys(("string_type", "invalid_key"), lambda _: "must be text"),
+    **dict.fromkeys(("string_type", "invalid_key"), lambda _: "must be text (put it in quotes)"),
     **dict.fromkeys(("model_type", "dict_type"), lambda _: "must be a mapping"),
     "list_type": lambda _: "must be a list",
 }
@@ -68,7 +69,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
     """
     entries = parameters.get("techniques")
     if not isinstance(entries, Mapping):
-        wrong = "must be a mapping of technique names to regularizers"
+        wrong = f"must be a mapping of technique names to regularizers, not {entries!r}"
         raise InvalidStudy([Problem(("techniques",), wrong)])
     # An entry set to null is taken out: how an environment drops a technique of base.
     entries = {str(name): entry for name, entry in entries.items() if entry is not None}
@@ -81,7 +82,10 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         study = None
         problems += [p for p in _problems(error) if not _is_inherited(p.path, entries)]
     problems += _augmentation_problems(parameters.get("augmentation"), entries)
-    problems += _prediction_problems(parameters.get("prediction"), combined)
+    if study is not None:
+        problems += _prediction_problems(study.prediction.technique, combined)
+    elif isinstance(parameters.get("prediction"), Mapping):
+        problems += _prediction_problems(parameters["prediction"].get("technique"), combined)
     if study is None or problems:
         raise InvalidStudy(list(dict.fromkeys(problems)))
     return study
@@ -104,7 +108,8 @@ def _combine(
         wrong = f"{BASELINE!r} is missing: write '{BASELINE}: {{}}'"
         problems.append(Problem(("techniques",), wrong))
     elif combined.get(BASELINE, {}).keys() - {"description"}:
-        problems.append(Problem(("techniques", BASELINE), "the baseline has no regularizers"))
+        wrong = "must have no regularizers: the others are compared with it"
+        problems.append(Problem(("techniques", BASELINE), wrong))
     return combined, problems
 
 
@@ -166,8 +171,7 @@ def _augmentation_problems(shared: Any, entries: Mapping[str, Any]) -> list[Prob
     return problems
 
 
-def _prediction_problems(prediction: Any, techniques: Iterable[str]) -> list[Problem]:
-    technique = prediction.get("technique") if isinstance(prediction, Mapping) else None
+def _prediction_problems(technique: Any, techniques: Iterable[str]) -> list[Problem]:
     known = [BEST, *techniques]
     if not isinstance(technique, str) or technique in known:
         return []
@@ -202,6 +206,8 @@ def _problems(error: ValidationError, parent: tuple[str, ...] = ()) -> list[Prob
         else:
             fault = _FAULTS.get(detail["type"], lambda _, said=detail["msg"]: said)
             message = f"{fault(detail.get('ctx', {}))}, not {detail['input']!r}"
+            if detail["type"] == "literal_error":
+                message += _nearest(str(detail["input"]), re.findall("'(.*?)'", message)[:-1])
         problems.append(Problem(path, message))
     return problems
 
