@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
-from regbench.evaluation import evaluate, headline_part
+from regbench.evaluation import evaluate
 from regbench.network import build_network
 from regbench.study import Network, Technique
 
@@ -171,8 +171,6 @@ def test_a_study_without_a_test_part(
     assert len(predictions) == 20
     expected = metrics["train_accuracy"] - metrics["validation_accuracy"]
     assert metrics["generalization_gap"] == pytest.approx(expected)
-    assert headline_part(metrics) == "validation"
-    assert headline_part(["test_accuracy", "validation_accuracy"]) == "test"
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,13 @@ def test_an_error_in_a_worker_is_raised_here(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_refusing_disk_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "pid").mkdir()  # a folder where the file should be
+    pipeline = Pipeline([Node(os.getpid, None, "pid", name="x.train", tags=["tensorflow"])])
+    with pytest.raises(StudyError, match=r"Is a directory: .*pid"):
+        StudyRunner(max_workers=1).run(pipeline, catalog_in(tmp_path, "pid"))
+
+
 def test_what_a_training_makes_must_be_stored(tmp_path: Path) -> None:
     pipeline = Pipeline([Node(os.getpid, None, "lost", name="x.train", tags=["tensorflow"])])
     with pytest.raises(StudyError, match="lost has no entry in the catalog"):

@@ -201,7 +201,6 @@ NOT_OF_THE_KIND: list[tuple[str, Any]] = [
     ("techniques.batch_normalization.batch_normalization", "maybe"),
     ("techniques.early_stopping.early_stopping", True),
     ("techniques.early_stopping.early_stopping", 2),
-    ("techniques.l2.description", 5),
     ("prediction.technique", 5),
     ("reporting.published", [0.97]),
     ("reporting.published", None),
@@ -451,12 +450,10 @@ class TestTechniqueNames:
 
 
 class TestBaseline:
-    @pytest.mark.parametrize("entry", [{}, {"description": "as it is"}, {"combine": []}])
+    @pytest.mark.parametrize("entry", [{}, {"combine": []}])
     def test_has_no_regularizers(self, entry: dict[str, Any]) -> None:
         study = read_study(techniques(baseline=entry))
-        assert study.techniques["baseline"].model_dump(exclude={"description"}) == (
-            Technique().model_dump(exclude={"description"})
-        )
+        assert study.techniques["baseline"] == Technique()
 
     @pytest.mark.parametrize("entry", [{"l2": 0.1}, {"combine": ["l2"]}, {"zca": True}])
     def test_with_regularizers(self, entry: dict[str, Any]) -> None:
@@ -480,7 +477,7 @@ class TestCombine:
     def test_merges_what_its_parts_have(self) -> None:
         study = read_study(
             techniques(
-                a={"l2": 0.1, "description": "of a"},
+                a={"l2": 0.1},
                 b={"dropout": 0.5, "batch_normalization": True},
                 both={"combine": ["a", "b"]},
             )
@@ -504,10 +501,10 @@ class TestCombine:
             techniques(
                 a={"dropout": 0.5, "l2": 0.1},
                 b={"dropout": 0.2},
-                c={"combine": ["a", "b"], "dropout": 0.3, "description": "mine"},
+                c={"combine": ["a", "b"], "dropout": 0.3},
             )
         )
-        assert study.techniques["c"] == Technique(dropout=0.3, l2=0.1, description="mine")
+        assert study.techniques["c"] == Technique(dropout=0.3, l2=0.1)
 
     def test_own_null_takes_a_regularizer_out(self) -> None:
         study = read_study(
@@ -690,7 +687,7 @@ class TestAsParameters:
         "parameters",
         [
             BASE,
-            changed("techniques.mine", {"augmentation": {"rotation": 3}, "description": "mine"}),
+            changed("techniques.mine", {"augmentation": {"rotation": 3}}),
             changed("techniques.mine", {"combine": ["l2", "early_stopping"], "dropout": 0.9}),
             changed("ingest.size", 9),
             changed("protocol.seeds", 17),
@@ -780,3 +777,11 @@ class TestAnythingElse:
             } | {"baseline"}
         else:
             assert len(found) > 0
+
+
+def test_the_example_of_the_readme_is_valid() -> None:
+    readme = (CONF.parent / "README.md").read_text()
+    example = yaml.safe_load(readme.partition("```yaml\n")[2].partition("```")[0])
+    study = read_study({**BASE, "techniques": BASE["techniques"] | example["techniques"]})
+    assert study.techniques["strong_dropout"].dropout == 0.5
+    assert "l1" not in study.techniques

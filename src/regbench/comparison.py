@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -88,9 +88,13 @@ def compare(
     return order.dropna(axis="columns", how="all")
 
 
-def headline_figure(results: Iterable[pd.DataFrame]) -> str:
-    """The column that a study is judged by: test accuracy, or validation where there is no test."""
-    tested = any("test_accuracy" in table for table in results)
+def headline_figure(results: Iterable[Container[str]]) -> str:
+    """The figure that a study is judged by: test accuracy, or validation where there is no test.
+
+    Args:
+        results: Tables or other collections of figures, by name.
+    """
+    tested = any("test_accuracy" in figures for figures in results)
     return "test_accuracy" if tested else "validation_accuracy"
 
 

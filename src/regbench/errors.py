@@ -1,5 +1,7 @@
 """The one error that is meant for the person who runs a study."""
 
+import errno
+
 import click
 
 
@@ -29,3 +31,27 @@ class InterruptedStudyError(StudyError):
     """The user stopped the study; what was finished is kept."""
 
     exit_code = 130
+
+
+# Faults of the disk and of paths, which are the user's to mend.
+_EXPLAINED = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+}
+
+
+def explanation(error: BaseException) -> StudyError | None:
+    """Find what the user can put right among an error and its causes.
+
+    Returns:
+        The ``StudyError`` itself, one that says which file the disk refused, or None.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, StudyError):
+            return cause
+        if isinstance(cause, OSError) and cause.errno in _EXPLAINED:
+            file = cause.filename2 or cause.filename  # of a rename, what it was to become
+            return StudyError(f"{cause.strerror}: {file}" if file else str(cause.strerror))
+        cause = cause.__cause__
+    return None

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from regbench.comparison import FAILED, TRAINED, headline_figure
 from regbench.network import predict, trained_kernels
 from regbench.splitting import PARTS
 from regbench.training import accuracy, cross_entropy
@@ -50,7 +51,7 @@ def evaluate(
     reason = diverged(history)
     if reason:
         return _predictions(split_index[:0], np.zeros((0, len(classes))), classes), {
-            "status": "failed",
+            "status": FAILED,
             "reason": reason,
             "epochs": len(history),
             "seconds": float(history["seconds"].sum()),
@@ -70,10 +71,9 @@ def evaluate(
     best = history.iloc[history["validation_accuracy"].argmax()]
     weights = np.concatenate([kernel.ravel() for kernel in trained_kernels(network)])
     return pd.concat(tables, ignore_index=True), {
-        "status": "trained",
+        "status": TRAINED,
         **figures,
-        "generalization_gap": figures["train_accuracy"]
-        - figures[f"{headline_part(figures)}_accuracy"],
+        "generalization_gap": figures["train_accuracy"] - figures[headline_figure([figures])],
         "epochs": len(history),
         "best_epoch": int(best["epoch"]),
         "best_validation_accuracy": float(best["validation_accuracy"]),
@@ -81,11 +81,6 @@ def evaluate(
         "weights": int(sum(np.prod(v.shape) for v in network.trainable_variables)),
         "near_zero_share": float((np.abs(weights) < NEAR_ZERO).mean()),
     }
-
-
-def headline_part(columns: Any) -> str:
-    """The part whose accuracy is the headline: test, or validation in a study without test."""
-    return "test" if "test_accuracy" in columns else "validation"
 
 
 def _predictions(

@@ -1,6 +1,5 @@
 """What happens around a run: progress, the summary at the end, and errors in one line."""
 
-import errno
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -10,7 +9,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from regbench.comparison import failures
-from regbench.errors import FailedRunsError, StudyError
+from regbench.errors import FailedRunsError, explanation
 from regbench.progress import PlainProgress, progress_display
 from regbench.tables import comparison_table, print_table, results_table
 
@@ -68,19 +67,11 @@ class StudyHooks:
             StudyError: Instead of the error, if the error is of that kind.
         """
         self._stop_progress()
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, StudyError):
-                raise cause
-            if isinstance(cause, OSError) and cause.errno in _EXPLAINED:
-                file = f": {cause.filename}" if cause.filename else ""
-                raise StudyError(f"{cause.strerror}{file}") from error
-            cause = cause.__cause__
+        explained = explanation(error)
+        if explained:
+            raise explained
 
     def _stop_progress(self) -> None:
         if self._progress:
             self._progress.stop()
             self._progress = None
-
-
-_EXPLAINED = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}

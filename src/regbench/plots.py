@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from regbench.comparison import headline_figure
+from regbench.comparison import TRAINED, headline_figure
 from regbench.study import BASELINE
 
 
@@ -62,7 +62,7 @@ def comparison_plot(comparison: pd.DataFrame, results: Mapping[str, pd.DataFrame
     for height, row in enumerate(trained.to_dict("records")):
         name = str(row["technique"])
         colour = "#7a7a7a" if name == BASELINE else "#1f6fb2"
-        runs = results[name].loc[results[name]["status"] == "trained", headline]
+        runs = results[name].loc[results[name]["status"] == TRAINED, headline]
         axis.plot(runs, [height] * len(runs), "o", color=colour, alpha=0.45, markersize=6)
         axis.plot(row[headline], height, "|", color=colour, markersize=22, markeredgewidth=3)
         axis.annotate(

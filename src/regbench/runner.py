@@ -25,7 +25,7 @@ from kedro.runner import AbstractRunner
 from kedro.runner.task import Task
 from pluggy import PluginManager
 
-from regbench.errors import InterruptedStudyError, StudyError
+from regbench.errors import InterruptedStudyError, StudyError, explanation
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from malloc.h
 WORKER_TAG = "tensorflow"  # nodes with this tag run in worker processes
@@ -45,7 +45,9 @@ class StudyRunner(AbstractRunner):
             ValueError: ``max_workers`` is not positive.
         """
         super().__init__(is_async=is_async)
-        self._max_workers = self._validate_max_workers(max_workers)
+        self._max_workers = self._validate_max_workers(
+            _cores() if max_workers is None else max_workers
+        )
 
     def _get_executor(self, max_workers: int) -> Executor | None:
         return None  # the pool is made in _run, with its log queue
@@ -63,7 +65,9 @@ class StudyRunner(AbstractRunner):
         done: set[Node] = set()
         running: dict[Future[None], Node] = {}
         workers = min(self._max_workers, sum(WORKER_TAG in node.tags for node in waiting))
-        with _worker_pool(workers) as pool:
+        # By the runner's size, not the run's: the same seed gives the same figures in any run.
+        threads = max(1, _cores() // self._max_workers)
+        with _worker_pool(workers, threads) as pool:
             try:
                 while waiting or running:
                     ready = [node for node in waiting if depends_on[node] <= done]
@@ -85,11 +89,22 @@ class StudyRunner(AbstractRunner):
             except KeyboardInterrupt:
                 _kill(pool)
                 raise InterruptedStudyError(_how_far(pipeline, done)) from None
+            except StudyError:
+                if not running:
+                    _kill(pool)  # what still imports TensorFlow need not be waited for
+                raise
             except BrokenProcessPool as error:
                 raise StudyError(
                     "a training process was killed, perhaps for want of memory; "
                     "--runner-params=max_workers=1 takes less. " + _how_far(pipeline, done)
                 ) from error
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _turn(depends_on: dict[Node, set[Node]], node: Node) -> tuple[bool, bool]:
@@ -119,16 +134,19 @@ def _task(node: Node, catalog: CatalogProtocol[Any, Any]) -> tuple[Node, dict[st
 
 
 def _run_in_worker(node: Node, datasets: dict[str, Any]) -> None:
-    Task(node, DataCatalog(datasets), False, _create_hook_manager()).execute()
+    try:
+        Task(node, DataCatalog(datasets), False, _create_hook_manager()).execute()
+    except Exception as error:
+        # An error loses its cause on the way to the main process: send what explains it.
+        raise explanation(error) or error from None
 
 
 @contextmanager
-def _worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+def _worker_pool(workers: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that send their log records here, and start before they are needed."""
     context = multiprocessing.get_context("spawn")
     records: Any = context.Queue()
     listener = logging.handlers.QueueListener(records, _Relay())
-    threads = max(1, (os.cpu_count() or 1) // max(1, workers))
     pool = ProcessPoolExecutor(
         max(1, workers), context, initializer=_start_worker, initargs=(records, threads)
     )

@@ -177,7 +177,6 @@ class EarlyStopping(Settings):
 class Technique(Settings):
     """A named set of regularizers; the empty set is the baseline."""
 
-    description: str = ""
     l1: Annotated[Float, Field(gt=0)] | None = None
     l2: Annotated[Float, Field(gt=0)] | None = None
     dropout: Annotated[Float, Field(gt=0, lt=1)] | None = None

@@ -107,7 +107,7 @@ def _combine(
     if BASELINE not in entries:
         wrong = f"{BASELINE!r} is missing: write '{BASELINE}: {{}}'"
         problems.append(Problem(("techniques",), wrong))
-    elif combined.get(BASELINE, {}).keys() - {"description"}:
+    elif combined.get(BASELINE):
         wrong = "must have no regularizers: the others are compared with it"
         problems.append(Problem(("techniques", BASELINE), wrong))
     return combined, problems
@@ -129,12 +129,11 @@ def _settings(
             problems.append(Problem(path, f"{part!r} contains itself"))
         elif not isinstance(part, str) or not isinstance(entries.get(part), Mapping):
             near = _nearest(str(part), entries)
-            problems.append(Problem(path, f"{part!r} is not a technique{near}"))
+            wrong = f"{part!r} is not a technique, or is set to null{near}"
+            problems.append(Problem(path, wrong))
         else:
             given = _settings(part, (*inside, part), entries, problems)
             for key, value in given.items():
-                if key == "description":
-                    continue
                 if key not in own and merged.get(key, value) != value:
                     wrong = f"two values for {key}; say in {name} which one holds"
                     problems.append(Problem(path, wrong))

@@ -123,10 +123,13 @@ def _headline(row: pd.Series, figure: str) -> str:
 
 def _notes(comparison: pd.DataFrame) -> list[str]:
     """What the figures mean, and why some are missing."""
-    runs = int(comparison["runs"].max())
+    trained = comparison["runs"] - comparison["failed_runs"]
+    seeds = int(trained.max())
+    most = "" if (trained[trained > 0] == seeds).all() else "at most "
+    over = f"Mean ± standard deviation over {most}{seeds} seeds" if seeds > 1 else "One seed each"
     notes = [
-        f"Mean ± standard deviation over at most {runs} seeds; 'to baseline' in percentage points, "
-        f"paired by seed; gap: train accuracy minus {_title(headline_figure([comparison]))}."
+        f"{over}; 'to baseline' in percentage points, paired by seed; "
+        f"gap: train accuracy minus {_title(headline_figure([comparison]))}."
     ]
     if "difference" not in comparison:
         notes.append("No differences: the baseline and another technique must be trained.")

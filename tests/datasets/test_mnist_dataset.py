@@ -12,7 +12,7 @@ from kedro.runner import SequentialRunner
 from rich.console import Console
 
 from regbench.datasets import mnist_dataset
-from regbench.datasets.mnist_dataset import ImageSetDataset, MnistDataset, progress
+from regbench.datasets.mnist_dataset import ImageSetDataset, MnistDataset, _progress
 from regbench.errors import StudyError
 from regbench.mnist import ImageSet, Mnist
 from regbench.pipelines.fetch_mnist import create_pipeline, create_sample_pipeline
@@ -94,7 +94,7 @@ def test_a_set_that_cannot_be_written_is_the_cause_of_kedros_error(tmp_path: Pat
 def test_progress_off_a_terminal_is_a_line_every_tenth(
     caplog: pytest.LogCaptureFixture, total: int | None, lines: list[str]
 ) -> None:
-    with caplog.at_level(logging.INFO), progress("Working") as on_progress:
+    with caplog.at_level(logging.INFO), _progress("Working") as on_progress:
         for done in range((total or 1000) + 1):
             on_progress(done, total)
     assert caplog.messages == lines
@@ -107,7 +107,7 @@ def test_progress_on_a_terminal_is_a_bar(
     monkeypatch.setattr(
         mnist_dataset, "Console", lambda **_: Console(file=screen, force_terminal=True)
     )
-    with caplog.at_level(logging.INFO), progress("Working") as on_progress:
+    with caplog.at_level(logging.INFO), _progress("Working") as on_progress:
         assert "Working" not in screen.getvalue()
         on_progress(1, 2)
     assert "Working" in screen.getvalue()

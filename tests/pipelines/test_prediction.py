@@ -19,6 +19,11 @@ class Network:
     input_shape = (None, 28, 28, 1)
 
 
+class Colourblind(Network):
+    input_shape = (None, 9, 9, 1)
+    output_shape = (None, 3)
+
+
 def test_a_named_technique_has_to_be_trained() -> None:
     with pytest.raises(StudyError, match="l2 is not trained; kedro run --pipelines=l2 does it"):
         choose_network(TECHNIQUES, {"technique": "l2"}, TRAINED, pd.DataFrame())
@@ -33,6 +38,7 @@ def test_the_best_run_of_a_named_technique() -> None:
     ("networks", "said"),
     [
         ({}, "the network l2/seed_3 is gone; kedro run --pipelines=l2"),
+        ({"l2/seed_3": Colourblind}, "knows 3 classes, the set has 2: train again"),
         ({"l2/seed_3": Network}, r"takes images of \(28, 28, 1\), the unlabelled ones are \(9, 9"),
     ],
 )

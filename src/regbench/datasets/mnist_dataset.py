@@ -39,7 +39,7 @@ class MnistDataset(AbstractDataset[NoReturn, Mnist]):
         Raises:
             DatasetError: Caused by the ``StudyError`` that says what is wrong with the source.
         """
-        with progress("Downloading MNIST") as on_progress:
+        with _progress("Downloading MNIST") as on_progress:
             return load_mnist(self._source, self._cache, on_progress)
 
     def save(self, data: NoReturn) -> NoReturn:
@@ -71,7 +71,7 @@ class ImageSetDataset(AbstractDataset[ImageSet, NoReturn]):
         Raises:
             DatasetError: Caused by the ``StudyError`` that says why it cannot be written.
         """
-        with progress(f"Writing {self._filepath.name}") as on_progress:
+        with _progress(f"Writing {self._filepath.name}") as on_progress:
             write_set(self._filepath, data.labeled, data.unlabeled, on_progress)
         logger.info("Written; to use it: --params=images=%s", self._filepath)
 
@@ -83,7 +83,7 @@ class ImageSetDataset(AbstractDataset[ImageSet, NoReturn]):
 
 
 @contextmanager
-def progress(label: str) -> Iterator[OnProgress]:
+def _progress(label: str) -> Iterator[OnProgress]:
     """Show how far something is: a bar on a terminal, otherwise a log line every 10 %.
 
     Args:

@@ -10,7 +10,7 @@ import pandas as pd
 from regbench import comparison, ingestion, labeling
 from regbench.errors import StudyError
 from regbench.sources import ImageSource
-from regbench.study import Ingest
+from regbench.study import BEST, Ingest
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def choose_network(
     """
     by_technique = dict(zip(techniques, results, strict=True))
     technique = settings["technique"]
-    if technique == "best":
+    if technique == BEST:
         technique = comparison.best_technique(by_technique)
         if technique is None:
             raise StudyError("no technique is trained yet; kedro run trains them all")
@@ -76,5 +76,10 @@ def label_images(
         raise StudyError(
             f"the network {name} takes images of {network.input_shape[1:]}, the unlabelled ones "
             f"are {unlabeled.shape[1:]}: train again after changing ingest"
+        )
+    if network.output_shape[-1] != len(classes):
+        raise StudyError(
+            f"the network {name} knows {network.output_shape[-1]} classes, the set has "
+            f"{len(classes)}: train again"
         )
     return labeling.label_images(network, unlabeled, unlabeled_index, classes)
