@@ -1,14 +1,18 @@
 """A wrong configuration is one error that names the file and the key, whatever is wrong."""
 
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from kedro.config import MissingConfigException, OmegaConfigLoader
+from kedro.framework.cli.utils import _split_params
 
-from regbench.config_loader import StudyConfigLoader
+from regbench import fingerprint
+from regbench.config_loader import PROJECT, StudyConfigLoader
 from regbench.errors import SettingsError
 from regbench.settings import CONFIG_LOADER_ARGS
 
@@ -50,7 +54,21 @@ class TestAValidStudy:
         assert study.protocol.split.test == 0
         assert study.protocol.split.seed == 0  # of base: environments are merged key by key
         assert study.protocol.seeds == [1]
-        assert study.reporting.published["l1"] == 0.9667
+        assert study.reporting.published["l1"].accuracy == 0.9667
+        assert study.reporting.published["l1"].says == "not better"
+        assert study.reporting.published["early_stopping"].not_comparable
+
+    def test_of_the_articles_data_in_the_fair_protocol(self, own_conf: MakeConf) -> None:
+        conf = own_conf()
+        fair, article, base = (loader(conf, env).study() for env in ("mnist", "article", None))
+        assert fair.images == article.images
+        assert len({fair.data_root, article.data_root, base.data_root}) == 3
+        assert fair.protocol == base.protocol
+        assert fair.techniques == article.techniques
+        # The article's report reads the fair comparison where the fair study writes it.
+        catalog = loader(conf, "article")["catalog"]
+        written = loader(conf, "mnist")["catalog"]["comparison"]["filepath"]
+        assert catalog["fair_comparison"]["filepath"] == written
 
     def test_parameters_are_checked_and_put_together(self, own_conf: MakeConf) -> None:
         parameters = loader(own_conf())["parameters"]
@@ -58,6 +76,13 @@ class TestAValidStudy:
         assert parameters["runs"]["zca"]["regularizers"] == {"zca": True}
         assert list(parameters["seeds"].values()) == [1, 2, 3, 4, 5]
         assert parameters["images"] == "data/01_raw/digits.zip"
+
+    def test_parameters_hold_what_results_are_recognized_by(self, own_conf: MakeConf) -> None:
+        made = loader(own_conf())
+        parameters, study = made["parameters"], made.study()
+        assert parameters["fingerprints"] == fingerprint.of_techniques(study)
+        assert parameters["preparation"] == fingerprint.of_preparation(study)
+        assert set(parameters["fingerprints"]) == set(study.techniques)
 
     def test_of_the_command_line(self, own_conf: MakeConf) -> None:
         params = {"images": "mine.zip", "protocol": {"epochs": 2}, "ingest": {"size": 14}}
@@ -90,6 +115,51 @@ class TestAValidStudy:
             made["credentials"]
         with pytest.raises(KeyError):
             made["nonsense"]
+
+
+class TestTheCommand:
+    """How the study at hand is run again."""
+
+    @pytest.mark.parametrize(
+        ("env", "params", "expected"),
+        [
+            (None, None, "kedro run"),
+            ("local", {}, "kedro run"),  # is what Kedro takes without --env
+            ("article", {}, "kedro run --env=article"),
+            (None, {"images": "mine.zip"}, "kedro run --params=images=mine.zip"),
+            (
+                "article",
+                {"data_root": "x", "protocol": {"epochs": 2, "split": {"seed": 3}}},
+                "kedro run --env=article "
+                "--params=data_root=x,protocol.epochs=2,protocol.split.seed=3",
+            ),
+        ],
+    )
+    def test_names_environment_and_parameters(
+        self, env: str | None, params: dict[str, Any] | None, expected: str
+    ) -> None:
+        assert loader(PROJECT / "conf", env, params)["parameters"]["command"] == expected
+
+    def test_names_a_folder_of_settings_that_is_not_the_projects(self, own_conf: MakeConf) -> None:
+        conf = own_conf()
+        command = loader(conf, "article")["parameters"]["command"]
+        assert command == f"kedro run --conf-source={conf} --env=article"
+
+    @pytest.mark.parametrize(
+        "params",
+        [
+            {"images": "my own set's.zip"},
+            {"data_root": "a$HOME;b", "protocol": {"epochs": 2}},
+            {"techniques": {"augmentation": {"augmentation": {"horizontal_flip": True}}}},
+            {"zca": {"epsilon": 1e-5}},
+        ],
+    )
+    def test_means_the_same_to_a_shell_and_to_kedro(self, params: dict[str, Any]) -> None:
+        command = loader(PROJECT / "conf", params=params)["parameters"]["command"]
+        _, _, option = shlex.split(command)
+        given = option.removeprefix("--params=")
+        context = click.Context(click.Command("run"))
+        assert _split_params(context, click.Option(["--params"]), given) == params
 
 
 class TestTheFileIsNamed:

@@ -10,8 +10,16 @@ import numpy as np
 import pytest
 from scipy.special import erf, softmax
 
+from regbench.datasets.array_dataset import ArraysDataset
 from regbench.datasets.network_dataset import NetworkDataset
-from regbench.network import build_network, predict, trained_kernels
+from regbench.fingerprint import of_weights
+from regbench.network import (
+    build_network,
+    predict,
+    set_weights,
+    trained_kernels,
+    weights_of,
+)
 from regbench.normalization import fit_normalization, fit_zca, normalize, whiten
 from regbench.study import MAX_SEED, Network, Normalization, Technique, Zca
 
@@ -200,6 +208,96 @@ class TestRegularizers:
         frozen = sum(int(np.prod(v.shape)) for v in network.non_trainable_variables)
         assert frozen == 30 * 30 + 30
         assert len(trained_kernels(network)) == len(HIDDEN) + 1
+
+
+def shuffled(technique: str) -> dict[str, np.ndarray]:
+    """Weights of the right names and shapes, every one of them another than at the start."""
+    random = np.random.default_rng(5)
+    return {
+        name: random.uniform(0.1, 1, weight.shape).astype(np.float32)
+        for name, weight in weights_of(build(technique)).items()
+    }
+
+
+def fresh(technique: str) -> keras.Model:
+    """A network that no other test looks at."""
+    return build_network(
+        (6, 5, 1),
+        CLASSES,
+        Network(hidden_units=HIDDEN, activation="relu"),
+        Technique.model_validate(TECHNIQUES[technique]),
+        9,
+        NORMALIZATION[1],
+        ZCA[1],
+    )
+
+
+class TestWeights:
+    @pytest.mark.parametrize("technique", TECHNIQUES)
+    def test_are_all_that_the_network_has_in_its_own_order(self, technique: str) -> None:
+        network = build(technique)
+        found = weights_of(network)
+        assert len(found) == len(network.get_weights())
+        for own, expected in zip(found.values(), network.get_weights(), strict=True):
+            np.testing.assert_array_equal(own, expected)
+        layers = {name: network.get_layer(name.partition(".")[0]) for name in found}
+        for name, weight in found.items():
+            kind = name.partition(".")[2]
+            np.testing.assert_array_equal(weight, getattr(layers[name], kind).numpy())
+
+    def test_hold_what_training_leaves_alone(self) -> None:
+        names = weights_of(build("all"))
+        assert {"zca.kernel", "zca.bias", "logits.bias", "hidden_1.kernel"} <= set(names)
+        kinds = ("gamma", "beta", "moving_mean", "moving_variance")
+        assert {f"batch_normalization_2.{kind}" for kind in kinds} <= set(names)
+
+    def test_are_a_copy(self) -> None:
+        network = fresh("baseline")
+        before = weights_of(network)
+        kept = {name: weight.copy() for name, weight in before.items()}
+        network.get_layer("hidden_1").kernel.assign_add(np.ones((30, HIDDEN[0])))
+        for name, weight in before.items():
+            np.testing.assert_array_equal(weight, kept[name])
+
+    @pytest.mark.parametrize("technique", ["baseline", "all"])
+    def test_can_be_given_to_a_network_built_the_same_way(self, technique: str) -> None:
+        network, weights = fresh(technique), shuffled(technique)
+        # However they were stored: names count, the order does not.
+        set_weights(network, dict(sorted(weights.items(), reverse=True)))
+        for name, weight in weights_of(network).items():
+            np.testing.assert_array_equal(weight, weights[name])
+        expected = fresh(technique)
+        for name, weight in weights.items():
+            layer, _, kind = name.partition(".")
+            getattr(expected.get_layer(layer), kind).assign(weight)
+        np.testing.assert_array_equal(outputs(network, IMAGES[1]), outputs(expected, IMAGES[1]))
+
+    def test_of_another_technique_are_refused(self) -> None:
+        with pytest.raises(KeyError, match="batch_normalization_1"):
+            set_weights(fresh("batch_normalization"), shuffled("baseline"))
+        with pytest.raises(ValueError, match="shape"):
+            set_weights(
+                fresh("baseline"),
+                {name: weight[:1] for name, weight in shuffled("baseline").items()},
+            )
+
+    @pytest.mark.parametrize("technique", ["baseline", "dropout", "all"])
+    def test_are_the_same_of_a_network_from_a_file(self, technique: str, tmp_path: Path) -> None:
+        dataset = NetworkDataset(filepath=str(tmp_path / "network.keras"))
+        dataset.save(build(technique))
+        loaded = dataset.load()
+        found, expected = weights_of(loaded), weights_of(build(technique))
+        assert list(found) == list(expected)
+        for name, weight in found.items():
+            np.testing.assert_array_equal(weight, expected[name])
+        assert of_weights(found) == of_weights(expected)
+        # And the weights of the best epoch, from a file too, can be given to it.
+        stored = ArraysDataset(filepath=str(tmp_path / "best.npz"))
+        stored.save(shuffled(technique))
+        set_weights(loaded, stored.load())
+        again = fresh(technique)
+        set_weights(again, shuffled(technique))
+        np.testing.assert_array_equal(outputs(loaded, IMAGES[1]), outputs(again, IMAGES[1]))
 
 
 class TestFiles:

@@ -120,6 +120,82 @@ class TestEverySource:
             assert source.top_folder() is None
 
 
+DIGESTED: Files = {"Train/train.csv": b"filename,label", "Train/a.png": b"one", "b.png": b"two"}
+OTHERS: dict[str, Files] = {
+    "content of the same size": DIGESTED | {"b.png": b"twO"},
+    "two contents changed round": DIGESTED | {"Train/a.png": b"two", "b.png": b"one"},
+    "a name": {name.replace("b.", "c."): data for name, data in DIGESTED.items()},
+    "a folder": {name.replace("Train/a", "a"): data for name, data in DIGESTED.items()},
+    "one file more": DIGESTED | {"c.png": b""},
+    "one file less": {name: data for name, data in DIGESTED.items() if name != "b.png"},
+    "an empty file": DIGESTED | {"b.png": b""},
+    "no files": {},
+}
+
+
+class TestDigest:
+    """What a set is recognized by."""
+
+    @pytest.fixture(params=["folder", "zip"])
+    def digest(self, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Files], str]:
+        def made(files: Files) -> str:
+            place = tmp_path / f"set {len(list(tmp_path.iterdir()))}"
+            if request.param == "zip":
+                make_zip(place, files)
+            else:
+                place.mkdir()
+                make_folder(place, files)
+            with open_source(place) as source:
+                return source.digest()
+
+        return made
+
+    def test_is_the_same_for_the_same_files(self, digest: Callable[[Files], str]) -> None:
+        turned = dict(reversed(DIGESTED.items()))
+        assert digest(DIGESTED) == digest(dict(DIGESTED)) == digest(turned)
+
+    def test_is_another_for_any_other_files(self, digest: Callable[[Files], str]) -> None:
+        found = {kind: digest(files) for kind, files in OTHERS.items()}
+        assert len({digest(DIGESTED), *found.values()}) == len(OTHERS) + 1
+
+    @pytest.mark.parametrize("hidden", [".DS_Store", "Train/Thumbs.db"])
+    def test_does_not_count_what_systems_leave_behind(
+        self, digest: Callable[[Files], str], hidden: str
+    ) -> None:
+        assert digest(DIGESTED | {hidden: b"x"}) == digest(DIGESTED)
+
+    def test_tells_where_a_file_ends(self, digest: Callable[[Files], str]) -> None:
+        joined = {"a": b"1b\0" + b"2"}
+        assert digest(joined) != digest({"a": b"1", "b": b"2"})
+
+    def test_of_a_zip_does_not_depend_on_how_it_is_packed(self, tmp_path: Path) -> None:
+        digests = set()
+        for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            with open_source(make_zip(tmp_path / f"{kind}.zip", DIGESTED, kind)) as source:
+                digests.add(source.digest())
+        assert len(digests) == 1
+
+    def test_of_a_zip_tells_which_of_two_entries_counts(self, tmp_path: Path) -> None:
+        digests = set()
+        for first, second in ((b"1", b"2"), (b"2", b"1")):
+            path = make_zip(tmp_path / f"{first!r}.zip", {"a": first, "./a": second})
+            with open_source(path) as source:
+                digests.add(source.digest())
+        assert len(digests) == 2
+
+    def test_of_a_folder_takes_what_cannot_be_read(self, tmp_path: Path) -> None:
+        folder = make_folder(tmp_path / "set", {"a": b"1"})
+        with open_source(folder) as source:
+            before = source.digest()
+        os.mkfifo(folder / "pipe")
+        (folder / "link").symlink_to("../nowhere")
+        (folder / "folder").symlink_to(tmp_path)
+        (folder / os.fsdecode(b"\xff")).write_bytes(b"a name in no encoding")
+        with open_source(folder) as source:
+            after = source.digest()
+            assert after == source.digest() != before
+
+
 class TestOpening:
     @pytest.mark.parametrize("name", ["absent", "a\0b", "x" * 5000])
     def test_names_a_missing_path(self, tmp_path: Path, name: str) -> None:
@@ -298,6 +374,7 @@ def test_no_damage_to_a_zip_raises_anything_else(
     damaged.write_bytes(data[: rng.randrange(len(data))] if cut else data)
     with suppress(StudyError), open_source(damaged) as source:
         source.top_folder()
+        assert source.digest() == source.digest()
         for name in source.names():
             with suppress(Unreadable):
                 assert len(source.read(name, 1000)) <= 1000

@@ -148,7 +148,9 @@ class TestUnknownKeys:
             ("normalization.methode", ["method"], "method"),
             ("zca.eps", ["epsilon"], "epsilon"),
             ("augmentation.rotate", AUGMENTATION_KEYS, "rotation"),
-            ("reporting.publish", ["published"], "published"),
+            ("evaluation.robustness_image", ["robustness_images"], "robustness_images"),
+            ("reporting.publish", ["equivalence_band", "published"], "published"),
+            ("reporting.equivalence", ["equivalence_band", "published"], "equivalence_band"),
             ("prediction.techniques", ["technique"], "technique"),
             ("techniques.l2.l3", TECHNIQUE_KEYS, None),
             ("techniques.batch_normalization.batchnormalization", TECHNIQUE_KEYS, "batch_norm"),
@@ -202,7 +204,11 @@ NOT_OF_THE_KIND: list[tuple[str, Any]] = [
     ("techniques.early_stopping.early_stopping", True),
     ("techniques.early_stopping.early_stopping", 2),
     ("prediction.technique", 5),
+    ("evaluation", 1000),
+    ("evaluation.robustness_images", "all"),
+    ("reporting.equivalence_band", "narrow"),
     ("reporting.published", [0.97]),
+    ("reporting.published.l2", 0.9739),
     ("reporting.published", None),
 ]
 
@@ -233,7 +239,10 @@ OUT_OF_RANGE: list[tuple[str, Any, str]] = [
     ("techniques.l2.l2", 0, "0"),
     ("techniques.l1.l1", -1e-4, "0"),
     ("techniques.early_stopping.early_stopping", {"patience": -1}, "0"),
-    ("reporting.published", {"l2": 97.39}, "1"),
+    ("evaluation.robustness_images", 0, "1"),
+    ("reporting.equivalence_band", -0.1, "0"),
+    ("reporting.equivalence_band", 101, "100"),
+    ("reporting.published.l2", {"accuracy": 97.39}, "1"),
 ]
 
 CHOICES = [
@@ -246,6 +255,7 @@ CHOICES = [
     ("protocol.network.activation", "relus", ["relu", "elu", "gelu", "tanh"]),
     ("protocol.optimizer.name", "sgd", ["adam"]),
     ("protocol.network.activation", None, ["relu", "elu", "gelu", "tanh"]),
+    ("reporting.published", {"l2": {"accuracy": 0.9, "says": "best"}}, ["better", "not better"]),
 ]
 
 
@@ -269,9 +279,13 @@ class TestWrongValues:
     @pytest.mark.parametrize(("path", "value", "allowed"), CHOICES)
     def test_not_among_the_choices(self, path: str, value: Any, allowed: list[str]) -> None:
         found = problem(changed(path, value))
+        given_value: Any = value
+        while isinstance(given_value, dict):
+            *_, key = given_value
+            path, given_value = f"{path}.{key}", given_value[key]
         assert dotted(found) == path
         assert all(f"'{choice}'" in found.message for choice in allowed)
-        assert f"not {value!r}" in found.message
+        assert f"not {given_value!r}" in found.message
 
     @pytest.mark.parametrize(
         ("path", "value", "where"),
@@ -672,6 +686,43 @@ class TestPrediction:
         assert dotted(problem(parameters)) == "prediction.technique"
 
 
+class TestPublications:
+    def test_may_say_more_than_an_accuracy(self) -> None:
+        entry = {"accuracy": 0.97, "claim": "it helps", "says": "better", "not_comparable": "why"}
+        study = read_study(changed("reporting.published", {"l2": entry, "l1": {"accuracy": 1}}))
+        assert study.reporting.published["l2"].model_dump() == entry
+        assert study.reporting.published["l1"].model_dump() == {
+            "accuracy": 1,
+            "claim": None,
+            "says": None,
+            "not_comparable": None,
+        }
+
+    def test_are_of_techniques(self) -> None:
+        published = {"dropuot": {"accuracy": 0.9}, "l2": {"accuracy": 0.9}}
+        found = problem(changed("reporting.published", published))
+        assert dotted(found) == "reporting.published.dropuot"
+        assert all(name in found.message for name in BASE["techniques"])
+        assert "did you mean 'dropout'?" in found.message
+
+    def test_of_a_technique_that_was_taken_out(self) -> None:
+        parameters = changed("reporting.published", {"l1": {"accuracy": 0.9}})
+        parameters["techniques"]["l1"] = None
+        assert dotted(problem(parameters)) == "reporting.published.l1"
+
+    def test_without_an_accuracy(self) -> None:
+        found = problem(changed("reporting.published", {"l2": {"claim": "it helps"}}))
+        assert found == Problem(("reporting", "published", "l2", "accuracy"), "is missing")
+
+    @pytest.mark.parametrize("key", ["clam", "accurcy"])
+    def test_with_an_unknown_key(self, key: str) -> None:
+        published = {"l2": {"accuracy": 0.9, key: "it helps"}}
+        found = problem(changed("reporting.published", published))
+        assert dotted(found) == f"reporting.published.l2.{key}"
+        assert found.message.startswith("unknown key; allowed: accuracy, claim, says")
+        assert "did you mean" in found.message
+
+
 class TestAsParameters:
     def test_names_every_run(self) -> None:
         parameters = read_study(changed("protocol.seeds", [4, 2])).as_parameters()
@@ -691,6 +742,7 @@ class TestAsParameters:
             changed("techniques.mine", {"combine": ["l2", "early_stopping"], "dropout": 0.9}),
             changed("ingest.size", 9),
             changed("protocol.seeds", 17),
+            changed("reporting.published", {"l2": {"accuracy": 0.9, "says": "not better"}}),
         ],
     )
     def test_reads_back_as_the_same_study(self, parameters: dict[str, Any]) -> None:
@@ -731,6 +783,7 @@ PATHS = [
     *(f"protocol.{key}.{i}" for key in ("split", "network") for i in BASE["protocol"][key]),
     *(f"techniques.l2.{key}" for key in TECHNIQUE_KEYS),
     "techniques.early_stopping.early_stopping.patience",
+    "reporting.published.l2",
 ]
 
 
@@ -750,6 +803,7 @@ class TestAnythingElse:
     @example("techniques.l2", {"l2": [1], 3: {}})
     @example("techniques", {"baseline": {}, 3: {"combine": [3]}})
     @example("techniques.l2", {"combine": [["l1"]]})
+    @example("reporting.published", {"l2": {"accuracy": 0.5}, 3: {}})
     def test_any_value(self, path: str, value: Any) -> None:
         found = outcome(changed(path, value))
         if isinstance(found, Study):

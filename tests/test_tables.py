@@ -7,15 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
+from scipy import stats
 
 from regbench.comparison import compare
+from regbench.results import Results
 from regbench.tables import (
     ReadableTable,
     as_markdown,
     comparison_table,
     print_table,
     results_table,
+    status_notes,
 )
+
+COMMAND = "kedro run --env=mine"
+REASON = "the loss stopped being finite in epoch 3"
 
 
 def run(seed: int, test: float, **more: Any) -> dict[str, Any]:
@@ -35,17 +41,46 @@ def run(seed: int, test: float, **more: Any) -> dict[str, Any]:
 
 
 def failed(seed: int) -> dict[str, Any]:
-    reason = "the loss stopped being finite in epoch 3"
-    return {"seed": seed, "status": "failed", "reason": reason, "epochs": 3, "seconds": 1.0}
+    return {"seed": seed, "status": "failed", "reason": REASON, "epochs": 3, "seconds": 1.0}
+
+
+def results(*runs: dict[str, Any]) -> Results:
+    """Results with as many right answers, of 100 images, as the accuracies say."""
+    predictions = [
+        pd.DataFrame(
+            {
+                "filename": [str(number) for number in range(100)],
+                "split": part,
+                "label": "a",
+                "predicted": np.where(np.arange(100) < round(100 * one[f"{part}_accuracy"]), *"ab"),
+                "seed": one["seed"],
+            }
+        )
+        for one in runs
+        for part in ("validation", "test")
+        if f"{part}_accuracy" in one
+    ]
+    nothing = Results.none()
+    answers = pd.concat(predictions) if predictions else nothing.predictions
+    return Results(pd.DataFrame(runs), nothing.epochs, answers, nothing.measurements)
 
 
 RESULTS = {
-    "baseline": pd.DataFrame([run(1, 0.9), run(2, 0.92)]),
-    "l2": pd.DataFrame([run(1, 0.95), run(2, 0.93)]),
-    "l1": pd.DataFrame([run(1, 0.85), failed(2)]),
-    "zca": pd.DataFrame(),
-    "dropout": pd.DataFrame(),
+    "baseline": results(run(1, 0.9), run(2, 0.92)),
+    "l2": results(run(1, 0.95), run(2, 0.93)),
+    "l1": results(run(1, 0.85), failed(2)),
+    "zca": Results.none(),
+    "dropout": Results.none(),
 }
+UNTRAINED = Results.none()
+
+
+def table_of(
+    made: dict[str, Results],
+    stale: dict[str, str] | None = None,
+    published: dict[str, float] | None = None,
+) -> ReadableTable:
+    return comparison_table(compare(made, stale or {}, 0.001, published), COMMAND)
 
 
 def cell(table: ReadableTable, row: str, column: str) -> str:
@@ -54,7 +89,7 @@ def cell(table: ReadableTable, row: str, column: str) -> str:
 
 
 class TestComparisonTable:
-    table = comparison_table(compare(RESULTS, {"l2": 0.9739}))
+    table = table_of(RESULTS, published={"l2": 0.9739})
 
     def test_has_a_row_for_every_technique(self) -> None:
         assert [line[0] for line in self.table.rows] == [
@@ -73,10 +108,42 @@ class TestComparisonTable:
         assert cell(self.table, "l1", "test accuracy") == "0.8500; 1 of 2 failed"
         assert cell(self.table, "zca", "test accuracy") == "not trained"
 
-    def test_differences_are_percentage_points_with_a_sign(self) -> None:
-        assert cell(self.table, "l2", "to baseline") == "+3.00"
-        assert cell(self.table, "l1", "to baseline") == "-5.00"
-        assert cell(self.table, "baseline (reference)", "to baseline") == "–"
+    def test_differences_are_percentage_points_with_their_interval(self) -> None:
+        column = "to baseline [95 %]"
+        interval = stats.ttest_rel([0.95, 0.93], [0.90, 0.92]).confidence_interval(0.95)
+        low, high = (f"{100 * end:+.2f}" for end in interval)
+        assert float(low) < 0 < float(high)
+        assert cell(self.table, "l2", column) == f"+3.00 [{low}, {high}]"
+        assert cell(self.table, "l1", column) == "-5.00"  # of one pair there is no interval
+        assert cell(self.table, "baseline (reference)", column) == "–"
+        assert cell(self.table, "zca", column) == "–"
+
+    def test_of_few_seeds_is_descriptive(self) -> None:
+        verdicts = dict(zip([r[0] for r in self.table.rows], self.verdicts(), strict=True))
+        assert verdicts == {
+            "l2": "descriptive only",
+            "l1": "descriptive only",
+            "baseline (reference)": "–",
+            "dropout": "–",
+            "zca": "–",
+        }
+        assert any("a verdict needs at least 5 seeds" in note for note in self.table.notes)
+
+    def verdicts(self) -> list[str]:
+        return [row[self.table.columns.index("verdict")] for row in self.table.rows]
+
+    def test_of_enough_seeds_has_verdicts_and_says_what_they_rest_on(self) -> None:
+        accuracies = {"baseline": [0.90, 0.91, 0.92, 0.9, 0.91], "l2": [0.94, 0.96, 0.95, 0.96, 1]}
+        made = {
+            name: results(*(run(seed, figure) for seed, figure in enumerate(figures)))
+            for name, figures in accuracies.items()
+        }
+        table = table_of(made)
+        assert cell(table, "l2", "verdict") == "better"
+        said = " ".join(table.notes)
+        assert "over 5 seeds" in said
+        assert "paired t tests at 5 %, corrected for the techniques by Holm" in said
+        assert "escriptive" not in said
 
     def test_further_figures(self) -> None:
         assert cell(self.table, "l2", "published") == "0.9739"
@@ -88,70 +155,94 @@ class TestComparisonTable:
         assert cell(self.table, "l2", "seconds") == "61.3"
 
     def test_notes_say_how_to_read_it_and_what_is_missing(self) -> None:
-        first, failures, untrained = self.table.notes
+        first, _, failures, untrained = self.table.notes
         assert "at most 2 seeds" in first
-        assert failures == "l1: 1 of 2 runs failed: the loss stopped being finite in epoch 3"
+        assert failures == f"l1: 1 of 2 runs failed: {REASON}"
         assert untrained == (
-            "Not trained: dropout, zca; kedro run --pipelines=dropout,zca,reporting trains them."
+            f"Not trained: dropout, zca; {COMMAND} --pipelines=dropout,zca,reporting trains them."
         )
 
     def test_of_failures_alone_says_why(self) -> None:
-        table = comparison_table(compare({"baseline": RESULTS["l1"][1:], "l2": RESULTS["zca"]}))
+        table = table_of({"baseline": results(failed(1)), "l2": UNTRAINED})
         assert [line[:2] for line in table.rows] == [
             ["baseline (reference)", "failed"],
             ["l2", "not trained"],
         ]
-        assert "baseline: 1 of 1 runs failed: the loss stopped" in "\n".join(table.notes)
+        assert f"baseline: 1 of 1 runs failed: {REASON}" in table.notes
 
-    def test_a_technique_judged_on_other_images_has_no_figures(self) -> None:
-        results = {
-            "baseline": RESULTS["baseline"].assign(scored_images="these"),
-            "l2": RESULTS["l2"].assign(scored_images="those"),
-        }
-        table = comparison_table(compare(results))
-        assert cell(table, "l2", "test accuracy") == "judged on other images"
-        assert cell(table, "l2", "seconds") == "–"
-        assert "kedro run --pipelines=l2,reporting trains it again" in table.notes[-1]
+    def test_stale_techniques_have_one_command_for_all(self) -> None:
+        stale = {"l1": "changed since: the split", "zca": "changed since: the protocol, the split"}
+        table = table_of(RESULTS | {"l1": results(run(1, 0.85))}, stale)
+        assert cell(table, "zca", "test accuracy") == "stale"
+        assert cell(table, "l1", "test accuracy") == "0.8500"  # of the run that is up to date
+        assert "l1 is stale; changed since: the split." in table.notes
+        assert "zca is stale; changed since: the protocol, the split." in table.notes
+        commands = [note for note in table.notes if "--only-missing-outputs" in note]
+        assert commands == [
+            f"{COMMAND} --only-missing-outputs brings all stale techniques up to date."
+        ]
+        assert not any("Not trained" in note and "zca" in note for note in table.notes)
 
     def test_without_a_test_part_validation_is_first(self) -> None:
-        results = {k: v.drop(columns="test_accuracy", errors="ignore") for k, v in RESULTS.items()}
-        table = comparison_table(compare(results))
+        made = {
+            name: Results(
+                of_one.runs.drop(columns="test_accuracy", errors="ignore"),
+                of_one.epochs,
+                of_one.predictions,
+                of_one.measurements,
+            )
+            for name, of_one in RESULTS.items()
+        }
+        table = table_of(made)
         assert table.columns[:2] == ["technique", "validation accuracy"]
-        assert cell(table, "l2", "to baseline") == "+3.00"
+        assert table.columns.count("validation accuracy") == 1
+        assert cell(table, "l2", "to baseline [95 %]").startswith("+3.00 [")
+        assert "gap: train accuracy minus validation accuracy" in table.notes[0]
 
     def test_without_a_trained_baseline(self) -> None:
-        table = comparison_table(compare({"l2": RESULTS["l2"], "baseline": RESULTS["zca"]}))
-        assert "to baseline" not in table.columns
+        table = table_of({"l2": RESULTS["l2"], "baseline": UNTRAINED})
+        assert not {"to baseline [95 %]", "verdict"} & set(table.columns)
         assert any("No differences" in note for note in table.notes)
 
     def test_of_one_seed_has_no_spread(self) -> None:
-        results = {"baseline": RESULTS["baseline"][:1], "l2": RESULTS["l2"][:1]}
-        table = comparison_table(compare(results))
+        table = table_of({"baseline": results(run(1, 0.9)), "l2": results(run(1, 0.95))})
         assert cell(table, "l2", "test accuracy") == "0.9500"
-        assert cell(table, "l2", "to baseline") == "+5.00"
+        assert cell(table, "l2", "to baseline [95 %]") == "+5.00"
+        assert table.notes[0].startswith("One seed each")
 
     def test_of_nothing_trained_names_the_command(self) -> None:
-        table = comparison_table(compare({"baseline": RESULTS["zca"], "l2": RESULTS["zca"]}))
+        table = table_of({"baseline": UNTRAINED, "l2": UNTRAINED})
         assert [line[:2] for line in table.rows] == [
             ["baseline (reference)", "not trained"],
             ["l2", "not trained"],
         ]
-        assert "kedro run --pipelines=baseline,l2,reporting" in table.notes[-1]
+        assert f"{COMMAND} --pipelines=baseline,l2,reporting" in table.notes[-1]
+
+    def test_is_the_same_from_a_stored_comparison(self) -> None:
+        # The terminal's table is made from comparison.csv.
+        compared = compare(RESULTS, {"zca": "changed since: the split"}, 0.001, {"l2": 0.97})
+        again = pd.read_csv(io.StringIO(compared.to_csv(index=False)))
+        assert comparison_table(again, COMMAND) == comparison_table(compared, COMMAND)
+
+
+def test_where_nothing_is_missing_there_is_nothing_to_say() -> None:
+    whole = {"baseline": RESULTS["baseline"], "l2": RESULTS["l2"]}
+    assert status_notes(compare(whole, {}, 0.001), COMMAND) == []
 
 
 class TestResultsTable:
     def test_has_a_row_for_every_seed(self) -> None:
-        table = results_table("l1", RESULTS["l1"])
+        table = results_table("l1", RESULTS["l1"].runs)
         assert table.title == "Results of l1"
         assert table.columns[:4] == ["seed", "status", "test accuracy", "validation accuracy"]
         assert [line[:3] for line in table.rows] == [
             ["1", "trained", "0.8500"],
             ["2", "failed", "–"],
         ]
-        assert table.notes == ["seed 2: the loss stopped being finite in epoch 3"]
+        assert table.notes == [f"seed 2: {REASON}"]
 
     def test_of_failures_alone(self) -> None:
-        table = results_table("l1", RESULTS["l1"][1:][["seed", "status", "reason", "epochs"]])
+        table = results_table("l1", pd.DataFrame([failed(2)]).drop(columns="seconds"))
         assert table.columns == ["seed", "status", "epochs"]
         assert table.rows == [["2", "failed", "3.0"]]
 
@@ -177,7 +268,7 @@ class TestMarkdown:
         assert lines[-1].startswith("- a [note] long")
 
     def test_has_the_cells_of_the_table(self) -> None:
-        table = comparison_table(compare(RESULTS))
+        table = table_of(RESULTS)
         lines = as_markdown(table).splitlines()
         body = [line for line in lines if line.startswith("| ")][1:]
         assert [[c.strip() for c in line.strip("|").split("|")] for line in body] == table.rows
@@ -189,13 +280,13 @@ class TestMarkdown:
 
 class TestPrinting:
     def test_off_a_terminal_nothing_is_wrapped(self, capsys: pytest.CaptureFixture[str]) -> None:
-        print_table(comparison_table(compare(RESULTS, {"l2": 0.9739})))
+        print_table(table_of(RESULTS, published={"l2": 0.9739}))
         printed = capsys.readouterr().out
         row = next(line for line in printed.splitlines() if "reference" in line)
         assert "0.9100" in row
         assert "61.3" in row
         assert "Comparison of techniques" in printed
-        assert "kedro run --pipelines=dropout,zca,reporting trains them." in printed
+        assert f"{COMMAND} --pipelines=dropout,zca,reporting trains them." in printed
         assert "\x1b" not in printed
 
     def test_on_a_terminal_its_width_is_kept(self) -> None:

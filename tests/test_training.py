@@ -16,9 +16,18 @@ from sklearn.metrics import accuracy_score, log_loss
 from regbench import training
 from regbench.augmentation import augment
 from regbench.evaluation import diverged
-from regbench.network import build_network, trained_kernels
+from regbench.network import build_network, set_weights, trained_kernels
 from regbench.study import MAX_SEED, Augmentation, EarlyStopping, Protocol, Technique
-from regbench.training import Epoch, Part, accuracy, cross_entropy, part, start_afresh, train
+from regbench.training import (
+    Epoch,
+    Part,
+    accuracy,
+    best_epoch,
+    cross_entropy,
+    part,
+    start_afresh,
+    train,
+)
 
 CLASSES = 3
 SHAPE = (6, 6, 1)
@@ -96,7 +105,8 @@ def trained(
     network = network_of(technique, seed)
     shared = shared or protocol()
     images = options.pop("images", IMAGES)
-    return network, train(network, images, TRAIN, VALIDATION, shared, seed, **options)
+    history, _ = train(network, images, TRAIN, VALIDATION, shared, seed, **options)
+    return network, history
 
 
 class Baseline(NamedTuple):
@@ -238,7 +248,7 @@ class TestAugmentation:
         only = Part(np.array([5, 5, 5]), TARGETS[[5, 5, 5]])
         network = network_of(Technique())
         shared = protocol(batch_size=1, epochs=2)
-        history = train(network, IMAGES, only, VALIDATION, shared, MAX_SEED, augmentation=SHAKEN)
+        history, _ = train(network, IMAGES, only, VALIDATION, shared, MAX_SEED, augmentation=SHAKEN)
         assert len(seen) == 6
         assert len({batch.tobytes() for batch in seen}) == 6
         # And validation images are left as they are.
@@ -325,16 +335,24 @@ def test_several_processes_may_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> N
     assert grown == {"GPU 0": True, "GPU 1": True}
 
 
+Scripted = Callable[..., tuple[list[int], int]]
+
+
 @pytest.fixture
-def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[int], np.ndarray]]:
-    """Train with epochs whose validation figures are given; weights are the epoch's number."""
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Scripted:
+    """Train with epochs whose validation figures are given; weights are the epoch's number.
+
+    Returns how many epochs there were and which one the network has, and which one was best.
+    """
     network = keras.Sequential(
         [keras.Input((2,), dtype="uint8"), keras.layers.Dense(1, name="logits")]
     )
 
     def run(
-        stopping: EarlyStopping, figures: list[float], accuracies: list[float] | None = None
-    ) -> tuple[list[int], np.ndarray]:
+        stopping: EarlyStopping | None,
+        figures: list[float],
+        accuracies: list[float] | None = None,
+    ) -> tuple[list[int], int]:
         def epoch(step: Any, images: Any, one: Any, other: Any, number: int, seed: int) -> Epoch:
             network.set_weights([np.full(w.shape, number) for w in network.get_weights()])
             figure = figures[number - 1]
@@ -342,7 +360,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[int], 
             return Epoch(number, 1.0, 0.5, 0.0, figure, share, 0.1)
 
         monkeypatch.setattr(training, "_train_epoch", epoch)
-        history = train(
+        history, best_weights = train(
             network,
             IMAGES,
             TRAIN,
@@ -355,7 +373,9 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[int], 
         assert len(kept) == 1
         weights = network.get_weights()[0]
         assert (weights == kept[0]).all()  # the column tells the truth about the weights
-        return [len(history), kept[0]], weights
+        best = {int(value) for made in best_weights.values() for value in made.ravel()} or {kept[0]}
+        assert len(best) == 1
+        return [len(history), kept[0]], best.pop()
 
     return run
 
@@ -437,7 +457,7 @@ class TestEarlyStopping:
     def test_of_a_real_training(self) -> None:
         weights: list[list[np.ndarray]] = []
         network = network_of(Technique())
-        history = train(
+        history, _ = train(
             network,
             IMAGES,
             TRAIN,
@@ -455,6 +475,79 @@ class TestEarlyStopping:
         assert any((a != b).any() for a, b in zip(weights[best], weights[-1], strict=True))
         figures = history["train_cross_entropy"]
         assert figures.iloc[-1] < 0.8 * figures.iloc[0]  # it learns
+
+
+class TestTheBestEpoch:
+    @pytest.mark.parametrize(
+        ("accuracies", "best"),
+        [
+            ([0.1, 0.3, 0.2], 2),
+            ([0.3, 0.2, 0.1], 1),
+            ([0.1, 0.2, 0.3], 3),  # that of the network: no other weights
+            ([0.1, 0.3, 0.3], 2),  # the first of equals
+            ([0.2, 0.2, 0.2], 1),
+            ([0.0, 0.0], 1),
+            ([0.5], 1),
+        ],
+    )
+    def test_has_the_best_validation_accuracy(
+        self, scripted: Scripted, accuracies: list[float], best: int
+    ) -> None:
+        cross_entropies = np.linspace(0.1, 0.9, len(accuracies)).tolist()  # tells otherwise
+        (epochs, kept), found = scripted(None, cross_entropies, accuracies)
+        assert (epochs, kept) == (len(accuracies), len(accuracies))
+        assert found == best
+        history = pd.DataFrame(
+            {"epoch": range(1, len(accuracies) + 1), "validation_accuracy": accuracies}
+        )
+        assert best_epoch(history) == best
+
+    def test_need_not_be_the_one_that_early_stopping_keeps(self, scripted: Scripted) -> None:
+        cross_entropies = [0.5, 0.4, 0.6, 0.7, 0.8]
+        found = scripted(EarlyStopping(patience=2), cross_entropies, [0.3, 0.1, 0.2, 0.9, 0.1])
+        assert found == ([4, 2], 4)
+        found = scripted(EarlyStopping(patience=2), cross_entropies, [0.3, 0.9, 0.2, 0.1, 0.1])
+        assert found == ([4, 2], 2)
+
+    def test_is_never_one_that_diverged(self, scripted: Scripted) -> None:
+        assert scripted(None, [0.5, 0.4, float("nan")], [0.1, 0.4, 0.3]) == ([3, 3], 2)
+
+    def test_of_a_real_training_has_the_weights_of_its_end(self) -> None:
+        weights: list[list[np.ndarray]] = []
+        network = network_of(Technique(batch_normalization=True, zca=True))
+        history, best = train(
+            network,
+            IMAGES,
+            TRAIN,
+            VALIDATION,
+            protocol(epochs=8),
+            1,
+            on_epoch=lambda epoch: weights.append(network.get_weights()),
+        )
+        number = int(history["validation_accuracy"].argmax())
+        assert 0 < number < 7  # neither the first nor the last
+        assert history["kept"].tolist() == [False] * 7 + [True]
+        assert_same = np.testing.assert_array_equal
+        for own, expected in zip(network.get_weights(), weights[-1], strict=True):
+            assert_same(own, expected)
+        again = network_of(Technique(batch_normalization=True, zca=True))
+        set_weights(again, best)
+        for own, expected in zip(again.get_weights(), weights[number], strict=True):
+            assert_same(own, expected)
+        # And so they give the figures that the history tells of that epoch.
+        probabilities = predicted(again, VALIDATION)
+        row = history.iloc[number]
+        assert row["validation_accuracy"] == pytest.approx(
+            accuracy_score(VALIDATION.targets, probabilities.argmax(axis=1))
+        )
+        assert row["validation_cross_entropy"] == pytest.approx(
+            log_loss(VALIDATION.targets, probabilities, labels=range(CLASSES)), rel=1e-4
+        )
+
+    def test_that_the_network_has_is_not_kept_twice(self) -> None:
+        network = network_of(Technique())
+        _, best = train(network, IMAGES, TRAIN, VALIDATION, protocol(epochs=1), 1)
+        assert best == {}
 
 
 class TestDivergence:

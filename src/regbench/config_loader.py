@@ -1,17 +1,22 @@
 """Configuration: Kedro's loader, and the study's settings checked as they are read."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
+from kedro.framework.project import settings
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from regbench import fingerprint
 from regbench.errors import SettingsError
 from regbench.study import Study
 from regbench.study_reader import InvalidStudy, Problem, read_study
+
+PROJECT = Path(__file__).parents[2]
 
 
 class StudyConfigLoader(OmegaConfigLoader):
@@ -47,7 +52,7 @@ class StudyConfigLoader(OmegaConfigLoader):
             if fault is None:
                 raise
             raise SettingsError(fault) from error
-        return self._checked(value).as_parameters() if key == "parameters" else value
+        return self._parameters(self._checked(value)) if key == "parameters" else value
 
     def study(self) -> Study:
         """Return the study that the parameters describe.
@@ -57,6 +62,27 @@ class StudyConfigLoader(OmegaConfigLoader):
         """
         parameters = self["parameters"]
         return Study.model_validate({key: parameters[key] for key in Study.model_fields})
+
+    def _parameters(self, study: Study) -> dict[str, Any]:
+        """The study's settings, and what is derived from them and from the command."""
+        return study.as_parameters() | {
+            "fingerprints": fingerprint.of_techniques(study),
+            "preparation": fingerprint.of_preparation(study),
+            "command": self._command(),
+        }
+
+    def _command(self) -> str:
+        """How the study at hand is run, for messages that tell the next command."""
+        words = ["kedro run"]
+        if Path(self.conf_source).resolve() != PROJECT / settings.CONF_SOURCE:
+            words.append(shlex.join([f"--conf-source={self.conf_source}"]))
+        if self.env not in (None, self.default_run_env):
+            words.append(f"--env={self.env}")
+        given = _flat(self.runtime_params or {})
+        if given:
+            params = ",".join(f"{key}={value}" for key, value in given.items())
+            words.append(shlex.join([f"--params={params}"]))
+        return " ".join(words)
 
     def _checked(self, parameters: dict[str, Any]) -> Study:
         try:
@@ -120,6 +146,16 @@ def _known_fault(error: Exception) -> str | None:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values as ``--params`` takes them: keys joined by dots."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= (
+            _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        )
+    return flat
 
 
 def _depth(content: Any, path: tuple[str, ...]) -> int:

@@ -6,10 +6,14 @@ import keras
 import numpy as np
 import pandas as pd
 
-from regbench.comparison import FAILED, TRAINED, headline_figure
-from regbench.network import predict, trained_kernels
+from regbench import measures
+from regbench.comparison import headline_part
+from regbench.corruption import CORRUPTIONS
+from regbench.network import predict, set_weights, trained_kernels
+from regbench.pruning import pruned_accuracy
+from regbench.results import CORRUPTION, FAILED, PRUNING, RECALL, TRAINED
 from regbench.splitting import PARTS
-from regbench.training import accuracy, cross_entropy
+from regbench.training import accuracy, best_epoch, cross_entropy
 
 NEAR_ZERO = 1e-3
 
@@ -33,8 +37,11 @@ def evaluate(
     split_index: pd.DataFrame,
     classes: list[str],
     history: pd.DataFrame,
+    best_epoch_weights: dict[str, np.ndarray],
+    corrupted_images: np.ndarray,
+    corrupted_rows: np.ndarray,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Measure a trained network.
+    """Measure a trained network; at the end it has the best epoch's weights.
 
     Args:
         network: From ``train``.
@@ -42,11 +49,15 @@ def evaluate(
         split_index: A row per image: filename, label, target, split.
         classes: The labels in the order of the network's outputs.
         history: Of the network's training.
+        best_epoch_weights: Of the best epoch on validation; none if the network has them.
+        corrupted_images: Corruptions x M x H x W x C, uint8, in the order of ``CORRUPTIONS``.
+        corrupted_rows: Which images these are, M ints.
 
     Returns:
         Predictions for every validation and test image (filename, split, label, predicted,
-        confidence and the probabilities of all classes), and the run's metrics. A diverged run
-        has no predictions, ``status`` failed with a ``reason``, and no figures.
+        confidence and the probabilities of all classes), and the run's metrics; those without a
+        part in their name are of the headline part. A diverged run has no predictions,
+        ``status`` failed with a ``reason``, and no figures.
     """
     reason = diverged(history)
     if reason:
@@ -57,29 +68,86 @@ def evaluate(
             "seconds": float(history["seconds"].sum()),
         }
     targets = split_index["target"].to_numpy()
-    figures: dict[str, Any] = {}
-    tables = []
-    for part in PARTS:
-        rows = np.flatnonzero(split_index["split"] == part)
-        if not len(rows):
-            continue
-        probabilities = predict(network, images, rows)
-        figures[f"{part}_accuracy"] = accuracy(probabilities, targets[rows])
-        figures[f"{part}_cross_entropy"] = cross_entropy(probabilities, targets[rows])
-        if part != "train":
-            tables.append(_predictions(split_index.iloc[rows], probabilities, classes))
-    best = history.iloc[history["validation_accuracy"].argmax()]
-    weights = np.concatenate([kernel.ravel() for kernel in trained_kernels(network)])
-    return pd.concat(tables, ignore_index=True), {
+    rows_of = {part: np.flatnonzero(split_index["split"] == part) for part in PARTS}
+    rows_of = {part: rows for part, rows in rows_of.items() if len(rows)}
+    probabilities = {part: predict(network, images, rows) for part, rows in rows_of.items()}
+    judged = headline_part(rows_of)
+    predictions = pd.concat(
+        [
+            _predictions(split_index.iloc[rows], probabilities[part], classes)
+            for part, rows in rows_of.items()
+            if part != "train"
+        ],
+        ignore_index=True,
+    )
+    metrics = {
         "status": TRAINED,
-        **figures,
-        "generalization_gap": figures["train_accuracy"] - figures[headline_figure([figures])],
+        **_of_parts(probabilities, {part: targets[rows] for part, rows in rows_of.items()}),
+        **_of_training(history),
+        **_of_weights(network),
+        **_of_answers(probabilities[judged], targets[rows_of[judged]], classes),
+        CORRUPTION: {
+            name: accuracy(
+                predict(network, changed, np.arange(len(changed))), targets[corrupted_rows]
+            )
+            for name, changed in zip(CORRUPTIONS, corrupted_images, strict=True)
+        },
+        PRUNING: {
+            f"{share:g}": value
+            for share, value in pruned_accuracy(
+                network, images, rows_of[judged], targets[rows_of[judged]]
+            ).items()
+        },
+    }
+    metrics["generalization_gap"] = metrics["train_accuracy"] - metrics[f"{judged}_accuracy"]
+    if "test" in rows_of:
+        if best_epoch_weights:
+            set_weights(network, best_epoch_weights)  # at the end, since it changes the network
+        again = predict(network, images, rows_of["test"])
+        metrics["best_epoch_test_accuracy"] = accuracy(again, targets[rows_of["test"]])
+    return predictions, metrics
+
+
+def _of_parts(
+    probabilities: dict[str, np.ndarray], targets: dict[str, np.ndarray]
+) -> dict[str, float]:
+    figures = {}
+    for part, values in probabilities.items():
+        figures[f"{part}_accuracy"] = accuracy(values, targets[part])
+        figures[f"{part}_cross_entropy"] = cross_entropy(values, targets[part])
+    return figures
+
+
+def _of_training(history: pd.DataFrame) -> dict[str, Any]:
+    return {
         "epochs": len(history),
-        "best_epoch": int(best["epoch"]),
-        "best_validation_accuracy": float(best["validation_accuracy"]),
+        "best_epoch": best_epoch(history),
+        "best_validation_accuracy": float(history["validation_accuracy"].max()),
         "seconds": float(history["seconds"].sum()),
+    }
+
+
+def _of_weights(network: keras.Model) -> dict[str, Any]:
+    kernels = np.concatenate([kernel.ravel() for kernel in trained_kernels(network)])
+    return {
         "weights": int(sum(np.prod(v.shape) for v in network.trainable_variables)),
-        "near_zero_share": float((np.abs(weights) < NEAR_ZERO).mean()),
+        "weights_bytes": int(sum(weight.numpy().nbytes for weight in network.weights)),
+        "near_zero_share": float((np.abs(kernels) < NEAR_ZERO).mean()),
+    }
+
+
+def _of_answers(
+    probabilities: np.ndarray, targets: np.ndarray, classes: list[str]
+) -> dict[str, Any]:
+    answers = probabilities.argmax(axis=1)
+    confusion = measures.confusion(targets, answers, len(classes))
+    confidence = probabilities.max(axis=1)
+    return {
+        "expected_calibration_error": measures.expected_calibration_error(
+            confidence, answers == targets
+        ),
+        "macro_f1": measures.macro_f1(confusion),
+        RECALL: dict(zip(classes, measures.recall_by_class(confusion).tolist(), strict=True)),
     }
 
 

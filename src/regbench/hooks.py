@@ -9,8 +9,9 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from regbench.comparison import failures
-from regbench.errors import FailedRunsError, explanation
+from regbench.errors import FailedRunsError, StudyError, explanation
 from regbench.progress import PlainProgress, progress_display
+from regbench.staleness import forget_data_fingerprint, treat_stale_as_missing
 from regbench.tables import comparison_table, print_table, results_table
 
 
@@ -28,7 +29,19 @@ class StudyHooks:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Show progress if there is something to train."""
+        """Look after what is missing or stale, and show progress if there is something to train.
+
+        Raises:
+            StudyError: The pipeline needs what nobody has made yet.
+        """
+        only_missing_outputs = bool(run_params.get("only_missing_outputs"))
+        try:
+            if only_missing_outputs:
+                treat_stale_as_missing(pipeline, catalog)
+            _check_inputs(pipeline, catalog)
+            forget_data_fingerprint(pipeline, catalog, only_missing_outputs=only_missing_outputs)
+        except Exception as error:
+            raise explanation(error) or error from error
         runs = [node for node in pipeline.nodes if node.name.endswith(".evaluate")]
         if run_params.get("only_missing_outputs"):
             runs = [n for n in runs if not all(catalog.exists(name) for name in n.outputs)]
@@ -51,10 +64,11 @@ class StudyHooks:
             if name.endswith("_results")
         }
         if "comparison" in made:
-            print_table(comparison_table(catalog.load("comparison")))
+            compared = catalog.load("comparison")
+            print_table(comparison_table(compared, catalog.load("params:command")))
         else:
             for technique, results in results_by_technique.items():
-                print_table(results_table(technique, results))
+                print_table(results_table(technique, results.runs))
         failed = failures(results_by_technique)
         if failed:
             raise FailedRunsError(f"{len(failed)} of the runs failed: {'; '.join(failed)}")
@@ -75,3 +89,14 @@ class StudyHooks:
         if self._progress:
             self._progress.stop()
             self._progress = None
+
+
+def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+    """Stop where the prepared images are needed and nobody has prepared them."""
+    prepared = pipelines["data"].all_outputs() & pipeline.inputs()
+    missing = sorted(name for name in prepared if not catalog.exists(name))
+    if missing:
+        raise StudyError(
+            f"{', '.join(missing)}: not there yet; {catalog.load('params:command')} "
+            "--pipelines=data prepares the images, and without --pipelines everything is run"
+        )

@@ -82,6 +82,16 @@ def trained_kernels(network: keras.Model) -> list[np.ndarray]:
     ]
 
 
+def weights_of(network: keras.Model) -> dict[str, np.ndarray]:
+    """All weights of a network by layer and name, those that training leaves alone included."""
+    return {name: weight.numpy() for name, weight in _weights_by_name(network).items()}
+
+
+def set_weights(network: keras.Model, weights: dict[str, np.ndarray]) -> None:
+    """Give a network weights that ``weights_of`` returned of one built the same way."""
+    network.set_weights([weights[name] for name in _weights_by_name(network)])
+
+
 def predict(network: keras.Model, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return the class probabilities of some images.
 
@@ -97,6 +107,15 @@ def predict(network: keras.Model, images: np.ndarray, rows: np.ndarray) -> np.nd
     if not chunks:
         return np.zeros((0, network.output_shape[-1]), dtype=np.float32)
     return np.concatenate([network(chunk, training=False).numpy() for chunk in chunks])
+
+
+def _weights_by_name(network: keras.Model) -> dict[str, keras.Variable]:
+    """In the order of ``network.weights``; a loaded network's own paths have other prefixes."""
+    return {
+        f"{layer.name}.{weight.name}": weight
+        for layer in network.layers
+        for weight in layer.weights
+    }
 
 
 def _whitening(zca: dict[str, np.ndarray]) -> keras.layers.Layer:

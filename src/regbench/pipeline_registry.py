@@ -1,12 +1,11 @@
 """All pipelines of the study at hand: data, one per technique, reporting, prediction."""
 
 import os
-from pathlib import Path
 
 from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 
-from regbench.config_loader import StudyConfigLoader
+from regbench.config_loader import PROJECT, StudyConfigLoader
 from regbench.pipelines import data, fetch_mnist, prediction, reporting, training
 
 
@@ -28,7 +27,9 @@ def register_pipelines() -> dict[str, Pipeline]:
         name: training.create_pipeline(name, technique, study.protocol.seeds)
         for name, technique in study.techniques.items()
     }
-    report = reporting.create_pipeline(list(trainings))
+    report = reporting.create_pipeline(
+        list(trainings), with_publication=bool(study.reporting.published)
+    )
     return {
         "__default__": sum(trainings.values(), prepare) + report,
         "data": prepare,
@@ -44,9 +45,8 @@ def _config_loader() -> StudyConfigLoader:
     """The session's configuration; without a session (``kedro registry list``) the default one."""
     if StudyConfigLoader.latest is not None:  # not its truth: a loader is a mapping
         return StudyConfigLoader.latest
-    project = Path(__file__).parents[2]
     return StudyConfigLoader(
-        str(project / settings.CONF_SOURCE),
+        str(PROJECT / settings.CONF_SOURCE),
         env=os.environ.get("KEDRO_ENV"),
         **settings.CONFIG_LOADER_ARGS,
     )

@@ -1,5 +1,6 @@
 """A set of images as it lies on disk: a folder, or a zip of one, read without leaving it."""
 
+import hashlib
 import os
 import re
 import stat
@@ -13,6 +14,7 @@ from regbench.errors import StudyError
 
 _HIDDEN = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 _DRIVE = re.compile(r"[A-Za-z]:")
+_DIGESTIBLE = 1 << 30  # bytes; a larger file is no picture
 # Only these can be inflated piece by piece; Python unpacks bzip2 and LZMA without a bound.
 _COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
@@ -108,6 +110,10 @@ class ImageSource(ABC):
         """
 
     @abstractmethod
+    def digest(self) -> str:
+        """Identify the names and contents of all files."""
+
+    @abstractmethod
     def top_folder(self) -> str | None:
         """Give the name of the folder that holds everything, if there is one."""
 
@@ -158,6 +164,18 @@ class FolderSource(ImageSource):
         if max(size, len(data)) > limit:
             raise Unreadable(_too_many_bytes(limit))
         return data
+
+    def digest(self) -> str:
+        """See :class:`ImageSource`; every file is read."""
+        made = _hash()
+        for name in self.names():
+            made.update(os.fsencode(name) + b"\0")
+            try:
+                content = self.read(name, _DIGESTIBLE)
+            except Unreadable as fault:  # rejected when the set is read
+                content = fault.reason.encode()
+            made.update(f"{len(content)}\0".encode() + content)
+        return made.hexdigest()
 
     def top_folder(self) -> str | None:
         """See :class:`ImageSource`."""
@@ -255,6 +273,15 @@ class ZipSource(ImageSource):
         except Exception:  # zipfile raises many kinds, some of them by accident
             raise Unreadable("unreadable: damaged zip entry") from None
 
+    def digest(self) -> str:
+        """See :class:`ImageSource`; the zip's own checksums (CRC-32) stand for the contents."""
+        made = _hash()
+        for name, info in sorted(self._entries, key=lambda entry: entry[0]):
+            if _is_hidden(*name.split("/")):
+                continue
+            made.update(f"{name}\0{info.file_size}\0{info.CRC}\0".encode(errors="surrogateescape"))
+        return made.hexdigest()
+
     def top_folder(self) -> str | None:
         """See :class:`ImageSource`."""
         safe = (name.split("/") for name in self.names() if _is_clean(name))
@@ -293,6 +320,10 @@ def open_source(path: Path) -> ImageSource:
         raise StudyError(
             f"{str(path)!r} is neither a folder nor a readable zip: {problem}"
         ) from None
+
+
+def _hash() -> "hashlib.blake2b":
+    return hashlib.blake2b(digest_size=8)
 
 
 def _is_hidden(*parts: str) -> bool:

@@ -212,10 +212,26 @@ class Technique(Settings):
         return Augmentation.model_validate({**shared.model_dump(), **own})
 
 
-class Reporting(Settings):
-    """What the comparison shows beside the runs' own figures."""
+class Evaluation(Settings):
+    """How a trained network is measured beyond its predictions."""
 
-    published: dict[str, Share]
+    robustness_images: Annotated[Count, Field(description="images to corrupt, at most")]
+
+
+class Publication(Settings):
+    """What somebody published about a technique."""
+
+    accuracy: Share
+    claim: str | None = None
+    says: Literal["better", "not better"] | None = None
+    not_comparable: Annotated[str | None, Field(description="why, if it is not")] = None
+
+
+class Reporting(Settings):
+    """How the comparison is judged, and what it shows beside the runs' own figures."""
+
+    equivalence_band: Annotated[Float, Field(ge=0, le=100, description="percentage points")]
+    published: dict[str, Publication]
 
 
 class Prediction(Settings):
@@ -234,6 +250,7 @@ class Study(Settings):
     normalization: Normalization
     zca: Zca
     augmentation: Augmentation
+    evaluation: Evaluation
     protocol: Protocol
     techniques: dict[str, Technique]
     reporting: Reporting

@@ -8,7 +8,15 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from regbench.study import BASELINE, BEST, RESERVED_NAMES, Augmentation, Study, Technique
+from regbench.study import (
+    BASELINE,
+    BEST,
+    RESERVED_NAMES,
+    Augmentation,
+    Publication,
+    Study,
+    Technique,
+)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
@@ -83,6 +91,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += [p for p in _problems(error) if not _is_inherited(p.path, entries)]
     problems += _augmentation_problems(parameters.get("augmentation"), entries)
     if study is not None:
+        problems += _published_problems(study.reporting.published, combined)
         problems += _prediction_problems(study.prediction.technique, combined)
     elif isinstance(parameters.get("prediction"), Mapping):
         problems += _prediction_problems(parameters["prediction"].get("technique"), combined)
@@ -183,6 +192,17 @@ def _prediction_problems(technique: Any, techniques: Iterable[str]) -> list[Prob
     ]
 
 
+def _published_problems(published: Iterable[str], techniques: Iterable[str]) -> list[Problem]:
+    return [
+        Problem(
+            ("reporting", "published", name),
+            f"is not a technique; allowed: {', '.join(techniques)}{_nearest(name, techniques)}",
+        )
+        for name in published
+        if name not in techniques
+    ]
+
+
 def _is_inherited(path: tuple[str, ...], entries: Mapping[str, Any]) -> bool:
     """Whether a technique has a value only by ``combine``: it is reported where it is written."""
     if path[:1] != ("techniques",) or len(path) < 3 or "combine" not in entries[path[1]]:
@@ -216,6 +236,8 @@ def _allowed_keys(path: tuple[str, ...]) -> list[str]:
     model: type[BaseModel] = Study
     if path[:1] == ("techniques",):
         model, path = Technique, path[2:]
+    elif path[:2] == ("reporting", "published") and len(path) > 2:
+        model, path = Publication, path[3:]
     for part in path:
         if model is Technique and part == "augmentation":
             model = Augmentation

@@ -7,7 +7,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from regbench.comparison import FAILED, OTHER_IMAGES, UNTRAINED, headline_figure
+from regbench.comparison import STALE, UNTRAINED, headline_part
+from regbench.results import FAILED
+from regbench.statistics import BETTER, DESCRIPTIVE, MIN_SEEDS, WORSE
 from regbench.study import BASELINE
 
 
@@ -21,14 +23,15 @@ class ReadableTable:
     notes: list[str]
 
 
-def comparison_table(comparison: pd.DataFrame) -> ReadableTable:
+def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
     """Choose and format what a reader of a comparison wants first.
 
     Args:
         comparison: From ``compare``.
+        command: How the study is run, for notes that tell the next command.
     """
     columns = {"technique": comparison.apply(_name, axis=1).tolist()}
-    headline = headline_figure([comparison])
+    headline = f"{headline_part(comparison.columns)}_accuracy"
     if headline not in comparison:
         columns["status"] = comparison["status"].tolist()
     else:
@@ -38,9 +41,11 @@ def comparison_table(comparison: pd.DataFrame) -> ReadableTable:
             _mean_and_spread(row["validation_accuracy"], row.get("validation_accuracy_sd"))
             for row in comparison.to_dict("records")
         ]
+    if "difference" in comparison:
+        columns["to baseline [95 %]"] = comparison.apply(_interval, axis=1).tolist()
+        columns["verdict"] = comparison["verdict"].fillna("–").tolist()
     formats = {
         "published_accuracy": ("published", _four_digits),
-        "difference": ("to baseline", _points),
         "best_validation_accuracy": ("best epoch's validation", _four_digits),
         "generalization_gap": ("gap", _points),
         "near_zero_share": ("near-zero weights", _percent),
@@ -51,7 +56,8 @@ def comparison_table(comparison: pd.DataFrame) -> ReadableTable:
         if figure in comparison:
             columns[title] = [form(value) for value in comparison[figure]]
     rows = [list(row) for row in zip(*columns.values(), strict=True)]
-    return ReadableTable("Comparison of techniques", list(columns), rows, _notes(comparison))
+    notes = [*_legend(comparison), *status_notes(comparison, command)]
+    return ReadableTable("Comparison of techniques", list(columns), rows, notes)
 
 
 def results_table(technique: str, results: pd.DataFrame) -> ReadableTable:
@@ -121,34 +127,71 @@ def _headline(row: pd.Series, figure: str) -> str:
     return accuracy + failed
 
 
-def _notes(comparison: pd.DataFrame) -> list[str]:
-    """What the figures mean, and why some are missing."""
+def _interval(row: pd.Series) -> str:
+    """The difference to the baseline in percentage points, with its interval."""
+    if pd.isna(row["difference"]):
+        return "–"
+    if pd.isna(row.get("difference_low")):
+        return _points(row["difference"])
+    low, high = _points(row["difference_low"]), _points(row["difference_high"])
+    return f"{_points(row['difference'])} [{low}, {high}]"
+
+
+def _legend(comparison: pd.DataFrame) -> list[str]:
+    """What the figures mean."""
     trained = comparison["runs"] - comparison["failed_runs"]
     seeds = int(trained.max())
     most = "" if (trained[trained > 0] == seeds).all() else "at most "
     over = f"Mean ± standard deviation over {most}{seeds} seeds" if seeds > 1 else "One seed each"
-    notes = [
+    headline = f"{headline_part(comparison.columns)} accuracy"
+    legend = [
         f"{over}; 'to baseline' in percentage points, paired by seed; "
-        f"gap: train accuracy minus {_title(headline_figure([comparison]))}."
+        f"gap: train accuracy minus {headline}."
     ]
     if "difference" not in comparison:
-        notes.append("No differences: the baseline and another technique must be trained.")
-    notes += [
+        return [*legend, "No differences: the baseline and another technique must be trained."]
+    if (comparison["verdict"] == DESCRIPTIVE).any():
+        return [*legend, f"Descriptive only: a verdict needs at least {MIN_SEEDS} seeds."]
+    return [*legend, "Verdicts: paired t tests at 5 %, corrected for the techniques by Holm."]
+
+
+def status_notes(comparison: pd.DataFrame, command: str) -> list[str]:
+    """Say of every technique without all its figures why, and which command helps.
+
+    Args:
+        comparison: From ``compare``.
+        command: How the study is run: ``kedro run`` with its environment and parameters.
+    """
+    notes = [
         f"{row.technique}: {row.failed_runs} of {row.runs} runs failed: {row.reason}"
         for row in comparison[comparison["status"] == FAILED].itertuples()
     ]
+    stale = comparison[comparison["status"] == STALE]
+    notes += [f"{row.technique} is stale; {row.reason}." for row in stale.itertuples()]
+    if len(stale):
+        notes.append(f"{command} --only-missing-outputs brings all stale techniques up to date.")
     notes += [
-        f"{name} was {OTHER_IMAGES} than the rest; kedro run --pipelines={name},reporting "
-        "trains it again."
-        for name in comparison.loc[comparison["status"] == OTHER_IMAGES, "technique"]
+        f"{row.technique} is {row.verdict} on these images; with other images and seeds the "
+        "difference might vanish: its bootstrap interval holds 0."
+        for row in _on_these_images(comparison).itertuples()
     ]
     untrained = comparison.loc[comparison["status"] == UNTRAINED, "technique"].tolist()
     if untrained:
+        names = ",".join([*untrained, "reporting"])
         notes.append(
-            f"Not trained: {', '.join(untrained)}; kedro run --pipelines="
-            f"{','.join([*untrained, 'reporting'])} trains them."
+            f"Not trained: {', '.join(untrained)}; {command} --pipelines={names} trains them."
         )
     return notes
+
+
+def _on_these_images(comparison: pd.DataFrame) -> pd.DataFrame:
+    """Verdicts that the bootstrap, which varies the images too, does not bear out."""
+    if "bootstrap_low" not in comparison:
+        return comparison[:0]
+    found = comparison["verdict"].isin([BETTER, WORSE])
+    return comparison[
+        found & (comparison["bootstrap_low"] <= 0) & (comparison["bootstrap_high"] >= 0)
+    ]
 
 
 def _title(figure: str) -> str:

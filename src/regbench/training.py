@@ -10,7 +10,7 @@ import pandas as pd
 import tensorflow as tf
 
 from regbench.augmentation import augment
-from regbench.network import LOGITS, predict
+from regbench.network import LOGITS, predict, set_weights, weights_of
 from regbench.study import Augmentation, EarlyStopping, Protocol
 
 _BATCHES_A_CALL = 64  # bounds memory and the time until Ctrl-C is noticed
@@ -72,7 +72,7 @@ def train(
     augmentation: Augmentation | None = None,
     early_stopping: EarlyStopping | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Train ``network`` in place.
 
     Args:
@@ -88,23 +88,33 @@ def train(
 
     Returns:
         The history: a row per epoch with the figures of ``Epoch`` and ``kept``, true for the
-        epoch whose weights the network has. Training ends with the first epoch whose loss is
-        not finite.
+        epoch whose weights the network has; training ends with the first epoch whose loss is
+        not finite. And the weights of the epoch with the best validation accuracy (the first of
+        equals), by name; none if the network has them.
     """
     step = _Step(network, protocol, augmentation, seed)
     watch = _Watch(early_stopping) if early_stopping else None
     epochs: list[Epoch] = []
+    best_accuracy, best_weights = -1.0, weights_of(network)
     for number in range(1, protocol.epochs + 1):
         epoch = _train_epoch(step, images, train_part, validation_part, number, seed)
         epochs.append(epoch)
         on_epoch(epoch)
+        if epoch.finite and epoch.validation_accuracy > best_accuracy:
+            best_accuracy, best_weights = epoch.validation_accuracy, weights_of(network)
         if not epoch.finite or (watch and watch.says_stop(epoch, network)):
             break
     kept = epochs[-1].epoch
     if watch and epochs[-1].finite:
         kept = watch.finish(network)
     history = pd.DataFrame([vars(epoch) for epoch in epochs])
-    return history.assign(kept=history["epoch"] == kept)
+    history = history.assign(kept=history["epoch"] == kept)
+    return history, {} if best_epoch(history) == kept else best_weights
+
+
+def best_epoch(history: pd.DataFrame) -> int:
+    """The number of the epoch with the best validation accuracy, the first of equals."""
+    return int(history["epoch"].iloc[history["validation_accuracy"].argmax()])
 
 
 def _train_epoch(
@@ -238,7 +248,7 @@ class _Watch:
     best: float = float("inf")
     best_epoch: int = 0
     last_epoch: int = 0
-    weights: list[np.ndarray] = field(default_factory=list)
+    weights: dict[str, np.ndarray] = field(default_factory=dict)
 
     def says_stop(self, epoch: Epoch, network: keras.Model) -> bool:
         """Whether the figure has not improved for ``patience`` epochs."""
@@ -249,12 +259,12 @@ class _Watch:
         if figure < self.best:
             self.best, self.best_epoch = figure, epoch.epoch
             if self.settings.restore_best:
-                self.weights = network.get_weights()
+                self.weights = weights_of(network)
         return epoch.epoch - self.best_epoch >= max(self.settings.patience, 1)
 
     def finish(self, network: keras.Model) -> int:
         """Restore the best weights if asked to; return the epoch whose weights are kept."""
         if not self.weights:
             return self.last_epoch
-        network.set_weights(self.weights)
+        set_weights(network, self.weights)
         return self.best_epoch

@@ -80,3 +80,14 @@ def test_predictions_keep_their_probabilities(tmp_path: Path) -> None:
     dataset.save(pd.DataFrame({"label": list("abcde"), "probabilities": list(probabilities)}))
     loaded = dataset.load()
     np.testing.assert_array_equal(np.stack(loaded["probabilities"]), probabilities)
+
+
+def test_values_can_be_taken_away_again(tmp_path: Path) -> None:
+    dataset = atomic.JSONDataset(filepath=str(tmp_path / "values.json"))
+    dataset.remove()  # there is nothing yet
+    dataset.save({"a": 1})
+    dataset.remove()
+    assert not dataset.exists()
+    assert list(tmp_path.iterdir()) == []
+    dataset.save({"a": 2})
+    assert dataset.load() == {"a": 2}

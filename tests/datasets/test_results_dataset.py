@@ -1,35 +1,133 @@
 """Results that may not be there yet."""
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
+from regbench.comparison import collect
 from regbench.datasets.results_dataset import ResultsDataset
+from regbench.results import Results
+
+TABLES = [table.name for table in fields(Results)]
 
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> ResultsDataset:
-    return ResultsDataset(filepath=str(tmp_path / "l2/results.csv"))
+    return ResultsDataset(filepath=str(tmp_path / "l2/results.zip"))
 
 
-def test_results_come_back(dataset: ResultsDataset) -> None:
-    table = pd.DataFrame({"seed": [1, 2], "status": ["trained", "failed"], "figure": [0.1, None]})
-    dataset.save(table)
+def history(epochs: int) -> pd.DataFrame:
+    accuracies = np.linspace(0.1, 0.9, epochs)
+    return pd.DataFrame(
+        {"epoch": range(1, epochs + 1), "validation_accuracy": accuracies, "kept": accuracies > 0.8}
+    )
+
+
+def predictions(images: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "filename": [f"Straße {number}.png" for number in range(images)],
+            "split": ["test"] * images,
+            "label": ["007"] * images,  # text that looks like a number stays text
+            "predicted": ["1e3"] * images,
+            "confidence": np.linspace(0, 1, images, dtype=np.float32),
+            "probabilities": [np.array([0.5, 0.5], np.float32)] * images,
+        }
+    )
+
+
+TRAINED: dict[str, Any] = {
+    "technique": "l2",
+    "seed": 1,
+    "status": "trained",
+    "test_accuracy": 1 / 3,
+    "weights": 2**40,
+    "fingerprint": {"data": "00ff", "trained_on": "Linux"},
+    "recall": {"007": 0.5, "1e3": float("nan")},
+}
+FAILED: dict[str, Any] = {
+    "technique": "l2",
+    "seed": 2,
+    "status": "failed",
+    "reason": "the loss stopped being finite in epoch 1",
+    "fingerprint": {"data": "00ff", "trained_on": "Linux"},
+}
+RESULTS = {
+    "trained": collect([TRAINED], [history(3)], [predictions(4)]),
+    "trained and failed": collect(
+        [TRAINED, FAILED], [history(3), history(1)], [predictions(4), predictions(0)]
+    ),
+    "failed": collect([FAILED], [history(1)], [predictions(0)]),
+    "untrained": Results.none(),
+}
+
+
+def same(one: Results, other: Results) -> bool:
+    return all(getattr(one, table).equals(getattr(other, table)) for table in TABLES)
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_results_come_back(dataset: ResultsDataset, kind: str) -> None:
+    made = RESULTS[kind]
+    dataset.save(made)
     assert dataset.exists()
-    pd.testing.assert_frame_equal(dataset.load(), table)
-
-
-def test_a_technique_that_is_not_trained_is_an_empty_table(dataset: ResultsDataset) -> None:
-    assert not dataset.exists()  # so that a resumed run collects them
     loaded = dataset.load()
-    assert loaded.empty
-    assert "status" not in loaded
+    for table in TABLES:
+        found, expected = getattr(loaded, table), getattr(made, table)
+        pd.testing.assert_frame_equal(found, expected, check_dtype=False, check_exact=True)
+    assert [path.name for path in dataset._filepath.parent.iterdir()] == ["results.zip"]
 
 
-def test_a_damaged_file_is_an_error_not_an_empty_table(dataset: ResultsDataset) -> None:
-    dataset.save(pd.DataFrame({"seed": [1]}))
-    Path(dataset._filepath).write_bytes(b"")
-    with pytest.raises(DatasetError, match=r"results\.csv"):
-        dataset.load()
+def test_figures_come_back_to_the_last_digit(dataset: ResultsDataset) -> None:
+    dataset.save(RESULTS["trained and failed"])
+    loaded = dataset.load()
+    assert loaded.runs["test_accuracy"].tolist()[0] == 1 / 3
+    assert loaded.runs["weights"].tolist()[0] == 2**40
+    assert loaded.predictions["confidence"].dtype == np.float32
+    assert loaded.predictions["label"].tolist() == ["007"] * 4
+    assert loaded.epochs["kept"].tolist() == [False, False, True, False]
+
+
+def test_a_technique_that_is_not_trained_has_no_rows(dataset: ResultsDataset) -> None:
+    assert not dataset.exists()  # so that a resumed run collects them
+    assert same(dataset.load(), Results.none())
+    assert dataset.preview()["data"] == []
+
+
+def test_a_damaged_file_is_an_error_not_no_results(dataset: ResultsDataset) -> None:
+    dataset.save(RESULTS["trained"])
+    whole = dataset._filepath.read_bytes()
+    for damaged in (b"", whole[: len(whole) // 2]):
+        dataset._filepath.write_bytes(damaged)
+        with pytest.raises(DatasetError, match=r"results\.zip"):
+            dataset.load()
+
+
+def test_results_that_cannot_be_saved_leave_the_old_ones(dataset: ResultsDataset) -> None:
+    made = RESULTS["trained"]
+    dataset.save(made)
+    # The last table cannot be written: the others are, by then.
+    bad = Results(
+        made.runs, made.epochs, made.predictions, pd.DataFrame({"value": [1, {"a": object()}]})
+    )
+    with pytest.raises(DatasetError):
+        dataset.save(bad)
+    assert same(dataset.load(), made)
+    assert [path.name for path in dataset._filepath.parent.iterdir()] == ["results.zip"]
+
+
+def test_a_preview_shows_the_runs(dataset: ResultsDataset) -> None:
+    dataset.save(RESULTS["trained and failed"])
+    shown = dataset.preview()
+    runs = pd.DataFrame(shown["data"], columns=shown["columns"])
+    assert runs["seed"].tolist() == [1, 2]
+    assert runs["status"].tolist() == ["trained", "failed"]
+
+
+def test_describes_itself(dataset: ResultsDataset) -> None:
+    assert "results.zip" in repr(dataset)

@@ -1,16 +1,41 @@
 """Which network labels, and what is said when there is none."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from regbench.errors import StudyError
 from regbench.pipelines.prediction.nodes import choose_network, label_images
+from regbench.results import Results
 
-TECHNIQUES = {"baseline": {}, "l2": {"l2": 0.1}}
-TRAINED = pd.DataFrame(
-    {"seed": [1, 2], "status": ["trained", "trained"], "validation_accuracy": [0.7, 0.8]}
-)
+PREPARATION = {"ingest": "i", "split": "p"}
+STORED = {"data": "d", "split": "s", "made_from": PREPARATION}
+TRAINING = {"protocol": "p", "technique": "t", "training": "c"}
+FINGERPRINTS = {name: {"training": TRAINING, "evaluation": "e"} for name in ("baseline", "l2")}
+CURRENT = {**TRAINING, "data": "d", "split": "s", "evaluation": "e"}
+UNTRAINED = Results.none()
+
+
+def results(*accuracies: float, **others: str) -> Results:
+    """Runs with seeds 1, 2, ... and validation accuracies, made from what is there now or not."""
+    made = {f"fingerprint_{part}": value for part, value in (CURRENT | others).items()}
+    runs = [
+        {"seed": seed, "status": "trained", "validation_accuracy": accuracy, **made}
+        for seed, accuracy in enumerate(accuracies, start=1)
+    ]
+    return Results(
+        pd.DataFrame(runs), UNTRAINED.epochs, UNTRAINED.predictions, UNTRAINED.measurements
+    )
+
+
+def choose(
+    technique: str, baseline: Results, l2: Results, seeds: tuple[int, ...] = (1, 2)
+) -> dict[str, Any]:
+    settings = {"technique": technique}
+    protocol = {"seeds": list(seeds)}
+    return choose_network(FINGERPRINTS, PREPARATION, protocol, STORED, settings, baseline, l2)
 
 
 class Network:
@@ -24,14 +49,53 @@ class Colourblind(Network):
     output_shape = (None, 3)
 
 
-def test_a_named_technique_has_to_be_trained() -> None:
-    with pytest.raises(StudyError, match="l2 is not trained; kedro run --pipelines=l2 does it"):
-        choose_network(TECHNIQUES, {"technique": "l2"}, TRAINED, pd.DataFrame())
+def test_the_best_is_best_on_validation() -> None:
+    assert choose("best", results(0.7, 0.8), results(0.9, 0.5)) == {
+        "technique": "baseline",
+        "seed": 2,
+    }
+    assert choose("best", results(0.7, 0.8), results(0.9, 0.8)) == {"technique": "l2", "seed": 1}
 
 
 def test_the_best_run_of_a_named_technique() -> None:
-    chosen = choose_network(TECHNIQUES, {"technique": "baseline"}, TRAINED, pd.DataFrame())
+    chosen = choose("baseline", results(0.7, 0.8), results(0.9, 0.95))
     assert chosen == {"technique": "baseline", "seed": 2}
+
+
+def test_runs_made_from_something_else_are_not_chosen() -> None:
+    stale = results(0.99, 0.98, split="another")
+    assert choose("best", results(0.7), stale) == {"technique": "baseline", "seed": 1}
+
+
+def test_runs_with_seeds_of_an_earlier_study_are_not_chosen() -> None:
+    assert choose("best", results(0.7, 0.8, 0.9), UNTRAINED, (1, 2)) == {
+        "technique": "baseline",
+        "seed": 2,
+    }
+
+
+def test_a_named_technique_has_to_be_trained() -> None:
+    said = "l2 is not trained; kedro run --pipelines=l2 trains it"
+    with pytest.raises(StudyError, match=said):
+        choose("l2", results(0.7), UNTRAINED)
+
+
+def test_a_named_technique_has_to_be_up_to_date() -> None:
+    said = r"l2 is stale \(changed since: the images\); kedro run --pipelines=l2 trains it"
+    with pytest.raises(StudyError, match=said):
+        choose("l2", results(0.7), results(0.9, data="other images"))
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (UNTRAINED, "no technique is trained yet; kedro run trains them all"),
+        (results(0.9, technique="x"), "no technique is up to date; kedro run trains them all"),
+    ],
+)
+def test_without_any_network_there_is_no_best(made: Results, said: str) -> None:
+    with pytest.raises(StudyError, match=said):
+        choose("best", UNTRAINED, made)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,10 @@ class ParquetDataset(AtomicSave, pandas.ParquetDataset):
 class JSONDataset(AtomicSave, json.JSONDataset):
     """Plain values as JSON."""
 
+    def remove(self) -> None:
+        """Delete the file, if there is one."""
+        Path(self._filepath).unlink(missing_ok=True)
+
 
 class TextDataset(AtomicSave, text.TextDataset):
     """A text file."""

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regbench import ingestion, normalization, splitting
+from regbench import corruption, fingerprint, ingestion, normalization, splitting
+from regbench.comparison import headline_part
 from regbench.sources import ImageSource
-from regbench.study import Augmentation, Ingest, Normalization, Split, Zca
+from regbench.study import Augmentation, Evaluation, Ingest, Normalization, Split, Zca
 
 
 def ingest_images(
@@ -83,6 +84,58 @@ def preview_augmentation(
             normalization.normalize(originals, fitted_normalization), zca
         )
     return plots.contact_sheet(strips, split_index["label"].to_numpy()[rows].tolist())
+
+
+def corrupt_images(
+    images: np.ndarray, split_index: pd.DataFrame, settings: dict[str, Any]
+) -> tuple[np.ndarray, list[int]]:
+    """Corrupt images of the part that techniques are judged on, the same for all of them.
+
+    Returns:
+        Corruptions x M x H x W x C, uint8, in the order of ``CORRUPTIONS``, and the M rows.
+    """
+    part = headline_part(set(split_index["split"]))
+    most = Evaluation.model_validate(settings).robustness_images
+    rows = corruption.robustness_rows(split_index, part, most)
+    chosen = images[rows]
+    corrupted = [corruption.corrupt(chosen, name, seed=0) for name in corruption.CORRUPTIONS]
+    return np.stack(corrupted), rows.tolist()
+
+
+def preview_corruptions(
+    corrupted: np.ndarray, rows: list[int], images: np.ndarray, split_index: pd.DataFrame
+) -> Any:
+    """Draw some images as they are and under every corruption.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    from regbench import plots  # noqa: PLC0415 - imports Matplotlib
+
+    index = split_index.iloc[rows]
+    _, shown = np.unique(index["target"], return_index=True)  # the first image of each class
+    shown = shown[:10]
+    strips = {"original": images[np.asarray(rows)[shown]]}
+    for name, changed in zip(corruption.CORRUPTIONS, corrupted, strict=True):
+        strips[name.replace("_", " ")] = changed[shown]
+    return plots.contact_sheet(strips, index["label"].iloc[shown].tolist())
+
+
+def fingerprint_data(
+    labeled_images: ImageSource,
+    images: np.ndarray,
+    split_index: pd.DataFrame,
+    classes: list[str],
+    preparation: dict[str, str],
+) -> dict[str, Any]:
+    """Identify what is trained on, and the files and settings that it was made from.
+
+    Returns:
+        ``data`` and ``split``, and ``made_from``: the files and the settings by their digests.
+    """
+    with labeled_images as source:
+        made_from = {"files": source.digest(), **preparation}
+    return {**fingerprint.of_data(images, split_index, classes), "made_from": made_from}
 
 
 def _train_rows(split_index: pd.DataFrame) -> np.ndarray:

@@ -3,6 +3,8 @@
 labeled_images -> ingest -> images, image_index, rejected_images, classes
     image_index -> split -> split_index
     train rows -> fit_normalization, fit_zca; build_augmentation -> preview_augmentation
+    test rows -> corrupt -> preview_corruptions
+    all of it -> fingerprint
 """
 
 from kedro.pipeline import Node, Pipeline
@@ -62,6 +64,24 @@ def create_pipeline(*, with_zca: bool) -> Pipeline:
                 "augmentation_preview",
                 name="preview_augmentation",
                 tags=["tensorflow"],
+            ),
+            Node(
+                nodes.corrupt_images,
+                ["images", "split_index", "params:evaluation"],
+                ["corrupted_images", "corrupted_rows"],
+                name="corrupt",
+            ),
+            Node(
+                nodes.preview_corruptions,
+                ["corrupted_images", "corrupted_rows", "images", "split_index"],
+                "corruption_preview",
+                name="preview_corruptions",
+            ),
+            Node(
+                nodes.fingerprint_data,
+                ["labeled_images", "images", "split_index", "classes", "params:preparation"],
+                "data_fingerprint",
+                name="fingerprint",
             ),
         ],
         namespace="data",

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regbench import comparison, ingestion, labeling
+from regbench import comparison, fingerprint, ingestion, labeling
 from regbench.errors import StudyError
+from regbench.results import Results
 from regbench.sources import ImageSource
 from regbench.study import BEST, Ingest
 
@@ -30,25 +31,34 @@ def ingest_unlabeled(
 
 
 def choose_network(
-    techniques: dict[str, Any], settings: dict[str, Any], *results: pd.DataFrame
+    fingerprints: dict[str, Any],
+    preparation: dict[str, str],
+    protocol: dict[str, Any],
+    data_fingerprint: dict[str, Any],
+    settings: dict[str, Any],
+    *results: Results,
 ) -> dict[str, Any]:
-    """Choose a trained run by validation accuracy.
+    """Choose a trained run by validation accuracy, of those that are up to date.
 
     Returns:
         technique and seed.
 
     Raises:
-        StudyError: Nothing is trained, or not the technique asked for.
+        StudyError: Nothing is trained, or not the technique asked for, or with other settings.
     """
-    by_technique = dict(zip(techniques, results, strict=True))
+    stored = dict(zip(fingerprints, results, strict=True))
+    current = fingerprint.current(data_fingerprint, preparation, fingerprints)
+    by_technique, stale = comparison.set_aside_stale(stored, current, protocol["seeds"])
     technique = settings["technique"]
     if technique == BEST:
         technique = comparison.best_technique(by_technique)
         if technique is None:
-            raise StudyError("no technique is trained yet; kedro run trains them all")
+            lacks = "up to date" if stale else "trained yet"
+            raise StudyError(f"no technique is {lacks}; kedro run trains them all")
     seed = comparison.best_seed(by_technique[technique])
     if seed is None:
-        raise StudyError(f"{technique} is not trained; kedro run --pipelines={technique} does it")
+        lacks = f"stale ({stale[technique]})" if technique in stale else "not trained"
+        raise StudyError(f"{technique} is {lacks}; kedro run --pipelines={technique} trains it")
     logger.info("labelling with %s, seed %d: the best on validation", technique, seed)
     return {"technique": technique, "seed": seed}
 

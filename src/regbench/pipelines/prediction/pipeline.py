@@ -23,7 +23,14 @@ def create_pipeline(techniques: list[str]) -> Pipeline:
             ),
             Node(
                 nodes.choose_network,
-                ["params:techniques", "params:prediction", *results],
+                [
+                    "params:fingerprints",
+                    "params:preparation",
+                    "params:protocol",
+                    "data_fingerprint",
+                    "params:prediction",
+                    *results,
+                ],
                 "chosen_network",
                 name="choose_network",
             ),

@@ -2,31 +2,151 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from regbench import comparison, tables
+from regbench import claims, comparison, fingerprint, provenance, tables
+from regbench.results import Results
+from regbench.study import BASELINE, Reporting, Study
+
+Figure = Any  # a matplotlib.figure.Figure; Kedro resolves annotations early
+
+
+def set_aside_stale(
+    fingerprints: dict[str, Any],
+    preparation: dict[str, str],
+    protocol: dict[str, Any],
+    data_fingerprint: dict[str, Any],
+    *results: Results,
+) -> tuple[dict[str, Results], dict[str, str]]:
+    """Take the runs that belong to the study at hand.
+
+    Returns:
+        Each technique's runs that are up to date, and why others are not.
+    """
+    current = fingerprint.current(data_fingerprint, preparation, fingerprints)
+    stored = dict(zip(fingerprints, results, strict=True))
+    return comparison.set_aside_stale(stored, current, protocol["seeds"])
 
 
 def compare_techniques(
-    techniques: dict[str, Any], settings: dict[str, Any], *results: pd.DataFrame
+    results: dict[str, Results], stale: dict[str, str], settings: dict[str, Any]
 ) -> pd.DataFrame:
     """Compare all techniques with the baseline, those without results included."""
-    return comparison.compare(dict(zip(techniques, results, strict=True)), settings["published"])
+    reporting = Reporting.model_validate(settings)
+    published = {name: said.accuracy for name, said in reporting.published.items()}
+    return comparison.compare(results, stale, reporting.equivalence_band / 100, published)
 
 
-def write_markdown(compared: pd.DataFrame) -> str:
+def write_markdown(compared: pd.DataFrame, command: str) -> str:
     """Write the comparison as a Markdown table."""
-    return tables.as_markdown(tables.comparison_table(compared))
+    return tables.as_markdown(tables.comparison_table(compared, command))
 
 
-def plot_comparison(
-    compared: pd.DataFrame, techniques: dict[str, Any], *results: pd.DataFrame
-) -> Any:
-    """Draw every run's headline accuracy by technique.
-
-    Returns:
-        A Matplotlib figure.
-    """
+def plot_differences(
+    compared: pd.DataFrame, results: dict[str, Results], settings: dict[str, Any]
+) -> Figure:
+    """Draw every technique's difference to the baseline with its intervals."""
     from regbench import plots  # noqa: PLC0415 - imports Matplotlib
 
-    return plots.comparison_plot(compared, dict(zip(techniques, results, strict=True)))
+    return plots.difference_plot(_with_band(compared, settings), results)
+
+
+def plot_gaps(compared: pd.DataFrame) -> Figure:
+    """Draw how far train accuracy is above the headline accuracy."""
+    from regbench import plots  # noqa: PLC0415 - imports Matplotlib
+
+    return plots.gap_plot(compared)
+
+
+def plot_learning_curves(results: dict[str, Results]) -> Figure:
+    """Draw the figures of every epoch, train against validation."""
+    from regbench import plots  # noqa: PLC0415 - imports Matplotlib
+
+    return plots.learning_curves(results)
+
+
+def plot_pruning(results: dict[str, Results]) -> Figure:
+    """Draw the accuracy that is left when the smallest weights are removed."""
+    from regbench import plots  # noqa: PLC0415 - imports Matplotlib
+
+    return plots.pruning_plot(results)
+
+
+def plot_corruptions(results: dict[str, Results]) -> Figure:
+    """Draw the accuracy under every corruption."""
+    from regbench import plots  # noqa: PLC0415 - imports Matplotlib
+
+    return plots.corruption_heatmap(results)
+
+
+def plot_reliability(results: dict[str, Results]) -> Figure:
+    """Draw the accuracy of answers by their confidence."""
+    from regbench import plots  # noqa: PLC0415 - imports Matplotlib
+
+    return plots.reliability_plot(results)
+
+
+def plot_confusion(results: dict[str, Results], classes: list[str]) -> Figure:
+    """Draw what baseline and best technique take for what."""
+    from regbench import plots, summary  # noqa: PLC0415 - imports Matplotlib
+
+    part = comparison.judged_part(results)
+    others = {name: of_one for name, of_one in results.items() if name != BASELINE}
+    best = comparison.best_technique(others)
+    shown = [name for name in (BASELINE, best) if name and len(results[name].runs)]
+    matrices = {name: summary.confusion_matrix(results[name], part, classes) for name in shown}
+    return plots.confusion_plot(matrices, classes)
+
+
+def compare_with_publication(
+    compared: pd.DataFrame,
+    data_fingerprint: dict[str, Any],
+    fair_comparison: pd.DataFrame | None,
+    fair_data_fingerprint: dict[str, Any] | None,
+    settings: dict[str, Any],
+) -> pd.DataFrame | None:
+    """Put the published figures and claims beside ours, and beside the fair protocol's.
+
+    The fair protocol's only if it was of the same images.
+    """
+    if (fair_data_fingerprint or {}).get("data") != data_fingerprint["data"]:
+        fair_comparison = None
+    published = Reporting.model_validate(settings).published
+    headline = f"{comparison.headline_part(compared.columns)}_accuracy"
+    return claims.claims_table(published, compared, fair_comparison, headline)
+
+
+def write_report(
+    compared: pd.DataFrame,
+    results: dict[str, Results],
+    images: np.ndarray,
+    split_index: pd.DataFrame,
+    classes: list[str],
+    rejected: pd.DataFrame,
+    data_fingerprint: dict[str, Any],
+    parameters: dict[str, Any],
+    published_claims: pd.DataFrame | None = None,
+) -> str:
+    """Write the report as one page of HTML."""
+    from regbench import report  # noqa: PLC0415 - imports Matplotlib and Jinja2
+
+    content = report.ReportContent(
+        comparison=_with_band(compared, parameters["reporting"]),
+        results=results,
+        classes=classes,
+        images=images,
+        split_index=split_index,
+        rejected=rejected,
+        settings={key: parameters[key] for key in Study.model_fields},
+        provenance=provenance.of_study(data_fingerprint, parameters["fingerprints"], results),
+        notes=tables.status_notes(compared, parameters["command"]),
+        claims=published_claims,
+    )
+    return report.render_report(content)
+
+
+def _with_band(compared: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+    """Give a stored comparison again what a CSV file does not hold."""
+    band = Reporting.model_validate(settings).equivalence_band / 100
+    return comparison.with_study_figures(compared, band)

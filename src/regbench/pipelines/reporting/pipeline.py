@@ -1,8 +1,10 @@
 """The reporting pipeline.
 
-<technique>_results of all techniques -> compare -> comparison
-    comparison -> write_markdown -> comparison_markdown
-    comparison -> plot_comparison -> comparison_plot
+<technique>_results of all techniques -> set_aside_stale -> current_runs, stale_techniques
+    -> compare -> comparison -> write_markdown -> comparison_markdown
+    -> plot_... -> the pictures
+    (comparison and fair_comparison -> compare_with_publication -> published_claims)
+    -> write_report -> report
 """
 
 from kedro.pipeline import Node, Pipeline
@@ -10,24 +12,91 @@ from kedro.pipeline import Node, Pipeline
 from regbench.pipelines.reporting import nodes
 
 
-def create_pipeline(techniques: list[str]) -> Pipeline:
-    """Compile the comparison; a technique without results is shown as not trained."""
-    results = [f"{name}_results" for name in techniques]
+def create_pipeline(techniques: list[str], *, with_publication: bool) -> Pipeline:
+    """Compile the report; a technique without results is shown as not trained.
+
+    Args:
+        techniques: Their names.
+        with_publication: Whether there are published figures to compare with.
+    """
+    compared, results = "comparison", "current_runs"
+    report_inputs = {
+        "compared": compared,
+        "results": results,
+        "images": "images",
+        "split_index": "split_index",
+        "classes": "classes",
+        "rejected": "rejected_images",
+        "data_fingerprint": "data_fingerprint",
+        "parameters": "parameters",
+    }
+    publication = []
+    if with_publication:
+        report_inputs["published_claims"] = "published_claims"
+        publication = [
+            Node(
+                nodes.compare_with_publication,
+                [
+                    compared,
+                    "data_fingerprint",
+                    "fair_comparison",
+                    "fair_data_fingerprint",
+                    "params:reporting",
+                ],
+                "published_claims",
+                name="compare_with_publication",
+            )
+        ]
     return Pipeline(
         [
             Node(
+                nodes.set_aside_stale,
+                [
+                    "params:fingerprints",
+                    "params:preparation",
+                    "params:protocol",
+                    "data_fingerprint",
+                    *(f"{name}_results" for name in techniques),
+                ],
+                [results, "stale_techniques"],
+                name="set_aside_stale",
+            ),
+            Node(
                 nodes.compare_techniques,
-                ["params:techniques", "params:reporting", *results],
-                "comparison",
+                [results, "stale_techniques", "params:reporting"],
+                compared,
                 name="compare",
             ),
-            Node(nodes.write_markdown, "comparison", "comparison_markdown", name="write_markdown"),
             Node(
-                nodes.plot_comparison,
-                ["comparison", "params:techniques", *results],
-                "comparison_plot",
-                name="plot_comparison",
+                nodes.write_markdown,
+                [compared, "params:command"],
+                "comparison_markdown",
+                name="write_markdown",
             ),
+            Node(
+                nodes.plot_differences,
+                [compared, results, "params:reporting"],
+                "comparison_plot",
+                name="plot_differences",
+            ),
+            Node(
+                nodes.plot_learning_curves,
+                results,
+                "learning_curves",
+                name="plot_learning_curves",
+            ),
+            Node(nodes.plot_gaps, compared, "gap_plot", name="plot_gaps"),
+            Node(nodes.plot_pruning, results, "pruning_plot", name="plot_pruning"),
+            Node(nodes.plot_corruptions, results, "corruption_heatmap", name="plot_corruptions"),
+            Node(nodes.plot_reliability, results, "reliability_plot", name="plot_reliability"),
+            Node(
+                nodes.plot_confusion,
+                [results, "classes"],
+                "confusion_plot",
+                name="plot_confusion",
+            ),
+            *publication,
+            Node(nodes.write_report, report_inputs, "report", name="write_report"),
         ],
         namespace="reporting",
         prefix_datasets_with_namespace=False,

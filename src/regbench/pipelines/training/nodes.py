@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regbench import comparison, progress
+from regbench import comparison, fingerprint, progress
+from regbench.errors import StudyError
+from regbench.results import Results
 from regbench.study import Augmentation, Protocol, Technique
 
 # A keras.Model; Kedro resolves annotations early, and importing Keras takes seconds.
@@ -20,14 +22,17 @@ def train_network(
     protocol: dict[str, Any],
     run: dict[str, Any],
     seed: int,
+    data_fingerprint: dict[str, Any],
+    run_fingerprint: dict[str, str],
     zca: dict[str, np.ndarray] | None = None,
     augmentation: dict[str, Any] | None = None,
-) -> tuple[KerasModel, pd.DataFrame]:
+) -> tuple[KerasModel, pd.DataFrame, dict[str, np.ndarray], dict[str, str]]:
     """Build and train the network of one technique and seed.
 
     Returns:
-        The network (raw uint8 images in, class probabilities out) and its history, a row per
-        epoch.
+        The network (raw uint8 images in, class probabilities out); its history, a row per
+        epoch; the weights of the epoch that was best on validation, if the network has others;
+        and the fingerprint: what the network was made from, and of its weights.
     """
     from regbench import network, training  # noqa: PLC0415
 
@@ -37,7 +42,7 @@ def train_network(
     model = network.build_network(
         images.shape[1:], len(classes), shared.network, technique, seed, normalization, zca
     )
-    history = training.train(
+    history, best_epoch_weights = training.train(
         model,
         images,
         training.part(split_index, "train"),
@@ -57,7 +62,9 @@ def train_network(
             )
         ),
     )
-    return model, history
+    made_from = {part: data_fingerprint[part] for part in ("data", "split")} | run_fingerprint
+    made_from["weights"] = fingerprint.of_weights(network.weights_of(model))
+    return model, history, best_epoch_weights, made_from | fingerprint.of_machine()
 
 
 def evaluate_network(
@@ -66,6 +73,11 @@ def evaluate_network(
     split_index: pd.DataFrame,
     classes: list[str],
     history: pd.DataFrame,
+    best_epoch_weights: dict[str, np.ndarray],
+    corrupted_images: np.ndarray,
+    corrupted_rows: list[int],
+    made_from: dict[str, str],
+    evaluation_fingerprint: str,
     run: dict[str, Any],
     seed: int,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -73,13 +85,32 @@ def evaluate_network(
 
     Returns:
         Predictions for every validation and test image, and the run's metrics.
-    """
-    from regbench import evaluation  # noqa: PLC0415
 
-    predictions, metrics = evaluation.evaluate(trained, images, split_index, classes, history)
+    Raises:
+        StudyError: The network is not the one that its fingerprint is of: an earlier run was
+            killed between writing the two.
+    """
+    from regbench import evaluation, network  # noqa: PLC0415
+
+    name = run["technique"]
+    if fingerprint.of_weights(network.weights_of(trained)) != made_from["weights"]:
+        raise StudyError(
+            f"the network of {name}, seed {seed}, is not the one that its fingerprint describes; "
+            f"kedro run --pipelines={name} trains it again"
+        )
+    predictions, metrics = evaluation.evaluate(
+        trained,
+        images,
+        split_index,
+        classes,
+        history,
+        best_epoch_weights,
+        corrupted_images,
+        np.asarray(corrupted_rows),
+    )
     progress.report(
         progress.RunDone(
-            run["technique"],
+            name,
             seed,
             metrics["epochs"],
             metrics["seconds"],
@@ -88,14 +119,15 @@ def evaluate_network(
             metrics.get("reason"),
         )
     )
-    return predictions, {"technique": run["technique"], "seed": seed, **metrics}
+    made_from = made_from | {"evaluation": evaluation_fingerprint}
+    return predictions, {"technique": name, "seed": seed, **metrics, "fingerprint": made_from}
 
 
-def collect_results(*made: Any) -> pd.DataFrame:
-    """Put the runs of a technique into one table, a row per seed.
+def collect_results(*made: Any) -> Results:
+    """Put the runs of a technique together.
 
     Args:
-        made: The metrics of every run, then the predictions of every run.
+        made: The metrics of every run, then their histories, then their predictions.
     """
-    seeds = len(made) // 2
-    return comparison.collect(made[:seeds], made[seeds:])
+    seeds = len(made) // 3
+    return comparison.collect(made[:seeds], made[seeds : 2 * seeds], made[2 * seeds :])

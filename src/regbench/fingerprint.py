@@ -1,0 +1,214 @@
+"""What a result was made from, in short digests: a result made from something else is stale."""
+
+import ast
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from regbench.study import Augmentation, Study, Technique
+
+# The parts of a run's fingerprint, as a reader is told of them.
+PARTS = {
+    "data": "the images",
+    "split": "the split",
+    "protocol": "the protocol",
+    "technique": "the technique's settings",
+    "training": "the code that trains",
+    "evaluation": "the code that evaluates, or its settings",
+}
+_TRAINING_CODE = (
+    "augmentation",
+    "network",
+    "normalization",
+    "pipelines.training.nodes",
+    "training",
+)
+_EVALUATION_CODE = ("corruption", "evaluation", "measures", "pruning")
+_LIBRARIES = ("keras", "numpy", "tensorflow")
+_ROWS_AT_ONCE = 8192
+
+Fingerprint = dict[str, str]
+
+
+def digest(value: Any) -> str:
+    """Identify plain values: numbers, text, lists and mappings (whose order does not count)."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _name(_hash(text.encode()))
+
+
+def of_data(images: np.ndarray, split_index: pd.DataFrame, classes: list[str]) -> Fingerprint:
+    """Identify what is trained on, whatever files it came from.
+
+    Args:
+        images: N x H x W x C, uint8; may be memory-mapped.
+        split_index: A row per image: filename, label, split.
+        classes: In the order of the network's outputs.
+
+    Returns:
+        ``data`` and ``split``.
+    """
+    data = _hash(json.dumps([images.shape, classes]).encode())
+    for start in range(0, len(images), _ROWS_AT_ONCE):
+        data.update(np.ascontiguousarray(images[start : start + _ROWS_AT_ONCE]).data)
+    data.update(split_index[["filename", "label"]].to_csv(index=False).encode())
+    parts = split_index[["filename", "split"]].to_csv(index=False)
+    return {"data": _name(data), "split": _name(_hash(parts.encode()))}
+
+
+def of_techniques(study: Study) -> dict[str, dict[str, Any]]:
+    """Identify what the settings and the code contribute to every technique's runs.
+
+    Seeds are no part: one more seed leaves the other runs as they are. The reporting settings
+    are none either.
+
+    Returns:
+        By technique: ``training`` (a fingerprint of ``protocol``, ``technique`` and
+        ``training``) and ``evaluation``.
+    """
+    protocol = study.protocol.model_dump(mode="json", exclude={"split", "seeds"})
+    shared = {
+        "protocol": digest(protocol | {"normalization": study.normalization.model_dump()}),
+        "training": _of_code(_TRAINING_CODE),
+    }
+    evaluation = digest([_of_code(_EVALUATION_CODE), study.evaluation.model_dump()])
+    return {
+        name: {
+            "training": shared | {"technique": digest(_in_full(technique, study))},
+            "evaluation": evaluation,
+        }
+        for name, technique in study.techniques.items()
+    }
+
+
+def of_preparation(study: Study) -> dict[str, str]:
+    """Identify the settings and the code that lead to what every technique shares."""
+    made_by = {
+        "ingest": (study.ingest, "ingestion"),
+        "split": (study.protocol.split, "splitting"),
+        "normalization": (study.normalization, "normalization"),
+        "zca": (study.zca, "normalization"),
+        "augmentation": (study.augmentation, "augmentation"),
+        "evaluation": (study.evaluation, "corruption"),
+    }
+    return {
+        name: digest([settings.model_dump(mode="json"), _of_code((module,))])
+        for name, (settings, module) in made_by.items()
+    }
+
+
+def of_weights(weights: Mapping[str, np.ndarray]) -> str:
+    """Identify a network's weights, to tell whether a file holds the ones it should."""
+    made = _hash()
+    for name, values in weights.items():
+        made.update(f"{name}{values.shape}{values.dtype}".encode())
+        made.update(np.ascontiguousarray(values).data)
+    return _name(made)
+
+
+def of_machine() -> Fingerprint:
+    """Say what trains, for the reader; no part that makes a result stale."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return {"trained_on": f"{machine}; Python {platform.python_version()}, {libraries}"}
+
+
+def current(
+    of_data_now: Mapping[str, Any],
+    preparation: Mapping[str, str],
+    of_techniques_now: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Fingerprint]:
+    """Put together what a run of every technique would record if it were made now.
+
+    Args:
+        of_data_now: The stored ``data_fingerprint``.
+        preparation: From ``of_preparation``; where the data were made with other settings, no
+            run is up to date.
+        of_techniques_now: From ``of_techniques``.
+    """
+    made_from = of_data_now.get("made_from", {})
+    made_by = {"data": "ingest", "split": "split"}  # the settings that lead to them
+    shared = {
+        part: str(of_data_now.get(part)) if made_from.get(by) == preparation[by] else ""
+        for part, by in made_by.items()
+    }
+    return {
+        name: {**shared, **parts["training"], "evaluation": parts["evaluation"]}
+        for name, parts in of_techniques_now.items()
+    }
+
+
+def changed(recorded: Mapping[str, Any], current: Mapping[str, str]) -> list[str]:
+    """Say what differs between a recorded fingerprint and the current one, in a reader's words.
+
+    Args:
+        recorded: From a run; one without a part is of an earlier version and differs in it.
+        current: The parts that have to be the same.
+    """
+    return [words for part, words in PARTS.items() if recorded.get(part) != current.get(part)]
+
+
+def _in_full(technique: Technique, study: Study) -> dict[str, Any]:
+    """A technique's regularizers, with the shared settings that it uses."""
+    settings = technique.model_dump(mode="json", exclude_defaults=True)
+    augmenter: Augmentation | None = technique.augmenter(study.augmentation)
+    if augmenter:
+        settings["augmentation"] = augmenter.model_dump()
+    if technique.zca:
+        settings["zca"] = study.zca.model_dump()
+    return settings
+
+
+@cache
+def _of_code(modules: tuple[str, ...]) -> str:
+    """Identify modules of this package, and the libraries under them.
+
+    Comments, docstrings and layout do not count.
+    """
+    trees = [ast.parse(_source(f"{__package__}.{name}")) for name in modules]
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_docstring(body[0]):
+            body.pop(0)
+    libraries = [f"{name} {version(name)}" for name in _LIBRARIES]
+    return digest([_plain(tree) for tree in trees] + libraries)
+
+
+def _plain(node: Any) -> Any:
+    """A syntax tree as plain values, the same in every version of Python."""
+    if isinstance(node, ast.AST):
+        given = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
+        return [type(node).__name__, {name: _plain(value) for name, value in given.items()}]
+    return [_plain(part) for part in node] if isinstance(node, list) else repr(node)
+
+
+def _source(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(module)
+    return Path(spec.origin).read_text(encoding="utf-8")
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _hash(begin: bytes = b"") -> "hashlib.blake2b":
+    return hashlib.blake2b(begin, digest_size=8)
+
+
+def _name(made: "hashlib.blake2b") -> str:
+    return made.hexdigest()

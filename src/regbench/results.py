@@ -1,0 +1,50 @@
+"""What a technique's runs gave, in four flat tables."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+import pandas as pd
+
+TRAINED, FAILED = "trained", "failed"  # a run's status
+
+# Measures of a run that have one value per setting.
+PRUNING = "accuracy_after_pruning"  # setting: the share of weights removed
+CORRUPTION = "accuracy_under_corruption"  # setting: the corruption's name
+RECALL = "recall"  # setting: the class
+
+
+@dataclass(frozen=True)
+class Results:
+    """A technique's runs; every table has a column ``seed``.
+
+    Attributes:
+        runs: A row per run: technique, seed, status, the figures of ``evaluate`` and the run's
+            fingerprint (columns ``fingerprint_<part>``). Empty if not trained.
+        epochs: A row per run and epoch: the history.
+        predictions: A row per run and image of the validation and test parts: filename, split,
+            label, predicted, confidence (float32).
+        measurements: A row per run, measure and setting: measure, setting (text), value.
+    """
+
+    runs: pd.DataFrame
+    epochs: pd.DataFrame
+    predictions: pd.DataFrame
+    measurements: pd.DataFrame
+
+    @classmethod
+    def none(cls) -> "Results":
+        """Those of a technique that is not trained: tables without rows."""
+        return cls(
+            runs=pd.DataFrame(columns=["technique", "seed", "status"]),
+            epochs=pd.DataFrame(columns=["seed"]),
+            predictions=pd.DataFrame(
+                columns=["seed", "filename", "split", "label", "predicted", "confidence"]
+            ),
+            measurements=pd.DataFrame(columns=["seed", "measure", "setting", "value"]),
+        )
+
+    def of_seeds(self, seeds: Iterable[int]) -> "Results":
+        """The runs with some seeds only."""
+        kept = list(seeds)
+        tables = (getattr(self, table.name) for table in fields(self))
+        return Results(*(table[table["seed"].isin(kept)] for table in tables))

@@ -1,0 +1,169 @@
+"""Which stored datasets were made from something else than the study at hand.
+
+``--only-missing-outputs`` looks at existence alone; what is stale is made to look missing.
+"""
+
+import logging
+from typing import Any
+
+from kedro.io import AbstractDataset, CatalogProtocol
+from kedro.pipeline import Pipeline
+
+from regbench import fingerprint
+from regbench.errors import explanation
+
+Catalog = CatalogProtocol[Any, Any]
+
+# What the data nodes make, by the setting that it depends on besides the images and the split.
+_DATA_SETTINGS = {
+    "ingest": None,
+    "split": None,
+    "normalization": ("normalization", "zca"),
+    "zca": ("zca",),
+    "augmentation": ("augmentation",),
+    "evaluation": ("corrupted_images", "corrupted_rows", "corruption_preview"),
+}
+_OF_TRAINING = ("network", "history", "best_epoch_weights", "fingerprint")
+_OF_EVALUATION = ("predictions", "metrics")
+
+
+class StaleDataset(AbstractDataset[Any, Any]):
+    """A dataset that counts as missing until it is saved again."""
+
+    def __init__(self, stored: Any) -> None:
+        """Wrap the stored dataset."""
+        self.stored = stored
+        self._saved = False
+
+    def load(self) -> Any:
+        """Return what is stored."""
+        return self.stored.load()
+
+    def save(self, data: Any) -> None:
+        """Replace what is stored."""
+        self.stored.save(data)
+        self._saved = True
+
+    def _exists(self) -> bool:
+        return self._saved
+
+    def _describe(self) -> dict[str, Any]:
+        return {"stale": self.stored}
+
+
+def treat_stale_as_missing(pipeline: Pipeline, catalog: Catalog) -> None:
+    """Have Kedro make again what a pipeline makes and what is stored but stale."""
+    stale = _stale(pipeline, catalog) & pipeline.all_outputs()
+    kedro = logging.getLogger("kedro.io")
+    level = kedro.level
+    kedro.setLevel(logging.ERROR)  # it warns of every dataset that is replaced
+    try:
+        for name in sorted(stale):
+            if name in catalog and not getattr(catalog.get(name), "_EPHEMERAL", False):
+                catalog[name] = StaleDataset(_dataset(catalog, name))
+    finally:
+        kedro.setLevel(level)
+
+
+def forget_data_fingerprint(
+    pipeline: Pipeline, catalog: Catalog, *, only_missing_outputs: bool
+) -> None:
+    """Remove the data's fingerprint before the data are made again.
+
+    It says what the stored data are; while they are replaced nobody can. It is made from the
+    data alone, so nothing is lost.
+    """
+    made = {"images", "split_index"} & pipeline.all_outputs()
+    if only_missing_outputs:
+        made = {name for name in made if not catalog.exists(name)}
+    if made:
+        stored = _dataset(catalog, "data_fingerprint")
+        while isinstance(stored, StaleDataset):
+            stored = stored.stored
+        stored.remove()
+
+
+def _stale(pipeline: Pipeline, catalog: Catalog) -> set[str]:
+    parameters = catalog.load("parameters")
+    recorded = _load(catalog, "data_fingerprint")
+    of_data = {name for node in pipeline.nodes if node.namespace == "data" for name in node.outputs}
+    stale = _stale_data(of_data, recorded.get("made_from", {}), parameters, catalog)
+    data_are_stale = bool({"images", "split_index"} & stale) or not recorded
+    current = fingerprint.current(recorded, parameters["preparation"], parameters["fingerprints"])
+    seeds = [str(seed) for seed in parameters["protocol"]["seeds"]]
+    for technique, now in current.items():
+        runs_are_stale = False
+        for seed in seeds:
+            run = f"{technique}.seed_{seed}"
+            of_run = _stale_run(run, now, data_are_stale, catalog)
+            stale |= of_run
+            runs_are_stale = runs_are_stale or bool(of_run)
+        if runs_are_stale or not _is_complete(technique, now, seeds, catalog):
+            stale.add(f"{technique}_results")
+    # The report is made from all of it, quickly.
+    in_report = (node for node in pipeline.nodes if node.namespace == "reporting")
+    return stale | {name for node in in_report for name in node.outputs}
+
+
+def _stale_data(
+    of_data: set[str], made_from: dict[str, str], parameters: dict[str, Any], catalog: Catalog
+) -> set[str]:
+    if not of_data or made_from.get("files") != _files(catalog):
+        return of_data
+    stale: set[str] = set()
+    for setting, depending in _DATA_SETTINGS.items():
+        if made_from.get(setting) != parameters["preparation"][setting]:
+            stale |= of_data if depending is None else {*depending, "data_fingerprint"}
+            stale |= {"augmentation_preview"} & of_data
+    return stale
+
+
+def _stale_run(
+    run: str, now: fingerprint.Fingerprint, data_are_stale: bool, catalog: Catalog
+) -> set[str]:
+    trained = _load(catalog, f"{run}.fingerprint")
+    until_training = {part: now[part] for part in now if part != "evaluation"}
+    if data_are_stale or any(trained.get(part) != now[part] for part in until_training):
+        return {f"{run}.{made}" for made in (*_OF_TRAINING, *_OF_EVALUATION)}
+    evaluated = _load(catalog, f"{run}.metrics").get("fingerprint", {})
+    if fingerprint.changed(evaluated, now) or evaluated.get("weights") != trained.get("weights"):
+        return {f"{run}.{made}" for made in _OF_EVALUATION}
+    return set()
+
+
+def _is_complete(
+    technique: str, now: fingerprint.Fingerprint, seeds: list[str], catalog: Catalog
+) -> bool:
+    """Whether the collected results are of all seeds and of the stored runs."""
+    runs = catalog.load(f"{technique}_results").runs
+    if runs.empty:
+        return False
+    stored = {str(run["seed"]): run for run in runs.to_dict("records")}
+    return set(stored) == set(seeds) and not any(
+        run.get(f"fingerprint_{part}") != digest
+        for run in stored.values()
+        for part, digest in now.items()
+    )
+
+
+def _files(catalog: Catalog) -> str | None:
+    try:
+        with catalog.load("labeled_images") as source:
+            found: str = source.digest()
+            return found
+    except Exception as error:
+        if explanation(error) is None:
+            raise
+        return None  # said by the node that reads the images
+
+
+def _dataset(catalog: Catalog, name: str) -> Any:
+    return catalog.get(name)
+
+
+def _load(catalog: Catalog, name: str) -> dict[str, Any]:
+    """A stored JSON record; an empty one if there is none."""
+    if name not in catalog or not catalog.exists(name):
+        return {}
+    record: dict[str, Any] = catalog.load(name)
+    return record

@@ -1,0 +1,125 @@
+"""A run's nodes: what is trained is recognized when it is measured."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from regbench import progress
+from regbench.corruption import CORRUPTIONS
+from regbench.errors import StudyError
+from regbench.fingerprint import of_weights
+from regbench.network import weights_of
+from regbench.pipelines.training.nodes import collect_results, evaluate_network, train_network
+
+random = np.random.default_rng(0)
+IMAGES = random.integers(0, 256, (40, 6, 6, 1), dtype=np.uint8)
+INDEX = pd.DataFrame(
+    {
+        "filename": [f"{number:02}.png" for number in range(40)],
+        "label": ["cat", "dog"] * 20,
+        "target": [0, 1] * 20,
+        "split": ["train"] * 24 + ["validation"] * 8 + ["test"] * 8,
+    }
+)
+CLASSES = ["cat", "dog"]
+PROTOCOL = {
+    "split": {"method": "sequential", "train": 0.6, "validation": 0.2, "test": 0.2, "seed": 0},
+    "network": {"hidden_units": [4], "activation": "relu"},
+    "optimizer": {"name": "adam", "learning_rate": 0.01},
+    "batch_size": 8,
+    "epochs": 3,
+    "seeds": [7],
+}
+RUN = {"technique": "l2", "regularizers": {"l2": 0.001}}
+DATA = {"data": "d", "split": "s", "made_from": {"files": "f"}}
+SETTINGS = {"protocol": "p", "technique": "t", "training": "c"}
+
+Trained = tuple[keras.Model, pd.DataFrame, dict[str, np.ndarray], dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    return train_network(
+        IMAGES,
+        INDEX,
+        CLASSES,
+        {"offset": [128.0], "scale": [60.0]},
+        PROTOCOL,
+        RUN,
+        7,
+        DATA,
+        SETTINGS,
+    )
+
+
+def evaluated(made: Trained, **changes: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+    network, history, best_epoch_weights, made_from = made
+    corrupted = np.stack([IMAGES[:5]] * len(CORRUPTIONS))
+    values = {
+        "trained": network,
+        "history": history,
+        "best_epoch_weights": best_epoch_weights,
+        "made_from": made_from,
+        **changes,
+    }
+    return evaluate_network(
+        images=IMAGES,
+        split_index=INDEX,
+        classes=CLASSES,
+        corrupted_images=corrupted,
+        corrupted_rows=[0, 1, 2, 3, 4],
+        evaluation_fingerprint="e",
+        run=RUN,
+        seed=7,
+        **values,
+    )
+
+
+def test_a_network_is_told_what_it_was_made_from(trained: Trained) -> None:
+    network, history, _, made_from = trained
+    assert {part: made_from[part] for part in ("data", "split", *SETTINGS)} == {
+        "data": "d",
+        "split": "s",
+        **SETTINGS,
+    }
+    assert made_from["weights"] == of_weights(weights_of(network))
+    assert "tensorflow" in made_from["trained_on"]
+    assert len(history) == 3
+
+
+def test_its_metrics_carry_the_fingerprint(trained: Trained) -> None:
+    network, _, _, made_from = trained
+    network = keras.models.clone_model(network)
+    network.set_weights(trained[0].get_weights())
+    predictions, metrics = evaluated(trained, trained=network)
+    assert metrics["technique"] == "l2"
+    assert metrics["seed"] == 7
+    assert metrics["fingerprint"] == made_from | {"evaluation": "e"}
+    assert len(predictions) == 16
+    collected = collect_results(metrics, trained[1], predictions)
+    assert collected.runs["fingerprint_evaluation"].tolist() == ["e"]
+    assert collected.epochs["seed"].tolist() == [7, 7, 7]
+
+
+def test_a_network_of_another_run_is_not_measured(trained: Trained) -> None:
+    other = keras.models.clone_model(trained[0])
+    other.get_layer("logits").bias.assign([0.5, -0.5])
+    said = r"network of l2, seed 7, .* kedro run --pipelines=l2 trains it again"
+    with pytest.raises(StudyError, match=said):
+        evaluated(trained, trained=other)
+
+
+def test_a_failed_run_is_told_to_who_watches(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(progress, "report", told.append)
+    history = trained[1].assign(train_cross_entropy=float("nan"))
+    _, metrics = evaluated(trained, history=history)
+    assert metrics["status"] == "failed"
+    (done,) = told
+    assert (done.technique, done.seed, done.epochs) == ("l2", 7, 3)
+    assert done.failure == "the loss stopped being finite in epoch 3"

@@ -1,0 +1,237 @@
+"""What is made from other settings, images or code is told apart, and only that is made again."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from regbench import fingerprint
+from regbench.errors import StudyError
+
+Run = Callable[..., dict[str, Any]]
+ONE_SEED = {"seeds": [1]}
+
+
+def comparison(root: Path) -> pd.DataFrame:
+    return pd.read_csv(root / "08_reporting/comparison.csv").set_index("technique")
+
+
+def made_at(root: Path) -> dict[str, int]:
+    """When each network was written, by technique and seed."""
+    networks = sorted((root / "06_models").glob("*/*.keras"))
+    return {f"{path.parent.name}/{path.stem}": path.stat().st_mtime_ns for path in networks}
+
+
+def changed(before: dict[str, int], after: dict[str, int]) -> set[str]:
+    return {name for name, time in after.items() if before.get(name) != time}
+
+
+@pytest.fixture(scope="module")
+def trained_root(run_in: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with baseline, l2 and zca trained and compared."""
+    root = tmp_path_factory.mktemp("trained") / "data"
+    run_in(root, "baseline", "l2", "zca", "reporting", protocol=ONE_SEED)
+    return root
+
+
+@pytest.fixture
+def root(trained_root: Path, tmp_path: Path) -> Path:
+    copy = tmp_path / "data"
+    shutil.copytree(trained_root, copy)
+    return copy
+
+
+@pytest.fixture
+def resume(run: Run) -> Callable[..., None]:
+    """Bring three techniques up to date."""
+
+    def resume_study(*also: str, **options: Any) -> None:
+        options.setdefault("protocol", ONE_SEED)
+        run("baseline", "l2", "zca", *also, only_missing_outputs=True, **options)
+
+    return resume_study
+
+
+def test_nothing_changed_and_nothing_is_trained(root: Path, resume: Callable[..., None]) -> None:
+    before = made_at(root)
+    images = (root / "02_intermediate/images.npy").stat().st_mtime_ns
+    resume()
+    assert made_at(root) == before
+    assert (root / "02_intermediate/images.npy").stat().st_mtime_ns == images
+
+
+def test_a_changed_technique_makes_only_its_own_runs_stale(
+    root: Path, run: Run, resume: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = made_at(root)
+    stronger = {"techniques": {"l2": {"l2": 0.01}}}
+    run("reporting", protocol=ONE_SEED, **stronger)
+    table = comparison(root)
+    assert table.loc["l2", "status"] == "stale"
+    assert pd.isna(table.loc["l2", "test_accuracy"])
+    assert table.loc[["baseline", "zca"], "status"].tolist() == ["trained", "trained"]
+    printed = capsys.readouterr().out
+    assert "l2 is stale; changed since: the technique's settings." in printed
+    assert "techniques.l2.l2=0.01" in printed
+    assert "--only-missing-outputs brings all stale techniques up to date." in printed
+    resume("reporting", **stronger)
+    assert changed(before, made_at(root)) == {"l2/seed_1"}
+    assert comparison(root).loc["l2", "status"] == "trained"
+
+
+def test_report_settings_make_nothing_stale(root: Path, resume: Callable[..., None]) -> None:
+    before = made_at(root)
+    published = {"l2": {"accuracy": 0.9, "claim": "helps", "says": "better"}}
+    resume("reporting", reporting={"equivalence_band": 0.5, "published": published})
+    assert made_at(root) == before
+    table = comparison(root)
+    assert table.loc["l2", "published_accuracy"] == 0.9
+    assert table.loc[["baseline", "l2", "zca"], "status"].eq("trained").all()
+
+
+def test_a_changed_protocol_makes_all_runs_stale(
+    root: Path, run: Run, resume: Callable[..., None]
+) -> None:
+    before = made_at(root)
+    longer = {**ONE_SEED, "epochs": 3}
+    run("reporting", protocol=longer)
+    table = comparison(root)
+    assert table.loc[["baseline", "l2", "zca"], "status"].eq("stale").all()
+    assert table.loc["l2", "reason"] == "changed since: the protocol"
+    resume("reporting", protocol=longer)
+    assert changed(before, made_at(root)) == {"baseline/seed_1", "l2/seed_1", "zca/seed_1"}
+    assert (comparison(root).loc[["baseline", "l2", "zca"], "epochs"] == 3).all()
+
+
+def test_a_changed_whitening_makes_only_whitened_runs_stale(
+    root: Path, resume: Callable[..., None]
+) -> None:
+    before = made_at(root)
+    whitening = (root / "04_feature/zca.npz").read_bytes()
+    images = (root / "02_intermediate/images.npy").stat().st_mtime_ns
+    resume(zca={"epsilon": 0.1})
+    assert changed(before, made_at(root)) == {"zca/seed_1"}
+    assert (root / "04_feature/zca.npz").read_bytes() != whitening
+    assert (root / "02_intermediate/images.npy").stat().st_mtime_ns == images
+
+
+def test_one_more_seed_trains_only_that_seed(root: Path, resume: Callable[..., None]) -> None:
+    before = made_at(root)
+    resume("reporting", protocol={"seeds": [1, 2]})
+    assert changed(before, made_at(root)) == {"baseline/seed_2", "l2/seed_2", "zca/seed_2"}
+    assert comparison(root).loc[["baseline", "l2", "zca"], "runs"].tolist() == [2, 2, 2]
+
+
+def test_fewer_seeds_leave_the_others_out(root: Path, resume: Callable[..., None]) -> None:
+    resume(protocol={"seeds": [1, 2]})
+    before = made_at(root)
+    resume("reporting", protocol={"seeds": [2]})
+    assert made_at(root) == before
+    assert comparison(root).loc[["baseline", "l2", "zca"], "runs"].tolist() == [1, 1, 1]
+
+
+def test_changed_images_make_everything_stale(
+    root: Path, small_set: Path, tmp_path: Path, run: Run, resume: Callable[..., None]
+) -> None:
+    before = made_at(root)
+    changed_set = tmp_path / "changed"
+    shutil.copytree(small_set, changed_set)
+    one, other, *_ = sorted((changed_set / "Train/Images/train").iterdir())
+    one.write_bytes(other.read_bytes())
+    resume(images=str(changed_set))
+    assert changed(before, made_at(root)) == set(before)
+    # Data that another command has made again are noticed by the report, too.
+    run("data", protocol=ONE_SEED)
+    run("reporting", protocol=ONE_SEED)
+    assert comparison(root).loc["l2", "reason"].startswith("changed since: the images")
+
+
+def test_images_that_were_only_touched_are_the_same(
+    root: Path, small_set: Path, tmp_path: Path, resume: Callable[..., None]
+) -> None:
+    before = made_at(root)
+    moved = tmp_path / "moved"
+    shutil.copytree(small_set, moved)
+    for path in (moved / "Train/Images/train").iterdir():
+        os.utime(path)
+    resume(images=str(moved))
+    assert made_at(root) == before
+
+
+def test_changed_training_code_makes_all_runs_stale(
+    root: Path, resume: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = made_at(root)
+    _change_code(monkeypatch, "regbench.training")
+    resume()
+    assert changed(before, made_at(root)) == set(before)
+
+
+def test_changed_evaluation_code_evaluates_again_and_trains_nothing(
+    root: Path, resume: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = made_at(root)
+    metrics = root / "07_model_output/l2/seed_1/metrics.json"
+    evaluated = metrics.stat().st_mtime_ns
+    _change_code(monkeypatch, "regbench.measures")
+    resume()
+    assert made_at(root) == before
+    assert metrics.stat().st_mtime_ns > evaluated
+
+
+def test_a_network_without_its_fingerprint_is_trained_again(
+    root: Path, resume: Callable[..., None]
+) -> None:
+    before = made_at(root)
+    (root / "06_models/l2/seed_1_fingerprint.json").unlink()
+    resume()
+    assert changed(before, made_at(root)) == {"l2/seed_1"}
+
+
+def test_a_network_that_is_not_what_its_fingerprint_says_is_not_judged(
+    root: Path, resume: Callable[..., None]
+) -> None:
+    shutil.copy(root / "06_models/zca/seed_1.keras", root / "06_models/l2/seed_1.keras")
+    (root / "07_model_output/l2/seed_1/metrics.json").unlink()
+    with pytest.raises(StudyError, match="network of l2, seed 1, is not the one") as error:
+        resume()
+    assert "kedro run --pipelines=l2 trains it again" in str(error.value)
+
+
+def test_prediction_takes_no_stale_network(root: Path, run: Run) -> None:
+    with pytest.raises(StudyError, match="no technique is up to date"):
+        run("prediction", protocol={**ONE_SEED, "epochs": 3})
+    with pytest.raises(StudyError, match=r"l2 is stale \(changed since: the technique's settings"):
+        run(
+            "prediction",
+            protocol=ONE_SEED,
+            techniques={"l2": {"l2": 0.5}},
+            prediction={"technique": "l2"},
+        )
+
+
+def test_metrics_carry_the_fingerprint_of_data_settings_and_code(root: Path) -> None:
+    metrics = json.loads((root / "07_model_output/l2/seed_1/metrics.json").read_text())
+    data = json.loads((root / "04_feature/data_fingerprint.json").read_text())
+    assert metrics["fingerprint"].keys() >= fingerprint.PARTS.keys()
+    assert metrics["fingerprint"]["data"] == data["data"]
+
+
+def test_a_report_without_prepared_images_says_what_prepares_them(run: Run) -> None:
+    with pytest.raises(StudyError, match=r"images.*--pipelines=data prepares the images"):
+        run("reporting")
+
+
+def _change_code(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    """Have one module's source read as if a statement had been added."""
+    read = fingerprint._source
+    monkeypatch.setattr(
+        fingerprint, "_source", lambda name: read(name) + ("\nX = 1\n" if name == module else "")
+    )
+    fingerprint._of_code.cache_clear()
+    monkeypatch.setattr(fingerprint, "_of_code", fingerprint._of_code.__wrapped__)
