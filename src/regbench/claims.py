@@ -37,7 +37,8 @@ def claims_table(
         A row per published technique: technique, published_accuracy, published_difference (to
         the published baseline), claim, comparable, why_not; accuracy, difference,
         difference_low, difference_high and verdict of ours, and the same with ``fair_`` in the
-        fair protocol; outcome (survives, does not survive, undecided, cannot be compared);
+        fair protocol; outcome (survives, does not survive or undecided, or one for each
+        protocol; cannot be compared);
         decidable_with_one_seed: whether one pair of runs shows a difference as large as the
         published one. None without anything published.
     """
@@ -87,18 +88,26 @@ def _figures(table: pd.DataFrame, technique: str) -> dict[str, Any]:
 
 
 def _outcome(publication: Publication, ours: Any, fair: Any) -> str:
-    """Whether the claim holds: in the fair protocol if there is one, else in the published one."""
+    """Whether the claim holds in the published protocol and, if there is one, in the fair one."""
     if publication.says is None:
-        return ""
+        return INCOMPARABLE if publication.not_comparable else ""
     if publication.not_comparable:
         return INCOMPARABLE
-    verdict = ours if fair is None or pd.isna(fair) else fair
-    if verdict in (None, UNDECIDED, DESCRIPTIVE) or pd.isna(verdict):
+    as_published = _survival(publication.says, ours)
+    if fair is None or pd.isna(fair):
+        return as_published
+    in_fair = _survival(publication.says, fair)
+    if as_published == in_fair:
+        return as_published
+    return f"{as_published} as published, {in_fair} in the fair protocol"
+
+
+def _survival(says: str, verdict: Any) -> str:
+    if verdict is None or pd.isna(verdict) or verdict in (UNDECIDED, DESCRIPTIVE):
         return OPEN
-    found_better = verdict == BETTER
     if verdict not in (BETTER, WORSE, EQUIVALENT):
         raise ValueError(f"unknown verdict {verdict!r}")
-    return SURVIVES if found_better == (publication.says == "better") else FALLS
+    return SURVIVES if (verdict == BETTER) == (says == "better") else FALLS
 
 
 def _decidable(difference: float | None, ours: pd.DataFrame, technique: str) -> bool | None:

@@ -4,7 +4,7 @@ import datetime
 import os
 import platform
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from regbench.results import Results
@@ -44,6 +44,13 @@ def of_study(
         "trained on": " and ".join(sorted(trained_on)) or "nothing yet",
         "compiled on": f"{platform.platform()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}",
-        "compiled with": ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
+        "compiled with": ", ".join(f"{name} {_version(name)}" for name in _PACKAGES),
         "compiled at": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # of RegBench itself, when it is run without being installed
+        return "(not installed)"

@@ -153,7 +153,7 @@ def _worker_pool(workers: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     listener.start()
     try:
         for _ in range(workers):
-            pool.submit(_import_tensorflow)
+            pool.submit(import_tensorflow)
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
@@ -181,7 +181,7 @@ def _keep_freed_memory() -> None:
         mallopt(_M_TRIM_THRESHOLD, 1 << 30)
 
 
-def _import_tensorflow() -> None:
+def import_tensorflow() -> None:
     """Take the seconds that the import needs while the data nodes run."""
     # TensorFlow's C++ part writes about missing GPUs past any logging, straight to descriptor 2.
     kept = os.dup(2)
