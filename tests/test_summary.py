@@ -57,7 +57,7 @@ class TestVerdictSentence:
         pruned = curves(baseline=[0.9, 0.9, 0.8, 0.3], l1=[0.899, 0.899, 0.896, 0.7])
         assert verdict_sentence(compared, pruned) == (
             "augmentation +1.60 points [1.10, 2.10], real; l1 no detectable difference, but 80 % "
-            "of its weights can go (at −0.30 points; 50 % of the baseline's)."
+            "of its weights can go (accuracy −0.30 points; of the baseline's 50 %)."
         )
 
     def test_says_of_no_weights_that_they_can_go_if_the_baselines_can_as_well(self) -> None:
@@ -70,7 +70,7 @@ class TestVerdictSentence:
     def test_stops_at_the_first_loss_however_the_curve_goes_on(self) -> None:
         compared = table(row("l1", 0.1, "undecided"))
         bumpy = curves(baseline=[0.9, 0.8, 0.7, 0.3], l1=[0.9, 0.897, 0.7, 0.9])
-        assert "50 % of its weights can go (at −0.30 points; 0 % of the" in verdict_sentence(
+        assert "50 % of its weights can go (accuracy −0.30 points; of the" in verdict_sentence(
             compared, bumpy
         )
 

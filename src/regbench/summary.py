@@ -283,8 +283,8 @@ def _gains(comparison: pd.DataFrame, pruning: pd.DataFrame | None) -> dict[str, 
         most = max(share for share, _ in can_go.values())
         baselines, _ = can_go[BASELINE]
         return {
-            name: f"{percent(share, 0)} of its weights can go (at {signed(change)} points; "
-            f"{percent(baselines, 0)} of the baseline's)"
+            name: f"{percent(share, 0)} of its weights can go (accuracy {signed(change)} points; "
+            f"of the baseline's {percent(baselines, 0)})"
             for name, (share, change) in can_go.items()
             if share == most > baselines
         }
