@@ -68,12 +68,12 @@ class TestOutcome:
             (BETTER, "worse", "does not survive"),
             (BETTER, "equivalent", "does not survive"),
             (BETTER, "undecided", "undecided"),
-            (BETTER, "descriptive only", "undecided"),
+            (BETTER, "descriptive only", "too few seeds"),
             (NO_BETTER, "better", "does not survive"),
             (NO_BETTER, "worse", "survives"),
             (NO_BETTER, "equivalent", "survives"),
             (NO_BETTER, "undecided", "undecided"),
-            (NO_BETTER, "descriptive only", "undecided"),
+            (NO_BETTER, "descriptive only", "too few seeds"),
         ],
     )
     def test_is_whether_the_verdict_bears_the_claim_out(
@@ -91,7 +91,7 @@ class TestOutcome:
 
     @pytest.mark.parametrize("published", [BETTER, NO_BETTER])
     def test_without_a_verdict_is_open(self, published: dict[str, Any]) -> None:
-        assert outcome(published, None) == "undecided"
+        assert outcome(published, None) == "not tested"
 
     def test_in_a_fair_study_without_the_technique_is_that_of_the_published_protocol(self) -> None:
         said = publications(baseline=BASELINE, l2=BETTER)
@@ -151,7 +151,7 @@ class TestFigures:
     def test_of_a_technique_that_is_not_ours_are_missing(self) -> None:
         row = self.found.loc["zca"]
         assert row[["accuracy", "verdict", "fair_accuracy", "fair_verdict"]].isna().all()
-        assert row["outcome"] == "undecided"
+        assert row["outcome"] == "not tested"
         assert pd.isna(row["decidable_with_one_seed"])
 
     @pytest.mark.parametrize("fair", [None, comparison("validation_accuracy", l2="better")])
@@ -184,7 +184,7 @@ class TestFigures:
         found = table(self.said, none)
         assert found["published_accuracy"].tolist() == [0.97, 0.98, 0.965, 0.98]
         assert found["accuracy"].isna().all()
-        assert found["outcome"].tolist() == ["", "undecided", "undecided", "undecided"]
+        assert found["outcome"].tolist() == ["", "not tested", "not tested", "not tested"]
 
     def test_of_nothing_published_is_no_table(self) -> None:
         assert claims_table({}, self.ours, self.fair, "validation_accuracy") is None

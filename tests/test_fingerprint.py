@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -464,3 +464,25 @@ def test_the_machine_is_named_with_its_libraries() -> None:
     assert set(of_machine()) == {"trained_on"}
     for library in ("keras", "numpy", "tensorflow"):
         assert f"{library} {importlib.metadata.version(library)}" in said
+
+
+class TestTwoStudiesOfTheSameImages:
+    parts: ClassVar = {"data": "a", "split": "b", "protocol": "c", "technique": "d"}
+    one: ClassVar = {"fingerprints": {"l2": parts, "l1": parts}, "equivalence_band": 0.1}
+
+    def test_may_split_otherwise(self) -> None:
+        split = {"l2": self.parts | {"split": "x"}, "l1": self.parts}
+        other = {"fingerprints": split, "equivalence_band": 0.1}
+        assert fingerprint.alike_but_for_the_split(self.one, other) == {"l2", "l1"}
+
+    @pytest.mark.parametrize("part", ["data", "protocol", "technique"])
+    def test_differ_in_a_technique_by_anything_else(self, part: str) -> None:
+        other = {"fingerprints": {"l2": self.parts | {part: "x"}, "l1": self.parts}}
+        assert fingerprint.alike_but_for_the_split(self.one, other | {"equivalence_band": 0.1}) == {
+            "l1"
+        }
+
+    def test_differ_altogether_by_the_band_or_if_there_is_no_other(self) -> None:
+        assert fingerprint.alike_but_for_the_split(self.one, {}) == set()
+        other = self.one | {"equivalence_band": 2.0}
+        assert fingerprint.alike_but_for_the_split(self.one, other) == set()

@@ -78,7 +78,7 @@ def test_a_changed_technique_makes_only_its_own_runs_stale(
     printed = capsys.readouterr().out
     assert "l2 is stale; changed since: the technique's settings." in printed
     assert "techniques.l2.l2=0.01" in printed
-    assert "--only-missing-outputs brings all stale techniques up to date." in printed
+    assert "--only-missing-outputs trains what is stale or missing." in printed
     resume("reporting", **stronger)
     assert changed(before, made_at(root)) == {"l2/seed_1"}
     assert comparison(root).loc["l2", "status"] == "trained"
@@ -149,6 +149,27 @@ def test_changed_images_make_everything_stale(
     run("data", protocol=ONE_SEED)
     run("reporting", protocol=ONE_SEED)
     assert comparison(root).loc["l2", "reason"].startswith("changed since: the images")
+
+
+def test_the_report_alone_notices_other_images(
+    root: Path, small_set: Path, tmp_path: Path, run: Run
+) -> None:
+    changed_set = tmp_path / "changed"
+    shutil.copytree(small_set, changed_set)
+    one, other, *_ = sorted((changed_set / "Train/Images/train").iterdir())
+    one.write_bytes(other.read_bytes())
+    run("reporting", protocol=ONE_SEED, images=str(changed_set))
+    table = comparison(root)
+    assert table.loc[["baseline", "l2", "zca"], "status"].eq("stale").all()
+    assert table.loc["l2", "reason"] == "changed since: the images"
+
+
+def test_the_report_goes_without_images_that_are_gone(
+    root: Path, tmp_path: Path, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    run("reporting", protocol=ONE_SEED, images=str(tmp_path / "gone"))
+    assert comparison(root).loc["l2", "status"] == "trained"
+    assert "gone' does not exist; what follows is of the images that were read" in caplog.text
 
 
 def test_images_that_were_only_touched_are_the_same(

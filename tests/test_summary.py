@@ -132,8 +132,11 @@ class TestVerdictSentence:
             "The baseline's test accuracy is 90.0 %; no technique has results to compare with it."
         )
         nothing = pd.DataFrame({"technique": ["baseline", "l2"], "runs": 0, "failed_runs": 0})
-        assert verdict_sentence(nothing) == (
+        assert verdict_sentence(nothing.assign(status="not trained")) == (
             "Nothing is trained yet, so there is nothing to compare."
+        )
+        assert verdict_sentence(nothing.assign(status=["stale", "failed"])) == (
+            "Nothing can be compared: the techniques are stale and failed."
         )
 
     def test_speaks_of_validation_without_a_test_part(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
+from regbench import tables
 from regbench.comparison import compare
 from regbench.results import Results
 from regbench.tables import (
@@ -142,8 +143,24 @@ class TestComparisonTable:
         assert cell(table, "l2", "verdict") == "better"
         said = " ".join(table.notes)
         assert "over 5 seeds" in said
-        assert "paired t tests at 5 %, corrected for the techniques by Holm" in said
+        assert "each at 5 % and corrected for the techniques by Holm" in said
         assert "escriptive" not in said
+
+    def test_names_techniques_that_lack_seeds(self) -> None:
+        runs = {"baseline": 3, "l2": 2, "l1": 0}
+        compared = pd.DataFrame(
+            {
+                "technique": runs.keys(),
+                "status": ["trained", "trained", "not trained"],
+                "runs": runs.values(),
+                "failed_runs": 0,
+                "missing_runs": [3 - had for had in runs.values()],
+            }
+        )
+        notes = tables.status_notes(compared, COMMAND)
+        assert "l2 has 2 of 3 seeds." in notes
+        assert not any("baseline has" in note or "l1 has" in note for note in notes)
+        assert f"{COMMAND} --only-missing-outputs trains what is stale or missing." in notes
 
     def test_further_figures(self) -> None:
         assert cell(self.table, "l2", "published") == "0.9739"
@@ -178,9 +195,7 @@ class TestComparisonTable:
         assert "l1 is stale; changed since: the split." in table.notes
         assert "zca is stale; changed since: the protocol, the split." in table.notes
         commands = [note for note in table.notes if "--only-missing-outputs" in note]
-        assert commands == [
-            f"{COMMAND} --only-missing-outputs brings all stale techniques up to date."
-        ]
+        assert commands == [f"{COMMAND} --only-missing-outputs trains what is stale or missing."]
         assert not any("Not trained" in note and "zca" in note for note in table.notes)
 
     def test_without_a_test_part_validation_is_first(self) -> None:

@@ -11,6 +11,7 @@ from regbench.study import BASELINE, Publication
 
 SURVIVES, FALLS, OPEN = "survives", "does not survive", "undecided"
 INCOMPARABLE = "cannot be compared"
+UNTESTED, TOO_FEW = "not tested", "too few seeds"
 
 # Normal quantile: a single pair of runs differs by more than this many standard deviations of
 # the difference in 5 % of pairs without any true difference.
@@ -37,8 +38,8 @@ def claims_table(
         A row per published technique: technique, published_accuracy, published_difference (to
         the published baseline), claim, comparable, why_not; accuracy, difference,
         difference_low, difference_high and verdict of ours, and the same with ``fair_`` in the
-        fair protocol; outcome (survives, does not survive or undecided, or one for each
-        protocol; cannot be compared);
+        fair protocol; outcome (survives, does not survive, undecided, too few seeds, not tested,
+        or one of these for each protocol; cannot be compared);
         decidable_with_one_seed: whether one pair of runs shows a difference as large as the
         published one. None without anything published.
     """
@@ -103,7 +104,11 @@ def _outcome(publication: Publication, ours: Any, fair: Any) -> str:
 
 
 def _survival(says: str, verdict: Any) -> str:
-    if verdict is None or pd.isna(verdict) or verdict in (UNDECIDED, DESCRIPTIVE):
+    if verdict is None or pd.isna(verdict):
+        return UNTESTED
+    if verdict == DESCRIPTIVE:
+        return TOO_FEW
+    if verdict == UNDECIDED:
         return OPEN
     if verdict not in (BETTER, WORSE, EQUIVALENT):
         raise ValueError(f"unknown verdict {verdict!r}")

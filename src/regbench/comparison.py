@@ -109,6 +109,7 @@ def compare(
     stale: Mapping[str, str],
     band: float,
     published: Mapping[str, float] | None = None,
+    seeds: int = 0,
 ) -> pd.DataFrame:
     """Compare all techniques with the baseline.
 
@@ -117,22 +118,25 @@ def compare(
         stale: Techniques with runs that are not, and why.
         band: Differences of at most so much are practically none, a share of 1.
         published: Accuracies to set beside ours.
+        seeds: How many runs each technique should have.
 
     Returns:
         A row per technique, the best headline figure first, techniques without figures last.
-        Columns: technique; status (trained, failed, stale or not trained); runs and failed_runs;
-        reason; validation_accuracy and (in a study with a test part) test_accuracy with ``_sd``,
-        the standard deviation over seeds (n - 1); difference: the headline figure minus the
-        baseline's over the seeds that both have, its mean with sd, low and high (95 %
-        paired-t), p_value, p_adjusted (Holm over techniques), bootstrap_low and bootstrap_high
-        (over seeds and images), win_share, detectable_difference (80 % power) and verdict;
-        further means over seeds; published_accuracy. Columns that would be empty are left out.
+        Columns: technique; status (trained, failed, stale or not trained); runs, failed_runs and
+        missing_runs; reason; validation_accuracy and (in a study with a test part)
+        test_accuracy with ``_sd``, the standard deviation over seeds (n - 1); difference: the
+        headline figure minus the baseline's over the seeds that both have, its mean with sd,
+        low and high (95 % paired-t), p_value, p_adjusted (Holm over techniques), bootstrap_low
+        and bootstrap_high (over seeds and images), win_share, detectable_difference (80 % power)
+        and verdict; further means over seeds; published_accuracy. Columns that would be empty
+        are left out.
         Figures are shares of 1; cross-entropies nats; seconds are training's.
     """
     headline = f"{judged_part(results)}_accuracy"
     rows = pd.DataFrame(
         [_row(technique, runs, stale.get(technique)) for technique, runs in results.items()]
     )
+    rows["missing_runs"] = (seeds - rows["runs"]).clip(lower=0)
     comparison = rows.join(_differences(results, headline, band), on="technique")
     comparison["published_accuracy"] = comparison["technique"].map(dict(published or {}))
     order = comparison.sort_values(
@@ -248,8 +252,10 @@ def _differences(results: Mapping[str, Results], headline: str, band: float) -> 
             "bootstrap_high": intervals[technique][1],
             "win_share": difference.win_share,
             "detectable_difference": statistics.detectable_difference(
-                difference.sd, difference.seeds, max(corrected_for, 1)
-            ),
+                difference.sd, difference.seeds, corrected_for
+            )
+            if corrected_for
+            else float("nan"),
             "verdict": judged[technique].verdict,
         }
         for technique, difference in differences.items()

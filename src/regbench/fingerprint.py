@@ -126,6 +126,7 @@ def current(
     of_data_now: Mapping[str, Any],
     preparation: Mapping[str, str],
     of_techniques_now: Mapping[str, Mapping[str, Any]],
+    files_now: str | None = None,
 ) -> dict[str, Fingerprint]:
     """Put together what a run of every technique would record if it were made now.
 
@@ -134,8 +135,12 @@ def current(
         preparation: From ``of_preparation``; where the data were made with other settings, no
             run is up to date.
         of_techniques_now: From ``of_techniques``.
+        files_now: The digest of the set of images, if it was looked at: with others than the
+            data were made from, no run is up to date.
     """
     made_from = of_data_now.get("made_from", {})
+    if files_now is not None and files_now != made_from.get("files"):
+        of_data_now = {**of_data_now, "data": ""}
     made_by = {"data": "ingest", "split": "split"}  # the settings that lead to them
     shared = {
         part: str(of_data_now.get(part)) if made_from.get(by) == preparation[by] else ""
@@ -144,6 +149,27 @@ def current(
     return {
         name: {**shared, **parts["training"], "evaluation": parts["evaluation"]}
         for name, parts in of_techniques_now.items()
+    }
+
+
+def alike_but_for_the_split(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
+    """Find the techniques that two studies ran alike on the same images, split otherwise.
+
+    Args:
+        one: ``fingerprints`` by technique, from ``current``, and ``equivalence_band``.
+        other: The same of the other study; may be empty.
+    """
+    if one["equivalence_band"] != other.get("equivalence_band"):
+        return set()
+    of_other = other["fingerprints"]
+    return {
+        technique
+        for technique, parts in one["fingerprints"].items()
+        if all(
+            of_other.get(technique, {}).get(part) == parts[part]
+            for part in parts
+            if part != "split"
+        )
     }
 
 

@@ -19,7 +19,7 @@ from regbench.comparison import headline_part
 from regbench.measures import recall_by_class
 from regbench.report_table import formatted, has, techniques_table
 from regbench.results import Results
-from regbench.statistics import MIN_SEEDS
+from regbench.statistics import BETTER, EQUIVALENT, MIN_SEEDS, UNDECIDED, WORSE
 from regbench.study import BASELINE
 
 MOST_REJECTED = 200  # rejected images that are named; the rest is counted
@@ -34,6 +34,9 @@ class _ShortLists(yaml.SafeDumper):
     def represent_sequence(self, *args: Any, **kwargs: Any) -> yaml.SequenceNode:
         kwargs["flow_style"] = True
         return super().represent_sequence(*args, **kwargs)
+
+
+_JUDGED = (BETTER, WORSE, EQUIVALENT, UNDECIDED)
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,8 @@ def _facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]:
         )
     runs, failed = int(comparison["runs"].sum()), int(comparison["failed_runs"].sum())
     of_techniques = f"{len(comparison)} technique{'s' if len(comparison) != 1 else ''}"
-    facts.append(("Runs finished", f"{runs - failed} of {runs}", of_techniques))
+    due = runs + int(comparison.get("missing_runs", pd.Series(dtype=int)).sum())
+    facts.append(("Runs finished", f"{runs - failed} of {due}", of_techniques))
     return facts
 
 
@@ -187,7 +191,7 @@ def _statistics(comparison: pd.DataFrame) -> dict[str, Any]:
     ends = [by_technique.min(), by_technique.max()] if len(by_technique) else []
     return {
         "seeds": study.get("seeds", seeds),
-        "techniques": int(comparison.get("difference", pd.Series(dtype=float)).notna().sum()),
+        "judged": int(comparison.get("verdict", pd.Series(dtype=str)).isin(_JUDGED).sum()),
         "band": f"{100 * study['band']:g}" if "band" in study else None,
         "detectable": "" if pd.isna(detectable) else f"{100 * detectable:.2f}",
         "detectable_range": [f"{100 * end:.2f}" for end in ends],

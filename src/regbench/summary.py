@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regbench.comparison import headline_part, judged_part
+from regbench.comparison import UNTRAINED, headline_part, judged_part
 from regbench.measures import confusion
 from regbench.results import CORRUPTION, PRUNING, TRAINED, Results
 from regbench.statistics import BETTER, EQUIVALENT, MIN_SEEDS, UNDECIDED, WORSE
@@ -30,7 +30,10 @@ def verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None = No
     headline = f"{headline_part(comparison)}_accuracy"
     figure = headline.replace("_", " ")
     if headline not in comparison or comparison[headline].isna().all():
-        return "Nothing is trained yet, so there is nothing to compare."
+        found = dict.fromkeys(comparison["status"])
+        if set(found) <= {UNTRAINED}:
+            return "Nothing is trained yet, so there is nothing to compare."
+        return f"Nothing can be compared: the techniques are {listed(list(found))}."
     trained = comparison.dropna(subset=[headline]).to_dict("records")
     names = [row["technique"] for row in trained]
     best = max(row[headline] for row in trained)
@@ -244,7 +247,8 @@ def _helpful(judged: list[dict[Any, Any]], gains: Mapping[str, str]) -> list[str
     better = [row for row in judged if row["verdict"] == BETTER]
     if better:
         clauses = [
-            f"{row['technique']} {_points(row)}, real{_and(gains.get(row['technique']))}"
+            f"{row['technique']} {_points(row)}, real{_failed(row)}"
+            f"{_and(gains.get(row['technique']))}"
             for row in better[:_NAMED]
         ]
         more = len(better) - _NAMED
@@ -305,6 +309,13 @@ def _removable(curve: pd.Series) -> tuple[float, float]:
     affordable = np.logical_and.accumulate(accuracies >= accuracies[0] - AFFORDABLE_LOSS)
     last = max(int(affordable.sum()) - 1, 0)
     return float(shares[last]), float(100 * (accuracies[last] - accuracies[0]))
+
+
+def _failed(row: Mapping[Any, Any]) -> str:
+    """A difference over the runs that did not fail leaves the worst ones out."""
+    if not row.get("failed_runs"):
+        return ""
+    return f" among the runs that did not fail ({row['failed_runs']} of {row['runs']} did)"
 
 
 def _highest(rows: list[dict[Any, Any]]) -> tuple[str, str]:

@@ -152,7 +152,11 @@ def _legend(comparison: pd.DataFrame) -> list[str]:
         return [*legend, "No differences: the baseline and another technique must be trained."]
     if (comparison["verdict"] == DESCRIPTIVE).any():
         return [*legend, f"Descriptive only: a verdict needs at least {MIN_SEEDS} seeds."]
-    return [*legend, "Verdicts: paired t tests at 5 %, corrected for the techniques by Holm."]
+    return [
+        *legend,
+        "Verdicts: paired t tests, and two one-sided tests for 'equivalent', each at 5 % and "
+        "corrected for the techniques by Holm.",
+    ]
 
 
 def status_notes(comparison: pd.DataFrame, command: str) -> list[str]:
@@ -168,8 +172,13 @@ def status_notes(comparison: pd.DataFrame, command: str) -> list[str]:
     ]
     stale = comparison[comparison["status"] == STALE]
     notes += [f"{row.technique} is stale; {row.reason}." for row in stale.itertuples()]
-    if len(stale):
-        notes.append(f"{command} --only-missing-outputs brings all stale techniques up to date.")
+    partial = comparison[(comparison["runs"] > 0) & (comparison["missing_runs"] > 0)]
+    notes += [
+        f"{row['technique']} has {row['runs']} of {row['runs'] + row['missing_runs']} seeds."
+        for row in partial[partial["status"] != STALE].to_dict("records")
+    ]
+    if len(stale) + len(partial):
+        notes.append(f"{command} --only-missing-outputs trains what is stale or missing.")
     notes += [
         f"{row.technique} is {row.verdict} on these images; with other images and seeds the "
         "difference might vanish: its bootstrap interval holds 0."

@@ -1,5 +1,7 @@
 """Kedro's datasets, written whole or not at all."""
 
+import base64
+import io
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +93,26 @@ def test_values_can_be_taken_away_again(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     dataset.save({"a": 2})
     assert dataset.load() == {"a": 2}
+
+
+@pytest.mark.parametrize("size", [(6, 2), (2, 3), (4.58, 3)])
+def test_a_picture_is_previewed_whole_in_the_shape_of_the_panel(
+    tmp_path: Path, size: tuple[float, float]
+) -> None:
+    path = tmp_path / "figure.png"
+    dataset = atomic.MatplotlibDataset(filepath=str(path))
+    dataset.save(Figure(figsize=size, facecolor="navy"))
+    original = np.asarray(Image.open(path).convert("RGB"))
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(dataset.preview()))))
+    assert shown.shape[1] / shown.shape[0] == pytest.approx(458 / 300, abs=0.01)
+    height, width = original.shape[:2]
+    top, left = (shown.shape[0] - height) // 2, (shown.shape[1] - width) // 2
+    assert (shown[top : top + height, left : left + width] == original).mean() > 0.98
+
+
+def test_a_table_is_previewed_with_six_digits(tmp_path: Path) -> None:
+    dataset = atomic.CSVDataset(filepath=str(tmp_path / "table.csv"))
+    dataset.save(pd.DataFrame({"a": ["x", "y"], "b": [1 / 3, 1.23456789e-7], "c": [1399510, 2]}))
+    assert dataset.preview()["data"] == [["x", 0.333333, 1399510], ["y", 1.23457e-7, 2]]
+    assert dataset.preview(nrows=1)["data"] == [["x", 0.333333, 1399510]]
+    assert dataset.load()["b"][0] == 1 / 3

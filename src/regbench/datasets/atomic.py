@@ -4,12 +4,18 @@ A killed process or a full disk leaves the previous file, never half of the next
 resumed run can trust whatever exists.
 """
 
+import base64
+import io
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kedro_datasets import json, matplotlib, pandas, text
+from kedro_datasets._typing import ImagePreview, TablePreview
+from PIL import Image, ImageOps
 
 from regbench.files import atomic_write
+
+_PANEL_SHAPE = 458 / 300  # width by height of kedro-viz's preview panel
 
 
 class AtomicSave:
@@ -35,8 +41,20 @@ class AtomicSave:
         return self._partial or self._filepath
 
 
+def table_preview(table: dict[str, Any]) -> TablePreview:
+    """Shorten the figures of a table in pandas' split form to six digits, for kedro-viz."""
+    rows = [
+        [float(f"{x:.6g}") if isinstance(x, float) else x for x in row] for row in table["data"]
+    ]
+    return TablePreview(table | {"data": rows})
+
+
 class CSVDataset(AtomicSave, pandas.CSVDataset):
     """A table as CSV."""
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """The first rows, for kedro-viz."""
+        return table_preview(super().preview(nrows))
 
 
 class ParquetDataset(AtomicSave, pandas.ParquetDataset):
@@ -57,3 +75,17 @@ class TextDataset(AtomicSave, text.TextDataset):
 
 class MatplotlibDataset(AtomicSave, matplotlib.MatplotlibDataset):
     """A figure as a picture."""
+
+    def preview(self) -> ImagePreview:
+        """The picture as base64, with margins that give it the shape of kedro-viz's panel.
+
+        kedro-viz stretches a picture of another shape, and expanded cuts off the sides of a wide
+        one.
+        """
+        with Image.open(str(self._filepath)) as file:
+            picture = file.convert("RGB")
+        width, height = picture.size
+        shape = max(width, round(height * _PANEL_SHAPE)), max(height, round(width / _PANEL_SHAPE))
+        png = io.BytesIO()
+        ImageOps.pad(picture, shape, color="white").save(png, "PNG")
+        return ImagePreview(base64.b64encode(png.getvalue()).decode())

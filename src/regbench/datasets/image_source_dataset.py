@@ -1,5 +1,6 @@
 """A set of images as a Kedro dataset."""
 
+import logging
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -7,6 +8,8 @@ from kedro.io import AbstractDataset, DatasetError
 
 from regbench.errors import StudyError
 from regbench.sources import ImageSource, open_source
+
+logger = logging.getLogger(__name__)
 
 _MADE_BY = {"mnist.zip": "fetch_mnist", "digits.zip": "sample_mnist"}
 
@@ -41,3 +44,16 @@ class ImageSourceDataset(AbstractDataset[NoReturn, ImageSource]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}
+
+
+class ImageDigestDataset(ImageSourceDataset):
+    """The digest of a set of images, to tell whether it is the one that was read."""
+
+    def load(self) -> str | None:  # type: ignore[override]  # what of the set is loaded
+        """Return the digest; None, with a warning, if the set cannot be read any more."""
+        try:
+            with open_source(self._filepath) as source:
+                return source.digest()
+        except StudyError as error:
+            logger.warning("%s; what follows is of the images that were read from it", error)
+            return None

@@ -10,6 +10,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
+from regbench.datasets.atomic import table_preview
 from regbench.files import atomic_write
 from regbench.results import Results
 
@@ -50,7 +51,7 @@ class ResultsDataset(AbstractDataset[Results, Results]):
 
     def preview(self) -> TablePreview:
         """The runs, for kedro-viz."""
-        return TablePreview(self.load().runs.to_dict(orient="split"))
+        return table_preview(self.load().runs.to_dict(orient="split"))
 
     def _exists(self) -> bool:
         return self._filepath.exists()

@@ -1,5 +1,6 @@
 """Nodes that compile the report from the techniques' results."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from regbench import claims, comparison, fingerprint, provenance, tables
 from regbench.results import Results
 from regbench.study import BASELINE, Reporting, Study
 
+logger = logging.getLogger(__name__)
+
 Figure = Any  # a matplotlib.figure.Figure; Kedro resolves annotations early
 
 
@@ -17,25 +20,34 @@ def set_aside_stale(
     preparation: dict[str, str],
     protocol: dict[str, Any],
     data_fingerprint: dict[str, Any],
+    image_digest: str | None,
+    reporting: dict[str, Any],
     *results: Results,
-) -> tuple[dict[str, Results], dict[str, str]]:
+) -> tuple[dict[str, Results], dict[str, str], dict[str, Any]]:
     """Take the runs that belong to the study at hand.
 
     Returns:
-        Each technique's runs that are up to date, and why others are not.
+        Each technique's runs that are up to date; why others are not; and what the comparison
+        is made from: ``fingerprints`` and ``equivalence_band``.
     """
-    current = fingerprint.current(data_fingerprint, preparation, fingerprints)
+    current = fingerprint.current(data_fingerprint, preparation, fingerprints, image_digest)
     stored = dict(zip(fingerprints, results, strict=True))
-    return comparison.set_aside_stale(stored, current, protocol["seeds"])
+    fresh, stale = comparison.set_aside_stale(stored, current, protocol["seeds"])
+    band = reporting["equivalence_band"]
+    return fresh, stale, {"fingerprints": current, "equivalence_band": band}
 
 
 def compare_techniques(
-    results: dict[str, Results], stale: dict[str, str], settings: dict[str, Any]
+    results: dict[str, Results],
+    stale: dict[str, str],
+    settings: dict[str, Any],
+    protocol: dict[str, Any],
 ) -> pd.DataFrame:
     """Compare all techniques with the baseline, those without results included."""
     reporting = Reporting.model_validate(settings)
     published = {name: said.accuracy for name, said in reporting.published.items()}
-    return comparison.compare(results, stale, reporting.equivalence_band / 100, published)
+    band, seeds = reporting.equivalence_band / 100, len(protocol["seeds"])
+    return comparison.compare(results, stale, band, published, seeds)
 
 
 def write_markdown(compared: pd.DataFrame, command: str) -> str:
@@ -101,17 +113,25 @@ def plot_confusion(results: dict[str, Results], classes: list[str]) -> Figure:
 
 def compare_with_publication(
     compared: pd.DataFrame,
-    data_fingerprint: dict[str, Any],
+    made_from: dict[str, Any],
     fair_comparison: pd.DataFrame | None,
-    fair_data_fingerprint: dict[str, Any] | None,
+    fair_made_from: dict[str, Any] | None,
     settings: dict[str, Any],
 ) -> pd.DataFrame | None:
     """Put the published figures and claims beside ours, and beside the fair protocol's.
 
-    The fair protocol's only if it was of the same images.
+    Of the fair protocol only what was made from the same images with the same settings and code;
+    only its split is another.
     """
-    if (fair_data_fingerprint or {}).get("data") != data_fingerprint["data"]:
-        fair_comparison = None
+    alike = fingerprint.alike_but_for_the_split(made_from, fair_made_from or {})
+    if fair_comparison is not None:
+        fair_comparison = fair_comparison[fair_comparison["technique"].isin(alike)]
+    if len(alike) < len(made_from["fingerprints"]):
+        logger.warning(
+            "no figures of the fair protocol that match this study for %s; kedro run --env=mnist "
+            "--only-missing-outputs makes them",
+            ", ".join(sorted(made_from["fingerprints"].keys() - alike)),
+        )
     published = Reporting.model_validate(settings).published
     headline = f"{comparison.headline_part(compared.columns)}_accuracy"
     return claims.claims_table(published, compared, fair_comparison, headline)

@@ -1,6 +1,7 @@
 """The reporting pipeline.
 
-<technique>_results of all techniques -> set_aside_stale -> current_runs, stale_techniques
+<technique>_results of all techniques -> set_aside_stale -> current_runs, stale_techniques,
+                                                             comparison_made_from
     -> compare -> comparison -> write_markdown -> comparison_markdown
     -> plot_... -> the pictures
     (comparison and fair_comparison -> compare_with_publication -> published_claims)
@@ -38,9 +39,9 @@ def create_pipeline(techniques: list[str], *, with_publication: bool) -> Pipelin
                 nodes.compare_with_publication,
                 [
                     compared,
-                    "data_fingerprint",
+                    "comparison_made_from",
                     "fair_comparison",
-                    "fair_data_fingerprint",
+                    "fair_made_from",
                     "params:reporting",
                 ],
                 "published_claims",
@@ -56,14 +57,16 @@ def create_pipeline(techniques: list[str], *, with_publication: bool) -> Pipelin
                     "params:preparation",
                     "params:protocol",
                     "data_fingerprint",
+                    "image_digest",
+                    "params:reporting",
                     *(f"{name}_results" for name in techniques),
                 ],
-                [results, "stale_techniques"],
+                [results, "stale_techniques", "comparison_made_from"],
                 name="set_aside_stale",
             ),
             Node(
                 nodes.compare_techniques,
-                [results, "stale_techniques", "params:reporting"],
+                [results, "stale_techniques", "params:reporting", "params:protocol"],
                 compared,
                 name="compare",
             ),
