@@ -131,6 +131,7 @@ def test_pictures_are_drawn(study: Path) -> None:
 def test_the_report_is_one_page_with_every_technique(study: Path) -> None:
     page = (study / "08_reporting/report.html").read_text()
     assert page.startswith("<!DOCTYPE html>")
+    assert len(page.encode()) < 6_000_000
     assert all(name in page for name in TECHNIQUES)
     fingerprint = json.loads((study / "04_feature/data_fingerprint.json").read_text())
     assert fingerprint["data"] in page
