@@ -177,16 +177,15 @@ def pruning_curves(results: Mapping[str, Results]) -> pd.DataFrame:
 def corruption_table(results: Mapping[str, Results]) -> pd.DataFrame:
     """Accuracy under corruption, mean over seeds: a row per technique, a column per corruption.
 
-    The first column is the accuracy on the images as they are (the headline's, unless it was
-    measured beside the corruptions), the last the mean of the corruptions.
+    The first column is the headline accuracy, on all images as they are, the last the mean of
+    the corruptions.
     """
     headline = f"{judged_part(results)}_accuracy"
     rows = {}
     for name, found in results.items():
-        measured = _measured(found, CORRUPTION)
-        if len(measured):
-            corrupted = measured.drop(CLEAN, errors="ignore")
-            clean = measured.get(CLEAN, _by_seed(found, headline).mean())
+        corrupted = _measured(found, CORRUPTION)
+        if len(corrupted):
+            clean = _by_seed(found, headline).mean()
             rows[name] = {CLEAN: clean, **corrupted, "mean corrupted": corrupted.mean()}
     return pd.DataFrame.from_dict(rows, orient="index")
 
