@@ -258,8 +258,8 @@ class TestCode:
             ("training", '"""Training one network: ', '"""Training a network: '),
             ("training", '"""Train ``network`` in place.', '"""Train the network.'),
             ("training", '"""Some of the images, by row,', '"""Images, by row,'),
-            ("training", "_BATCHES_A_CALL = 64  # bounds", "_BATCHES_A_CALL = 64  # limits"),
-            ("training", "_BATCHES_A_CALL = 64", "# so many\n\n_BATCHES_A_CALL = (64)"),
+            ("training", "# A call trains on so many batches", "# A call takes so many batches"),
+            ("training", "_BATCHES_A_CALL = 16", "# so many\n\n_BATCHES_A_CALL = (16)"),
             ("evaluation", "NEAR_ZERO = 1e-3", "NEAR_ZERO  =  1e-3  # small"),
             ("pruning", '"""What is left', '"""What remains'),
         ],
@@ -339,7 +339,7 @@ class TestData:
     def test_of_more_images_than_are_read_at_once_each_counts(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(fingerprint, "_ROWS_AT_ONCE", 7)
+        monkeypatch.setattr(fingerprint, "_BYTES_AT_ONCE", 7 * IMAGES[0].nbytes)
         assert self.different(IMAGES, INDEX, CLASSES) == set()  # however they are read
         for row in range(30):
             images = IMAGES.copy()

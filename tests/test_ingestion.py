@@ -1,5 +1,6 @@
 """Every picture becomes an image or a rejection with a reason; a set without sense stops."""
 
+import errno
 import io
 import logging
 import os
@@ -450,12 +451,13 @@ class TestStops:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def refuse(*_: object) -> None:
-            raise MemoryError
+            raise OSError(errno.ENOSPC, "No space left on device")
 
         path = write_set(tmp_path / "set", table("a,x\nb,y\n", "a", "b"))
-        monkeypatch.setattr(np, "empty", refuse)
+        monkeypatch.setattr("os.posix_fallocate", refuse)
         message = stop(path, flat(size=4096, mode="RGB"))
-        assert "2 images of 4096 x 4096 x 3 need 0.1 GB of memory" in message
+        assert "2 images of 4096 x 4096 x 3 need 0.1 GB in " in message
+        assert "No space left" in message
 
 
 def decode(data: bytes, **changes: Any) -> list[Any]:
@@ -711,7 +713,7 @@ class TestRejectedPictures:
             raise error
 
         monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", fail)
-        assert reason(grey(1)) == expected
+        assert reason(encode(image([[0, 1]]).convert("P"))) == expected
 
     def test_warnings_of_pillow_do_not_leak(
         self, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -819,3 +821,66 @@ def test_any_damaged_zip_is_ingested_or_stops(tmp_path: Path, seed: int, changes
 
 def test_no_format_of_an_outside_program_is_opened() -> None:
     assert not {"EPS", "PDF", "WMF", "PSD"} & set(ingestion.FORMATS)
+
+
+@hypothesis_settings(PROPERTY, max_examples=300)
+@given(
+    width=st.integers(0, 9),
+    height=st.integers(0, 9),
+    colour_type=st.sampled_from([0, 2, 4, 6]),
+    mode=st.sampled_from(["L", "RGB"]),
+    seed=st.integers(0, 2**32),
+    filters=st.integers(1, 6),  # 5 is the first that does not exist
+    rows_too_many=st.integers(-2, 2),
+    length=st.sampled_from([None, None, 3, 30]),
+    two_chunks=st.booleans(),
+    extra=st.booleans(),
+)
+def test_the_fast_way_to_read_a_png_makes_no_difference(
+    width: int,
+    height: int,
+    colour_type: int,
+    mode: str,
+    seed: int,
+    filters: int,
+    rows_too_many: int,
+    length: int | None,
+    two_chunks: bool,
+    extra: bool,
+) -> None:
+    rng = random.Random(seed)  # noqa: S311
+    row_bytes = width * {0: 1, 2: 3, 4: 2, 6: 4}[colour_type]
+    rows = (
+        bytes([rng.randrange(filters)]) + rng.randbytes(row_bytes)
+        for _ in range(height + rows_too_many)
+    )
+    deflated = zlib.compress(b"".join(rows))[:length]
+    middle = len(deflated) // 2 if two_chunks else len(deflated)
+    chunks = [chunk(b"IDAT", part) for part in (deflated[:middle], deflated[middle:]) if part]
+    if extra:
+        chunks.insert(0, chunk(b"tEXt", b"Title\0grey"))
+    data = png((width, height, 8, colour_type, 0, 0, 0), *chunks)
+    settings = ingest_settings(mode=mode, size=(5, 4))
+
+    def outcome() -> Any:
+        try:
+            return decode_picture(data, settings).tolist()
+        except Unreadable as problem:
+            return problem.reason
+
+    fast = outcome()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ingestion, "_open_plain_png", lambda *_: None)
+        assert outcome() == fast
+
+
+def test_plain_pngs_are_read_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise AssertionError("not the fast way")
+
+    monkeypatch.setattr(Image, "open", fail)
+    settings = ingest_settings(size=(2, 2))
+    assert decode_picture(grey(7), settings).tolist() == [[[7], [7]]] * 2
+    coloured = encode(Image.new("RGB", (2, 2), (1, 2, 3)))
+    coloured = decode_picture(coloured, ingest_settings(size=(2, 2), mode="RGB"))
+    assert coloured.tolist() == [[[1, 2, 3]] * 2] * 2

@@ -3,6 +3,10 @@
 import json
 import math
 import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,8 @@ from kedro.pipeline import Node, Pipeline
 from regbench.datasets.atomic import JSONDataset
 from regbench.errors import StudyError
 from regbench.runner import StudyRunner
+
+PROJECT = Path(__file__).parents[1]
 
 
 def catalog_in(folder: Path, *names: str) -> DataCatalog:
@@ -84,3 +90,53 @@ def test_what_a_training_makes_must_be_stored(tmp_path: Path) -> None:
 def test_the_number_of_processes_is_positive() -> None:
     with pytest.raises(ValueError, match="positive"):
         StudyRunner(max_workers=0)
+
+
+def _sleep_and_tell(folder: str) -> int:
+    Path(folder, "pid").write_text(str(os.getpid()))
+    time.sleep(600)
+    return 0
+
+
+_STUDY = """
+from pathlib import Path
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+from regbench.datasets.atomic import JSONDataset
+from regbench.runner import StudyRunner
+from tests.test_runner import _sleep_and_tell
+
+if __name__ == "__main__":
+    catalog = DataCatalog({"made": JSONDataset(filepath="made.json")})
+    catalog["folder"] = MemoryDataset(str(Path.cwd()))
+    node = Node(_sleep_and_tell, "folder", "made", name="x.train", tags=["tensorflow"])
+    StudyRunner(max_workers=1).run(Pipeline([node]), catalog)
+"""
+
+
+def test_a_training_ends_with_the_study_even_if_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "study.py").write_text(_STUDY)
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    study = subprocess.Popen([sys.executable, "study.py"], cwd=tmp_path, env=environment)
+    pid = tmp_path / "pid"
+    _wait_for(lambda: pid.exists() and pid.read_text() != "")
+    training = int(pid.read_text())
+    assert _is_running(training)
+    study.kill()
+    study.wait()
+    _wait_for(lambda: not _is_running(training))
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen within two minutes"
+        time.sleep(0.05)

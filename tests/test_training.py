@@ -25,7 +25,7 @@ from regbench.training import (
     best_epoch,
     cross_entropy,
     part,
-    start_afresh,
+    set_up_tensorflow,
     train,
 )
 
@@ -56,7 +56,7 @@ STILL = SHAKEN.model_copy(
 
 @pytest.fixture(autouse=True, scope="module")
 def _deterministic() -> None:
-    start_afresh()
+    set_up_tensorflow()
 
 
 def protocol(**changes: Any) -> Protocol:
@@ -86,6 +86,7 @@ class Recorded:
 
     def __init__(self, images: np.ndarray) -> None:
         self.images = images
+        self.shape = images.shape
         self.asked: list[int] = []
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
@@ -218,6 +219,47 @@ class TestBatches:
         assert_same_weights(one, other)
 
 
+class TestCompiledOnce:
+    EVERYTHING = Technique(l2=0.01, dropout=0.5, batch_normalization=True)
+
+    def test_a_seed_is_trained_as_if_it_were_the_first(self) -> None:
+        alone, history = trained(self.EVERYTHING, seed=2, augmentation=SHAKEN)
+        training._compiled_step.cache_clear()
+        trained(self.EVERYTHING, seed=1, augmentation=SHAKEN)
+        after_another, other_history = trained(self.EVERYTHING, seed=2, augmentation=SHAKEN)
+        assert training._compiled_step.cache_info().hits == 1
+        assert_same_weights(alone, after_another)
+        pd.testing.assert_frame_equal(
+            history.drop(columns="seconds"), other_history.drop(columns="seconds")
+        )
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"technique": Technique(l2=0.02, dropout=0.5, batch_normalization=True)},
+            {"technique": Technique(l2=0.01, dropout=0.4, batch_normalization=True)},
+            {"technique": Technique(l2=0.01, dropout=0.5)},
+            {"augmentation": STILL},
+            {"augmentation": None},
+            {"shared": protocol(batch_size=8)},
+            {"shared": protocol(learning_rate=0.02)},
+        ],
+    )
+    def test_what_differs_is_compiled_anew(self, change: dict[str, Any]) -> None:
+        settings: dict[str, Any] = {"technique": self.EVERYTHING, "augmentation": SHAKEN}
+        training._compiled_step.cache_clear()
+        trained(**settings)
+        trained(**settings | change)
+        assert training._compiled_step.cache_info().hits == 0
+
+    def test_a_network_keeps_its_weights_while_another_is_trained(self) -> None:
+        network, _ = trained(self.EVERYTHING)
+        before = network.get_weights()
+        trained(self.EVERYTHING, seed=2)
+        for own, earlier in zip(network.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(own, earlier)
+
+
 class TestAugmentation:
     def test_compiled_and_not_it_is_the_same(self) -> None:
         shared = protocol(epochs=1)
@@ -245,6 +287,7 @@ class TestAugmentation:
             return changed
 
         monkeypatch.setattr(training, "augment", watched)
+        training._compiled_step.cache_clear()
         only = Part(np.array([5, 5, 5]), TARGETS[[5, 5, 5]])
         network = network_of(Technique())
         shared = protocol(batch_size=1, epochs=2)
@@ -331,8 +374,23 @@ def test_several_processes_may_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> N
     grown = {}
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [f"{kind} 0", f"{kind} 1"])
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", grown.__setitem__)
-    start_afresh()
+    set_up_tensorflow.__wrapped__()
     assert grown == {"GPU 0": True, "GPU 1": True}
+
+
+@pytest.fixture
+def weights_by_epoch(monkeypatch: pytest.MonkeyPatch) -> list[list[np.ndarray]]:
+    """The weights that every epoch of a training ends with."""
+    weights: list[list[np.ndarray]] = []
+    train_epoch = training._train_epoch
+
+    def watched(step: Any, *arguments: Any) -> Epoch:
+        epoch = train_epoch(step, *arguments)
+        weights.append(step.network.get_weights())
+        return epoch
+
+    monkeypatch.setattr(training, "_train_epoch", watched)
+    return weights
 
 
 Scripted = Callable[..., tuple[list[int], int]]
@@ -354,7 +412,8 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Scripted:
         accuracies: list[float] | None = None,
     ) -> tuple[list[int], int]:
         def epoch(step: Any, images: Any, one: Any, other: Any, number: int, seed: int) -> Epoch:
-            network.set_weights([np.full(w.shape, number) for w in network.get_weights()])
+            weights = step.network.get_weights()
+            step.network.set_weights([np.full(w.shape, number) for w in weights])
             figure = figures[number - 1]
             share = (accuracies or figures)[number - 1]
             return Epoch(number, 1.0, 0.5, 0.0, figure, share, 0.1)
@@ -454,8 +513,8 @@ class TestEarlyStopping:
         callback.on_train_end()
         assert (epochs, kept) == (number, model.weights)
 
-    def test_of_a_real_training(self) -> None:
-        weights: list[list[np.ndarray]] = []
+    def test_of_a_real_training(self, weights_by_epoch: list[list[np.ndarray]]) -> None:
+        weights = weights_by_epoch
         network = network_of(Technique())
         history, _ = train(
             network,
@@ -465,7 +524,6 @@ class TestEarlyStopping:
             protocol(epochs=30, learning_rate=0.05),
             1,
             early_stopping=EarlyStopping(patience=2),
-            on_epoch=lambda epoch: weights.append(network.get_weights()),
         )
         best = int(history["validation_cross_entropy"].argmin())
         assert len(history) == best + 3 < 30
@@ -512,18 +570,12 @@ class TestTheBestEpoch:
     def test_is_never_one_that_diverged(self, scripted: Scripted) -> None:
         assert scripted(None, [0.5, 0.4, float("nan")], [0.1, 0.4, 0.3]) == ([3, 3], 2)
 
-    def test_of_a_real_training_has_the_weights_of_its_end(self) -> None:
-        weights: list[list[np.ndarray]] = []
+    def test_of_a_real_training_has_the_weights_of_its_end(
+        self, weights_by_epoch: list[list[np.ndarray]]
+    ) -> None:
+        weights = weights_by_epoch
         network = network_of(Technique(batch_normalization=True, zca=True))
-        history, best = train(
-            network,
-            IMAGES,
-            TRAIN,
-            VALIDATION,
-            protocol(epochs=8),
-            1,
-            on_epoch=lambda epoch: weights.append(network.get_weights()),
-        )
+        history, best = train(network, IMAGES, TRAIN, VALIDATION, protocol(epochs=8), 1)
         number = int(history["validation_accuracy"].argmax())
         assert 0 < number < 7  # neither the first nor the last
         assert history["kept"].tolist() == [False] * 7 + [True]
@@ -561,7 +613,7 @@ class TestDivergence:
             early_stopping=EarlyStopping(patience=1),
             on_epoch=told.append,
         )
-        assert len(recorded.epochs()[0]) == 64  # the batches of one call
+        assert len(recorded.epochs()[0]) == 16  # the batches of one call
         assert len(history) == len(told) == 1
         assert not told[0].finite
         assert history["kept"].tolist() == [True]

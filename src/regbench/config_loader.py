@@ -41,6 +41,20 @@ class StudyConfigLoader(OmegaConfigLoader):
         Raises:
             SettingsError: A file cannot be read, or the parameters make no study.
         """
+        if key == "parameters":
+            return self._parameters(self.study())
+        return self._read(key)
+
+    def study(self) -> Study:
+        """Return the study that the parameters describe.
+
+        Raises:
+            SettingsError: A file cannot be read, or the parameters make no study.
+        """
+        return self._checked(self._read("parameters"))
+
+    def _read(self, key: str) -> dict[str, Any]:
+        """One kind of configuration as Kedro puts it together."""
         try:
             value: dict[str, Any] = super().__getitem__(key)
         except MissingConfigException as error:
@@ -52,16 +66,7 @@ class StudyConfigLoader(OmegaConfigLoader):
             if fault is None:
                 raise
             raise SettingsError(fault) from error
-        return self._parameters(self._checked(value)) if key == "parameters" else value
-
-    def study(self) -> Study:
-        """Return the study that the parameters describe.
-
-        Raises:
-            SettingsError: A file cannot be read, or the parameters make no study.
-        """
-        parameters = self["parameters"]
-        return Study.model_validate({key: parameters[key] for key in Study.model_fields})
+        return value
 
     def _parameters(self, study: Study) -> dict[str, Any]:
         """The study's settings, and what is derived from them and from the command."""

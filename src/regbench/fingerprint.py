@@ -4,18 +4,20 @@ import ast
 import hashlib
 import importlib.util
 import json
+import math
 import os
 import platform
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from regbench.study import Augmentation, Study, Technique
+
+if TYPE_CHECKING:  # whoever reads the configuration imports this module
+    import numpy as np
+    import pandas as pd
 
 # The parts of a run's fingerprint, as a reader is told of them.
 PARTS = {
@@ -28,6 +30,7 @@ PARTS = {
 }
 _TRAINING_CODE = (
     "augmentation",
+    "large_arrays",
     "network",
     "normalization",
     "pipelines.training.nodes",
@@ -35,7 +38,7 @@ _TRAINING_CODE = (
 )
 _EVALUATION_CODE = ("corruption", "evaluation", "measures", "pruning")
 _LIBRARIES = ("keras", "numpy", "tensorflow")
-_ROWS_AT_ONCE = 8192
+_BYTES_AT_ONCE = 4 << 20
 
 Fingerprint = dict[str, str]
 
@@ -46,7 +49,7 @@ def digest(value: Any) -> str:
     return _name(_hash(text.encode()))
 
 
-def of_data(images: np.ndarray, split_index: pd.DataFrame, classes: list[str]) -> Fingerprint:
+def of_data(images: "np.ndarray", split_index: "pd.DataFrame", classes: list[str]) -> Fingerprint:
     """Identify what is trained on, whatever files it came from.
 
     Args:
@@ -58,8 +61,9 @@ def of_data(images: np.ndarray, split_index: pd.DataFrame, classes: list[str]) -
         ``data`` and ``split``.
     """
     data = _hash(json.dumps([images.shape, classes]).encode())
-    for start in range(0, len(images), _ROWS_AT_ONCE):
-        data.update(np.ascontiguousarray(images[start : start + _ROWS_AT_ONCE]).data)
+    step = max(1, _BYTES_AT_ONCE // max(1, math.prod(images.shape[1:])))
+    for start in range(0, len(images), step):
+        data.update(images[start : start + step].tobytes())
     data.update(split_index[["filename", "label"]].to_csv(index=False).encode())
     parts = split_index[["filename", "split"]].to_csv(index=False)
     return {"data": _name(data), "split": _name(_hash(parts.encode()))}
@@ -106,12 +110,12 @@ def of_preparation(study: Study) -> dict[str, str]:
     }
 
 
-def of_weights(weights: Mapping[str, np.ndarray]) -> str:
+def of_weights(weights: Mapping[str, "np.ndarray"]) -> str:
     """Identify a network's weights, to tell whether a file holds the ones it should."""
     made = _hash()
     for name, values in weights.items():
         made.update(f"{name}{values.shape}{values.dtype}".encode())
-        made.update(np.ascontiguousarray(values).data)
+        made.update(values.tobytes())
     return _name(made)
 
 
@@ -200,21 +204,30 @@ def _of_code(modules: tuple[str, ...]) -> str:
 
     Comments, docstrings and layout do not count.
     """
-    trees = [ast.parse(_source(f"{__package__}.{name}")) for name in modules]
-    for node in (node for tree in trees for node in ast.walk(tree)):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_docstring(body[0]):
-            body.pop(0)
     libraries = [f"{name} {version(name)}" for name in _LIBRARIES]
-    return digest([_plain(tree) for tree in trees] + libraries)
+    return digest([_code(_source(f"{__package__}.{name}")) for name in modules] + libraries)
+
+
+@cache
+def _code(source: str) -> Any:
+    """A module's syntax tree as plain values."""
+    return _plain(ast.parse(source))
 
 
 def _plain(node: Any) -> Any:
-    """A syntax tree as plain values, the same in every version of Python."""
-    if isinstance(node, ast.AST):
-        given = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
-        return [type(node).__name__, {name: _plain(value) for name, value in given.items()}]
-    return [_plain(part) for part in node] if isinstance(node, list) else repr(node)
+    """A syntax tree without docstrings as plain values, the same in every version of Python."""
+    if isinstance(node, list):
+        return [_plain(part) for part in node]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    given = {}
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if name == "body" and isinstance(value, list) and value and _is_docstring(value[0]):
+            value = value[1:]
+        if value is not None and value != []:
+            given[name] = _plain(value)
+    return [type(node).__name__, given]
 
 
 def _source(module: str) -> str:

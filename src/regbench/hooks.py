@@ -1,6 +1,6 @@
 """What happens around a run: progress, the summary at the end, and errors in one line."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
@@ -8,17 +8,17 @@ from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from regbench.comparison import failures
 from regbench.errors import FailedRunsError, StudyError, explanation
-from regbench.progress import PlainProgress, progress_display
 from regbench.staleness import forget_data_fingerprint, treat_stale_as_missing
-from regbench.tables import comparison_table, print_table, results_table
+
+if TYPE_CHECKING:
+    from regbench.progress import PlainProgress
 
 
 class StudyHooks:
     """Hooks of every session."""
 
-    _progress: PlainProgress | None = None
+    _progress: "PlainProgress | None" = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -46,6 +46,8 @@ class StudyHooks:
         if run_params.get("only_missing_outputs"):
             runs = [n for n in runs if not all(catalog.exists(name) for name in n.outputs)]
         if runs:
+            from regbench.progress import progress_display  # noqa: PLC0415 - imports Rich
+
             self._progress = progress_display(len(runs))
             self._progress.start()
 
@@ -56,6 +58,8 @@ class StudyHooks:
         Raises:
             FailedRunsError: A run failed; the tables name it.
         """
+        from regbench import comparison, tables  # noqa: PLC0415 - they import pandas and Rich
+
         self._stop_progress()
         made = pipeline.all_outputs()
         results_by_technique = {
@@ -65,11 +69,12 @@ class StudyHooks:
         }
         if "comparison" in made:
             compared = catalog.load("comparison")
-            print_table(comparison_table(compared, catalog.load("params:command")))
+            table = tables.comparison_table(compared, catalog.load("params:command"))
+            tables.print_table(table)
         else:
             for technique, results in results_by_technique.items():
-                print_table(results_table(technique, results.runs))
-        failed = failures(results_by_technique)
+                tables.print_table(tables.results_table(technique, results.runs))
+        failed = comparison.failures(results_by_technique)
         if failed:
             raise FailedRunsError(f"{len(failed)} of the runs failed: {'; '.join(failed)}")
 

@@ -7,10 +7,14 @@ name and reason, and a set that makes no sense as a whole stops with one line.
 import csv
 import io
 import logging
+import math
 import posixpath
 import re
+import struct
+import tempfile
 import time
 import warnings
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +26,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from regbench.errors import StudyError
+from regbench.large_arrays import empty_images
 from regbench.sources import ImageSource, Unreadable, clean_name
 from regbench.study import Ingest
 
@@ -33,6 +38,11 @@ MAX_LABEL_FILE_BYTES = 1 << 30
 # No format stores more than 8 bytes a pixel, and 1 MiB is plenty for what stands beside them.
 _BYTES_PER_PIXEL = 8
 _BYTES_BESIDE_PIXELS = 1 << 20
+
+_PNG_BEGINS = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
+_PLAIN_PNG_PIXELS = 1 << 20  # for larger ones, Image.open is as fast
+# Bit depth, colour type, and the methods of compression, filtering and interlacing.
+_PLAIN_PNG_KINDS = {(8, 0, 0, 0, 0): "L", (8, 2, 0, 0, 0): "RGB"}
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -208,6 +218,9 @@ def decode_picture(data: bytes, settings: Ingest) -> NDArray[np.uint8]:
         Unreadable: With a reason that names the fault, whatever it is.
     """
     try:
+        plain = _open_plain_png(data, settings.max_pixels)
+        if plain is not None:
+            return _render(plain, settings)
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             if picture.width * picture.height > settings.max_pixels:
                 raise Unreadable(_too_many_pixels(settings.max_pixels))
@@ -460,18 +473,61 @@ def _stop_if_too_few(
 def _allocate(count: int, settings: Ingest) -> NDArray[np.uint8]:
     shape = (count, *settings.size, _channels(settings))
     try:
-        return np.empty(shape, np.uint8)
-    except (MemoryError, ValueError):
-        need = count * shape[1] * shape[2] * shape[3] / 1e9
+        return empty_images(shape)
+    except (MemoryError, ValueError, OSError) as error:
+        need = math.prod(shape) / 1e9
+        why = getattr(error, "strerror", None) or "not enough memory"
         raise StudyError(
-            f"{count} images of {shape[1]} x {shape[2]} x {shape[3]} need {need:.1f} GB of memory; "
-            "set a smaller ingest.size"
+            f"{count} images of {shape[1]} x {shape[2]} x {shape[3]} need {need:.1f} GB in "
+            f"{tempfile.gettempdir()} ({why}); set a smaller ingest.size, or TMPDIR to "
+            "a folder with more space"
         ) from None
 
 
 def _nothing(settings: Ingest) -> _Ingested:
     frame = pd.DataFrame({"filename": _text([]), "reason": _text([])})
     return _Ingested(_allocate(0, settings), [], frame)
+
+
+def _open_plain_png(data: bytes, most_pixels: int) -> Image.Image | None:
+    """Decode an undamaged PNG of 8-bit grey or RGB pixels and nothing else.
+
+    A small picture takes a third of the time that ``Image.open`` takes, which is made for all
+    that a file may hold. The decoder is Pillow's in both cases.
+
+    Returns:
+        The picture; None for any other file, for ``Image.open`` to read or to refuse.
+    """
+    if data[:16] != _PNG_BEGINS:
+        return None
+    width, height, *kind = struct.unpack_from(">IIBBBBB", data, 16)
+    mode = _PLAIN_PNG_KINDS.get(tuple(kind))
+    if mode is None or not 0 < width * height <= min(most_pixels, _PLAIN_PNG_PIXELS):
+        return None
+    pixels = _pixels_of_plain_png(data)
+    try:
+        return Image.frombytes(mode, (width, height), pixels, "zip", mode, 0) if pixels else None
+    except ValueError:
+        return None
+
+
+def _pixels_of_plain_png(data: bytes) -> bytes | None:
+    """Put together what the IDAT chunks hold, if there are no others and all are undamaged."""
+    begin = 8
+    pieces: list[bytes] = []
+    while begin + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, begin)
+        end = begin + 8 + length
+        if data[end : end + 4] != zlib.crc32(data[begin + 4 : end]).to_bytes(4):
+            return None
+        if kind == b"IEND":
+            return b"".join(pieces)
+        if kind == b"IDAT":
+            pieces.append(data[begin + 8 : end])
+        elif begin != 8:  # where IHDR stands
+            return None
+        begin = end + 4
+    return None
 
 
 def _render(picture: Image.Image, settings: Ingest) -> NDArray[np.uint8]:

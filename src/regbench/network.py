@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from regbench.large_arrays import in_chunks
 from regbench.study import Network, Technique
 
 LOGITS = "logits"
@@ -37,15 +38,17 @@ def build_network(
     """
     scale = 1.0 / np.asarray(normalization["scale"])
     offset = -np.asarray(normalization["offset"]) * scale
-    model = keras.Sequential([keras.Input(image_shape, dtype="uint8")])
-    model.add(keras.layers.Rescaling(scale.tolist(), offset.tolist(), name="normalization"))
-    model.add(keras.layers.Flatten(name="flatten"))
+    layers = [
+        keras.Input(image_shape, dtype="uint8", name="image"),
+        keras.layers.Rescaling(scale.tolist(), offset.tolist(), name="normalization"),
+        keras.layers.Flatten(name="flatten"),
+    ]
     if technique.zca:
         if zca is None:
             raise ValueError("a technique with ZCA needs the fitted whitening")
-        model.add(_whitening(zca))
+        layers.append(_whitening(zca))
     for number, units in enumerate(network.hidden_units, start=1):
-        model.add(
+        layers.append(
             keras.layers.Dense(
                 units,
                 kernel_initializer=keras.initializers.GlorotUniform(_layer_seed(seed, number, 0)),
@@ -54,23 +57,23 @@ def build_network(
             )
         )
         if technique.batch_normalization:
-            model.add(keras.layers.BatchNormalization(name=f"batch_normalization_{number}"))
-        model.add(keras.layers.Activation(network.activation, name=f"activation_{number}"))
+            layers.append(keras.layers.BatchNormalization(name=f"batch_normalization_{number}"))
+        layers.append(keras.layers.Activation(network.activation, name=f"activation_{number}"))
         if technique.dropout:
-            model.add(
+            layers.append(
                 keras.layers.Dropout(
                     technique.dropout, seed=_layer_seed(seed, number, 1), name=f"dropout_{number}"
                 )
             )
-    model.add(
+    layers.append(
         keras.layers.Dense(
             classes,
             kernel_initializer=keras.initializers.GlorotUniform(_layer_seed(seed, 0, 0)),
             name=LOGITS,
         )
     )
-    model.add(keras.layers.Softmax(name="probabilities"))
-    return model
+    layers.append(keras.layers.Softmax(name="probabilities"))
+    return keras.Sequential(layers, name="network")  # at once: each model.add builds it anew
 
 
 def trained_kernels(network: keras.Model) -> list[np.ndarray]:
@@ -103,10 +106,9 @@ def predict(network: keras.Model, images: np.ndarray, rows: np.ndarray) -> np.nd
     Returns:
         M x classes, float32.
     """
-    chunks = [images[rows[start : start + 2048]] for start in range(0, len(rows), 2048)]
-    if not chunks:
-        return np.zeros((0, network.output_shape[-1]), dtype=np.float32)
-    return np.concatenate([network(chunk, training=False).numpy() for chunk in chunks])
+    probabilities = [np.zeros((0, network.output_shape[-1]), dtype=np.float32)]
+    probabilities += [network(chunk, training=False).numpy() for chunk in in_chunks(images, rows)]
+    return np.concatenate(probabilities)
 
 
 def _weights_by_name(network: keras.Model) -> dict[str, keras.Variable]:

@@ -1,16 +1,14 @@
 """Scaling and whitening, fitted on train images only and later carried inside the network."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from regbench.errors import StudyError
+from regbench.large_arrays import in_chunks
 from regbench.study import Normalization, Zca
 
 MAX_ZCA_VALUES = (
     4096  # values an image: the covariance then takes 134 MB, its inverse root a minute
 )
-_CHUNK = 4096
 
 
 def fit_normalization(
@@ -33,7 +31,7 @@ def fit_normalization(
     channels = images.shape[-1]
     # Counting how often each of the 256 values occurs gives every statistic exactly, in one pass.
     counts = np.zeros((channels, 256), dtype=np.int64)
-    for chunk in _chunks(images, train_rows):
+    for chunk in in_chunks(images, train_rows):
         for channel in range(channels):
             counts[channel] += np.bincount(chunk[..., channel].ravel(), minlength=256)
     levels = np.arange(256)
@@ -89,7 +87,7 @@ def fit_zca(
         )
     total = np.zeros(values)
     products = np.zeros((values, values))
-    for chunk in _chunks(images, train_rows):
+    for chunk in in_chunks(images, train_rows):
         flat = normalize(chunk, normalization).reshape(len(chunk), values).astype(np.float64)
         total += flat.sum(axis=0)
         products += flat.T @ flat
@@ -106,9 +104,3 @@ def whiten(normalized: np.ndarray, zca: dict[str, np.ndarray]) -> np.ndarray:
     flat = normalized.reshape(len(normalized), -1)
     whitened: np.ndarray = (flat - zca["mean"]) @ zca["matrix"]
     return whitened.reshape(normalized.shape)
-
-
-def _chunks(images: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
-    """The rows in pieces, so that a memory-mapped array is never loaded whole."""
-    for start in range(0, len(rows), _CHUNK):
-        yield images[rows[start : start + _CHUNK]]

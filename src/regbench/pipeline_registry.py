@@ -31,9 +31,9 @@ def register_pipelines() -> dict[str, Pipeline]:
         list(trainings), with_publication=bool(study.reporting.published)
     )
     return {
-        "__default__": sum(trainings.values(), prepare) + report,
+        "__default__": Pipeline([prepare, *trainings.values(), report]),
         "data": prepare,
-        **{name: prepare + pipeline for name, pipeline in trainings.items()},
+        **{name: Pipeline([prepare, pipeline]) for name, pipeline in trainings.items()},
         "reporting": report,
         "prediction": prediction.create_pipeline(list(trainings)),
         "fetch_mnist": fetch_mnist.create_pipeline(),

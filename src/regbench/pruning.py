@@ -43,12 +43,11 @@ def pruned_accuracy(
     trained = [kernel.numpy() for kernel in kernels]
     ends = np.cumsum([kernel.size for kernel in trained])
     weights = np.concatenate([kernel.ravel() for kernel in trained])
-    smallest_first = np.argsort(np.abs(weights), kind="stable")
+    magnitudes = np.abs(weights)
     accuracies = {}
     try:
         for share in shares:
-            kept = weights.copy()
-            kept[smallest_first[: round(share * len(weights))]] = 0
+            kept = np.where(_smallest(magnitudes, round(share * len(weights))), 0, weights)
             for kernel, values in zip(kernels, np.split(kept, ends[:-1]), strict=True):
                 kernel.assign(values.reshape(kernel.shape))
             accuracies[share] = accuracy(predict(network, images, rows), targets)
@@ -56,3 +55,13 @@ def pruned_accuracy(
         for kernel, values in zip(kernels, trained, strict=True):
             kernel.assign(values)
     return accuracies
+
+
+def _smallest(magnitudes: np.ndarray, count: int) -> np.ndarray:
+    """Mark the ``count`` smallest values; of equal ones, the first."""
+    if count == 0:
+        return np.zeros(len(magnitudes), dtype=bool)
+    largest = np.partition(magnitudes, count - 1)[count - 1]
+    smallest: np.ndarray = magnitudes < largest
+    smallest[np.flatnonzero(magnitudes == largest)[: count - smallest.sum()]] = True
+    return smallest

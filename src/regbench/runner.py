@@ -1,33 +1,35 @@
 """Kedro runner that trains several networks side by side, each in a process of its own.
 
 Two trainings on one core each are faster than one training on two cores, and TensorFlow stays
-out of the main process. Data and report nodes run in the main process, in order.
+out of the main process. Data and report nodes run in the main process, in order, while
+TensorFlow is being imported.
 """
 
-import ctypes
 import logging
 import logging.handlers
 import multiprocessing
 import os
-import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing import forkserver
+from multiprocessing.context import BaseContext
 from typing import Any
 
 from kedro.framework.hooks.manager import _create_hook_manager
-from kedro.io import CatalogProtocol, DataCatalog
+from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.runner import AbstractRunner
 from kedro.runner.task import Task
 from pluggy import PluginManager
 
-from regbench.errors import InterruptedStudyError, StudyError, explanation
+from regbench import worker
+from regbench.errors import InterruptedStudyError, StudyError
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from malloc.h
 WORKER_TAG = "tensorflow"  # nodes with this tag run in worker processes
 
 
@@ -75,11 +77,12 @@ class StudyRunner(AbstractRunner):
                         if WORKER_TAG not in node.tags:
                             waiting.remove(node)
                             Task(node, catalog, False, hooks, run_id).execute()
+                            worker.return_freed_memory()
                             done.add(node)
                             break  # others may be ready now
                         if len(running) < workers:
                             waiting.remove(node)
-                            running[pool.submit(_run_in_worker, *_task(node, catalog))] = node
+                            running[pool.submit(worker.run, *_task(node, catalog))] = node
                     else:
                         finished, _ = wait(running, return_when=FIRST_COMPLETED)
                         for future in finished:
@@ -89,10 +92,6 @@ class StudyRunner(AbstractRunner):
             except KeyboardInterrupt:
                 _kill(pool)
                 raise InterruptedStudyError(_how_far(pipeline, done)) from None
-            except StudyError:
-                if not running:
-                    _kill(pool)  # what still imports TensorFlow need not be waited for
-                raise
             except BrokenProcessPool as error:
                 raise StudyError(
                     "a training process was killed, perhaps for want of memory; "
@@ -133,67 +132,33 @@ def _task(node: Node, catalog: CatalogProtocol[Any, Any]) -> tuple[Node, dict[st
     return node, datasets
 
 
-def _run_in_worker(node: Node, datasets: dict[str, Any]) -> None:
-    try:
-        Task(node, DataCatalog(datasets), False, _create_hook_manager()).execute()
-    except Exception as error:
-        # An error loses its cause on the way to the main process: send what explains it.
-        raise explanation(error) or error from None
-
-
 @contextmanager
 def _worker_pool(workers: int, threads: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that send their log records here, and start before they are needed."""
-    context = multiprocessing.get_context("spawn")
+    """Processes that send their log records here; they start when they are needed."""
+    context = _process_context()
+    if workers and context.get_start_method() == "forkserver":
+        forkserver.set_forkserver_preload([worker.PRELOADED])
+        forkserver.ensure_running()  # imports while the data nodes run
     records: Any = context.Queue()
     listener = logging.handlers.QueueListener(records, _Relay())
     pool = ProcessPoolExecutor(
-        max(1, workers), context, initializer=_start_worker, initargs=(records, threads)
+        max(1, workers), context, initializer=worker.start, initargs=(records, threads)
     )
     listener.start()
     try:
-        for _ in range(workers):
-            pool.submit(import_tensorflow)
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
         listener.stop()
 
 
-def _start_worker(records: Any, threads: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides what Ctrl-C means
-    root = logging.getLogger()
-    root.handlers = [logging.handlers.QueueHandler(records)]
-    logging.getLogger("regbench").setLevel(logging.INFO)
-    _keep_freed_memory()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
+def _process_context() -> BaseContext:
+    """How training processes are made.
 
-
-def _keep_freed_memory() -> None:
-    """Stop glibc from returning each step's tensors to the kernel only to ask for them again.
-
-    A tenth of a training step's time; other C libraries have no such call and need none.
+    Forked from one process that has TensorFlow imported, they need not import it again, and share
+    the memory that it takes: 300 MB each. Only Linux forks safely after such an import.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt:
-        mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # the largest that glibc takes
-        mallopt(_M_TRIM_THRESHOLD, 1 << 30)
-
-
-def import_tensorflow() -> None:
-    """Take the seconds that the import needs while the data nodes run."""
-    # TensorFlow's C++ part writes about missing GPUs past any logging, straight to descriptor 2.
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        import regbench.training  # noqa: PLC0415
-
-        regbench.training.start_afresh()
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+    return multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
 
 
 def _kill(pool: ProcessPoolExecutor) -> None:

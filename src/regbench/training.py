@@ -1,8 +1,12 @@
 """Training one network: the same batches in the same order for every technique of a seed."""
 
+import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,7 +17,10 @@ from regbench.augmentation import augment
 from regbench.network import LOGITS, predict, set_weights, weights_of
 from regbench.study import Augmentation, EarlyStopping, Protocol
 
-_BATCHES_A_CALL = 64  # bounds memory and the time until Ctrl-C is noticed
+# A call trains on so many batches, or on fewer that have so many bytes: it bounds memory and the
+# time until Ctrl-C is noticed, and what a call itself costs is lost in it.
+_BATCHES_A_CALL = 16
+_BYTES_A_CALL = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -54,12 +61,12 @@ def part(split_index: pd.DataFrame, name: str) -> Part:
     return Part(rows, split_index["target"].to_numpy()[rows])
 
 
-def start_afresh() -> None:
-    """Make TensorFlow deterministic and drop what earlier trainings left in this process."""
+@lru_cache(maxsize=1)
+def set_up_tensorflow() -> None:
+    """Make this process' TensorFlow deterministic, and let others have the GPU's memory too."""
     tf.config.experimental.enable_op_determinism()
     for device in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(device, True)  # several processes share it
-    keras.utils.clear_session()
+        tf.config.experimental.set_memory_growth(device, True)
 
 
 def train(
@@ -92,18 +99,25 @@ def train(
         not finite. And the weights of the epoch with the best validation accuracy (the first of
         equals), by name; none if the network has them.
     """
-    step = _Step(network, protocol, augmentation, seed)
+    step = _compiled_step(
+        _architecture(network),
+        protocol.batch_size,
+        protocol.optimizer.learning_rate,
+        augmentation.model_dump_json() if augmentation else None,
+    )
+    step.begin(network, seed)
     watch = _Watch(early_stopping) if early_stopping else None
     epochs: list[Epoch] = []
-    best_accuracy, best_weights = -1.0, weights_of(network)
+    best_accuracy, best_weights = -1.0, dict[str, np.ndarray]()
     for number in range(1, protocol.epochs + 1):
         epoch = _train_epoch(step, images, train_part, validation_part, number, seed)
         epochs.append(epoch)
         on_epoch(epoch)
         if epoch.finite and epoch.validation_accuracy > best_accuracy:
-            best_accuracy, best_weights = epoch.validation_accuracy, weights_of(network)
-        if not epoch.finite or (watch and watch.says_stop(epoch, network)):
+            best_accuracy, best_weights = epoch.validation_accuracy, weights_of(step.network)
+        if not epoch.finite or (watch and watch.says_stop(epoch, step.network)):
             break
+    step.finish(network)
     kept = epochs[-1].epoch
     if watch and epochs[-1].finite:
         kept = watch.finish(network)
@@ -156,28 +170,64 @@ def accuracy(probabilities: np.ndarray, targets: np.ndarray) -> float:
     return float((probabilities.argmax(axis=1) == targets).mean())
 
 
+def _architecture(network: keras.Model) -> str:
+    """A network's layers as JSON, the same for every seed."""
+
+    def without_seeds(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: 0 if key == "seed" else without_seeds(v) for key, v in value.items()}
+        return [without_seeds(part) for part in value] if isinstance(value, list) else value
+
+    return json.dumps(without_seeds(json.loads(network.to_json())))
+
+
+@lru_cache(maxsize=1)  # the seeds of a technique follow one another
+def _compiled_step(
+    architecture: str, batch_size: int, learning_rate: float, augmentation: str | None
+) -> "_Step":
+    """Compile once for all seeds: a second that a small study cannot afford for every run."""
+    return _Step(
+        keras.models.model_from_json(architecture),
+        batch_size,
+        learning_rate,
+        Augmentation.model_validate_json(augmentation) if augmentation else None,
+    )
+
+
 class _Step:
-    """A compiled function that trains on many batches a call."""
+    """A compiled function that trains a network of its own on many batches a call."""
 
     def __init__(
         self,
         network: keras.Model,
-        protocol: Protocol,
+        batch_size: int,
+        learning_rate: float,
         augmentation: Augmentation | None,
-        seed: int,
     ) -> None:
         self.network = network
-        self.rows_a_call = protocol.batch_size * _BATCHES_A_CALL
+        batch_bytes = batch_size * math.prod(network.input_shape[1:])
+        batches = min(max(_BYTES_A_CALL // batch_bytes, 1), _BATCHES_A_CALL)
+        self.rows_a_call = batches * batch_size
         self._logits = keras.Model(network.inputs, network.get_layer(LOGITS).output)
-        self._adam = _Adam(network.trainable_variables, protocol.optimizer.learning_rate)
-        self._batch_size = protocol.batch_size
+        self._adam = _Adam(network.trainable_variables, learning_rate)
+        self._batch_size = batch_size
         self._augmentation = augmentation
-        self._seed = seed
+        self._seed = tf.Variable(0, dtype=tf.int32)
         shape = (None, *network.input_shape[1:])
         self._train = tf.function(
             self._train_batches,
             input_signature=[tf.TensorSpec(shape, tf.uint8), tf.TensorSpec((None,), tf.int32)],
         )
+
+    def begin(self, network: keras.Model, seed: int) -> None:
+        """Take over a network's weights and seeds, as if it were its own from the beginning."""
+        _copy_variables(network, self.network)
+        self._adam.forget()
+        self._seed.assign(seed)
+
+    def finish(self, network: keras.Model) -> None:
+        """Hand over the trained weights."""
+        _copy_variables(self.network, network)
 
     def __call__(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Train on images in the order given; return summed cross-entropy and correct ones."""
@@ -207,6 +257,12 @@ class _Step:
         return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(correct, tf.float32))])
 
 
+def _copy_variables(one: keras.Model, other: keras.Model) -> None:
+    """Copy weights and the states of random generators between networks built alike."""
+    for source, target in zip(one.variables, other.variables, strict=True):
+        target.assign(source)
+
+
 class _Adam:
     """Adam (Kingma and Ba, 2015) as TensorFlow's fused kernel.
 
@@ -220,6 +276,11 @@ class _Adam:
         self._second = [tf.Variable(tf.zeros(v.shape)) for v in self._variables]
         self._learning_rate = learning_rate
         self.steps = tf.Variable(0.0)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        for variable in (*self._first, *self._second, self.steps):
+            variable.assign(tf.zeros_like(variable))
 
     def apply(self, gradients: list[tf.Tensor]) -> None:
         self.steps.assign_add(1.0)

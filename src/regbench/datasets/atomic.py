@@ -7,11 +7,11 @@ resumed run can trust whatever exists.
 import base64
 import io
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NoReturn
 
-from kedro_datasets import json, matplotlib, pandas, text
+from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets import json, pandas, text
 from kedro_datasets._typing import ImagePreview, TablePreview
-from PIL import Image, ImageOps
 
 from regbench.files import atomic_write
 
@@ -73,8 +73,38 @@ class TextDataset(AtomicSave, text.TextDataset):
     """A text file."""
 
 
-class MatplotlibDataset(AtomicSave, matplotlib.MatplotlibDataset):
-    """A figure as a picture."""
+class MatplotlibDataset(AbstractDataset[Any, NoReturn]):
+    """A figure as a picture.
+
+    The class of kedro-datasets imports Matplotlib's pyplot, for which every command would wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        save_args: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Name the file; ``save_args`` are those of ``savefig``, ``metadata`` is for kedro-viz."""
+        self._filepath = Path(filepath)
+        self._save_args = save_args or {}
+        self.metadata = metadata
+
+    def load(self) -> NoReturn:
+        """Refuse: a picture is no figure any more."""
+        raise DatasetError("a figure is only written")
+
+    def save(self, data: Any) -> None:
+        """Write a Matplotlib figure whole or not at all."""
+        with atomic_write(self._filepath) as partial:
+            data.savefig(partial, **self._save_args)
+
+    def _exists(self) -> bool:
+        return self._filepath.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "save_args": self._save_args}
 
     def preview(self) -> ImagePreview:
         """The picture as base64, with margins that give it the shape of kedro-viz's panel.
@@ -82,6 +112,8 @@ class MatplotlibDataset(AtomicSave, matplotlib.MatplotlibDataset):
         kedro-viz stretches a picture of another shape, and expanded cuts off the sides of a wide
         one.
         """
+        from PIL import Image, ImageOps  # noqa: PLC0415
+
         with Image.open(str(self._filepath)) as file:
             picture = file.convert("RGB")
         width, height = picture.size

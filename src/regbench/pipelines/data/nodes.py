@@ -1,51 +1,66 @@
-"""Nodes that prepare the images for every technique alike."""
+"""Nodes that prepare the images for every technique alike.
 
-from typing import Any
+What a node needs it imports when it runs: a command that only lists or describes pipelines does
+not wait for it.
+"""
 
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
-from regbench import corruption, fingerprint, ingestion, normalization, splitting
-from regbench.comparison import headline_part
-from regbench.sources import ImageSource
+from regbench import fingerprint
 from regbench.study import Augmentation, Evaluation, Ingest, Normalization, Split, Zca
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+    from pandas import DataFrame
+
+    from regbench.sources import ImageSource
+else:  # Kedro resolves annotations, and warns of names that are not there
+    ndarray = DataFrame = ImageSource = Any
 
 
 def ingest_images(
     labeled_images: ImageSource, ingest: dict[str, Any]
-) -> tuple[np.ndarray, pd.DataFrame, pd.DataFrame, list[str]]:
+) -> tuple[ndarray, DataFrame, DataFrame, list[str]]:
     """Read all labelled pictures into one array.
 
     Returns:
         Images (N x H x W x C, uint8), image index (filename, label, target), rejected images
         (filename, reason) and the classes, sorted.
     """
+    from regbench import ingestion
+
     with labeled_images as source:
         made = ingestion.ingest_labeled(source, Ingest.model_validate(ingest))
     return made.images, made.index, made.rejected, made.classes
 
 
-def split_images(image_index: pd.DataFrame, split: dict[str, Any]) -> pd.DataFrame:
+def split_images(image_index: DataFrame, split: dict[str, Any]) -> DataFrame:
     """Assign every image to train, validation or test."""
+    from regbench import splitting
+
     return splitting.split_rows(image_index, Split.model_validate(split))
 
 
 def fit_normalization(
-    images: np.ndarray, split_index: pd.DataFrame, settings: dict[str, Any]
+    images: ndarray, split_index: DataFrame, settings: dict[str, Any]
 ) -> dict[str, list[float]]:
     """Find each channel's offset and scale on the train images."""
+    from regbench import normalization
+
     return normalization.fit_normalization(
         images, _train_rows(split_index), Normalization.model_validate(settings)
     )
 
 
 def fit_zca(
-    images: np.ndarray,
-    split_index: pd.DataFrame,
+    images: ndarray,
+    split_index: DataFrame,
     fitted_normalization: dict[str, list[float]],
     settings: dict[str, Any],
-) -> dict[str, np.ndarray]:
+) -> dict[str, ndarray]:
     """Find the whitening of the train images."""
+    from regbench import normalization
+
     return normalization.fit_zca(
         images, _train_rows(split_index), fitted_normalization, Zca.model_validate(settings)
     )
@@ -57,19 +72,19 @@ def build_augmentation(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def preview_augmentation(
-    images: np.ndarray,
-    split_index: pd.DataFrame,
+    images: ndarray,
+    split_index: DataFrame,
     augmentation: dict[str, Any],
     fitted_normalization: dict[str, list[float]],
-    zca: dict[str, np.ndarray] | None = None,
+    zca: dict[str, ndarray] | None = None,
 ) -> Any:
     """Draw train images as they are, augmented, and whitened if a technique whitens.
 
     Returns:
         A Matplotlib figure.
     """
-    from regbench import plots  # noqa: PLC0415 - imports Matplotlib
-    from regbench.augmentation import augment_once  # noqa: PLC0415 - imports TensorFlow
+    from regbench import normalization, plots
+    from regbench.augmentation import augment_once
 
     settings = Augmentation.model_validate(augmentation)
     rows = plots.sheet_rows(split_index)
@@ -87,30 +102,36 @@ def preview_augmentation(
 
 
 def corrupt_images(
-    images: np.ndarray, split_index: pd.DataFrame, settings: dict[str, Any]
-) -> tuple[np.ndarray, list[int]]:
+    images: ndarray, split_index: DataFrame, settings: dict[str, Any]
+) -> tuple[ndarray, list[int]]:
     """Corrupt images of the part that techniques are judged on, the same for all of them.
 
     Returns:
         Corruptions x M x H x W x C, uint8, in the order of ``CORRUPTIONS``, and the M rows.
     """
-    part = headline_part(set(split_index["split"]))
+    from regbench import comparison, corruption, large_arrays
+
+    part = comparison.headline_part(set(split_index["split"]))
     most = Evaluation.model_validate(settings).robustness_images
     rows = corruption.robustness_rows(split_index, part, most)
     chosen = images[rows]
-    corrupted = [corruption.corrupt(chosen, name, seed=0) for name in corruption.CORRUPTIONS]
-    return np.stack(corrupted), rows.tolist()
+    corrupted = large_arrays.empty_images((len(corruption.CORRUPTIONS), *chosen.shape))
+    for changed, name in zip(corrupted, corruption.CORRUPTIONS, strict=True):
+        changed[:] = corruption.corrupt(chosen, name, seed=0)
+    return corrupted, rows.tolist()
 
 
 def preview_corruptions(
-    corrupted: np.ndarray, rows: list[int], images: np.ndarray, split_index: pd.DataFrame
+    corrupted: ndarray, rows: list[int], images: ndarray, split_index: DataFrame
 ) -> Any:
     """Draw some images as they are and under every corruption.
 
     Returns:
         A Matplotlib figure.
     """
-    from regbench import plots  # noqa: PLC0415 - imports Matplotlib
+    import numpy as np
+
+    from regbench import corruption, plots
 
     index = split_index.iloc[rows]
     _, shown = np.unique(index["target"], return_index=True)  # the first image of each class
@@ -123,8 +144,8 @@ def preview_corruptions(
 
 def fingerprint_data(
     labeled_images: ImageSource,
-    images: np.ndarray,
-    split_index: pd.DataFrame,
+    images: ndarray,
+    split_index: DataFrame,
     classes: list[str],
     preparation: dict[str, str],
 ) -> dict[str, Any]:
@@ -138,5 +159,7 @@ def fingerprint_data(
     return {**fingerprint.of_data(images, split_index, classes), "made_from": made_from}
 
 
-def _train_rows(split_index: pd.DataFrame) -> np.ndarray:
+def _train_rows(split_index: DataFrame) -> ndarray:
+    import numpy as np
+
     return np.flatnonzero(split_index["split"] == "train")

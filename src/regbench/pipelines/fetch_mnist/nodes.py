@@ -1,6 +1,15 @@
-"""What of MNIST goes into a set of images."""
+"""What of MNIST goes into a set of images.
 
-from regbench.mnist import ImageSet, Mnist, full_set, sample_set
+What a node needs it imports when it runs: a command that only lists or describes pipelines does
+not wait for it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from regbench.mnist import ImageSet, Mnist
+else:  # Kedro resolves annotations, and warns of names that are not there
+    ImageSet = Mnist = Any
 
 # The sample that ships as digits.zip; README.md beside it and its checksum speak of this one.
 SAMPLE_LABELED = 8_000
@@ -17,6 +26,8 @@ def lay_out_mnist(mnist: Mnist) -> ImageSet:
     Returns:
         49,000 labelled and 21,000 unlabelled images, 28 x 28 uint8, in MNIST's order.
     """
+    from regbench.mnist import full_set
+
     return full_set(mnist)
 
 
@@ -29,4 +40,6 @@ def sample_mnist(mnist: Mnist) -> ImageSet:
     Returns:
         8,000 labelled and 1,000 unlabelled images, 28 x 28 uint8, every class in its share.
     """
+    from regbench.mnist import sample_set
+
     return sample_set(mnist, SAMPLE_LABELED, SAMPLE_UNLABELED, SAMPLE_SEED)

@@ -1,30 +1,40 @@
-"""Nodes that label the unlabelled images."""
+"""Nodes that label the unlabelled images.
+
+What a node needs it imports when it runs: a command that only lists or describes pipelines does
+not wait for it.
+"""
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
-from regbench import comparison, fingerprint, ingestion, labeling
+from regbench import fingerprint
 from regbench.errors import StudyError
-from regbench.results import Results
-from regbench.sources import ImageSource
 from regbench.study import BEST, Ingest
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+    from pandas import DataFrame
+
+    from regbench.results import Results
+    from regbench.sources import ImageSource
+else:  # Kedro resolves annotations, and warns of names that are not there
+    ndarray = DataFrame = Results = ImageSource = Any
 
 logger = logging.getLogger(__name__)
 
 
 def ingest_unlabeled(
     unlabeled_images: ImageSource, ingest: dict[str, Any]
-) -> tuple[np.ndarray, pd.DataFrame, pd.DataFrame]:
+) -> tuple[ndarray, DataFrame, DataFrame]:
     """Read all unlabelled pictures into one array.
 
     Returns:
         Images (N x H x W x C, uint8), their index (filename) and the rejected ones (filename,
         reason).
     """
+    from regbench import ingestion
+
     with unlabeled_images as source:
         made = ingestion.ingest_unlabeled(source, Ingest.model_validate(ingest))
     return made.images, made.index, made.rejected
@@ -46,6 +56,8 @@ def choose_network(
     Raises:
         StudyError: Nothing is trained, or not the technique asked for, or with other settings.
     """
+    from regbench import comparison
+
     stored = dict(zip(fingerprints, results, strict=True))
     current = fingerprint.current(data_fingerprint, preparation, fingerprints)
     by_technique, stale = comparison.set_aside_stale(stored, current, protocol["seeds"])
@@ -66,10 +78,10 @@ def choose_network(
 def label_images(
     chosen: dict[str, Any],
     networks: dict[str, Callable[[], Any]],
-    unlabeled: np.ndarray,
-    unlabeled_index: pd.DataFrame,
+    unlabeled: ndarray,
+    unlabeled_index: DataFrame,
     classes: list[str],
-) -> pd.DataFrame:
+) -> DataFrame:
     """Label every unlabelled image.
 
     Returns:
@@ -78,6 +90,8 @@ def label_images(
     Raises:
         StudyError: The network's file is gone, or was trained on images of another size.
     """
+    from regbench import labeling
+
     name = f"{chosen['technique']}/seed_{chosen['seed']}"
     if name not in networks:
         raise StudyError(f"the network {name} is gone; kedro run --pipelines={chosen['technique']}")

@@ -1,18 +1,25 @@
-"""Nodes that compile the report from the techniques' results."""
+"""Nodes that compile the report from the techniques' results.
+
+What a node needs it imports when it runs: a command that only lists or describes pipelines does
+not wait for it.
+"""
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
-from regbench import claims, comparison, fingerprint, provenance, tables
-from regbench.results import Results
+from regbench import fingerprint
 from regbench.study import BASELINE, Reporting, Study
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from numpy import ndarray
+    from pandas import DataFrame
 
-Figure = Any  # a matplotlib.figure.Figure; Kedro resolves annotations early
+    from regbench.results import Results
+else:  # Kedro resolves annotations, and warns of names that are not there
+    Figure = ndarray = DataFrame = Results = Any
+
+logger = logging.getLogger(__name__)
 
 
 def set_aside_stale(
@@ -30,6 +37,8 @@ def set_aside_stale(
         Each technique's runs that are up to date; why others are not; and what the comparison
         is made from: ``fingerprints`` and ``equivalence_band``.
     """
+    from regbench import comparison
+
     current = fingerprint.current(data_fingerprint, preparation, fingerprints, image_digest)
     stored = dict(zip(fingerprints, results, strict=True))
     fresh, stale = comparison.set_aside_stale(stored, current, protocol["seeds"])
@@ -42,66 +51,70 @@ def compare_techniques(
     stale: dict[str, str],
     settings: dict[str, Any],
     protocol: dict[str, Any],
-) -> pd.DataFrame:
+) -> DataFrame:
     """Compare all techniques with the baseline, those without results included."""
+    from regbench import comparison
+
     reporting = Reporting.model_validate(settings)
     published = {name: said.accuracy for name, said in reporting.published.items()}
     band, seeds = reporting.equivalence_band / 100, len(protocol["seeds"])
     return comparison.compare(results, stale, band, published, seeds)
 
 
-def write_markdown(compared: pd.DataFrame, command: str) -> str:
+def write_markdown(compared: DataFrame, command: str) -> str:
     """Write the comparison as a Markdown table."""
+    from regbench import tables
+
     return tables.as_markdown(tables.comparison_table(compared, command))
 
 
 def plot_differences(
-    compared: pd.DataFrame, results: dict[str, Results], settings: dict[str, Any]
+    compared: DataFrame, results: dict[str, Results], settings: dict[str, Any]
 ) -> Figure:
     """Draw every technique's difference to the baseline with its intervals."""
-    from regbench import plots  # noqa: PLC0415 - imports Matplotlib
+    from regbench import plots
 
     return plots.difference_plot(_with_band(compared, settings), results)
 
 
-def plot_gaps(compared: pd.DataFrame) -> Figure:
+def plot_gaps(compared: DataFrame) -> Figure:
     """Draw how far train accuracy is above the headline accuracy."""
-    from regbench import plots  # noqa: PLC0415 - imports Matplotlib
+    from regbench import plots
 
     return plots.gap_plot(compared)
 
 
 def plot_learning_curves(results: dict[str, Results]) -> Figure:
     """Draw the figures of every epoch, train against validation."""
-    from regbench import plots  # noqa: PLC0415 - imports Matplotlib
+    from regbench import plots
 
     return plots.learning_curves(results)
 
 
 def plot_pruning(results: dict[str, Results]) -> Figure:
     """Draw the accuracy that is left when the smallest weights are removed."""
-    from regbench import plots  # noqa: PLC0415 - imports Matplotlib
+    from regbench import plots
 
     return plots.pruning_plot(results)
 
 
 def plot_corruptions(results: dict[str, Results]) -> Figure:
     """Draw the accuracy under every corruption."""
-    from regbench import plots  # noqa: PLC0415 - imports Matplotlib
+    from regbench import plots
 
     return plots.corruption_heatmap(results)
 
 
 def plot_reliability(results: dict[str, Results]) -> Figure:
     """Draw the accuracy of answers by their confidence."""
-    from regbench import plots  # noqa: PLC0415 - imports Matplotlib
+    from regbench import plots
 
     return plots.reliability_plot(results)
 
 
 def plot_confusion(results: dict[str, Results], classes: list[str]) -> Figure:
     """Draw what baseline and best technique take for what."""
-    from regbench import plots, summary  # noqa: PLC0415 - imports Matplotlib
+    from regbench import comparison, plots, summary
 
     part = comparison.judged_part(results)
     others = {name: of_one for name, of_one in results.items() if name != BASELINE}
@@ -112,17 +125,19 @@ def plot_confusion(results: dict[str, Results], classes: list[str]) -> Figure:
 
 
 def compare_with_publication(
-    compared: pd.DataFrame,
+    compared: DataFrame,
     made_from: dict[str, Any],
-    fair_comparison: pd.DataFrame | None,
+    fair_comparison: DataFrame | None,
     fair_made_from: dict[str, Any] | None,
     settings: dict[str, Any],
-) -> pd.DataFrame | None:
+) -> DataFrame | None:
     """Put the published figures and claims beside ours, and beside the fair protocol's.
 
     Of the fair protocol only what was made from the same images with the same settings and code;
     only its split is another.
     """
+    from regbench import claims, comparison
+
     alike = fingerprint.alike_but_for_the_split(made_from, fair_made_from or {})
     if fair_comparison is not None:
         fair_comparison = fair_comparison[fair_comparison["technique"].isin(alike)]
@@ -138,18 +153,18 @@ def compare_with_publication(
 
 
 def write_report(
-    compared: pd.DataFrame,
+    compared: DataFrame,
     results: dict[str, Results],
-    images: np.ndarray,
-    split_index: pd.DataFrame,
+    images: ndarray,
+    split_index: DataFrame,
     classes: list[str],
-    rejected: pd.DataFrame,
+    rejected: DataFrame,
     data_fingerprint: dict[str, Any],
     parameters: dict[str, Any],
-    published_claims: pd.DataFrame | None = None,
+    published_claims: DataFrame | None = None,
 ) -> str:
     """Write the report as one page of HTML."""
-    from regbench import report  # noqa: PLC0415 - imports Matplotlib and Jinja2
+    from regbench import provenance, report, tables
 
     content = report.ReportContent(
         comparison=_with_band(compared, parameters["reporting"]),
@@ -166,7 +181,9 @@ def write_report(
     return report.render_report(content)
 
 
-def _with_band(compared: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def _with_band(compared: DataFrame, settings: dict[str, Any]) -> DataFrame:
     """Give a stored comparison again what a CSV file does not hold."""
+    from regbench import comparison
+
     band = Reporting.model_validate(settings).equivalence_band / 100
     return comparison.with_study_figures(compared, band)

@@ -1,22 +1,29 @@
-"""Nodes of one technique; TensorFlow is imported when they run, not when they are registered."""
+"""Nodes of one technique.
 
-from typing import Any
+What a node needs it imports when it runs: a command that only lists or describes pipelines does
+not wait for it.
+"""
 
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
-from regbench import comparison, fingerprint, progress
+from regbench import fingerprint
 from regbench.errors import StudyError
-from regbench.results import Results
 from regbench.study import Augmentation, Protocol, Technique
 
-# A keras.Model; Kedro resolves annotations early, and importing Keras takes seconds.
-KerasModel = Any
+if TYPE_CHECKING:
+    from numpy import ndarray
+    from pandas import DataFrame
+
+    from regbench.results import Results
+else:  # Kedro resolves annotations, and warns of names that are not there
+    ndarray = DataFrame = Results = Any
+
+KerasModel = Any  # a keras.Model
 
 
 def train_network(
-    images: np.ndarray,
-    split_index: pd.DataFrame,
+    images: ndarray,
+    split_index: DataFrame,
     classes: list[str],
     normalization: dict[str, list[float]],
     protocol: dict[str, Any],
@@ -24,9 +31,9 @@ def train_network(
     seed: int,
     data_fingerprint: dict[str, Any],
     run_fingerprint: dict[str, str],
-    zca: dict[str, np.ndarray] | None = None,
+    zca: dict[str, ndarray] | None = None,
     augmentation: dict[str, Any] | None = None,
-) -> tuple[KerasModel, pd.DataFrame, dict[str, np.ndarray], dict[str, str]]:
+) -> tuple[KerasModel, DataFrame, dict[str, ndarray], dict[str, str]]:
     """Build and train the network of one technique and seed.
 
     Returns:
@@ -34,9 +41,9 @@ def train_network(
         epoch; the weights of the epoch that was best on validation, if the network has others;
         and the fingerprint: what the network was made from, and of its weights.
     """
-    from regbench import network, training  # noqa: PLC0415
+    from regbench import network, progress, training
 
-    training.start_afresh()
+    training.set_up_tensorflow()
     shared = Protocol.model_validate(protocol)
     technique = Technique.model_validate(run["regularizers"])
     model = network.build_network(
@@ -69,18 +76,18 @@ def train_network(
 
 def evaluate_network(
     trained: KerasModel,
-    images: np.ndarray,
-    split_index: pd.DataFrame,
+    images: ndarray,
+    split_index: DataFrame,
     classes: list[str],
-    history: pd.DataFrame,
-    best_epoch_weights: dict[str, np.ndarray],
-    corrupted_images: np.ndarray,
+    history: DataFrame,
+    best_epoch_weights: dict[str, ndarray],
+    corrupted_images: ndarray,
     corrupted_rows: list[int],
     made_from: dict[str, str],
     evaluation_fingerprint: str,
     run: dict[str, Any],
     seed: int,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+) -> tuple[DataFrame, dict[str, Any]]:
     """Measure a trained network.
 
     Returns:
@@ -90,7 +97,9 @@ def evaluate_network(
         StudyError: The network is not the one that its fingerprint is of: an earlier run was
             killed between writing the two.
     """
-    from regbench import evaluation, network  # noqa: PLC0415
+    import numpy as np
+
+    from regbench import evaluation, network, progress
 
     name = run["technique"]
     if fingerprint.of_weights(network.weights_of(trained)) != made_from["weights"]:
@@ -129,5 +138,7 @@ def collect_results(*made: Any) -> Results:
     Args:
         made: The metrics of every run, then their histories, then their predictions.
     """
+    from regbench import comparison
+
     seeds = len(made) // 3
     return comparison.collect(made[:seeds], made[seeds : 2 * seeds], made[2 * seeds :])

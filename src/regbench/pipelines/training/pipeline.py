@@ -16,68 +16,65 @@ _SHARED = ("images", "split_index", "classes", "normalization")
 
 def create_pipeline(name: str, technique: Technique, seeds: list[int]) -> Pipeline:
     """Train one technique with every seed and collect its results."""
-    runs = {
-        f"{made}_of_seed_{seed}": f"{name}.seed_{seed}.{made}"
+    made = [
+        f"{name}.seed_{seed}.{made}"
         for made in ("metrics", "history", "predictions")
         for seed in seeds
-    }
-    collect = Pipeline(
-        [Node(nodes.collect_results, list(runs), "results", name="collect")],
-        inputs=runs,
-        outputs={"results": f"{name}_results"},
-        namespace=name,
-    )
-    return sum((_run(name, technique, seed) for seed in seeds), collect)
+    ]
+    collect = Node(nodes.collect_results, made, f"{name}_results", name="collect", namespace=name)
+    runs = [node for seed in seeds for node in _run(name, technique, seed)]
+    return Pipeline([*runs, collect])
 
 
-def _run(name: str, technique: Technique, seed: int) -> Pipeline:
-    """One run: a technique and a seed."""
+def _run(name: str, technique: Technique, seed: int) -> list[Node]:
+    """One run: a technique and a seed.
+
+    Names are written in full: having ``Pipeline`` put the namespace before them makes every node
+    three times, and every command waits for that.
+    """
+    namespace = f"{name}.seed_{seed}"
     prepared = {shared: shared for shared in _SHARED}
     if technique.zca:
         prepared["zca"] = "zca"
     if technique.augments:
         prepared["augmentation"] = "augmentation"
-    judged_on = {name: name for name in ("corrupted_images", "corrupted_rows")}
     run = {"run": f"params:runs.{name}", "seed": f"params:seeds.seed_{seed}"}
-    of_training = {"run_fingerprint": f"params:fingerprints.{name}.training"}
-    of_evaluation = {"evaluation_fingerprint": f"params:fingerprints.{name}.evaluation"}
-    return Pipeline(
-        [
-            Node(
-                nodes.train_network,
-                prepared
-                | run
-                | of_training
-                | {"protocol": "params:protocol", "data_fingerprint": "data_fingerprint"},
-                ["network", "history", "best_epoch_weights", "fingerprint"],
-                name="train",
-                tags=["tensorflow"],
-            ),
-            Node(
-                nodes.evaluate_network,
-                {
-                    "trained": "network",
-                    "images": "images",
-                    "split_index": "split_index",
-                    "classes": "classes",
-                    "history": "history",
-                    "best_epoch_weights": "best_epoch_weights",
-                    "made_from": "fingerprint",
-                    **judged_on,
-                    **run,
-                    **of_evaluation,
-                },
-                ["predictions", "metrics"],
-                name="evaluate",
-                tags=["tensorflow"],
-            ),
-        ],
-        inputs={*prepared, *judged_on, "data_fingerprint"},
-        parameters={
-            "params:protocol",
-            *run.values(),
-            *of_training.values(),
-            *of_evaluation.values(),
-        },
-        namespace=f"{name}.seed_{seed}",
-    )
+    return [
+        Node(
+            nodes.train_network,
+            {
+                **prepared,
+                **run,
+                "run_fingerprint": f"params:fingerprints.{name}.training",
+                "protocol": "params:protocol",
+                "data_fingerprint": "data_fingerprint",
+            },
+            [
+                f"{namespace}.{made}"
+                for made in ("network", "history", "best_epoch_weights", "fingerprint")
+            ],
+            name="train",
+            tags=["tensorflow"],
+            namespace=namespace,
+        ),
+        Node(
+            nodes.evaluate_network,
+            {
+                "trained": f"{namespace}.network",
+                "images": "images",
+                "split_index": "split_index",
+                "classes": "classes",
+                "history": f"{namespace}.history",
+                "best_epoch_weights": f"{namespace}.best_epoch_weights",
+                "made_from": f"{namespace}.fingerprint",
+                "corrupted_images": "corrupted_images",
+                "corrupted_rows": "corrupted_rows",
+                **run,
+                "evaluation_fingerprint": f"params:fingerprints.{name}.evaluation",
+            },
+            [f"{namespace}.predictions", f"{namespace}.metrics"],
+            name="evaluate",
+            tags=["tensorflow"],
+            namespace=namespace,
+        ),
+    ]
