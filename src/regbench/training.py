@@ -1,12 +1,10 @@
 """Training one network: the same batches in the same order for every technique of a seed."""
 
-import json
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 import keras
 import numpy as np
@@ -14,7 +12,7 @@ import pandas as pd
 import tensorflow as tf
 
 from regbench.augmentation import augment
-from regbench.network import LOGITS, predict, set_weights, weights_of
+from regbench.network import LOGITS, architecture, predict, set_weights, weights_of
 from regbench.study import Augmentation, EarlyStopping, Protocol
 
 # A call trains on so many batches, or on fewer that have so many bytes: it bounds memory and the
@@ -100,7 +98,7 @@ def train(
         equals), by name; none if the network has them.
     """
     step = _compiled_step(
-        _architecture(network),
+        architecture(network),
         protocol.batch_size,
         protocol.optimizer.learning_rate,
         augmentation.model_dump_json() if augmentation else None,
@@ -170,24 +168,13 @@ def accuracy(probabilities: np.ndarray, targets: np.ndarray) -> float:
     return float((probabilities.argmax(axis=1) == targets).mean())
 
 
-def _architecture(network: keras.Model) -> str:
-    """A network's layers as JSON, the same for every seed."""
-
-    def without_seeds(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: 0 if key == "seed" else without_seeds(v) for key, v in value.items()}
-        return [without_seeds(part) for part in value] if isinstance(value, list) else value
-
-    return json.dumps(without_seeds(json.loads(network.to_json())))
-
-
 @lru_cache(maxsize=1)  # the seeds of a technique follow one another
 def _compiled_step(
-    architecture: str, batch_size: int, learning_rate: float, augmentation: str | None
+    described: str, batch_size: int, learning_rate: float, augmentation: str | None
 ) -> "_Step":
     """Compile once for all seeds: a second that a small study cannot afford for every run."""
     return _Step(
-        keras.models.model_from_json(architecture),
+        keras.models.model_from_json(described),
         batch_size,
         learning_rate,
         Augmentation.model_validate_json(augmentation) if augmentation else None,
