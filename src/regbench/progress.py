@@ -127,6 +127,7 @@ class LiveProgress(PlainProgress):
             TimeRemainingColumn(),
             console=console,
             transient=True,
+            refresh_per_second=2,  # ten a second, Rich's own, take 1 % of two cores
         )
         self._study = self._display.add_task("runs", total=runs, note="")
         self._bars: dict[tuple[str, int], TaskID] = {}

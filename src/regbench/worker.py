@@ -24,7 +24,7 @@ from kedro.runner.task import Task
 from regbench.errors import explanation
 
 PRELOADED = f"{__package__}.worker_preload"
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # from malloc.h
 
 
 def start(records: Any, threads: int) -> None:
@@ -38,7 +38,7 @@ def start(records: Any, threads: int) -> None:
     root = logging.getLogger()
     root.handlers = [logging.handlers.QueueHandler(records)]
     logging.getLogger("regbench").setLevel(logging.INFO)
-    _keep_freed_memory()
+    _keep_freed_memory(threads)
     os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
     importlib.import_module(PRELOADED)
     with silent_stderr():
@@ -87,13 +87,14 @@ def _c_library() -> Any:
     return ctypes.CDLL(None) if os.name == "posix" else None
 
 
-def _keep_freed_memory() -> None:
+def _keep_freed_memory(threads: int) -> None:
     """Stop glibc from returning each step's tensors to the kernel only to ask for them again.
 
     A tenth of a training step's time; other C libraries have no such call and need none.
     """
     mallopt = getattr(_c_library(), "mallopt", None)
     if mallopt:
+        mallopt(_M_ARENA_MAX, threads)  # each keeps its own
         mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # the largest that glibc takes
         mallopt(_M_TRIM_THRESHOLD, 1 << 30)
 

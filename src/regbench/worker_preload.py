@@ -9,7 +9,6 @@ import signal
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides what Ctrl-C means
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own keeps 70 MB for itself
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's; threads do not survive a fork
 
 from regbench.worker import silent_stderr  # noqa: E402

@@ -1,0 +1,1 @@
+"""The scripts that a person would write instead of using RegBench."""

@@ -1,0 +1,125 @@
+"""Augmented images a second."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from benchmarks.speed import sets, settings
+from benchmarks.speed.harness import Options, Outcome, Side, ratio, readable, say
+from benchmarks.speed.processes import in_fresh_process
+
+BATCH = 128
+REGBENCH, GENERATOR, LAYERS = "RegBench", "ImageDataGenerator", "stacked Keras layers"
+
+
+def measure_augmentation(options: Options, rounds: int) -> Outcome:
+    """Compare rotation, shift and zoom of batches of 128."""
+    rates = in_fresh_process(
+        "augmentation:rates", folder=str(sets.arrays(options)), rounds=rounds, seconds=2.0
+    )
+    sides = {name: Side(name, "images/s", values) for name, values in rates.items()}
+    for side in sides.values():
+        say(f"  {side.name}: {', '.join(map(readable, side.values))} images/s")
+    mine, generator, layers = (sides[name] for name in (REGBENCH, GENERATOR, LAYERS))
+    return Outcome(
+        list(sides.values()),
+        [
+            ratio("augmented images a second / ImageDataGenerator", mine, generator, 8, False),
+            ratio("augmented images a second / stacked Keras layers", mine, layers),
+        ],
+        [
+            "Batches of 128, rotation, shift and zoom in the same ranges; everything warm, all "
+            "cores, one process; RegBench and the layers as compiled functions, called once a "
+            "batch. RegBench takes and gives uint8, the others float32."
+        ],
+    )
+
+
+def rates(folder: str, rounds: int, seconds: float) -> dict[str, list[float]]:
+    """In a fresh process: images a second of every side, in turn.
+
+    Args:
+        folder: With ``images.npy``.
+        rounds: How often.
+        seconds: That each side gets in a round.
+    """
+    images = np.load(f"{folder}/images.npy", mmap_mode="r")[: 64 * BATCH]
+    batches = {
+        REGBENCH: _regbench(images),
+        GENERATOR: _generator(images),
+        LAYERS: _layers(images),
+    }
+    for next_batch in batches.values():
+        for _ in range(5):
+            next_batch()
+    rates: dict[str, list[float]] = {name: [] for name in batches}
+    for _ in range(rounds):
+        for name, next_batch in batches.items():
+            rates[name].append(_rate(next_batch, seconds))
+    return rates
+
+
+def _rate(next_batch: Callable[[], int], seconds: float) -> float:
+    done, started = 0, time.perf_counter()
+    while (passed := time.perf_counter() - started) < seconds:
+        done += next_batch()
+    return done / passed
+
+
+def _regbench(images: np.ndarray) -> Callable[[], int]:
+    import tensorflow as tf
+
+    from regbench.augmentation import augment
+
+    compiled = tf.function(partial(augment, settings=settings.augmentation()))
+    batches = [tf.constant(images[start : start + BATCH]) for start in _starts(images)]
+    step = 0
+
+    def next_batch() -> int:
+        nonlocal step
+        step += 1
+        made = compiled(batches[step % len(batches)], seed=tf.constant([1, step]))
+        return len(made.numpy())
+
+    return next_batch
+
+
+def _layers(images: np.ndarray) -> Callable[[], int]:
+    import keras
+    import tensorflow as tf
+
+    from benchmarks.rivals import plain_keras
+
+    stacked = keras.Sequential(plain_keras.augmentation_layers())
+    compiled = tf.function(partial(stacked, training=True))
+    floats = images.astype("float32") / 255
+    batches = [tf.constant(floats[start : start + BATCH]) for start in _starts(images)]
+    step = 0
+
+    def next_batch() -> int:
+        nonlocal step
+        step += 1
+        return len(compiled(batches[step % len(batches)]).numpy())
+
+    return next_batch
+
+
+def _generator(images: np.ndarray) -> Callable[[], int]:
+    import tensorflow as tf
+
+    ranges = settings.augmentation()
+    flow = tf.keras.preprocessing.image.ImageDataGenerator(
+        rotation_range=ranges.rotation,
+        width_shift_range=ranges.shift,
+        height_shift_range=ranges.shift,
+        zoom_range=ranges.zoom,
+        fill_mode="constant",
+        cval=0,
+    ).flow(images.astype("float32") / 255, batch_size=BATCH)
+    return lambda: len(next(flow))
+
+
+def _starts(images: np.ndarray) -> range:
+    return range(0, len(images) - BATCH + 1, BATCH)

@@ -1,0 +1,76 @@
+"""The machine that a figure was taken on."""
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed.processes import THREAD_SETTINGS
+
+PACKAGES = ("numpy", "tensorflow", "keras", "kedro", "kedro-datasets", "pillow", "torch")
+
+
+def describe(torch_python: Path | None = None) -> dict[str, Any]:
+    """Describe hardware and software.
+
+    Args:
+        torch_python: The interpreter whose PyTorch is used, if not this one's.
+    """
+    packages = {name: _version(name) for name in PACKAGES}
+    if torch_python:
+        packages["torch"] = torch_version(torch_python)
+    return {
+        "processor": _processor(),
+        "cores": usable_cores(),
+        "memory, GB": round(_memory() / 1e9, 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        **packages,
+    }
+
+
+def moment() -> dict[str, Any]:
+    """Say when it is and how busy the machine is."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load": [round(load, 2) for load in os.getloadavg()],
+        # Taken out of the environment of all that is timed.
+        "thread settings set aside": [name for name in THREAD_SETTINGS if name in os.environ],
+    }
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def torch_version(python: Path) -> str:
+    """Ask an interpreter for its PyTorch, in words if it has none."""
+    command = [str(python), "-c", "import torch; print(torch.__version__)"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or "not installed"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,0 +1,69 @@
+"""How long commands take before they do their work."""
+
+import time
+from pathlib import Path
+
+from benchmarks.speed import sets
+from benchmarks.speed.harness import Figure, Options, Outcome, Side, interleave, say
+from benchmarks.speed.log_times import logging_variables, node_starts
+from benchmarks.speed.processes import kedro, kedro_run, timed
+
+IMPORT_TIMES = {"PYTHONPROFILEIMPORTTIME": "1"}
+
+
+def measure_startup(options: Options, rounds: int) -> Outcome:
+    """Time ``kedro registry list``, and ``--pipelines=reporting`` until its first node."""
+    root = options.folder("startup")
+    images = sets.first(options, 256)
+    parameters = {
+        "images": images,
+        "data_root": root,
+        "protocol__epochs": 1,
+        "protocol__seeds": 2,
+    }
+    say("  training a small study to report on")
+    timed(kedro_run(pipelines=["baseline", "dropout"], **parameters))
+    listing = kedro("registry", "list")
+    reporting = kedro_run(pipelines=["reporting"], **parameters)
+    made = interleave(
+        {
+            "kedro registry list": lambda: timed(listing)[0],
+            "reporting, until its first node": lambda: _until_first_node(reporting, root),
+            "reporting, all of it": lambda: timed(reporting)[0],
+        },
+        rounds,
+        "s",
+    )
+    imports = {
+        name: _imports_tensorflow(command)
+        for name, command in (("kedro registry list", listing), ("reporting", reporting))
+    }
+    sides: list[Side] = list(made.values())
+    figures = [
+        Figure("kedro registry list", sides[0].median, 1.0, unit="s"),
+        Figure("kedro run --pipelines=reporting, before its work", sides[1].median, 3.0, unit="s"),
+        *(
+            Figure(f"{name}: processes that import TensorFlow", count, 0)
+            for name, count in imports.items()
+        ),
+    ]
+    note = (
+        "Until the first node: from the start of the process to Kedro's log line 'Running node'. "
+        "Imports are those that Python itself lists (PYTHONPROFILEIMPORTTIME), of all processes."
+    )
+    return Outcome(sides, figures, [note])
+
+
+def _until_first_node(command: list[str], folder: Path) -> float:
+    variables = logging_variables(folder)
+    started = time.time()
+    _, _, log = timed(command, variables)
+    return node_starts(log)[0][1] - started
+
+
+def _imports_tensorflow(command: list[str]) -> int:
+    _, _, log = timed(command, IMPORT_TIMES)
+    modules = [
+        line.rpartition("|")[2].strip() for line in log.splitlines() if "import time:" in line
+    ]
+    return modules.count("tensorflow")

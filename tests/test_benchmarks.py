@@ -1,0 +1,146 @@
+import json
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the suite is no part of the package
+
+from benchmarks.speed import __main__ as command
+from benchmarks.speed import results
+from benchmarks.speed.agreement import welch_interval
+from benchmarks.speed.harness import (
+    BenchmarkError,
+    Figure,
+    Measurement,
+    Outcome,
+    Side,
+    interleave,
+    ratio,
+)
+from benchmarks.speed.ingestion import pixel_data
+from benchmarks.speed.limit import operations
+from benchmarks.speed.log_times import durations, end_of_run, node_starts
+from benchmarks.speed.scale import fit_line, slope_growth
+from benchmarks.speed.sets import repetitions
+
+MACHINE = {"processor": "P", "cores": 2, "memory, GB": 8.0, "system": "S", "python": "3"}
+MOMENT = {"date": "2026-01-01", "load": [0.0, 0.0, 0.0]}
+
+
+def entry_of(value: float) -> dict[str, Any]:
+    measurement = Measurement("m", "What it is.", 1, lambda options, rounds: Outcome([], []))
+    outcome = Outcome([Side("one", "s", [value])], [Figure("figure", value, 1.0)], ["a note"])
+    return results.entry(measurement, outcome, MACHINE, MOMENT)
+
+
+def test_sides_take_turns() -> None:
+    order: list[str] = []
+
+    def measured(name: str) -> float:
+        order.append(name)
+        return float(len(order))
+
+    made = interleave({"a": lambda: measured("a"), "b": lambda: measured("b")}, 2, "s")
+    assert order == ["a", "b", "a", "b"]
+    assert made["a"].values == [1, 3]
+    assert made["b"].median == 3
+
+
+def test_a_ratio_is_of_medians_and_its_range_of_rounds() -> None:
+    figure = ratio("x", Side("a", "s", [1, 2, 9]), Side("b", "s", [4, 4, 3]), 0.5)
+    assert figure.value == 0.5
+    assert figure.met
+    assert (figure.low, figure.high) == (0.25, 3)
+
+
+@pytest.mark.parametrize(
+    ("limit", "at_most", "met"), [(None, True, None), (1, True, False), (1, False, True)]
+)
+def test_targets_are_upper_or_lower_limits(
+    limit: float | None, at_most: bool, met: bool | None
+) -> None:
+    assert Figure("x", 2.0, limit, at_most).met is met
+
+
+def test_a_partial_run_keeps_other_figures(tmp_path: Path) -> None:
+    results.write(tmp_path, {"second": entry_of(2.0)}, ["first", "second"])
+    before = results.read(tmp_path)
+    before["first"] = entry_of(0.5)
+    results.write(tmp_path, before, ["first", "second"])
+    after = json.loads((tmp_path / "speed.json").read_text())["measurements"]
+    assert list(after) == ["first", "second"]
+    assert after["second"]["sides"][0]["median"] == 2.0
+    text = (tmp_path / "speed.md").read_text()
+    assert "| figure (`first`) | 0.5 |  | ≤ 1 | met |" in text
+    assert "| figure (`second`) | 2 |  | ≤ 1 | **not met** |" in text
+
+
+def test_a_damaged_file_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "speed.json").write_text("{")
+    with pytest.raises(BenchmarkError, match="damaged"):
+        results.read(tmp_path)
+
+
+def test_missing_images_are_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["speed", "epoch", f"--images={tmp_path / 'none.zip'}"])
+    with pytest.raises(SystemExit) as stop:
+        command.main()
+    assert "kedro run --pipelines=fetch_mnist makes it" in str(stop.value)
+    assert "\n" not in str(stop.value)
+
+
+def test_a_straight_line_is_found() -> None:
+    sizes = [10_000, 100_000, 1_000_000]
+    seconds = [10 + 2e-4 * size for size in sizes]
+    assert fit_line(sizes, seconds) == pytest.approx((10, 2e-4))
+    assert slope_growth(sizes, seconds) == pytest.approx(1)
+
+
+def test_operations_of_an_epoch() -> None:
+    # 2 inputs, 3 hidden, 1 output: forward 12 + 6, weights 18, inputs of the last layer 6.
+    assert operations(1, 0, [2, 3, 1]) == 42
+    assert operations(0, 1, [2, 3, 1]) == 18
+
+
+def test_node_times_are_read_from_kedros_log() -> None:
+    log = "\n".join(
+        [
+            "1.5000 Running node: split: split_images([image_index]) -> [split_index]",
+            "2.0000 something else",
+            "3.0000 Running node: collect_results([a]) -> [b]",
+            "3.5000 Pipeline execution completed successfully in 2.0 sec.",
+        ]
+    )
+    starts = node_starts(log)
+    assert starts == [("split", 1.5), ("collect_results", 3.0)]
+    assert durations(starts, end_of_run(log)) == {"split": 1.5, "collect_results": 0.5}
+
+
+def test_the_pixels_of_a_png_are_found() -> None:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return len(content).to_bytes(4) + kind + content + b"\0" * 4
+
+    packed = zlib.compress(b"pixels")
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        [chunk(b"IHDR", b"h"), chunk(b"IDAT", packed[:4]), chunk(b"IDAT", packed[4:])]
+    )
+    assert zlib.decompress(pixel_data(png)) == b"pixels"
+
+
+def test_repetitions_differ_from_one_another() -> None:
+    made = list(repetitions(rows=2, count=98))
+    assert made[:3] == [(0, (0, 0)), (1, (0, 0)), (0, made[2][1])]
+    assert len(set(made)) == 98
+
+
+def test_the_interval_of_equal_samples_holds_zero() -> None:
+    difference, low, high = welch_interval([0.1, 0.2, 0.3], [0.3, 0.2, 0.1])
+    assert difference == pytest.approx(0)
+    assert low < 0 < high
+    assert np.isclose(low, -high)
