@@ -92,6 +92,23 @@ def test_the_number_of_processes_is_positive() -> None:
         StudyRunner(max_workers=0)
 
 
+class UnsendableError(Exception):
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"{one} and {other}")
+
+
+def _fail(_: object) -> None:
+    raise UnsendableError("this", "that")
+
+
+def test_an_error_that_cannot_be_sent_is_told(tmp_path: Path) -> None:
+    pipeline = Pipeline([Node(_fail, "start", "never", name="x", tags=["tensorflow"])])
+    catalog = catalog_in(tmp_path, "never")
+    catalog["start"] = MemoryDataset(1)
+    with pytest.raises(RuntimeError, match="UnsendableError: this and that"):
+        StudyRunner(max_workers=1).run(pipeline, catalog)
+
+
 def _sleep_and_tell(folder: str) -> int:
     Path(folder, "pid").write_text(str(os.getpid()))
     time.sleep(600)
@@ -119,11 +136,13 @@ def test_a_training_ends_with_the_study_even_if_that_is_killed(tmp_path: Path) -
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
     study = subprocess.Popen([sys.executable, "study.py"], cwd=tmp_path, env=environment)
     pid = tmp_path / "pid"
-    _wait_for(lambda: pid.exists() and pid.read_text() != "")
-    training = int(pid.read_text())
-    assert _is_running(training)
-    study.kill()
-    study.wait()
+    try:
+        _wait_for(lambda: pid.exists() and pid.read_text() != "")
+        training = int(pid.read_text())
+        assert _is_running(training)
+    finally:
+        study.kill()
+        study.wait()
     _wait_for(lambda: not _is_running(training))
 
 
@@ -136,7 +155,7 @@ def _is_running(process: int) -> bool:
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen within two minutes"
+        assert time.monotonic() < deadline, "it did not happen within five minutes"
         time.sleep(0.05)

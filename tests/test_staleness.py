@@ -256,3 +256,24 @@ def _change_code(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     )
     fingerprint._of_code.cache_clear()
     monkeypatch.setattr(fingerprint, "_of_code", fingerprint._of_code.__wrapped__)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "04_feature/data_fingerprint.json",
+        "06_models/l2/seed_1_fingerprint.json",
+        "07_model_output/l2/seed_1/metrics.json",
+        "07_model_output/l2/results.zip",
+    ],
+)
+def test_what_is_damaged_is_named_and_made_again(
+    root: Path, resume: Callable[..., None], caplog: pytest.LogCaptureFixture, file: str
+) -> None:
+    before = comparison(root)
+    content = (root / file).read_bytes()
+    (root / file).write_bytes(content[: len(content) // 2])
+    resume("reporting")
+    assert f"{root / file} is damaged" in caplog.text
+    pd.testing.assert_frame_equal(comparison(root), before)
+    assert (root / file).stat().st_size > len(content) // 2

@@ -140,7 +140,7 @@ class StudyConfigLoader(OmegaConfigLoader):
                             yield f"{_shortest(path)}: {name}: must be a mapping"
 
 
-_GROUPS = set(Study.model_fields) - {"images", "data_root", "mnist_source"}
+_GROUPS = set(Study.model_fields) - {"images", "data_root", "mnist_source", "if_in_use"}
 
 
 def _known_fault(error: Exception) -> str | None:

@@ -27,6 +27,12 @@ class FailedRunsError(StudyError):
     exit_code = 3
 
 
+class InUseError(StudyError):
+    """Another run is at work in the same folder of results."""
+
+    exit_code = 4
+
+
 class InterruptedStudyError(StudyError):
     """The user stopped the study; what was finished is kept."""
 

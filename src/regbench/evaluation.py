@@ -61,12 +61,7 @@ def evaluate(
     """
     reason = diverged(history)
     if reason:
-        return _predictions(split_index[:0], np.zeros((0, len(classes))), classes), {
-            "status": FAILED,
-            "reason": reason,
-            "epochs": len(history),
-            "seconds": float(history["seconds"].sum()),
-        }
+        return failed(reason, split_index, classes, history)
     targets = split_index["target"].to_numpy()
     rows_of = {part: np.flatnonzero(split_index["split"] == part) for part in PARTS}
     rows_of = {part: rows for part, rows in rows_of.items() if len(rows)}
@@ -106,6 +101,18 @@ def evaluate(
         again = predict(network, images, rows_of["test"])
         metrics["best_epoch_test_accuracy"] = accuracy(again, targets[rows_of["test"]])
     return predictions, metrics
+
+
+def failed(
+    reason: str, split_index: pd.DataFrame, classes: list[str], history: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return what ``evaluate`` does for a run that failed: no predictions, and the reason."""
+    return _predictions(split_index[:0], np.zeros((0, len(classes))), classes), {
+        "status": FAILED,
+        "reason": reason,
+        "epochs": len(history),
+        "seconds": float(history["seconds"].sum()),
+    }
 
 
 def _of_parts(

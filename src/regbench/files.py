@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from regbench.errors import StudyError, explanation
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
@@ -36,3 +38,25 @@ def atomic_write(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def made_by_regbench(path: Path) -> Iterator[None]:
+    """Say of a file that RegBench has made and cannot read what is to be done about it.
+
+    Raises:
+        StudyError: Reading failed, whatever way; a missing file and a refusing disk speak for
+            themselves.
+    """
+    try:
+        yield
+    except (FileNotFoundError, MemoryError):
+        raise
+    except Exception as error:  # a damaged file makes its reader raise nearly anything
+        if explanation(error):
+            raise
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        raise StudyError(
+            f"{path} is damaged, or made by another version of RegBench ({reason}); delete it, and "
+            "kedro run --only-missing-outputs makes it anew"
+        ) from error

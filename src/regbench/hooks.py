@@ -1,14 +1,17 @@
 """What happens around a run: progress, the summary at the end, and errors in one line."""
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node, Pipeline
 
+from regbench.config_loader import PROJECT
 from regbench.errors import FailedRunsError, StudyError, explanation
+from regbench.reservation import Use, reserved
 from regbench.staleness import forget_data_fingerprint, treat_stale_as_missing
 
 if TYPE_CHECKING:
@@ -19,6 +22,10 @@ class StudyHooks:
     """Hooks of every session."""
 
     _progress: "PlainProgress | None" = None
+
+    def __init__(self) -> None:
+        """Begin with nothing reserved."""
+        self._reservation = ExitStack()
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -32,15 +39,19 @@ class StudyHooks:
         """Look after what is missing or stale, and show progress if there is something to train.
 
         Raises:
-            StudyError: The pipeline needs what nobody has made yet.
+            StudyError: The pipeline needs what nobody has made yet, or another run is at work on
+                the same results.
         """
         only_missing_outputs = bool(run_params.get("only_missing_outputs"))
+        self._reservation.close()  # of a run in the same process that was interrupted
         try:
+            _check_inputs(pipeline, catalog)
+            self._reserve(pipeline, catalog)
             if only_missing_outputs:
                 treat_stale_as_missing(pipeline, catalog)
-            _check_inputs(pipeline, catalog)
             forget_data_fingerprint(pipeline, catalog, only_missing_outputs=only_missing_outputs)
         except Exception as error:
+            self._reservation.close()
             raise explanation(error) or error from error
         runs = [node for node in pipeline.nodes if node.name.endswith(".evaluate")]
         if run_params.get("only_missing_outputs"):
@@ -61,6 +72,7 @@ class StudyHooks:
         from regbench import comparison, tables  # noqa: PLC0415 - they import pandas and Rich
 
         self._stop_progress()
+        self._reservation.close()
         made = pipeline.all_outputs()
         results_by_technique = {
             name.removesuffix("_results"): catalog.load(name)
@@ -86,9 +98,21 @@ class StudyHooks:
             StudyError: Instead of the error, if the error is of that kind.
         """
         self._stop_progress()
+        self._reservation.close()
         explained = explanation(error)
         if explained:
             raise explained
+
+    def _reserve(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+        parameters = catalog.load("parameters")
+        self._reservation.enter_context(
+            reserved(
+                PROJECT / parameters["data_root"],
+                _use(pipeline),
+                parameters["command"],
+                wait=parameters["if_in_use"] == "wait",
+            )
+        )
 
     def _stop_progress(self) -> None:
         if self._progress:
@@ -105,3 +129,20 @@ def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> Non
             f"{', '.join(missing)}: not there yet; {catalog.load('params:command')} "
             "--pipelines=data prepares the images, and without --pipelines everything is run"
         )
+
+
+def _use(pipeline: Pipeline) -> Use:
+    """What a pipeline makes and reads: the data, techniques, the report."""
+    made_in = {
+        name: _part(node) for node in pipelines["__default__"].nodes for name in node.outputs
+    }
+    makes = {_part(node) for node in pipeline.nodes}
+    reads = {made_in[name] for name in pipeline.inputs() if name in made_in}
+    if "networks" in pipeline.inputs():  # all of them
+        reads |= set(made_in.values())
+    return Use(sorted(makes), sorted(reads - makes))
+
+
+def _part(node: Node) -> str:
+    """The box of the graph that a node stands in."""
+    return str((node.namespace or node.name).partition(".")[0])

@@ -10,11 +10,9 @@ import logging
 import math
 import posixpath
 import re
-import struct
 import tempfile
 import time
 import warnings
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from regbench.errors import StudyError
 from regbench.large_arrays import empty_images
+from regbench.png import PlainPngs
 from regbench.sources import ImageSource, Unreadable, clean_name
 from regbench.study import Ingest
 
@@ -38,11 +37,7 @@ MAX_LABEL_FILE_BYTES = 1 << 30
 # No format stores more than 8 bytes a pixel, and 1 MiB is plenty for what stands beside them.
 _BYTES_PER_PIXEL = 8
 _BYTES_BESIDE_PIXELS = 1 << 20
-
-_PNG_BEGINS = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
-_PLAIN_PNG_PIXELS = 1 << 20  # for larger ones, Image.open is as fast
-# Bit depth, colour type, and the methods of compression, filtering and interlacing.
-_PLAIN_PNG_KINDS = {(8, 0, 0, 0, 0): "L", (8, 2, 0, 0, 0): "RGB"}
+_BYTES_AT_ONCE = 1 << 20  # of pixels, decoded together
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -218,9 +213,6 @@ def decode_picture(data: bytes, settings: Ingest) -> NDArray[np.uint8]:
         Unreadable: With a reason that names the fault, whatever it is.
     """
     try:
-        plain = _open_plain_png(data, settings.max_pixels)
-        if plain is not None:
-            return _render(plain, settings)
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             if picture.width * picture.height > settings.max_pixels:
                 raise Unreadable(_too_many_pixels(settings.max_pixels))
@@ -373,16 +365,17 @@ def _ingest(source: ImageSource, table: _Table, settings: Ingest) -> _Ingested:
     limit = settings.max_pixels * _BYTES_PER_PIXEL + _BYTES_BESIDE_PIXELS
     prefix = f"{table.folder}/" if table.folder else ""
     accepted: list[_Row] = []
+    pictures = _Pictures(images, settings)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Pillow says about files that it can read
         for position, path in paths.items():
             try:
-                image = decode_picture(source.read(prefix + path, limit), settings)
+                pictures.put(len(accepted), source.read(prefix + path, limit))
             except Unreadable as problem:
                 reasons[position] = problem.reason
             else:
-                images[len(accepted)] = image
                 accepted.append(table.rows[position])
+    pictures.finish()
     counts = Counter(reason for _, reason in sorted(reasons.items()))
     logger.log(
         logging.WARNING if reasons else logging.INFO,
@@ -404,6 +397,38 @@ def _ingest(source: ImageSource, table: _Table, settings: Ingest) -> _Ingested:
         }
     )
     return _Ingested(images[: len(accepted)], accepted, frame)
+
+
+class _Pictures:
+    """Decodes pictures into an array, plain PNGs of its size many at a time."""
+
+    def __init__(self, images: NDArray[np.uint8], settings: Ingest) -> None:
+        self._images, self._settings = images, settings
+        height, width, channels = images.shape[1:]
+        self._plain = PlainPngs(height, width, settings.mode)
+        self._plain_fit = height * width <= settings.max_pixels
+        self._at_once = max(1, _BYTES_AT_ONCE // (height * width * channels))
+        self._waiting: dict[int, bytes] = {}
+
+    def put(self, row: int, data: bytes) -> None:
+        """Decode a file into a row of the array, now or later.
+
+        Raises:
+            Unreadable: See ``decode_picture``.
+        """
+        plain = self._plain.rows(data) if self._plain_fit else None
+        if plain is None:
+            self._images[row] = decode_picture(data, self._settings)
+            return
+        self._waiting[row] = plain
+        if len(self._waiting) == self._at_once:
+            self.finish()
+
+    def finish(self) -> None:
+        """Decode what waits."""
+        if self._waiting:
+            self._images[list(self._waiting)] = self._plain.pixels(list(self._waiting.values()))
+            self._waiting.clear()
 
 
 def _screen(rows: list[_Row]) -> tuple[dict[int, str], dict[int, str]]:
@@ -487,47 +512,6 @@ def _allocate(count: int, settings: Ingest) -> NDArray[np.uint8]:
 def _nothing(settings: Ingest) -> _Ingested:
     frame = pd.DataFrame({"filename": _text([]), "reason": _text([])})
     return _Ingested(_allocate(0, settings), [], frame)
-
-
-def _open_plain_png(data: bytes, most_pixels: int) -> Image.Image | None:
-    """Decode an undamaged PNG of 8-bit grey or RGB pixels and nothing else.
-
-    A small picture takes a third of the time that ``Image.open`` takes, which is made for all
-    that a file may hold. The decoder is Pillow's in both cases.
-
-    Returns:
-        The picture; None for any other file, for ``Image.open`` to read or to refuse.
-    """
-    if data[:16] != _PNG_BEGINS:
-        return None
-    width, height, *kind = struct.unpack_from(">IIBBBBB", data, 16)
-    mode = _PLAIN_PNG_KINDS.get(tuple(kind))
-    if mode is None or not 0 < width * height <= min(most_pixels, _PLAIN_PNG_PIXELS):
-        return None
-    pixels = _pixels_of_plain_png(data)
-    try:
-        return Image.frombytes(mode, (width, height), pixels, "zip", mode, 0) if pixels else None
-    except ValueError:
-        return None
-
-
-def _pixels_of_plain_png(data: bytes) -> bytes | None:
-    """Put together what the IDAT chunks hold, if there are no others and all are undamaged."""
-    begin = 8
-    pieces: list[bytes] = []
-    while begin + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, begin)
-        end = begin + 8 + length
-        if data[end : end + 4] != zlib.crc32(data[begin + 4 : end]).to_bytes(4):
-            return None
-        if kind == b"IEND":
-            return b"".join(pieces)
-        if kind == b"IDAT":
-            pieces.append(data[begin + 8 : end])
-        elif begin != 8:  # where IHDR stands
-            return None
-        begin = end + 4
-    return None
 
 
 def _render(picture: Image.Image, settings: Ingest) -> NDArray[np.uint8]:

@@ -14,6 +14,13 @@ RECALL = "recall"  # setting: the class
 
 
 @dataclass(frozen=True)
+class FailedTraining:
+    """What stands in the place of a network that could not be trained, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Results:
     """A technique's runs; every table has a column ``seed``.
 

@@ -10,14 +10,12 @@ import logging.handlers
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from functools import partial
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
-from typing import Any
+from typing import Any, Self
 
 from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.io import CatalogProtocol
@@ -29,8 +27,15 @@ from pluggy import PluginManager
 
 from regbench import worker
 from regbench.errors import InterruptedStudyError, StudyError
+from regbench.pipelines.training.nodes import INSTEAD
+
+logger = logging.getLogger(__name__)
 
 WORKER_TAG = "tensorflow"  # nodes with this tag run in worker processes
+KILLED = (
+    "a training process was killed, perhaps for want of memory; "
+    "--runner-params=max_workers=1 takes less"
+)
 
 
 class StudyRunner(AbstractRunner):
@@ -62,16 +67,16 @@ class StudyRunner(AbstractRunner):
         run_id: str | None = None,
     ) -> None:
         hooks = hook_manager or _create_hook_manager()
-        waiting = list(pipeline.nodes)
         depends_on = pipeline.node_dependencies
-        done: set[Node] = set()
-        running: dict[Future[None], Node] = {}
-        workers = min(self._max_workers, sum(WORKER_TAG in node.tags for node in waiting))
-        # By the runner's size, not the run's: the same seed gives the same figures in any run.
-        threads = max(1, _cores() // self._max_workers)
-        with _worker_pool(workers, threads) as pool:
+        waiting, done = list(pipeline.nodes), set[Node]()
+        trainings = _Trainings(
+            min(self._max_workers, sum(WORKER_TAG in node.tags for node in waiting)),
+            # By the runner's size, not the run's: the same seed gives the same figures in any run.
+            threads=max(1, _cores() // self._max_workers),
+        )
+        with trainings:
             try:
-                while waiting or running:
+                while waiting or trainings.running:
                     ready = [node for node in waiting if depends_on[node] <= done]
                     for node in sorted(ready, key=partial(_turn, depends_on)):
                         if WORKER_TAG not in node.tags:
@@ -80,23 +85,120 @@ class StudyRunner(AbstractRunner):
                             worker.return_freed_memory()
                             done.add(node)
                             break  # others may be ready now
-                        if len(running) < workers:
+                        if trainings.take(node, catalog):
                             waiting.remove(node)
-                            running[pool.submit(worker.run, *_task(node, catalog))] = node
                     else:
-                        finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                        for future in finished:
-                            node = running.pop(future)
-                            future.result()
-                            done.add(node)
+                        finished, again = trainings.wait()
+                        done |= finished
+                        waiting += again
             except KeyboardInterrupt:
-                _kill(pool)
+                trainings.kill()
                 raise InterruptedStudyError(_how_far(pipeline, done)) from None
             except BrokenProcessPool as error:
-                raise StudyError(
-                    "a training process was killed, perhaps for want of memory; "
-                    "--runner-params=max_workers=1 takes less. " + _how_far(pipeline, done)
-                ) from error
+                raise StudyError(f"{KILLED}. {_how_far(pipeline, done)}") from error
+
+
+class _Trainings:
+    """Nodes that run in processes of their own.
+
+    Where a process is killed, all nodes that were running are run again, one at a time: whose
+    process is killed once more is the one to blame. A training that fails is replaced by the
+    record of its failure, and the others go on.
+    """
+
+    def __init__(self, processes: int, threads: int) -> None:
+        self.running: dict[Future[None], Node] = {}
+        self._processes, self._threads = processes, threads
+        self._suspects: set[Node] = set()
+        self._failed: dict[Node, str] = {}
+
+    def __enter__(self) -> Self:
+        self._context = _process_context()
+        if self._processes and self._context.get_start_method() == "forkserver":
+            forkserver.set_forkserver_preload([worker.PRELOADED])
+            forkserver.ensure_running()  # imports while the data nodes run
+        self._records: Any = self._context.Queue()
+        self._listener = logging.handlers.QueueListener(self._records, _Relay())
+        self._listener.start()
+        self._pool = self._new_pool()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        self._listener.stop()
+
+    def take(self, node: Node, catalog: CatalogProtocol[Any, Any]) -> bool:
+        """Run a node now; False if it has to wait."""
+        if self._suspects and (self.running or node not in self._suspects):
+            return False
+        if len(self.running) >= self._processes:
+            return False
+        instead = node
+        if node in self._failed:
+            instead = node._copy(func=partial(INSTEAD[node.func], self._failed[node]))
+        self.running[self._pool.submit(worker.run, *_task(instead, catalog))] = node
+        return True
+
+    def wait(self) -> tuple[set[Node], list[Node]]:
+        """Wait for a node to end; return those that are done, and those to be run again.
+
+        Raises:
+            Exception: What a node raised that is no failure of a training.
+        """
+        finished, _ = wait(self.running, return_when=FIRST_COMPLETED)
+        done: set[Node] = set()
+        failed: list[Node] = []
+        lost: list[Node] = []
+        for future in finished:
+            node = self.running.pop(future)
+            error = future.exception()
+            if error is None:
+                done.add(node)
+                self._suspects.discard(node)
+            elif isinstance(error, BrokenProcessPool):
+                lost.append(node)
+                broken = error
+            else:
+                self._fail(node, error, f"{type(error).__name__}: {_first_line(error)}")
+                failed.append(node)
+        if lost:  # and with it whatever else was running
+            lost += self.running.values()
+            self.running.clear()
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = self._new_pool()
+            self._find_out(lost, broken)
+        return done, failed + lost
+
+    def kill(self) -> None:
+        """Stop what runs, at once."""
+        for process in list((self._pool._processes or {}).values()):
+            process.terminate()
+
+    def _new_pool(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            max(1, self._processes),
+            self._context,
+            initializer=worker.start,
+            initargs=(self._records, self._threads),
+        )
+
+    def _find_out(self, lost: list[Node], error: BaseException) -> None:
+        """Suspect nodes whose process was killed, or know which one it was."""
+        if len(lost) == 1 and lost[0] in self._suspects:
+            self._fail(lost[0], error, KILLED)
+            return
+        names = ", ".join(sorted(node.name for node in lost))
+        logger.warning("%s; once more, one at a time: %s", KILLED, names)
+        self._suspects |= set(lost)
+
+    def _fail(self, node: Node, error: BaseException, reason: str) -> None:
+        """Have the record of a failure made instead, where there is such a thing."""
+        if isinstance(error, StudyError) or node.func not in INSTEAD or node in self._failed:
+            raise error
+        logger.error("%s failed: %s", node.name, reason)
+        logger.debug("%s", node.name, exc_info=error)
+        self._failed[node] = reason
+        self._suspects.discard(node)
 
 
 def _cores() -> int:
@@ -132,26 +234,6 @@ def _task(node: Node, catalog: CatalogProtocol[Any, Any]) -> tuple[Node, dict[st
     return node, datasets
 
 
-@contextmanager
-def _worker_pool(workers: int, threads: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that send their log records here; they start when they are needed."""
-    context = _process_context()
-    if workers and context.get_start_method() == "forkserver":
-        forkserver.set_forkserver_preload([worker.PRELOADED])
-        forkserver.ensure_running()  # imports while the data nodes run
-    records: Any = context.Queue()
-    listener = logging.handlers.QueueListener(records, _Relay())
-    pool = ProcessPoolExecutor(
-        max(1, workers), context, initializer=worker.start, initargs=(records, threads)
-    )
-    listener.start()
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-        listener.stop()
-
-
 def _process_context() -> BaseContext:
     """How training processes are made.
 
@@ -161,9 +243,8 @@ def _process_context() -> BaseContext:
     return multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
 
 
-def _kill(pool: ProcessPoolExecutor) -> None:
-    for process in list((pool._processes or {}).values()):
-        process.terminate()
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "")
 
 
 class _Relay(logging.Handler):

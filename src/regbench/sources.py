@@ -4,7 +4,9 @@ import hashlib
 import os
 import re
 import stat
+import struct
 import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,9 @@ from regbench.errors import StudyError
 
 _HIDDEN = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 _DRIVE = re.compile(r"[A-Za-z]:")
+_SURELY_CLEAN = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", re.ASCII)
 _DIGESTIBLE = 1 << 30  # bytes; a larger file is no picture
+_LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a zip's entry: signature, two lengths
 # Only these can be inflated piece by piece; Python unpacks bzip2 and LZMA without a bound.
 _COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
@@ -51,6 +55,8 @@ def clean_name(name: str) -> str:
         UnsafeName: It is absolute, contains ``..`` or a backslash, or starts with a drive letter.
         Unreadable: It cannot be the name of a file.
     """
+    if _SURELY_CLEAN.fullmatch(name):  # nearly all are, and there may be millions
+        return name
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or "\\" in name or ".." in parts or _DRIVE.match(name):
         raise UnsafeName
@@ -150,12 +156,17 @@ class FolderSource(ImageSource):
     def read(self, name: str, limit: int) -> bytes:
         """See :class:`ImageSource`."""
         try:
-            path = self._real_path(clean_name(name))
+            folder, _, base = clean_name(name).rpartition("/")
+            path = f"{self._real_folder(folder)}/{base}"
+            status = os.lstat(path)
+            if stat.S_ISLNK(status.st_mode):
+                path = self._inside(path)
+                status = os.lstat(path)
             # Anything else, such as a pipe, may block for ever when it is opened.
-            if not stat.S_ISREG(os.lstat(path).st_mode):
+            if not stat.S_ISREG(status.st_mode):
                 raise Unreadable("not a file")
+            size = status.st_size
             with open(path, "rb", buffering=0) as file:
-                size = os.fstat(file.fileno()).st_size
                 data = b"" if size > limit else file.read(size + 1)
         except (FileNotFoundError, NotADirectoryError):
             raise Unreadable("missing") from None
@@ -202,13 +213,11 @@ class FolderSource(ImageSource):
     def _stop(self, error: OSError) -> NoReturn:
         raise StudyError(f"{self.display}: cannot list {error.filename!r}: {error.strerror}")
 
-    def _real_path(self, name: str) -> str:
-        """Resolve all links of a name, those of its folder only once per folder."""
-        folder, _, base = name.rpartition("/")
+    def _real_folder(self, folder: str) -> str:
+        """Resolve the links on the way to a folder, once."""
         if folder not in self._real_folders:
             self._real_folders[folder] = self._inside(f"{self._root}/{folder}")
-        path = f"{self._real_folders[folder]}/{base}"
-        return self._inside(path) if os.path.islink(path) else path
+        return self._real_folders[folder]
 
     def _inside(self, path: str) -> str:
         real = os.path.realpath(path)
@@ -268,10 +277,28 @@ class ZipSource(ImageSource):
         if info.file_size > limit:
             raise Unreadable(_too_many_bytes(limit))
         try:
-            with self._archive.open(info) as file:
-                return file.read(info.file_size + 1)
-        except Exception:  # zipfile raises many kinds, some of them by accident
+            return self._content(info)
+        except (OSError, EOFError, ValueError, struct.error, zlib.error):
             raise Unreadable("unreadable: damaged zip entry") from None
+
+    def _content(self, info: zipfile.ZipInfo) -> bytes:
+        """Read an entry that is stored or deflated: half the time of ``ZipFile.open``.
+
+        Raises:
+            ValueError, struct.error, zlib.error, OSError: It is damaged.
+        """
+        file = self._archive.fp
+        if file is None:
+            raise ValueError("closed")
+        file.seek(info.header_offset)
+        signature, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+        file.seek(name + extra, os.SEEK_CUR)
+        data = file.read(info.compress_size)
+        if info.compress_type == zipfile.ZIP_DEFLATED:
+            data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, info.file_size + 1)
+        if signature != b"PK\3\4" or len(data) != info.file_size or zlib.crc32(data) != info.CRC:
+            raise ValueError("not what the list of entries says")
+        return data
 
     def digest(self) -> str:
         """See :class:`ImageSource`; the zip's own checksums (CRC-32) stand for the contents."""

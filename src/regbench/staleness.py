@@ -12,6 +12,8 @@ from kedro.pipeline import Pipeline
 from regbench import fingerprint
 from regbench.errors import explanation
 
+logger = logging.getLogger(__name__)
+
 Catalog = CatalogProtocol[Any, Any]
 
 # What the data nodes make, by the setting that it depends on besides the images and the split.
@@ -123,7 +125,8 @@ def _stale_run(
 ) -> set[str]:
     trained = _load(catalog, f"{run}.fingerprint")
     until_training = {part: now[part] for part in now if part != "evaluation"}
-    if data_are_stale or any(trained.get(part) != now[part] for part in until_training):
+    changed = any(trained.get(part) != now[part] for part in until_training)
+    if data_are_stale or changed or not catalog.exists(f"{run}.network"):
         return {f"{run}.{made}" for made in (*_OF_TRAINING, *_OF_EVALUATION)}
     evaluated = _load(catalog, f"{run}.metrics").get("fingerprint", {})
     if fingerprint.changed(evaluated, now) or evaluated.get("weights") != trained.get("weights"):
@@ -162,8 +165,15 @@ def _dataset(catalog: Catalog, name: str) -> Any:
 
 
 def _load(catalog: Catalog, name: str) -> dict[str, Any]:
-    """A stored JSON record; an empty one if there is none."""
+    """A stored JSON record; an empty one if there is none that can be read."""
     if name not in catalog or not catalog.exists(name):
         return {}
-    record: dict[str, Any] = catalog.load(name)
-    return record
+    try:
+        record = catalog.load(name)
+    except Exception as error:
+        fault = explanation(error)
+        if fault is None:
+            raise
+        logger.warning("%s", fault.message)
+        return {}
+    return record if isinstance(record, dict) else {}

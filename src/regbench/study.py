@@ -246,6 +246,7 @@ class Study(Settings):
     images: Name
     data_root: Name
     mnist_source: Name
+    if_in_use: Literal["stop", "wait"]
     ingest: Ingest
     normalization: Normalization
     zca: Zca

@@ -10,6 +10,7 @@ import logging
 import logging.handlers
 import multiprocessing
 import os
+import pickle
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,10 +56,19 @@ def run(node: Node, datasets: dict[str, Any]) -> None:
         Task(node, DataCatalog(datasets), False, _create_hook_manager()).execute()
     except Exception as error:
         # An error loses its cause on the way to the main process: send what explains it.
-        raise explanation(error) or error from None
+        raise explanation(error) or _portable(error) from None
     finally:
         gc.collect()  # a network refers to itself: without this, it stays for a while
         return_freed_memory()
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or one of the same words if it cannot be sent to another process."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - made here, a line ago
+    except Exception:  # whatever the error's own methods raise
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def test_code_in_a_file_is_not_run(dataset: NetworkDataset) -> None:
     # A lambda that Keras has to unpickle: whoever made the file could have put anything there.
     evil = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x * 2)])
     dataset.save(evil)
-    with pytest.raises(DatasetError, match=r"(?i)lambda.*(safe|deserializ)"):
+    with pytest.raises(DatasetError, match=r"deserialization of a `Lambda`"):
         dataset.load()
     trusted = keras.models.load_model(dataset._filepath, safe_mode=False)
     assert np.asarray(trusted(np.ones((1, 2)))).tolist() == [[2.0, 2.0]]

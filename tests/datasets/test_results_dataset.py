@@ -1,5 +1,6 @@
 """Results that may not be there yet."""
 
+import zipfile
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -99,15 +100,6 @@ def test_a_technique_that_is_not_trained_has_no_rows(dataset: ResultsDataset) ->
     assert dataset.preview()["data"] == []
 
 
-def test_a_damaged_file_is_an_error_not_no_results(dataset: ResultsDataset) -> None:
-    dataset.save(RESULTS["trained"])
-    whole = dataset._filepath.read_bytes()
-    for damaged in (b"", whole[: len(whole) // 2]):
-        dataset._filepath.write_bytes(damaged)
-        with pytest.raises(DatasetError, match=r"results\.zip"):
-            dataset.load()
-
-
 def test_results_that_cannot_be_saved_leave_the_old_ones(dataset: ResultsDataset) -> None:
     made = RESULTS["trained"]
     dataset.save(made)
@@ -131,3 +123,29 @@ def test_a_preview_shows_the_runs(dataset: ResultsDataset) -> None:
 
 def test_describes_itself(dataset: ResultsDataset) -> None:
     assert "results.zip" in repr(dataset)
+
+
+@pytest.mark.parametrize("kind", ["cut off", "one byte", "not a zip", "earlier version"])
+def test_a_damaged_file_is_named_and_counts_as_missing(
+    dataset: ResultsDataset, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset.save(RESULTS["trained"])
+    path = dataset._filepath
+    content = bytearray(path.read_bytes())
+    if kind == "cut off":
+        content = content[: len(content) // 2]
+    elif kind == "one byte":
+        content[len(content) // 3] ^= 255
+    elif kind == "not a zip":
+        content = bytearray(b"<html>")
+    if kind == "earlier version":
+        with zipfile.ZipFile(path) as made:
+            tables = {n: made.read(n) for n in made.namelist() if n.endswith(".parquet")}
+        with zipfile.ZipFile(path, "w") as earlier:
+            for name, table in tables.items():
+                earlier.writestr(name, table)
+    else:
+        path.write_bytes(content)
+    assert dataset.load().runs.empty
+    assert f"{path} is damaged, or made by another version" in caplog.text
+    assert ("format 0" in caplog.text) == (kind == "earlier version")

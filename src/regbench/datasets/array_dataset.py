@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from kedro.io import AbstractDataset
 
-from regbench.files import atomic_write
+from regbench.files import atomic_write, made_by_regbench
 
 
 class ArrayDataset(AbstractDataset[np.ndarray, np.ndarray]):
@@ -22,8 +22,9 @@ class ArrayDataset(AbstractDataset[np.ndarray, np.ndarray]):
 
     def load(self) -> np.ndarray:
         """Return the array, any shape and dtype, backed by the file."""
-        array: np.ndarray = np.load(self._filepath, mmap_mode="r", allow_pickle=False)
-        return array
+        with made_by_regbench(self._filepath):
+            array: np.ndarray = np.load(self._filepath, mmap_mode="r", allow_pickle=False)
+            return array
 
     def save(self, data: np.ndarray) -> None:
         """Write the array whole or not at all."""
@@ -47,7 +48,10 @@ class ArraysDataset(AbstractDataset[dict[str, np.ndarray], dict[str, np.ndarray]
 
     def load(self) -> dict[str, np.ndarray]:
         """Return all arrays by name."""
-        with np.load(self._filepath, allow_pickle=False) as arrays:
+        with (
+            made_by_regbench(self._filepath),
+            np.load(self._filepath, allow_pickle=False) as arrays,
+        ):
             return dict(arrays)
 
     def save(self, data: dict[str, np.ndarray]) -> None:

@@ -13,7 +13,7 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets import json, pandas, text
 from kedro_datasets._typing import ImagePreview, TablePreview
 
-from regbench.files import atomic_write
+from regbench.files import atomic_write, made_by_regbench
 
 _PANEL_SHAPE = 458 / 300  # width by height of kedro-viz's preview panel
 
@@ -23,6 +23,15 @@ class AtomicSave:
 
     _filepath: PurePosixPath
     _partial: PurePosixPath | None = None
+
+    def load(self) -> Any:
+        """Read the file.
+
+        Raises:
+            kedro.io.DatasetError: It is missing or damaged; the cause says so.
+        """
+        with made_by_regbench(Path(self._filepath)):
+            return super().load()  # type: ignore[misc]  # the kedro dataset's
 
     def save(self, data: Any) -> None:
         """Write ``data`` whole or not at all.

@@ -1,6 +1,7 @@
 """A technique's results, which may not be there yet."""
 
 import io
+import logging
 import zipfile
 from dataclasses import fields
 from pathlib import Path
@@ -11,8 +12,14 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from regbench.datasets.atomic import table_preview
-from regbench.files import atomic_write
+from regbench.errors import StudyError
+from regbench.files import atomic_write, made_by_regbench
 from regbench.results import Results
+
+logger = logging.getLogger(__name__)
+
+_VERSION = 1  # of the tables' columns: one more whenever they change
+_VERSION_ENTRY = "format"
 
 
 class ResultsDataset(AbstractDataset[Results, Results]):
@@ -28,10 +35,25 @@ class ResultsDataset(AbstractDataset[Results, Results]):
         self.metadata = metadata
 
     def load(self) -> Results:
-        """Return the results, or four empty tables."""
+        """Return the results, or four empty tables.
+
+        A damaged file, or one of another version, counts as missing, with a warning that says so:
+        the other techniques are compared nevertheless, and a resumed run makes it anew.
+        """
         if not self._exists():
             return Results.none()
+        try:
+            with made_by_regbench(self._filepath):
+                return self._read()
+        except StudyError as error:
+            logger.warning("%s", error.message)
+            return Results.none()
+
+    def _read(self) -> Results:
         with zipfile.ZipFile(self._filepath) as tables:
+            version = int(tables.read(_VERSION_ENTRY)) if _VERSION_ENTRY in tables.namelist() else 0
+            if version != _VERSION:
+                raise ValueError(f"it has format {version}, this version of RegBench {_VERSION}")
             return Results(
                 *(
                     pd.read_parquet(io.BytesIO(tables.read(f"{table.name}.parquet")))
@@ -45,6 +67,7 @@ class ResultsDataset(AbstractDataset[Results, Results]):
             atomic_write(self._filepath) as partial,
             zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as tables,
         ):
+            tables.writestr(_VERSION_ENTRY, str(_VERSION))
             for table in fields(data):
                 frame: pd.DataFrame = getattr(data, table.name)
                 tables.writestr(f"{table.name}.parquet", frame.to_parquet(index=False))

@@ -4,6 +4,7 @@ What a node needs it imports when it runs: a command that only lists or describe
 not wait for it.
 """
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from regbench import fingerprint
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
     from numpy import ndarray
     from pandas import DataFrame
 
-    from regbench.results import Results
+    from regbench.results import FailedTraining, Results
 else:  # Kedro resolves annotations, and warns of names that are not there
-    ndarray = DataFrame = Results = Any
+    ndarray = DataFrame = FailedTraining = Results = Any
 
 KerasModel = Any  # a keras.Model
 
@@ -99,15 +100,20 @@ def evaluate_network(
     """
     import numpy as np
 
-    from regbench import evaluation, network, progress
+    from regbench import evaluation, network
+    from regbench.results import FailedTraining
 
+    made_from = made_from | {"evaluation": evaluation_fingerprint}
+    if isinstance(trained, FailedTraining):
+        measured = evaluation.failed(trained.reason, split_index, classes, history)
+        return _finished(measured, run, seed, made_from)
     name = run["technique"]
     if fingerprint.of_weights(network.weights_of(trained)) != made_from["weights"]:
         raise StudyError(
             f"the network of {name}, seed {seed}, is not the one that its fingerprint describes; "
             f"kedro run --pipelines={name} trains it again"
         )
-    predictions, metrics = evaluation.evaluate(
+    measured = evaluation.evaluate(
         trained,
         images,
         split_index,
@@ -117,9 +123,22 @@ def evaluate_network(
         corrupted_images,
         np.asarray(corrupted_rows),
     )
+    return _finished(measured, run, seed, made_from)
+
+
+def _finished(
+    measured: tuple[DataFrame, dict[str, Any]],
+    run: dict[str, Any],
+    seed: int,
+    made_from: dict[str, str],
+) -> tuple[DataFrame, dict[str, Any]]:
+    """Say that a run is done, and with which outcome."""
+    from regbench import progress
+
+    predictions, metrics = measured
     progress.report(
         progress.RunDone(
-            name,
+            run["technique"],
             seed,
             metrics["epochs"],
             metrics["seconds"],
@@ -128,8 +147,49 @@ def evaluate_network(
             metrics.get("reason"),
         )
     )
-    made_from = made_from | {"evaluation": evaluation_fingerprint}
-    return predictions, {"technique": name, "seed": seed, **metrics, "fingerprint": made_from}
+    identity = {"technique": run["technique"], "seed": seed}
+    return predictions, {**identity, **metrics, "fingerprint": made_from}
+
+
+def training_failed(
+    reason: str, data_fingerprint: dict[str, Any], run_fingerprint: dict[str, str], **_: Any
+) -> tuple[FailedTraining, DataFrame, dict[str, ndarray], dict[str, str]]:
+    """Return what stands in the place of what ``train_network`` could not make."""
+    import pandas as pd
+
+    from regbench import training
+    from regbench.results import FailedTraining
+
+    made_from = {part: data_fingerprint[part] for part in ("data", "split")} | run_fingerprint
+    made_from |= {"weights": "", **fingerprint.of_machine()}
+    columns = [*training.Epoch.__annotations__, "kept"]
+    return FailedTraining(reason), pd.DataFrame(columns=columns), {}, made_from
+
+
+def evaluation_failed(
+    reason: str,
+    split_index: DataFrame,
+    classes: list[str],
+    history: DataFrame,
+    made_from: dict[str, str],
+    evaluation_fingerprint: str,
+    run: dict[str, Any],
+    seed: int,
+    **_: Any,
+) -> tuple[DataFrame, dict[str, Any]]:
+    """Return what stands in the place of what ``evaluate_network`` could not measure."""
+    from regbench import evaluation
+
+    measured = evaluation.failed(reason, split_index, classes, history)
+    return _finished(measured, run, seed, made_from | {"evaluation": evaluation_fingerprint})
+
+
+# What the runner runs in the place of a node that raised or whose process was killed, with the
+# reason before the node's own inputs.
+INSTEAD: Mapping[Callable[..., Any], Callable[..., Any]] = {
+    train_network: training_failed,
+    evaluate_network: evaluation_failed,
+}
 
 
 def collect_results(*made: Any) -> Results:

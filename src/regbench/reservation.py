@@ -1,0 +1,130 @@
+"""Runs that share a folder of results: none makes what another makes or reads at the same time.
+
+A run says which parts of the study (the data, a technique, the report) it makes and which it
+reads. Its record in ``<data_root>/.runs`` carries a lock of the operating system, which ends with
+the process however that ends: what a dead process has left counts for nothing.
+"""
+
+import json
+import logging
+import os
+import platform
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from regbench.errors import InUseError
+
+try:
+    import fcntl
+
+    _LOCKS = True
+except ImportError:  # Windows
+    _LOCKS = False
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_LOOKS = 1.0
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a run does with the parts of a study."""
+
+    makes: list[str]
+    reads: list[str]
+
+    def excludes(self, other: "Use") -> bool:
+        """Whether the two must not happen at the same time."""
+        return bool({*self.makes} & {*other.makes, *other.reads} or {*self.reads} & {*other.makes})
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as others are told of it; ``since`` is local time with its offset."""
+
+    pid: int
+    host: str
+    since: str
+    command: str
+    use: Use
+
+    def __str__(self) -> str:
+        return (
+            f"process {self.pid} on {self.host} ({self.command}), at work since {self.since}, "
+            f"makes {', '.join(self.use.makes)}"
+        )
+
+
+@contextmanager
+def reserved(data_root: Path, use: Use, command: str, *, wait: bool) -> Iterator[None]:
+    """Keep other runs from what this one makes, and from making what it reads.
+
+    Args:
+        data_root: Where the results are.
+        use: What is made and read.
+        command: How this run was started, for those who find it at work.
+        wait: Until others are done, instead of stopping.
+
+    Raises:
+        InUseError: Another run is at work on the same parts.
+        OSError: The folder cannot be written to.
+    """
+    if not _LOCKS:
+        logger.warning("no locks on this system: see to it that one run at a time uses a folder")
+        yield
+        return
+    started = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+    own = Run(os.getpid(), platform.node(), started, command, use)
+    folder = data_root / ".runs"
+    folder.mkdir(parents=True, exist_ok=True)
+    with _entered(folder, own, wait=wait) as record:
+        try:
+            yield
+        finally:
+            Path(record.name).unlink(missing_ok=True)
+
+
+def _entered(folder: Path, own: Run, *, wait: bool) -> IO[str]:
+    """Write and lock a record as soon as no other run is in the way."""
+    told = False
+    while True:
+        with (folder / "lock").open("a") as door:
+            fcntl.flock(door, fcntl.LOCK_EX)  # one at a time looks around, and for an instant
+            others = [run for run in _at_work(folder) if own.use.excludes(run.use)]
+            if not others:
+                record = (folder / f"{secrets.token_hex(8)}.json").open("x", encoding="utf-8")
+                fcntl.flock(record, fcntl.LOCK_EX)
+                json.dump(asdict(own), record)
+                record.flush()
+                return record
+        if not wait:
+            raise InUseError(
+                f"{folder.parent} is in use: {others[0]}; run this again when that has ended, or "
+                "have it wait with --params=if_in_use=wait"
+            )
+        if not told:
+            logger.info("waiting: %s is in use: %s", folder.parent, others[0])
+            told = True
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _at_work(folder: Path) -> Iterator[Run]:
+    """The runs whose processes live; records of others are removed."""
+    for path in folder.glob("*.json"):
+        try:
+            with path.open(encoding="utf-8") as record:
+                try:
+                    fcntl.flock(record, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    content = json.load(record)
+                    yield Run(**content | {"use": Use(**content["use"])})
+                else:
+                    path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            continue  # its run has just ended
