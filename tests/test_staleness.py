@@ -275,5 +275,7 @@ def test_what_is_damaged_is_named_and_made_again(
     (root / file).write_bytes(content[: len(content) // 2])
     resume("reporting")
     assert f"{root / file} is damaged" in caplog.text
-    pd.testing.assert_frame_equal(comparison(root), before)
+    pd.testing.assert_frame_equal(
+        comparison(root).drop(columns="seconds"), before.drop(columns="seconds")
+    )
     assert (root / file).stat().st_size > len(content) // 2
