@@ -26,7 +26,6 @@ class NetworkDataset(
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         """Name the file; ``metadata`` is for kedro-viz."""
         self._filepath = Path(filepath)
-        self._failed = self._filepath.with_suffix(".failed.json")
         self.metadata = metadata
 
     def load(self) -> "keras.Model | FailedTraining":
@@ -49,6 +48,10 @@ class NetworkDataset(
         with atomic_write(self._filepath) as partial:
             data.save(partial)
         self._failed.unlink(missing_ok=True)
+
+    @property
+    def _failed(self) -> Path:
+        return self._filepath.with_suffix(".failed.json")
 
     def _exists(self) -> bool:
         return self._filepath.exists()
