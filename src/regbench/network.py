@@ -143,7 +143,7 @@ def architecture(network: keras.Model) -> str:
     return _architectures[network]
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)  # each holds a network
 def _compiled_forward(described: str) -> Callable[..., tf.Tensor]:
     """Compile the way from images to probabilities, the weights given: two thirds of the time."""
     network = keras.models.model_from_json(described)
