@@ -5,6 +5,7 @@ name and reason, and a set that makes no sense as a whole stops with one line.
 """
 
 import csv
+import hashlib
 import io
 import logging
 import math
@@ -58,7 +59,7 @@ class LabeledImages:
     Attributes:
         images: uint8, N x H x W x C.
         index: One row per image: ``filename`` and ``label`` (str), ``target`` (int32, the
-            position of the label in ``classes``).
+            position of the label in ``classes``) and ``digest`` (str, see ``image_digests``).
         rejected: ``filename`` and ``reason`` of every row left out.
         classes: All labels: sorted as numbers if all of them are, otherwise as text.
     """
@@ -148,6 +149,7 @@ def ingest_labeled(source: ImageSource, settings: Ingest) -> LabeledImages:
             "filename": _text([row.filename for row in ingested.rows]),
             "label": _text(labels),
             "target": np.array([targets[label] for label in labels], np.int32),
+            "digest": _text(image_digests(ingested.images)),
         }
     )
     return LabeledImages(ingested.images, index, ingested.rejected, classes)
@@ -229,6 +231,18 @@ def decode_picture(data: bytes, settings: Ingest) -> NDArray[np.uint8]:
         raise Unreadable("too large: not enough memory") from None
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
         raise Unreadable(f"unreadable: {_short(error)}") from None
+
+
+def image_digests(images: NDArray[np.uint8]) -> list[str]:
+    """Name every image by its pixels: equal names are equal images, whatever their files.
+
+    Args:
+        images: uint8, N x H x W x C.
+
+    Returns:
+        Per image the BLAKE2b digest of its pixels, 32 hexadecimal digits.
+    """
+    return [hashlib.blake2b(image, digest_size=16).hexdigest() for image in images]
 
 
 def sort_classes(labels: Iterable[str]) -> list[str]:
