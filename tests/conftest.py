@@ -20,12 +20,29 @@ PROJECT = Path(__file__).parents[1]
 DIGITS = PROJECT / "data" / "01_raw" / "digits.zip"
 CLASSES = [str(digit) for digit in range(10)]
 
+# Files that take a minute or so: whoever begins one last is waited for.
+LONGEST_FIRST = (
+    "regularization.ipynb",
+    "test_whole_runs.py",
+    "test_cli.py",
+    "test_staleness.py",
+    "test_failing_trainings.py",
+    "test_report_in_browser.py",
+    "test_statistics.py",
+)
+
 SMALL_PROTOCOL = {
     "network": {"hidden_units": [32, 16]},
     "batch_size": 32,
     "epochs": 2,
     "seeds": [1, 2],
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    turn = {name: turn for turn, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: turn.get(item.path.name, len(turn)))
 
 
 @pytest.fixture(scope="session")

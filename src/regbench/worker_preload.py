@@ -19,6 +19,7 @@ with silent_stderr():
     import regbench.datasets.network_dataset
     import regbench.evaluation
     import regbench.pipelines.training.nodes
+    import regbench.plots
     import regbench.progress  # noqa: F401
 
 gc.collect()

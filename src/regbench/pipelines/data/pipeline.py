@@ -76,6 +76,7 @@ def create_pipeline(*, with_zca: bool) -> Pipeline:
                 ["corrupted_images", "corrupted_rows", "images", "split_index"],
                 "corruption_preview",
                 name="preview_corruptions",
+                tags=["tensorflow"],  # for Matplotlib's sake: it would stay in the main process
             ),
             Node(
                 nodes.fingerprint_data,
