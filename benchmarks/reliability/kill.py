@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> record.Figures:
     """Kill, compare, count."""
-    chance = random.Random(arguments.seed)
+    chance = random.Random(arguments.seed)  # noqa: S311 - no secret
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="regbench-kill-") as folder:
         work = Path(folder)
@@ -142,8 +143,8 @@ def _one_study(
         if code == 0:
             break
         if code != -signal.SIGKILL:
-            tally.lost.append(f"{name}: exit code {code}: {said.strip()[-300:]}")
-            return
+            tally.lost.append(f"{name}: exit code {code}: {said.strip()[-1500:]}")
+            say(tally.lost[-1])
         options = ("--only-missing-outputs",)
         tally.resumed += 1
     found = [*whole.differences(reference, root), *(f"left: {p}" for p in whole.leftovers(root))]
@@ -184,10 +185,8 @@ def _victims(command: Started, victim: str) -> list[int]:
 
 
 def _kill_one(pid: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _wait(command: Started, seconds: float) -> None:

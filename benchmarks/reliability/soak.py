@@ -1,15 +1,16 @@
 """Hundreds of small runs in one data root: does anything grow?
 
-A run trains one network again, evaluates it and compiles the report, as a nightly run does after
-a change. They are made in one process, as a scheduler that imports RegBench makes them, and as
-commands of their own. Watched are the memory of the process, its open files and threads; the data
-root, temporary files and processes left behind; and the time that a run takes.
+Every run trains a network again and evaluates it, as a nightly run does after a change. Runs are
+made in one process, as a program that imports RegBench makes them: with training processes (the
+default runner) and without (Kedro's sequential runner); and as commands of their own, of which
+every tenth trains and compiles the report, and the others put a technique's results together
+again. Watched are the memory of the process, its open files, threads and processes; the data
+root and temporary files; and the time that a run takes.
 """
 
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,42 +22,92 @@ from typing import Any
 from benchmarks.reliability import record, whole
 from benchmarks.reliability.small import Study, finish, make_study
 from benchmarks.speed.harness import ROOT, BenchmarkError, say
+from benchmarks.speed.memory import descendants
 
 ABOUT = "Consecutive small runs in one data root, in one process and as commands."
 _TECHNIQUE = "dropout"
-_PIPELINES = (_TECHNIQUE, "reporting")
+_TRAINS = 10  # every so many commands
 _WARM = 0.1  # the share of runs at the start that may still import and compile
+_RUNNERS = {"process": "StudyRunner", "sequential": "SequentialRunner"}
+_KINDS = (*_RUNNERS, "commands")
+_MAY_GROW = {
+    "memory, MB": 5,
+    "children's memory, MB": 5,
+    "bytes in the data root": 0.01,
+}  # per cent
+_FLAT = (
+    *("open files", "threads", "processes", "files in the data root", "leftovers"),
+    "temporary files",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Those of the subcommand."""
+    parser.add_argument("kinds", nargs="*", help=f"of {', '.join(_KINDS)}; default: all")
     parser.add_argument("--runs", type=int, default=200, help="of each kind")
-    parser.add_argument("--only", choices=("process", "commands"), help="one kind; default: both")
     parser.add_argument("--in-process", help=argparse.SUPPRESS)  # the one process itself
     record.add_out(parser)
 
 
 def run(arguments: argparse.Namespace) -> record.Figures:
-    """Make the runs and fit lines."""
+    """Make the runs and see what has grown."""
     if arguments.in_process:
         _in_process(json.loads(arguments.in_process))
         return {"passed": True}
-    figures: record.Figures = {}
-    kinds = {"process": _process, "commands": _commands}
-    for kind, make in kinds.items():
-        if arguments.only not in (None, kind):
-            continue
+    kinds = arguments.kinds or _KINDS
+    rows: list[dict[str, Any]] = []
+    for kind in kinds:
+        say(kind)
         with tempfile.TemporaryDirectory(prefix=f"regbench-soak-{kind}-") as folder:
-            found = _summary(make(Path(folder), arguments.runs), kind)
-        figures = {**figures, **found}
-        say(f"{kind}: {found}")
-    figures["passed"] = all(value for name, value in figures.items() if name.endswith("flat"))
-    name = "soak" if arguments.only is None else f"soak-{arguments.only}"
-    record.write(arguments.out, name, ABOUT, figures)
+            if kind == "commands":
+                seen = _commands(Path(folder), arguments.runs)
+            else:
+                seen = _process(Path(folder), arguments.runs, _RUNNERS[kind])
+        rows += summary(kind, seen)
+    grown = [f"{row['what']} ({row['runs']})" for row in rows if not row["flat"]]
+    figures = {
+        "consecutive runs": dict.fromkeys(kinds, arguments.runs),
+        "failed": 0,  # the first that fails ends the measurement
+        "grown": grown,
+        "passed": not grown,
+        "cases": rows,
+    }
+    record.write(arguments.out, "soak", ABOUT, figures)
     return figures
 
 
-def _process(work: Path, runs: int) -> list[dict[str, float]]:
+def summary(kind: str, seen: list[dict[str, float]]) -> list[dict[str, Any]]:
+    """Compare the first tenth of the runs, after a tenth to warm up, with the last tenth.
+
+    Args:
+        kind: Of the runs.
+        seen: What was measured after each.
+
+    Returns:
+        A row per measured value; ``flat`` is True where nothing may have grown and nothing has.
+        A time is told, not judged: the machine may have been busier.
+    """
+    tenth = max(1, len(seen) // 10)
+    warm = int(_WARM * len(seen))
+    first, last = seen[warm : warm + tenth], seen[-tenth:]
+    rows = []
+    for what in seen[0]:
+        begin, end = (statistics.median(one[what] for one in some) for some in (first, last))
+        allowed = begin * _MAY_GROW.get(what, 0) / 100 if what in (*_MAY_GROW, *_FLAT) else None
+        rows.append(
+            {
+                "runs": kind,
+                "what": what,
+                "first tenth": begin,
+                "last tenth": end,
+                "a run adds": (end - begin) / max(1, len(seen) - warm - tenth),
+                "flat": allowed is None or end - begin <= allowed,
+            }
+        )
+    return rows
+
+
+def _process(work: Path, runs: int, runner: str) -> list[dict[str, float]]:
     """All runs in one process, as a Python program makes them."""
     study = make_study(work)
     told = work / "told.jsonl"
@@ -67,6 +118,7 @@ def _process(work: Path, runs: int) -> list[dict[str, float]]:
         "images": str(study.images),
         "root": str(work / "data"),
         "runs": runs,
+        "runner": runner,
         "told": str(told),
     }
     command = [sys.executable, "-m", "benchmarks.reliability", "soak"]
@@ -88,14 +140,16 @@ def _process(work: Path, runs: int) -> list[dict[str, float]]:
 def _in_process(given: dict[str, Any]) -> None:
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
+    from kedro.runner import SequentialRunner
 
     from regbench.runner import StudyRunner
 
+    runner = {"StudyRunner": StudyRunner, "SequentialRunner": SequentialRunner}[given["runner"]]
     root = Path(given["root"])
     with Path(given["told"]).open("w") as told:
         for number in range(given["runs"] + 1):
             started = time.perf_counter()
-            forget_one_run(root)
+            forget_one_run(root, trained=True)
             bootstrap_project(ROOT)
             with KedroSession.create(
                 project_path=ROOT,
@@ -103,14 +157,20 @@ def _in_process(given: dict[str, Any]) -> None:
                 runtime_params={"images": given["images"], "data_root": given["root"]},
             ) as session:
                 session.run(
-                    pipeline_names=[] if number == 0 else list(_PIPELINES),
-                    runner=StudyRunner(),
+                    pipeline_names=[] if number == 0 else _pipelines(number),
+                    runner=runner(),
                     only_missing_outputs=number > 0,
                 )
             seconds = time.perf_counter() - started
             if number:  # the first one trains everything
-                told.write(json.dumps(measured(root, Path(tempfile.gettempdir()), seconds)) + "\n")
+                found = measured(root, Path(tempfile.gettempdir()), seconds)
+                told.write(json.dumps(found) + "\n")
                 told.flush()
+
+
+def _pipelines(number: int) -> list[str]:
+    """Of the run of a number."""
+    return [_TECHNIQUE, *(["reporting"] if number % _TRAINS == 0 else [])]
 
 
 def _commands(work: Path, runs: int) -> list[dict[str, float]]:
@@ -123,48 +183,63 @@ def _commands(work: Path, runs: int) -> list[dict[str, float]]:
         raise BenchmarkError(f"the study ended with exit code {code}: {said}")
     found = []
     for number in range(1, runs + 1):
-        forget_one_run(root)
-        found.append(_one_command(study, root, temporary))
-        if number % 20 == 0:
-            say(f"  {number} commands: {found[-1]}")
+        forget_one_run(root, trained=number % _TRAINS == 0)
+        found.append(_one_command(study, root, temporary, number))
+        if number % _TRAINS == 0:
+            say(f"  {number} of {runs}")
     return found
 
 
-def _one_command(study: Study, root: Path, temporary: Path) -> dict[str, float]:
-    command = study.command(root, f"--pipelines={','.join(_PIPELINES)}", "--only-missing-outputs")
+def _one_command(study: Study, root: Path, temporary: Path, number: int) -> dict[str, float]:
+    pipelines = ",".join(_pipelines(number))
+    command = study.command(root, f"--pipelines={pipelines}", "--only-missing-outputs")
     started = time.perf_counter()
     code, said = finish(command, {"TMPDIR": str(temporary)})
     seconds = time.perf_counter() - started
     if code:
-        raise BenchmarkError(f"a run ended with exit code {code}: {said}")
-    of_process = ("memory, MB", "children's memory, MB", "open files", "threads", "processes")
-    found = measured(root, temporary, seconds)
-    # The command has ended: the most that any has taken stands in for its memory.
-    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return {key: v for key, v in found.items() if key not in of_process} | {
-        "most memory of a process so far, MB": most
-    }
+        raise BenchmarkError(f"run {number} ended with exit code {code}: {said}")
+    return of_folders(root, temporary, seconds)
 
 
-def forget_one_run(root: Path) -> None:
-    """Remove a network, as if it had not been trained yet."""
-    (root / f"06_models/{_TECHNIQUE}/seed_2.keras").unlink(missing_ok=True)
+def forget_one_run(root: Path, *, trained: bool) -> None:
+    """Remove a technique's results, or a network, as if it had not been trained yet."""
+    (root / f"07_model_output/{_TECHNIQUE}/results.zip").unlink(missing_ok=True)
+    if trained:
+        (root / f"06_models/{_TECHNIQUE}/seed_2.keras").unlink(missing_ok=True)
 
 
 def measured(root: Path, temporary: Path, seconds: float) -> dict[str, float]:
-    """What may grow."""
-    me = Path("/proc/self")
-    lines = (me / "smaps_rollup").read_text().splitlines()[1:]
-    memory = {line.split()[0]: int(line.split()[1]) for line in lines}
-    all_files = [path for path in root.rglob("*") if path.is_file()]
+    """What may grow in this process and around it."""
+    me = os.getpid()
+    others = [pid for pid in descendants(me) if pid != me]
+    return of_folders(root, temporary, seconds) | {
+        "memory, MB": _private(me),
+        "children's memory, MB": sum(_private(pid) for pid in others),
+        "open files": len(list(Path("/proc/self/fd").iterdir())),
+        "threads": len(list(Path("/proc/self/task").iterdir())),
+        "processes": len(others),
+    }
+
+
+def of_folders(root: Path, temporary: Path, seconds: float) -> dict[str, float]:
+    """What may grow outside of a process."""
+    paths = [path for path in root.rglob("*") if path.is_file()]
+    history = root / "09_history"  # the one thing that has to grow
+    sizes = [path.stat().st_size for path in paths if not path.is_relative_to(history)]
     return {
         "seconds": seconds,
-        "memory, MB": (memory["Private_Clean:"] + memory["Private_Dirty:"]) / 1024,
-        "open files": len(list((me / "fd").iterdir())),
-        "threads": len(list((me / "task").iterdir())),
-        "files in the data root": len(all_files),
-        "bytes in the data root": sum(path.stat().st_size for path in all_files),
+        "files in the data root": len(sizes),
+        "bytes in the data root": sum(sizes),
         "leftovers": len(whole.leftovers(root)),
         "temporary files": len(list(temporary.iterdir())),
-        "history": len(list((root / "09_history").rglob("*.*"))),
     }
+
+
+def _private(pid: int) -> float:
+    """Memory that a process shares with no other, in MB."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    kilobytes = {line.split()[0]: int(line.split()[1]) for line in lines}
+    return (kilobytes["Private_Clean:"] + kilobytes["Private_Dirty:"]) / 1024

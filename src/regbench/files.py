@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from regbench.errors import StudyError, explanation
+from regbench.errors import DamagedFileError, explanation
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.partial(\.\w+)?")
 _LAYERS = "0?_*"  # what RegBench writes in; beside them may lie another study's data root
@@ -62,7 +62,7 @@ def made_by_regbench(path: Path) -> Iterator[None]:
     """Say of a file that RegBench has made and cannot read what is to be done about it.
 
     Raises:
-        StudyError: Reading failed, whatever way; a missing file and a refusing disk speak for
+        DamagedFileError: Reading failed, whatever way; a missing file and a refusing disk speak for
             themselves.
     """
     try:
@@ -73,7 +73,7 @@ def made_by_regbench(path: Path) -> Iterator[None]:
         if explanation(error):
             raise
         reason = " ".join(str(error).split())[:100] or type(error).__name__
-        raise StudyError(
+        raise DamagedFileError(
             f"{path} is damaged, or made by another version of RegBench ({reason}); delete it, and "
             "kedro run --only-missing-outputs makes it anew"
         ) from error
