@@ -24,7 +24,11 @@ from benchmarks.reliability.small import Study, finish, make_study
 from benchmarks.speed.harness import ROOT, BenchmarkError, say
 from benchmarks.speed.memory import descendants
 
-ABOUT = "Consecutive small runs in one data root, in one process and as commands."
+_ABOUT = {
+    "process": "Runs in one process, with training processes.",
+    "sequential": "Runs in one process that trains itself.",
+    "commands": "Runs as commands.",
+}
 _TECHNIQUE = "dropout"
 _TRAINS = 10  # every so many commands
 _WARM = 0.1  # the share of runs at the start that may still import and compile
@@ -54,38 +58,35 @@ def run(arguments: argparse.Namespace) -> record.Figures:
     if arguments.in_process:
         _in_process(json.loads(arguments.in_process))
         return {"passed": True}
-    kinds = arguments.kinds or _KINDS
-    rows: list[dict[str, Any]] = []
-    for kind in kinds:
-        say(kind)
+    passed = True
+    for kind in arguments.kinds or _KINDS:
         with tempfile.TemporaryDirectory(prefix=f"regbench-soak-{kind}-") as folder:
             if kind == "commands":
                 seen = _commands(Path(folder), arguments.runs)
             else:
                 seen = _process(Path(folder), arguments.runs, _RUNNERS[kind])
-        rows += summary(kind, seen)
-    grown = [f"{row['what']} ({row['runs']})" for row in rows if not row["flat"]]
-    figures = {
-        "consecutive runs": dict.fromkeys(kinds, arguments.runs),
-        "failed": 0,  # the first that fails ends the measurement
-        "grown": grown,
-        "passed": not grown,
-        "cases": rows,
-    }
-    record.write(arguments.out, "soak", ABOUT, figures)
-    return figures
+        rows = summary(seen)
+        figures = {
+            "consecutive runs": arguments.runs,
+            "failed": 0,  # the first that fails ends the measurement
+            "grown": [row["what"] for row in rows if row["flat"] is False],
+            "passed": all(row["flat"] is not False for row in rows),
+            "cases": rows,
+        }
+        record.write(arguments.out, f"soak {kind}", _ABOUT[kind], figures)
+        passed = passed and figures["passed"]
+    return {"passed": passed}
 
 
-def summary(kind: str, seen: list[dict[str, float]]) -> list[dict[str, Any]]:
+def summary(seen: list[dict[str, float]]) -> list[dict[str, Any]]:
     """Compare the first tenth of the runs, after a tenth to warm up, with the last tenth.
 
     Args:
-        kind: Of the runs.
         seen: What was measured after each.
 
     Returns:
-        A row per measured value; ``flat`` is True where nothing may have grown and nothing has.
-        A time is told, not judged: the machine may have been busier.
+        A row per measured value; ``flat`` says whether it has stayed. A time is told, not
+        judged: the machine may have been busier.
     """
     tenth = max(1, len(seen) // 10)
     warm = int(_WARM * len(seen))
@@ -96,12 +97,11 @@ def summary(kind: str, seen: list[dict[str, float]]) -> list[dict[str, Any]]:
         allowed = begin * _MAY_GROW.get(what, 0) / 100 if what in (*_MAY_GROW, *_FLAT) else None
         rows.append(
             {
-                "runs": kind,
                 "what": what,
                 "first tenth": begin,
                 "last tenth": end,
                 "a run adds": (end - begin) / max(1, len(seen) - warm - tenth),
-                "flat": allowed is None or end - begin <= allowed,
+                "flat": "" if allowed is None else end - begin <= allowed,
             }
         )
     return rows
