@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from regbench.files import atomic_write
+from regbench.files import atomic_write, remove_leftovers
 
 
 def test_the_file_takes_its_name_when_all_is_written(tmp_path: Path) -> None:
@@ -59,3 +59,19 @@ def test_two_writers_do_not_disturb_each_other(tmp_path: Path) -> None:
         other.write_text("other")
     assert target.read_text() == "one"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_only_what_killed_writers_have_left_is_removed(tmp_path: Path) -> None:
+    kept = [
+        "06_models/l2/seed_1.keras",
+        "06_models/l2/.own.partial.txt",
+        "01_raw/pictures/.0123abcd.partial.png",  # a person's
+        "mnist/06_models/.0123abcd.partial.keras",  # another study's
+    ]
+    removed = ["06_models/l2/.0123abcd.partial.keras", "01_raw/.0123abcd.partial.zip"]
+    for name in kept + removed:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("something")
+    remove_leftovers(tmp_path)
+    left = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
+    assert left == set(kept)

@@ -1,5 +1,6 @@
 """Runs that share a folder of results."""
 
+import errno
 import json
 import os
 import platform
@@ -89,6 +90,50 @@ def test_what_a_killed_process_has_left_counts_for_nothing(
     assert len(list(tmp_path.glob(".runs/*.json"))) == 1
     enter(tmp_path, ALL)
     assert list(tmp_path.glob(".runs/*.json")) == []
+
+
+def test_what_others_are_writing_is_left_alone(
+    tmp_path: Path, other_process: subprocess.Popen[str]
+) -> None:
+    half = tmp_path / "06_models/l1/.0123abcd.partial.keras"
+    half.parent.mkdir(parents=True)
+    half.write_text("half")
+    enter(tmp_path, Use(["l2"], ["data"]))
+    assert half.exists()
+    other_process.communicate("")
+    enter(tmp_path, Use(["l2"], ["data"]))
+    assert not half.exists()
+
+
+def test_a_process_with_the_same_id_after_a_reboot_is_not_the_one(tmp_path: Path) -> None:
+    folder = tmp_path / ".runs"
+    folder.mkdir()
+    use = {"makes": ["l1"], "reads": ["data"]}
+    run = {"pid": os.getpid(), "host": platform.node(), "since": "1999", "command": "x", "use": use}
+    (folder / "0123456789abcdef.json").write_text(json.dumps(run))  # which nobody holds
+    enter(tmp_path, ALL)
+    assert list(folder.glob("*.json")) == []
+
+
+def test_a_record_that_cannot_be_read_is_somebody_at_work(
+    tmp_path: Path, other_process: subprocess.Popen[str]
+) -> None:
+    (record,) = tmp_path.glob(".runs/*.json")
+    record.write_text('{"of": "another version"}')
+    with pytest.raises(InUseError, match=rf"in use by a process that holds {record}"):
+        enter(tmp_path, Use(["l2"], []))
+    other_process.communicate("")
+    enter(tmp_path, ALL)
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(json, "dump", refuse)
+    with pytest.raises(OSError, match=rf"No space left on device: '{tmp_path}/\.runs/\w+\.json'"):
+        enter(tmp_path, ALL)
+    assert [path.name for path in tmp_path.glob(".runs/*")] == ["lock"]
 
 
 def test_waiting_ends_with_the_first(

@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
+from regbench import runner
 from regbench.datasets.atomic import JSONDataset
 from regbench.errors import StudyError
 from regbench.runner import StudyRunner
@@ -159,3 +162,33 @@ def _wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen within five minutes"
         time.sleep(0.05)
+
+
+class _GonePool:
+    """A pool whose processes, or whose maker of processes, have been killed."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.stopped = False
+
+    def submit(self, *_: object) -> NoReturn:
+        raise self.error
+
+    def shutdown(self, **_: object) -> None:
+        self.stopped = True
+
+
+@pytest.mark.parametrize("error", [BrokenProcessPool("gone"), EOFError("gone")])
+def test_processes_killed_between_two_nodes_are_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    gone = _GonePool(error)
+    make = runner._Trainings._new_pool
+    pools = [gone]
+    monkeypatch.setattr(
+        runner._Trainings, "_new_pool", lambda self: pools.pop() if pools else make(self)
+    )
+    pipeline = Pipeline([Node(os.getpid, None, "made", name="x.train", tags=["tensorflow"])])
+    StudyRunner(max_workers=1).run(pipeline, catalog_in(tmp_path, "made"))
+    assert gone.stopped
+    assert json.loads((tmp_path / "made").read_text()) != os.getpid()

@@ -279,3 +279,50 @@ def test_what_is_damaged_is_named_and_made_again(
         comparison(root).drop(columns="seconds"), before.drop(columns="seconds")
     )
     assert (root / file).stat().st_size > len(content) // 2
+
+
+def test_prepared_data_that_were_damaged_are_made_again_and_nothing_is_trained(
+    root: Path, resume: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    before = made_at(root)
+    prepared = {
+        name: (root / name).read_bytes()
+        for name in ("02_intermediate/images.npy", "03_primary/split_index.parquet")
+    }
+    images, index = prepared.values()
+    flipped = images[:-100] + bytes([images[-100] ^ 1]) + images[-99:]  # as long as before
+    (root / "02_intermediate/images.npy").write_bytes(flipped)
+    resume()
+    assert "the prepared images have been changed or damaged since" in caplog.text
+    (root / "03_primary/split_index.parquet").write_bytes(index[:-100])
+    resume()
+    assert "split_index.parquet is damaged" in caplog.text
+    assert {name: (root / name).read_bytes() for name in prepared} == prepared
+    assert made_at(root) == before
+
+
+@pytest.mark.parametrize(
+    ("file", "read_for", "made_again"),
+    [
+        ("07_model_output/l2/seed_1/predictions.parquet", "results.zip", set()),
+        ("06_models/l2/seed_1.keras", "seed_1/metrics.json", {"l2/seed_1"}),
+    ],
+)
+def test_a_damaged_run_is_made_again_where_it_has_to_be_read(
+    root: Path,
+    resume: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+    file: str,
+    read_for: str,
+    made_again: set[str],
+) -> None:
+    content = (root / file).read_bytes()
+    half = len(content) // 2
+    (root / file).write_bytes(content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :])
+    before = made_at(root)
+    (root / "07_model_output/l2" / read_for).unlink()
+    resume()
+    assert f"{root / file} is damaged" in caplog.text
+    assert changed(before, made_at(root)) == made_again
+    if file.endswith("parquet"):
+        assert (root / file).read_bytes() == content

@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -345,8 +345,8 @@ def test_a_root_that_cannot_be_written_is_one_line(run: Run, tmp_path: Path) -> 
 def test_a_full_disk_is_one_line_and_leaves_no_half_file(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write_some(path: Path, *_: object, **__: object) -> None:
-        path.write_bytes(b"half")
+    def write_some(file: IO[bytes], *_: object, **__: object) -> None:
+        file.write(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(np, "save", write_some)

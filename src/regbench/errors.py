@@ -21,6 +21,10 @@ class SettingsError(StudyError):
     exit_code = 2
 
 
+class DamagedFileError(StudyError):
+    """A file that RegBench has made cannot be read any more."""
+
+
 class FailedRunsError(StudyError):
     """Everything ran, and at least one training run failed."""
 
@@ -42,7 +46,8 @@ class InterruptedStudyError(StudyError):
 # Faults of the disk and of paths, which are the user's to mend.
 _EXPLAINED = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO),
-    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
+    *(errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOLCK, errno.ESTALE),
 }
 
 

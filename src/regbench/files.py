@@ -1,12 +1,16 @@
 """Writing files so that what stands under a name is always whole."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from regbench.errors import StudyError, explanation
+from regbench.errors import DamagedFileError, explanation
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.partial(\.\w+)?")
+_LAYERS = "0?_*"  # what RegBench writes in; beside them may lie another study's data root
 
 
 @contextmanager
@@ -40,12 +44,25 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_leftovers(data_root: Path) -> None:
+    """Remove the temporary files of processes that were killed while they wrote.
+
+    Nobody else may be writing below ``data_root``. The raw images are a person's own and may be
+    many: there, only what stands beside them is looked at.
+    """
+    for layer in data_root.glob(_LAYERS):
+        paths = layer.glob("*") if layer.name == "01_raw" else layer.rglob(".*")
+        for path in paths:
+            if _TEMPORARY.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
+
 @contextmanager
 def made_by_regbench(path: Path) -> Iterator[None]:
     """Say of a file that RegBench has made and cannot read what is to be done about it.
 
     Raises:
-        StudyError: Reading failed, whatever way; a missing file and a refusing disk speak for
+        DamagedFileError: Reading failed, whatever way; a missing file and a refusing disk speak for
             themselves.
     """
     try:
@@ -56,7 +73,7 @@ def made_by_regbench(path: Path) -> Iterator[None]:
         if explanation(error):
             raise
         reason = " ".join(str(error).split())[:100] or type(error).__name__
-        raise StudyError(
+        raise DamagedFileError(
             f"{path} is damaged, or made by another version of RegBench ({reason}); delete it, and "
             "kedro run --only-missing-outputs makes it anew"
         ) from error

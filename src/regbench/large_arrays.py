@@ -42,5 +42,9 @@ def empty_images(shape: tuple[int, ...]) -> NDArray[np.uint8]:
         return np.empty(shape, np.uint8)
     with tempfile.TemporaryFile(prefix="regbench-") as file:
         if hasattr(os, "posix_fallocate"):  # a disk found full later would end the process
-            os.posix_fallocate(file.fileno(), 0, size)
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                error.filename = tempfile.gettempdir()  # the file has no name
+                raise
         return np.memmap(file, np.uint8, "r+", shape=shape)

@@ -12,13 +12,14 @@ import platform
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO
 
 from regbench.errors import InUseError
+from regbench.files import remove_leftovers
 
 try:
     import fcntl
@@ -96,13 +97,12 @@ def _entered(folder: Path, own: Run, *, wait: bool) -> IO[str]:
     while True:
         with (folder / "lock").open("a") as door:
             fcntl.flock(door, fcntl.LOCK_EX)  # one at a time looks around, and for an instant
-            others = [run for run in _at_work(folder) if own.use.excludes(run.use)]
+            at_work = list(_at_work(folder))
+            others = [run for run in at_work if own.use.excludes(run.use)]
+            if not at_work:
+                remove_leftovers(folder.parent)
             if not others:
-                record = (folder / f"{secrets.token_hex(8)}.json").open("x", encoding="utf-8")
-                fcntl.flock(record, fcntl.LOCK_EX)
-                json.dump(asdict(own), record)
-                record.flush()
-                return record
+                return _record(folder / f"{secrets.token_hex(8)}.json", own)
         if not wait:
             raise InUseError(
                 f"{folder.parent} is in use: {others[0]}; run this again when that has ended, or "
@@ -114,6 +114,21 @@ def _entered(folder: Path, own: Run, *, wait: bool) -> IO[str]:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
+def _record(path: Path, own: Run) -> IO[str]:
+    record = path.open("x", encoding="utf-8")
+    try:
+        fcntl.flock(record, fcntl.LOCK_EX)
+        json.dump(asdict(own), record)
+        record.flush()
+    except OSError as error:
+        error.filename = str(path)  # a full disk does not say
+        with suppress(OSError):  # it refuses once more
+            record.close()
+        path.unlink(missing_ok=True)
+        raise
+    return record
+
+
 def _at_work(folder: Path) -> Iterator[Run]:
     """The runs whose processes live; records of others are removed."""
     for path in folder.glob("*.json"):
@@ -122,9 +137,25 @@ def _at_work(folder: Path) -> Iterator[Run]:
                 try:
                     fcntl.flock(record, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    content = json.load(record)
-                    yield Run(**content | {"use": Use(**content["use"])})
+                    yield _read(record, path)
                 else:
                     path.unlink(missing_ok=True)
         except FileNotFoundError:
             continue  # its run has just ended
+
+
+def _read(record: IO[str], path: Path) -> Run:
+    """The run that holds a record.
+
+    Raises:
+        InUseError: The record is damaged, or another version's: somebody is at work, at what is
+            not known.
+    """
+    try:
+        content = json.load(record)
+        return Run(**content | {"use": Use(**content["use"])})
+    except (ValueError, TypeError, KeyError):
+        raise InUseError(
+            f"{path.parent.parent} is in use by a process that holds {path}, which this version "
+            "of RegBench cannot read; run this again when that has ended"
+        ) from None

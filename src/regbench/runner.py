@@ -117,9 +117,6 @@ class _Trainings:
         if self._processes and self._context.get_start_method() == "forkserver":
             forkserver.set_forkserver_preload([worker.PRELOADED])
             forkserver.ensure_running()  # imports while the data nodes run
-        self._records: Any = self._context.Queue()
-        self._listener = logging.handlers.QueueListener(self._records, _Relay())
-        self._listener.start()
         self._pool = self._new_pool()
         return self
 
@@ -136,7 +133,18 @@ class _Trainings:
         instead = node
         if node in self._failed:
             instead = node._copy(func=partial(INSTEAD[node.func], self._failed[node]))
-        self.running[self._pool.submit(worker.run, *_task(instead, catalog))] = node
+        task = _task(instead, catalog)
+        try:
+            future = self._pool.submit(worker.run, *task)
+        except BrokenProcessPool:  # a process has been killed that had nothing to do
+            if self.running:
+                return False  # they are lost, too; wait finds that out
+            self._renew_pool()
+            future = self._pool.submit(worker.run, *task)
+        except (EOFError, ConnectionError):  # or the one that makes them
+            self._renew_pool()
+            future = self._pool.submit(worker.run, *task)
+        self.running[future] = node
         return True
 
     def wait(self) -> tuple[set[Node], list[Node]]:
@@ -164,8 +172,7 @@ class _Trainings:
         if lost:  # and with it whatever else was running
             lost += self.running.values()
             self.running.clear()
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = self._new_pool()
+            self._renew_pool()
             self._find_out(lost, broken)
         return done, failed + lost
 
@@ -175,12 +182,20 @@ class _Trainings:
             process.terminate()
 
     def _new_pool(self) -> ProcessPoolExecutor:
+        # With its own queue: a process may have been killed while it kept others from writing.
+        records: Any = self._context.Queue()
+        self._listener = logging.handlers.QueueListener(records, _Relay())
+        self._listener.start()
         return ProcessPoolExecutor(
             max(1, self._processes),
             self._context,
             initializer=worker.start,
-            initargs=(self._records, self._threads),
+            initargs=(records, self._threads),
         )
+
+    def _renew_pool(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool = self._new_pool()
 
     def _find_out(self, lost: list[Node], error: BaseException) -> None:
         """Suspect nodes whose process was killed, or know which one it was."""

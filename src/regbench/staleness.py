@@ -10,7 +10,8 @@ from kedro.io import AbstractDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from regbench import fingerprint
-from regbench.errors import explanation
+from regbench.datasets.network_dataset import NetworkDataset
+from regbench.errors import DamagedFileError, explanation
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ _DATA_SETTINGS = {
     "augmentation": ("augmentation",),
     "evaluation": ("corrupted_images", "corrupted_rows", "corruption_preview"),
 }
+_IDENTIFIED = ("images", "split_index", "classes")  # by the data's fingerprint
 _OF_TRAINING = ("network", "history", "best_epoch_weights", "fingerprint")
 _OF_EVALUATION = ("predictions", "metrics")
 
@@ -91,6 +93,8 @@ def _stale(pipeline: Pipeline, catalog: Catalog) -> set[str]:
     of_data = {name for node in pipeline.nodes if node.namespace == "data" for name in node.outputs}
     stale = _stale_data(of_data, recorded.get("made_from", {}), parameters, catalog)
     data_are_stale = bool({"images", "split_index"} & stale) or not recorded
+    if not data_are_stale and _are_damaged(of_data - stale, recorded, catalog):
+        stale |= of_data  # made again as they were: what was trained on them stays
     current = fingerprint.current(recorded, parameters["preparation"], parameters["fingerprints"])
     seeds = [str(seed) for seed in parameters["protocol"]["seeds"]]
     for technique, now in current.items():
@@ -102,6 +106,8 @@ def _stale(pipeline: Pipeline, catalog: Catalog) -> set[str]:
             runs_are_stale = runs_are_stale or bool(of_run)
         if runs_are_stale or not _is_complete(technique, now, seeds, catalog):
             stale.add(f"{technique}_results")
+            for seed in seeds:
+                stale |= _damaged_run(f"{technique}.seed_{seed}", stale, catalog)
     # The report is made from all of it, quickly.
     in_report = (node for node in pipeline.nodes if node.namespace == "reporting")
     return stale | {name for node in in_report for name in node.outputs}
@@ -132,6 +138,53 @@ def _stale_run(
     if fingerprint.changed(evaluated, now) or evaluated.get("weights") != trained.get("weights"):
         return {f"{run}.{made}" for made in _OF_EVALUATION}
     return set()
+
+
+def _are_damaged(of_data: set[str], recorded: dict[str, Any], catalog: Catalog) -> bool:
+    """Whether prepared data cannot be read, or are not those that were recorded."""
+    stored = {name for name in of_data if catalog.exists(name) and not name.endswith("_preview")}
+    if any(_is_damaged(name, catalog) for name in sorted(stored)):
+        return True
+    made = [catalog.load(name) for name in _IDENTIFIED if name in stored]
+    if len(made) < len(_IDENTIFIED):
+        return False  # made again because they are missing
+    now = fingerprint.of_data(*made)
+    if all(recorded.get(part) == digest for part, digest in now.items()):
+        return False
+    logger.warning("the prepared images have been changed or damaged since; they are made again")
+    return True
+
+
+def _damaged_run(run: str, stale: set[str], catalog: Catalog) -> set[str]:
+    """What has to be made again because a file that is about to be read is damaged."""
+    trained, evaluated = ({f"{run}.{made}" for made in of} for of in (_OF_TRAINING, _OF_EVALUATION))
+    if trained & stale:
+        return set()
+    to_read = {f"{run}.history", f"{run}.predictions"} - stale
+    if evaluated & stale:
+        to_read |= {f"{run}.network", f"{run}.best_epoch_weights"}
+    to_read = {name for name in to_read if name in catalog and catalog.exists(name)}
+    damaged = {name for name in sorted(to_read) if _is_damaged(name, catalog)}
+    if damaged & trained:
+        return trained | evaluated
+    return evaluated if damaged else set()
+
+
+def _is_damaged(name: str, catalog: Catalog) -> bool:
+    """Whether a stored dataset cannot be read; a warning says so."""
+    dataset = _dataset(catalog, name)
+    try:
+        if isinstance(dataset, NetworkDataset):
+            dataset.check()  # without importing Keras
+        else:
+            dataset.load()
+    except Exception as error:
+        fault = explanation(error)
+        if not isinstance(fault, DamagedFileError):
+            raise
+        logger.warning("%s", fault.message)
+        return True
+    return False
 
 
 def _is_complete(

@@ -1,12 +1,22 @@
 """NumPy arrays as files; kedro-datasets has none."""
 
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from kedro.io import AbstractDataset
 
 from regbench.files import atomic_write, made_by_regbench
+
+
+class _Pieces:
+    """Has NumPy write an array piece by piece in Python.
+
+    Given a file, it writes from C, and where the disk is full its error does not say so.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.write = file.write
 
 
 class ArrayDataset(AbstractDataset[np.ndarray, np.ndarray]):
@@ -28,8 +38,8 @@ class ArrayDataset(AbstractDataset[np.ndarray, np.ndarray]):
 
     def save(self, data: np.ndarray) -> None:
         """Write the array whole or not at all."""
-        with atomic_write(self._filepath) as partial:
-            np.save(partial, data, allow_pickle=False)
+        with atomic_write(self._filepath) as partial, partial.open("wb") as file:
+            np.save(_Pieces(file), data, allow_pickle=False)
 
     def _exists(self) -> bool:
         return self._filepath.exists()

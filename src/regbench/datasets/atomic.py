@@ -7,7 +7,7 @@ resumed run can trust whatever exists.
 import base64
 import io
 from pathlib import Path, PurePosixPath
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets import json, pandas, text
@@ -67,7 +67,10 @@ class CSVDataset(AtomicSave, pandas.CSVDataset):
 
 
 class ParquetDataset(AtomicSave, pandas.ParquetDataset):
-    """A table as Parquet."""
+    """A table as Parquet, with checksums: a flipped byte is noticed."""
+
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {"page_checksum_verification": True}
+    DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"write_page_checksum": True}
 
 
 class JSONDataset(AtomicSave, json.JSONDataset):

@@ -1,6 +1,7 @@
 """Trained Keras networks."""
 
 import json
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,17 @@ class NetworkDataset(
 
         with made_by_regbench(self._filepath):
             return keras.models.load_model(self._filepath, compile=False, safe_mode=True)
+
+    def check(self) -> None:
+        """Read the file in full without loading the network, which would take seconds.
+
+        Raises:
+            DamagedFileError: It is damaged.
+        """
+        with made_by_regbench(self._filepath), zipfile.ZipFile(self._filepath) as parts:
+            damaged = parts.testzip()
+            if damaged:
+                raise ValueError(f"{damaged} in it")
 
     def save(self, data: "keras.Model | FailedTraining") -> None:
         """Write the network whole or not at all."""

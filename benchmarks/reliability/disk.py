@@ -1,0 +1,371 @@
+"""Disks and folders that refuse: full, read-only, unreadable, in the middle of a run.
+
+Each fault is a real one (a small tmpfs, a read-only mount, permissions), met by the real command
+on a data root where one technique is trained already. Asked of every case: exit code 1 and one
+line that names path and cause, unless the case says otherwise; what was there before is as it was;
+all files are whole; and when the cause is gone the same command goes on, to the results of an
+undisturbed study.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.reliability import record, whole
+from benchmarks.reliability.small import Started, Study, finish, make_study
+from benchmarks.speed.harness import BenchmarkError, say
+
+ABOUT = "Full, read-only and refusing disks and folders."
+_RESUME = "--only-missing-outputs"
+_FULL = "No space left on device"
+_DENIED = "Permission denied"
+_LOOK_AGAIN = 0.01
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a case happens: its own copies of everything."""
+
+    study: Study
+    root: Path
+    images: Path
+    temporary: Path
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What the command meets.
+
+    Attributes:
+        says: A pattern that one line of standard error matches; none if nothing need be said.
+        options: Of the command.
+        parameters: Of the command.
+        variables: To add to the environment.
+        during: Called while the command runs; injects a fault in the middle.
+        may_go_on: The run need not stop: exit code 0 is right.
+        prefix: Before the command.
+        whole_study: Whether the results can be compared with the undisturbed study's.
+    """
+
+    says: str
+    options: tuple[str, ...] = (_RESUME,)
+    parameters: dict[str, object] | None = None
+    variables: dict[str, str] | None = None
+    during: Callable[[Started], None] | None = None
+    may_go_on: bool = False
+    prefix: tuple[str, ...] = ()
+    whole_study: bool = True
+
+
+Case = Callable[[Place], AbstractContextManager[Fault]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Those of the subcommand."""
+    parser.add_argument("cases", nargs="*", help="some of the cases; default: all")
+    record.add_out(parser)
+
+
+def run(arguments: argparse.Namespace) -> record.Figures:
+    """Go through the cases."""
+    if os.geteuid() != 0:
+        raise SystemExit("mounting a small disk needs root")
+    cases = {name: CASES[name] for name in arguments.cases or CASES}
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="regbench-disk-") as folder:
+        work = Path(folder)
+        study = make_study(work)
+        reference, earlier = work / "reference", work / "earlier"
+        for root, options in ((reference, ()), (earlier, ("--pipelines=baseline",))):
+            code, said = finish(study.command(root, *options))
+            if code:
+                raise BenchmarkError(f"the undisturbed study ended with exit code {code}: {said}")
+        for name, case in cases.items():
+            found, line = _try(case, work, study, earlier, reference)
+            rows.append({"fault": name, "survived": not found, "said": line, "lost": found})
+            say(f"{name}: {'; '.join(found) or 'survived'}: {line}")
+    survived = sum(row["survived"] for row in rows)
+    figures = {
+        "faults injected": len(rows),
+        "survived": survived,
+        "lost": len(rows) - survived,
+        "passed": survived == len(rows),
+        "cases": rows,
+    }
+    record.write(arguments.out, "disk", ABOUT, figures)
+    return figures
+
+
+def _try(
+    case: Case, work: Path, study: Study, earlier: Path, reference: Path
+) -> tuple[list[str], str]:
+    """Inject one fault, take it away, go on; return what was wrong, and what was said."""
+    found: list[str] = []
+    with _disk(work / "disk", megabytes=64) as disk, _disk(work / "tmp", megabytes=8) as temporary:
+        images = work / "images"
+        shutil.copytree(study.images, images)
+        place = Place(Study(images, study.conf), disk / "data", images, temporary)
+        shutil.copytree(earlier, place.root)
+        before = _contents(place.root)
+        try:
+            with case(place) as fault:
+                variables = {"TMPDIR": str(temporary), **(fault.variables or {})}
+                command = place.study.command(
+                    place.root, *fault.options, **(fault.parameters or {})
+                )
+                started = Started([*fault.prefix, *command], variables, refused=True)
+                if fault.during:
+                    fault.during(started)
+                code, said = started.ended()
+                found += _verdict(fault, code, said)
+            if _RESUME in fault.options and before.items() - _contents(place.root).items():
+                gone = before.items() - _contents(place.root).items()
+                found += [f"changed: {name}" for name, _ in sorted(gone)[:3]]
+            found += whole.damaged(place.root)
+            options = [option for option in fault.options if option != _RESUME]
+            again = place.study.command(place.root, *options, _RESUME, **(fault.parameters or {}))
+            code, after = finish(again, {"TMPDIR": str(work)}, refused=True)
+            found += [f"then exit code {code}: {after.strip()[-200:]}"] if code else []
+            if fault.whole_study:
+                found += whole.differences(reference, place.root)
+            found += [f"left: {path.name}" for path in whole.leftovers(place.root)]
+        finally:
+            shutil.rmtree(images)
+    matching = [line for line in said.splitlines() if re.search(fault.says or "$^", line)]
+    line = matching[0] if matching else ""
+    for path, words in ((place.root, "<data_root>"), (images, "<images>"), (temporary, "<TMPDIR>")):
+        line = line.replace(str(path), words)
+    return found, line
+
+
+def _verdict(fault: Fault, code: int, said: str) -> list[str]:
+    found = []
+    if code != (0 if fault.may_go_on else 1):
+        found.append(f"exit code {code}: {said.strip()[-300:]}")
+    if "Traceback" in said:
+        found.append("a stack trace")
+    if fault.says:
+        lines = [line for line in said.splitlines() if re.search(fault.says, line)]
+        if len(lines) != 1:
+            found.append(f"said {len(lines)} times {fault.says!r}: {said.strip()[-300:]}")
+    return found
+
+
+def _contents(root: Path) -> dict[str, bytes]:
+    """What must not change: the results of the technique that is trained, byte by byte."""
+    folders = (root / "06_models/baseline", root / "07_model_output/baseline")
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "results.zip"
+    }
+
+
+@contextmanager
+def _disk(at: Path, megabytes: float) -> Iterator[Path]:
+    """A small disk of its own."""
+    at.mkdir(exist_ok=True)
+    size = f"size={int(megabytes * 1024)}k"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(at)], check=True)
+    try:
+        yield at
+    finally:
+        subprocess.run(["umount", "--lazy", str(at)], check=True)
+
+
+def _fill(disk: Path, left: int) -> Path:
+    """Fill a disk until so many bytes are left."""
+    filler = disk / "filler"
+    status = os.statvfs(disk)
+    size = status.f_bavail * status.f_frsize - left
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+    return filler
+
+
+def _full(left: int, *, options: tuple[str, ...] = (_RESUME,), fresh: bool = False) -> Case:
+    """A disk with so many bytes left."""
+
+    @contextmanager
+    def case(place: Place) -> Iterator[Fault]:
+        if fresh:
+            shutil.rmtree(place.root)
+            place.root.mkdir()
+        filler = _fill(place.root.parent, left)
+        yield Fault(f"{_FULL}: {place.root}/", options)
+        filler.unlink()
+
+    return case
+
+
+def _full_in_the_middle(after: str) -> Case:
+    """A disk that another program fills when a file has been written."""
+
+    @contextmanager
+    def case(place: Place) -> Iterator[Fault]:
+        def during(command: Started) -> None:
+            if _wait_for(place.root / after, command):
+                _fill(place.root.parent, 0)
+
+        yield Fault(f"{_FULL}: {place.root}/", during=during)
+        (place.root.parent / "filler").unlink(missing_ok=True)
+
+    return case
+
+
+@contextmanager
+def _read_only(place: Place) -> Iterator[Fault]:
+    disk = str(place.root.parent)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    yield Fault(f"Read-only file system: {place.root}/")
+    subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+
+
+def _refused(folder: str, options: tuple[str, ...] = (_RESUME,)) -> Case:
+    """A folder that may be read and not be written to."""
+
+    @contextmanager
+    def case(place: Place) -> Iterator[Fault]:
+        path = place.root / folder
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o500)
+        yield Fault(f"{_DENIED}: {path}", options)
+        path.chmod(0o755)
+
+    return case
+
+
+def _refused_in_the_middle(folder: str, after: str) -> Case:
+    """A folder that is closed when a file has been written."""
+
+    @contextmanager
+    def case(place: Place) -> Iterator[Fault]:
+        path = place.root / folder
+
+        def during(command: Started) -> None:
+            if _wait_for(place.root / after, command):
+                path.mkdir(parents=True, exist_ok=True)
+                path.chmod(0o500)
+
+        yield Fault(f"{_DENIED}: {path}", during=during)
+        path.chmod(0o755)
+
+    return case
+
+
+def _unreadable_result(name: str) -> Case:
+    """An earlier result that may not be read any more."""
+
+    @contextmanager
+    def case(place: Place) -> Iterator[Fault]:
+        path = place.root / name
+        path.chmod(0)
+        yield Fault(f"{_DENIED}.*{path}", options=("--pipelines=reporting",), whole_study=False)
+        path.chmod(0o644)
+
+    return case
+
+
+@contextmanager
+def _unreadable_image(place: Place) -> Iterator[Fault]:
+    image = next((place.images / "Train/Images/train").iterdir())
+    image.chmod(0)
+    yield Fault("1 of 300 .*rejected", options=(), may_go_on=True)
+    rejected = (place.root / "02_intermediate/rejected_images.csv").read_text("utf-8")
+    if f"{image.name},unreadable: {_DENIED}" not in rejected:
+        raise BenchmarkError(f"not rejected: {rejected}")
+    image.chmod(0o644)
+
+
+def _unreadable_input(name: str) -> Case:
+    """A file or folder of the set that may not be read."""
+
+    @contextmanager
+    def case(place: Place) -> Iterator[Fault]:
+        path = place.images / name
+        path.chmod(0)
+        yield Fault(f"{_DENIED}|rejected", options=())
+        path.chmod(0o755)
+
+    return case
+
+
+@contextmanager
+def _temporary_folder_full(place: Place) -> Iterator[Fault]:
+    large = {"ingest.mode": "RGB", "ingest.size": 300}
+    yield Fault(
+        f"{_FULL}: {place.temporary}$",
+        ("--pipelines=data",),
+        large,
+        whole_study=False,
+    )
+
+
+@contextmanager
+def _no_temporary_folder(place: Place) -> Iterator[Fault]:
+    _fill(place.temporary, 0)  # Python then takes /tmp
+    yield Fault("", may_go_on=True)
+
+
+@contextmanager
+def _file_size_limit(place: Place) -> Iterator[Fault]:
+    yield Fault(f"File too large: {place.root}/", options=(), prefix=("prlimit", "--fsize=100000"))
+
+
+@contextmanager
+def _few_open_files(place: Place) -> Iterator[Fault]:
+    yield Fault("Too many open files", options=(), prefix=("prlimit", "--nofile=24"))
+
+
+def _wait_for(path: Path, command: Started) -> bool:
+    while command.runs():
+        if path.exists():
+            return True
+        time.sleep(_LOOK_AGAIN)
+    return False
+
+
+CASES: dict[str, Case] = {
+    "disk full from the start": _full(0),
+    "disk full while the data are prepared": _full(150_000, options=(), fresh=True),
+    "disk full, 12 kB left": _full(12_288),
+    "disk full, 100 kB left": _full(100_000),
+    "disk full, 500 kB left": _full(500_000),
+    "disk full, 500 kB left, all made again": _full(500_000, options=()),
+    "disk filled by others after a training": _full_in_the_middle(
+        "06_models/dropout/seed_1_fingerprint.json"
+    ),
+    "disk filled by others before the report": _full_in_the_middle(
+        "07_model_output/early_stopping/results.zip"
+    ),
+    "read-only file system": _read_only,
+    "data root not to be written to": _refused("."),
+    "folder of networks not to be written to": _refused("06_models"),
+    "folder of a technique's networks not to be written to": _refused("06_models/dropout"),
+    "folder of reports not to be written to": _refused("08_reporting"),
+    "folder of predictions closed in the middle": _refused_in_the_middle(
+        "07_model_output/dropout", "06_models/dropout/seed_1_fingerprint.json"
+    ),
+    "folder of reports closed in the middle": _refused_in_the_middle(
+        "08_reporting", "07_model_output/dropout/seed_1/metrics.json"
+    ),
+    "results not to be read": _unreadable_result("07_model_output/baseline/results.zip"),
+    "prepared images not to be read": _unreadable_result("02_intermediate/images.npy"),
+    "one picture not to be read": _unreadable_image,
+    "label file not to be read": _unreadable_input("Train/train.csv"),
+    "folder of pictures not to be read": _unreadable_input("Train/Images/train"),
+    "TMPDIR full, images of 81 MB": _temporary_folder_full,
+    "TMPDIR full": _no_temporary_folder,
+    "limit on file size": _file_size_limit,
+    "limit on open files": _few_open_files,
+}

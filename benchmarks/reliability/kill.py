@@ -1,0 +1,273 @@
+"""kill -9 at random moments of a whole small study, until it has gone through.
+
+A study is started as a person starts it and killed: the main process, its whole group, one
+training process, or the server that these are forked from; at a random time, or just after a
+random file has been written. It is started again with --only-missing-outputs, and maybe killed
+again. After every kill all files are read in full; after every end the results are compared with
+those of an undisturbed study.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import statistics
+import tempfile
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.reliability import record, whole
+from benchmarks.reliability.small import SEEDS, TECHNIQUES, Started, Study, finish, make_study
+from benchmarks.speed.harness import BenchmarkError, say
+
+ABOUT = "kill -9 at random moments; Ctrl-C."
+_VICTIMS = {"main process": 3, "whole group": 3, "a training process": 3, "fork server": 1}
+_MOST_KILLS_IN_A_ROW = 4
+_ORPHANS_MAY_LIVE = 30.0  # seconds, on a busy machine
+_LOOK_AGAIN = 0.01
+
+Marks = dict[str, tuple[int, int]]
+
+
+@dataclass
+class Tally:
+    """What has happened so far."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    resumed: int = 0
+    completed: int = 0
+    harmless: int = 0  # ended before it could be killed
+    files_read: int = 0
+    finished_before: int = 0
+    lost: list[str] = field(default_factory=list)
+    orphan_seconds: list[float] = field(default_factory=list)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Those of the subcommand."""
+    parser.add_argument("--kills", type=int, default=60)
+    parser.add_argument("--interrupts", type=int, default=5, help="Ctrl-C so many times")
+    parser.add_argument("--seed", type=int, default=0, help="of the random moments")
+    record.add_out(parser)
+
+
+def run(arguments: argparse.Namespace) -> record.Figures:
+    """Kill, compare, count."""
+    chance = random.Random(arguments.seed)  # noqa: S311 - no secret
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="regbench-kill-") as folder:
+        work = Path(folder)
+        study = make_study(work)
+        reference = work / "reference"
+        started = time.monotonic()
+        code, said = finish(study.command(reference))
+        if code:
+            raise BenchmarkError(f"the undisturbed study ended with exit code {code}: {said}")
+        seconds = time.monotonic() - started
+        tally.lost += [f"undisturbed: {fault}" for fault in whole.damaged(reference)]
+        made = len(whole.files(reference))
+        say(f"undisturbed: {seconds:.0f} s, {made} files")
+        while tally.kills.total() < arguments.kills:
+            root = work / "data"
+            _one_study(study, root, reference, seconds, arguments.kills, chance, tally)
+            shutil.rmtree(root, ignore_errors=True)
+        interrupts = [
+            _interrupt(study, work / "interrupted", reference, chance, tally)
+            for _ in range(arguments.interrupts)
+        ]
+    figures = _figures(tally, interrupts, arguments.seed)
+    record.write(arguments.out, "kill", ABOUT, figures)
+    return figures
+
+
+def _figures(tally: Tally, interrupts: list[float], seed: int) -> record.Figures:
+    figures: record.Figures = {
+        "faults injected": dict(sorted(tally.kills.items())) | {"in all": tally.kills.total()},
+        "started again with --only-missing-outputs": tally.resumed,
+        "studies completed, all identical to the undisturbed one": tally.completed,
+        "files read in full after kills": tally.files_read,
+        "finished trainings and evaluations found at a new start, none made twice": (
+            tally.finished_before
+        ),
+        "orphans lived, s, at most": max(tally.orphan_seconds, default=0.0),
+        "interrupted with Ctrl-C": len(interrupts),
+        "lost": tally.lost,
+        "seed": seed,
+        "passed": not tally.lost,
+    }
+    if interrupts:
+        figures["seconds from Ctrl-C to the end, median"] = statistics.median(interrupts)
+        figures["seconds from Ctrl-C to the end, at most"] = max(interrupts)
+    return figures
+
+
+def _one_study(
+    study: Study,
+    root: Path,
+    reference: Path,
+    seconds: float,
+    wanted: int,
+    chance: random.Random,
+    tally: Tally,
+) -> None:
+    """Start a study, kill it several times, let it complete, and compare."""
+    planned = chance.randint(1, _MOST_KILLS_IN_A_ROW)
+    options: tuple[str, ...] = ()
+    killed = 0
+    while True:
+        before = finished(root)
+        tally.finished_before += len(before)
+        command = Started(study.command(root, *options))
+        victim = None
+        if killed < planned and tally.kills.total() < wanted:
+            victim = _kill(command, root, seconds, chance)
+            if victim:
+                killed += 1
+                tally.kills[victim] += 1
+            else:
+                tally.harmless += 1
+        code, said = command.ended()
+        name = f"kill {tally.kills.total()} ({victim})"
+        tally.orphan_seconds.append(_wait_for_orphans(command, name, tally))
+        tally.lost += [f"{name}: {fault}" for fault in whole.damaged(root)]
+        tally.files_read += len(whole.files(root))
+        after = finished(root)
+        tally.lost += [
+            f"{name}: {run} was made twice" for run in before if before[run] != after.get(run)
+        ]
+        if code == 0:
+            break
+        if code != -signal.SIGKILL:
+            tally.lost.append(f"{name}: exit code {code}: {said.strip()[-1500:]}")
+            say(tally.lost[-1])
+        options = ("--only-missing-outputs",)
+        tally.resumed += 1
+    found = [*whole.differences(reference, root), *(f"left: {p}" for p in whole.leftovers(root))]
+    tally.lost += [f"{name}: {fault}" for fault in found]
+    tally.completed += not found
+    say(f"{tally.kills.total()} kills, {tally.completed} completed, lost: {len(tally.lost)}")
+
+
+def _kill(command: Started, root: Path, seconds: float, chance: random.Random) -> str | None:
+    """Wait for a random moment, kill, and say what; None if it had ended before."""
+    victim = chance.choices(list(_VICTIMS), list(_VICTIMS.values()))[0]
+    if chance.random() < 0.5:
+        _wait(command, chance.uniform(0.2, seconds))
+    else:
+        _wait_for_files(command, root, chance.randint(1, 12))
+        _wait(command, chance.uniform(0, 0.05))
+    while command.runs():
+        found = _victims(command, victim)
+        if found:
+            break
+        time.sleep(_LOOK_AGAIN)  # no training process yet
+    if not command.runs():
+        return None
+    for pid in found:
+        if victim == "whole group":
+            os.killpg(pid, signal.SIGKILL)
+        else:
+            _kill_one(pid)
+    return victim
+
+
+def _victims(command: Started, victim: str) -> list[int]:
+    if victim == "a training process":
+        return command.trainings()[:1]
+    if victim == "fork server":
+        return command.server()
+    return [command.process.pid]
+
+
+def _kill_one(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _wait(command: Started, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while command.runs() and time.monotonic() < until:
+        time.sleep(_LOOK_AGAIN)
+
+
+def _wait_for_files(command: Started, root: Path, more: int) -> None:
+    """Wait until so many files have been written or replaced."""
+    known = _marks(root)
+    while command.runs():
+        now = _marks(root)
+        if sum(known.get(name) != mark for name, mark in now.items()) >= more:
+            return
+        time.sleep(_LOOK_AGAIN)
+
+
+def _marks(root: Path) -> Marks:
+    found = {}
+    for path in root.glob("0*/**/*.*"):
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            continue
+        found[str(path)] = (status.st_ino, status.st_mtime_ns)
+    return found
+
+
+def finished(root: Path) -> dict[str, Any]:
+    """The trainings and evaluations that are complete, with marks of their files.
+
+    A training's last file is its fingerprint, an evaluation's its metrics.
+    """
+    found: dict[str, Any] = {}
+    for technique in TECHNIQUES:
+        for seed in SEEDS:
+            run = f"seed_{seed}"
+            models, output = root / "06_models" / technique, root / "07_model_output" / technique
+            trained = [models / f"{run}.keras", models / f"{run}_fingerprint.json"]
+            evaluated = [output / run / "predictions.parquet", output / run / "metrics.json"]
+            for what, paths in (("training", trained), ("evaluation", evaluated)):
+                if all(path.exists() for path in paths):
+                    marks = [(p.stat().st_ino, p.stat().st_mtime_ns) for p in paths]
+                    found[f"{what} of {technique}, seed {seed}"] = marks
+    return found
+
+
+def _wait_for_orphans(command: Started, name: str, tally: Tally) -> float:
+    """Wait for what the study had started to end; return seconds."""
+    started = time.monotonic()
+    while command.others():
+        if time.monotonic() - started > _ORPHANS_MAY_LIVE:
+            tally.lost.append(f"{name}: orphans {command.others()}")
+            os.killpg(command.process.pid, signal.SIGKILL)
+            break
+        time.sleep(0.02)
+    return time.monotonic() - started
+
+
+def _interrupt(
+    study: Study, root: Path, reference: Path, chance: random.Random, tally: Tally
+) -> float:
+    """Press Ctrl-C once in the middle; return the seconds that it took to end."""
+    shutil.rmtree(root, ignore_errors=True)
+    command = Started(study.command(root))
+    _wait_for_files(command, root, chance.randint(1, 40))
+    os.killpg(command.process.pid, signal.SIGINT)
+    started = time.monotonic()
+    code, said = command.ended()
+    seconds = time.monotonic() - started
+    _wait_for_orphans(command, "Ctrl-C", tally)
+    ends = said.strip().splitlines()[-1:]
+    if code != 130 or "goes on from there" not in str(ends) or "Traceback" in said:
+        tally.lost.append(f"Ctrl-C: exit code {code}: {said.strip()[-300:]}")
+    before = finished(root)
+    code, said = finish(study.command(root, "--only-missing-outputs"))
+    after = finished(root)
+    tally.lost += [f"Ctrl-C: {run} was made twice" for run in before if before[run] != after[run]]
+    found = [*whole.differences(reference, root), *(f"left: {p}" for p in whole.leftovers(root))]
+    tally.lost += [f"Ctrl-C: {fault}" for fault in found]
+    tally.lost += [f"Ctrl-C: then exit code {code}: {said.strip()[-300:]}"] if code else []
+    shutil.rmtree(root)
+    return seconds

@@ -1,0 +1,245 @@
+"""Hundreds of small runs in one data root: does anything grow?
+
+Every run trains a network again and evaluates it, as a nightly run does after a change. Runs are
+made in one process, as a program that imports RegBench makes them: with training processes (the
+default runner) and without (Kedro's sequential runner); and as commands of their own, of which
+every tenth trains and compiles the report, and the others put a technique's results together
+again. Watched are the memory of the process, its open files, threads and processes; the data
+root and temporary files; and the time that a run takes.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.reliability import record, whole
+from benchmarks.reliability.small import Study, finish, make_study
+from benchmarks.speed.harness import ROOT, BenchmarkError, say
+from benchmarks.speed.memory import descendants
+
+_ABOUT = {
+    "process": "Runs in one process, with training processes.",
+    "sequential": "Runs in one process that trains itself.",
+    "commands": "Runs as commands.",
+}
+_TECHNIQUE = "dropout"
+_TRAINS = 10  # every so many commands
+_WARM = 0.1  # the share of runs at the start that may still import and compile
+_RUNNERS = {"process": "StudyRunner", "sequential": "SequentialRunner"}
+_KINDS = (*_RUNNERS, "commands")
+_MAY_GROW = {
+    "memory, MB": 5,
+    "children's memory, MB": 5,
+    "bytes in the data root": 0.01,
+}  # per cent
+_FLAT = (
+    *("open files", "threads", "processes", "files in the data root", "leftovers"),
+    "temporary files",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Those of the subcommand."""
+    parser.add_argument("kinds", nargs="*", help=f"of {', '.join(_KINDS)}; default: all")
+    parser.add_argument("--runs", type=int, default=200, help="of each kind")
+    parser.add_argument("--in-process", help=argparse.SUPPRESS)  # the one process itself
+    record.add_out(parser)
+
+
+def run(arguments: argparse.Namespace) -> record.Figures:
+    """Make the runs and see what has grown."""
+    if arguments.in_process:
+        _in_process(json.loads(arguments.in_process))
+        return {"passed": True}
+    passed = True
+    for kind in arguments.kinds or _KINDS:
+        with tempfile.TemporaryDirectory(prefix=f"regbench-soak-{kind}-") as folder:
+            if kind == "commands":
+                seen = _commands(Path(folder), arguments.runs)
+            else:
+                seen = _process(Path(folder), arguments.runs, _RUNNERS[kind])
+        rows = summary(seen)
+        figures = {
+            "consecutive runs": arguments.runs,
+            "failed": 0,  # the first that fails ends the measurement
+            "grown": [row["what"] for row in rows if row["flat"] is False],
+            "passed": all(row["flat"] is not False for row in rows),
+            "cases": rows,
+        }
+        record.write(arguments.out, f"soak {kind}", _ABOUT[kind], figures)
+        passed = passed and figures["passed"]
+    return {"passed": passed}
+
+
+def summary(seen: list[dict[str, float]]) -> list[dict[str, Any]]:
+    """Compare the first tenth of the runs, after a tenth to warm up, with the last tenth.
+
+    Args:
+        seen: What was measured after each.
+
+    Returns:
+        A row per measured value; ``flat`` says whether it has stayed. A time is told, not
+        judged: the machine may have been busier.
+    """
+    tenth = max(1, len(seen) // 10)
+    warm = int(_WARM * len(seen))
+    first, last = seen[warm : warm + tenth], seen[-tenth:]
+    rows = []
+    for what in seen[0]:
+        begin, end = (statistics.median(one[what] for one in some) for some in (first, last))
+        allowed = begin * _MAY_GROW.get(what, 0) / 100 if what in (*_MAY_GROW, *_FLAT) else None
+        rows.append(
+            {
+                "what": what,
+                "first tenth": begin,
+                "last tenth": end,
+                "a run adds": (end - begin) / max(1, len(seen) - warm - tenth),
+                "flat": "" if allowed is None else end - begin <= allowed,
+            }
+        )
+    return rows
+
+
+def _process(work: Path, runs: int, runner: str) -> list[dict[str, float]]:
+    """All runs in one process, as a Python program makes them."""
+    study = make_study(work)
+    told = work / "told.jsonl"
+    temporary = work / "tmp"
+    temporary.mkdir()
+    given = {
+        "conf": str(study.conf),
+        "images": str(study.images),
+        "root": str(work / "data"),
+        "runs": runs,
+        "runner": runner,
+        "told": str(told),
+    }
+    command = [sys.executable, "-m", "benchmarks.reliability", "soak"]
+    command.append(f"--in-process={json.dumps(given)}")
+    with (work / "log").open("w") as log:
+        code = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "TMPDIR": str(temporary)},
+            stdout=log,
+            stderr=log,
+            check=False,
+        ).returncode
+    if code:
+        raise BenchmarkError(f"the process ended with {code}: {(work / 'log').read_text()[-2000:]}")
+    return [json.loads(line) for line in told.read_text().splitlines()]
+
+
+def _in_process(given: dict[str, Any]) -> None:
+    from kedro.framework.session import KedroSession
+    from kedro.framework.startup import bootstrap_project
+    from kedro.runner import SequentialRunner
+
+    from regbench.runner import StudyRunner
+
+    runner = {"StudyRunner": StudyRunner, "SequentialRunner": SequentialRunner}[given["runner"]]
+    root = Path(given["root"])
+    with Path(given["told"]).open("w") as told:
+        for number in range(given["runs"] + 1):
+            started = time.perf_counter()
+            forget_one_run(root, trained=True)
+            bootstrap_project(ROOT)
+            with KedroSession.create(
+                project_path=ROOT,
+                conf_source=given["conf"],
+                runtime_params={"images": given["images"], "data_root": given["root"]},
+            ) as session:
+                session.run(
+                    pipeline_names=[] if number == 0 else _pipelines(number),
+                    runner=runner(),
+                    only_missing_outputs=number > 0,
+                )
+            seconds = time.perf_counter() - started
+            if number:  # the first one trains everything
+                found = measured(root, Path(tempfile.gettempdir()), seconds)
+                told.write(json.dumps(found) + "\n")
+                told.flush()
+
+
+def _pipelines(number: int) -> list[str]:
+    """Of the run of a number."""
+    return [_TECHNIQUE, *(["reporting"] if number % _TRAINS == 0 else [])]
+
+
+def _commands(work: Path, runs: int) -> list[dict[str, float]]:
+    """Every run as a command of its own."""
+    study = make_study(work)
+    root, temporary = work / "data", work / "tmp"
+    temporary.mkdir()
+    code, said = finish(study.command(root))
+    if code:
+        raise BenchmarkError(f"the study ended with exit code {code}: {said}")
+    found = []
+    for number in range(1, runs + 1):
+        forget_one_run(root, trained=number % _TRAINS == 0)
+        found.append(_one_command(study, root, temporary, number))
+        if number % _TRAINS == 0:
+            say(f"  {number} of {runs}")
+    return found
+
+
+def _one_command(study: Study, root: Path, temporary: Path, number: int) -> dict[str, float]:
+    pipelines = ",".join(_pipelines(number))
+    command = study.command(root, f"--pipelines={pipelines}", "--only-missing-outputs")
+    started = time.perf_counter()
+    code, said = finish(command, {"TMPDIR": str(temporary)})
+    seconds = time.perf_counter() - started
+    if code:
+        raise BenchmarkError(f"run {number} ended with exit code {code}: {said}")
+    return of_folders(root, temporary, seconds)
+
+
+def forget_one_run(root: Path, *, trained: bool) -> None:
+    """Remove a technique's results, or a network, as if it had not been trained yet."""
+    (root / f"07_model_output/{_TECHNIQUE}/results.zip").unlink(missing_ok=True)
+    if trained:
+        (root / f"06_models/{_TECHNIQUE}/seed_2.keras").unlink(missing_ok=True)
+
+
+def measured(root: Path, temporary: Path, seconds: float) -> dict[str, float]:
+    """What may grow in this process and around it."""
+    me = os.getpid()
+    others = [pid for pid in descendants(me) if pid != me]
+    return of_folders(root, temporary, seconds) | {
+        "memory, MB": _private(me),
+        "children's memory, MB": sum(_private(pid) for pid in others),
+        "open files": len(list(Path("/proc/self/fd").iterdir())),
+        "threads": len(list(Path("/proc/self/task").iterdir())),
+        "processes": len(others),
+    }
+
+
+def of_folders(root: Path, temporary: Path, seconds: float) -> dict[str, float]:
+    """What may grow outside of a process."""
+    paths = [path for path in root.rglob("*") if path.is_file()]
+    history = root / "09_history"  # the one thing that has to grow
+    sizes = [path.stat().st_size for path in paths if not path.is_relative_to(history)]
+    return {
+        "seconds": seconds,
+        "files in the data root": len(sizes),
+        "bytes in the data root": sum(sizes),
+        "leftovers": len(whole.leftovers(root)),
+        "temporary files": len(list(temporary.iterdir())),
+    }
+
+
+def _private(pid: int) -> float:
+    """Memory that a process shares with no other, in MB."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    kilobytes = {line.split()[0]: int(line.split()[1]) for line in lines}
+    return (kilobytes["Private_Clean:"] + kilobytes["Private_Dirty:"]) / 1024

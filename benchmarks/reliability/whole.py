@@ -1,0 +1,144 @@
+"""Whether files are whole, and whether two data roots hold the same results."""
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+_PARTIAL = re.compile(r"\..*\.partial.*")
+_TIMES = re.compile("seconds|_at$")  # figures and columns that differ from run to run
+_BOOKKEEPING = (".runs",)  # no results
+
+
+def files(data_root: Path) -> list[Path]:
+    """The results: all files but temporary ones and bookkeeping."""
+    return sorted(
+        path
+        for path in data_root.rglob("*")
+        if path.is_file()
+        and not _PARTIAL.fullmatch(path.name)
+        and path.relative_to(data_root).parts[0] not in _BOOKKEEPING
+    )
+
+
+def leftovers(data_root: Path) -> list[Path]:
+    """Temporary files, and records of runs that are at work no more."""
+    records = data_root.glob(".runs/*.json")
+    return [*(p for p in data_root.rglob("*") if _PARTIAL.fullmatch(p.name)), *records]
+
+
+def damaged(data_root: Path) -> list[str]:
+    """The files that stand under their name and cannot be read in full, and why."""
+    found = []
+    for path in files(data_root):
+        try:
+            _READERS[path.suffix](path)
+        except Exception as error:  # a damaged file makes its reader raise nearly anything
+            found.append(f"{path.relative_to(data_root)}: {type(error).__name__}: {error}")
+    return found
+
+
+def differences(one: Path, other: Path) -> list[str]:
+    """What results differ in: predictions, metrics, weights, data, comparison; not in seconds."""
+    names = {str(path.relative_to(root)) for root in (one, other) for path in files(root)}
+    found = []
+    for name in sorted(names):
+        compared = _COMPARED.get(Path(name).suffix)
+        if not (one / name).exists() or not (other / name).exists():
+            found.append(f"{name}: in one only")
+        elif compared and compared(one / name) != compared(other / name):
+            found.append(f"{name}: differs")
+    return found
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
+
+
+def _html(path: Path) -> None:
+    text = path.read_text("utf-8").rstrip()
+    if not (text.startswith("<!DOCTYPE html>") and text.endswith("</html>")):
+        raise ValueError("cut off")
+
+
+def _text(path: Path) -> None:
+    if not path.read_text("utf-8").endswith("\n"):
+        raise ValueError("cut off")
+
+
+def _npz(path: Path) -> None:
+    with np.load(path, allow_pickle=False) as arrays:
+        dict(arrays)
+
+
+def _zip(path: Path) -> None:
+    with zipfile.ZipFile(path) as entries:
+        broken = entries.testzip()
+        if broken:
+            raise ValueError(f"{broken} is damaged")
+        for name in entries.namelist():
+            if name.endswith(".parquet"):
+                pd.read_parquet(io.BytesIO(entries.read(name)))
+
+
+def _keras(path: Path) -> None:
+    import h5py
+
+    _zip(path)
+    with zipfile.ZipFile(path) as entries:
+        json.loads(entries.read("config.json"))
+        with h5py.File(io.BytesIO(entries.read("model.weights.h5"))) as weights:
+            weights.visititems(lambda _, item: item[()] if isinstance(item, h5py.Dataset) else None)
+
+
+def _png(path: Path) -> None:
+    with Image.open(path) as picture:
+        picture.load()
+
+
+_READERS: dict[str, Callable[[Path], Any]] = {
+    ".csv": pd.read_csv,
+    ".html": _html,
+    ".json": _json,
+    ".keras": _keras,
+    ".md": _text,
+    ".npy": lambda path: np.load(path, allow_pickle=False),
+    ".npz": _npz,
+    ".parquet": pd.read_parquet,
+    ".png": _png,
+    ".zip": _zip,
+}
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _timeless(v) for key, v in value.items() if not _TIMES.search(key)}
+    return value
+
+
+def _timeless_table(path: Path) -> str:
+    table = pd.read_csv(path, dtype=str)
+    return str(table[[name for name in table if not _TIMES.search(name)]].to_csv())
+
+
+def _arrays(path: Path) -> Any:
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: (v.shape, str(v.dtype), v.tobytes()) for name, v in arrays.items()}
+
+
+# A network's weights are compared by the digest in its fingerprint, results by their parts.
+_COMPARED: dict[str, Callable[[Path], Any]] = {
+    ".csv": _timeless_table,
+    ".json": lambda path: _timeless(_json(path)),
+    ".npy": Path.read_bytes,
+    ".npz": _arrays,
+    ".parquet": Path.read_bytes,
+    ".png": Path.read_bytes,
+}
