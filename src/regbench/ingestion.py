@@ -24,8 +24,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from regbench.duplicates import to_drop
 from regbench.errors import StudyError
-from regbench.large_arrays import empty_images
+from regbench.large_arrays import empty_images, in_chunks
 from regbench.png import PlainPngs
 from regbench.sources import ImageSource, Unreadable, clean_name
 from regbench.study import Ingest
@@ -115,6 +116,8 @@ def ingest_labeled(source: ImageSource, settings: Ingest) -> LabeledImages:
 
     Returns:
         The images in the order of the label file, or sorted by name for class folders.
+        Duplicates that are dropped stand last among the rejected; they are readable pictures,
+        left out as asked for, and do not count towards ``max_rejected``.
 
     Raises:
         StudyError: The label file is missing, empty or malformed, no image or only one class is
@@ -136,6 +139,9 @@ def ingest_labeled(source: ImageSource, settings: Ingest) -> LabeledImages:
         rows = _read_label_file(source, settings.label_file, columns, settings)
         table = _Table(rows, _folder(settings, "image_folder"), repr(settings.label_file))
     ingested = _ingest(source, table, settings)
+    digests = image_digests(ingested.images)
+    if settings.duplicates == "drop":
+        ingested, digests = _without_duplicates(source, ingested, digests)
     labels = [row.label or "" for row in ingested.rows]
     classes = sort_classes(set(labels))
     if len(classes) < 2:
@@ -149,7 +155,7 @@ def ingest_labeled(source: ImageSource, settings: Ingest) -> LabeledImages:
             "filename": _text([row.filename for row in ingested.rows]),
             "label": _text(labels),
             "target": np.array([targets[label] for label in labels], np.int32),
-            "digest": _text(image_digests(ingested.images)),
+            "digest": _text(digests),
         }
     )
     return LabeledImages(ingested.images, index, ingested.rejected, classes)
@@ -367,8 +373,20 @@ def _positions(header: list[str], columns: list[str], where: str) -> list[int]:
         if found.count(column) != 1:
             problem = "no column" if column not in found else "more than one column"
             names = ", ".join(repr(name) for name in found[:10])
-            raise StudyError(f"{where} has {problem} {column!r}; its columns are {names}")
+            raise StudyError(
+                f"{where} has {problem} {column!r}; its columns are {names}"
+                f"{_other_separator(found, columns)}"
+            )
     return [found.index(column) for column in columns]
+
+
+def _other_separator(header: list[str], columns: list[str]) -> str:
+    """Name the separator that would have made the columns out of the header's only cell."""
+    for separator in ";\t|,":
+        cells = [cell.strip() for cell in header[0].split(separator)]
+        if len(header) == 1 and set(columns) <= set(cells) and len(cells) > 1:
+            return f"; set ingest.separator to {separator!r}"
+    return ""
 
 
 def _ingest(source: ImageSource, table: _Table, settings: Ingest) -> _Ingested:
@@ -411,6 +429,41 @@ def _ingest(source: ImageSource, table: _Table, settings: Ingest) -> _Ingested:
         }
     )
     return _Ingested(images[: len(accepted)], accepted, frame)
+
+
+def _without_duplicates(
+    source: ImageSource, ingested: _Ingested, digests: list[str]
+) -> tuple[_Ingested, list[str]]:
+    """Drop images with equal pixels, and move the others together in the array."""
+    images, rows, rejected = ingested
+    reasons = to_drop(
+        digests, [_printable(row.filename) for row in rows], [row.label or "" for row in rows]
+    )
+    if not reasons:
+        return ingested, digests
+    logger.warning(
+        "%d images dropped because another has the same pixels (ingest.duplicates=drop)",
+        len(reasons),
+    )
+    stay = np.array([at for at in range(len(rows)) if at not in reasons], np.intp)
+    if not len(stay):
+        raise StudyError(
+            f"{source.display}: ingest.duplicates=drop leaves no image: all {len(rows)} have the "
+            "same pixels as one with another label"
+        )
+    end = 0
+    for some in in_chunks(images, stay):  # they only ever move to the front
+        images[end : end + len(some)] = some
+        end += len(some)
+    frame = pd.DataFrame(
+        {
+            "filename": _text([_printable(rows[at].filename) for at in sorted(reasons)]),
+            "reason": _text([reasons[at] for at in sorted(reasons)]),
+        }
+    )
+    rejected = pd.concat([rejected, frame], ignore_index=True)
+    left = _Ingested(images[:end], [rows[at] for at in stay], rejected)
+    return left, [digests[at] for at in stay]
 
 
 class _Pictures:
