@@ -97,16 +97,16 @@ def of_techniques(study: Study) -> dict[str, dict[str, Any]]:
 def of_preparation(study: Study) -> dict[str, str]:
     """Identify the settings and the code that lead to what every technique shares."""
     made_by = {
-        "ingest": (study.ingest, "ingestion"),
-        "split": (study.protocol.split, "splitting"),
-        "normalization": (study.normalization, "normalization"),
-        "zca": (study.zca, "normalization"),
-        "augmentation": (study.augmentation, "augmentation"),
-        "evaluation": (study.evaluation, "corruption"),
+        "ingest": (study.ingest, ("duplicates", "ingestion")),
+        "split": (study.protocol.split, ("splitting",)),
+        "normalization": (study.normalization, ("normalization",)),
+        "zca": (study.zca, ("normalization",)),
+        "augmentation": (study.augmentation, ("augmentation",)),
+        "evaluation": (study.evaluation, ("corruption",)),
     }
     return {
-        name: digest([settings.model_dump(mode="json"), _of_code((module,))])
-        for name, (settings, module) in made_by.items()
+        name: digest([settings.model_dump(mode="json"), _of_code(modules)])
+        for name, (settings, modules) in made_by.items()
     }
 
 

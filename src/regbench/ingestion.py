@@ -24,9 +24,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from regbench.duplicates import to_drop
 from regbench.errors import StudyError
-from regbench.large_arrays import empty_images
-from regbench.png import PlainPngs
+from regbench.large_arrays import empty_images, in_chunks
+from regbench.png import PlainPngs, lacks_rows
 from regbench.sources import ImageSource, Unreadable, clean_name
 from regbench.study import Ingest
 
@@ -34,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 # Formats that are decoded in this process; EPS, for one, would start Ghostscript.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
-MAX_LABEL_FILE_BYTES = 1 << 30
+MAX_LABEL_FILE_BYTES = 1 << 28  # some ten million rows; as Python objects they take far more
 # No format stores more than 8 bytes a pixel, and 1 MiB is plenty for what stands beside them.
 _BYTES_PER_PIXEL = 8
 _BYTES_BESIDE_PIXELS = 1 << 20
@@ -48,6 +49,12 @@ _TURNS = {
     6: Image.Transpose.ROTATE_270,
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
+}
+# What Pillow says, by its first words.
+_IN_PLAIN_WORDS = {
+    "could not create decoder object": "damaged WebP",
+    "cannot load this image": "no pixels",
+    "Decompressed data too large": "a text or colour profile that inflates beyond bounds",
 }
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -115,6 +122,8 @@ def ingest_labeled(source: ImageSource, settings: Ingest) -> LabeledImages:
 
     Returns:
         The images in the order of the label file, or sorted by name for class folders.
+        Duplicates that are dropped stand last among the rejected; they are readable pictures,
+        left out as asked for, and do not count towards ``max_rejected``.
 
     Raises:
         StudyError: The label file is missing, empty or malformed, no image or only one class is
@@ -136,6 +145,9 @@ def ingest_labeled(source: ImageSource, settings: Ingest) -> LabeledImages:
         rows = _read_label_file(source, settings.label_file, columns, settings)
         table = _Table(rows, _folder(settings, "image_folder"), repr(settings.label_file))
     ingested = _ingest(source, table, settings)
+    digests = image_digests(ingested.images)
+    if settings.duplicates == "drop":
+        ingested, digests = _without_duplicates(source, ingested, digests)
     labels = [row.label or "" for row in ingested.rows]
     classes = sort_classes(set(labels))
     if len(classes) < 2:
@@ -149,7 +161,7 @@ def ingest_labeled(source: ImageSource, settings: Ingest) -> LabeledImages:
             "filename": _text([row.filename for row in ingested.rows]),
             "label": _text(labels),
             "target": np.array([targets[label] for label in labels], np.int32),
-            "digest": _text(image_digests(ingested.images)),
+            "digest": _text(digests),
         }
     )
     return LabeledImages(ingested.images, index, ingested.rejected, classes)
@@ -214,11 +226,15 @@ def decode_picture(data: bytes, settings: Ingest) -> NDArray[np.uint8]:
     Raises:
         Unreadable: With a reason that names the fault, whatever it is.
     """
+    if not data:
+        raise Unreadable("unreadable: empty file")
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             if picture.width * picture.height > settings.max_pixels:
                 raise Unreadable(_too_many_pixels(settings.max_pixels))
             picture.load()
+            if picture.format == "PNG" and _ends_blank(picture) and lacks_rows(data):
+                raise Unreadable("unreadable: image file is truncated")
             return _render(picture, settings)
     except Unreadable:
         raise
@@ -367,8 +383,20 @@ def _positions(header: list[str], columns: list[str], where: str) -> list[int]:
         if found.count(column) != 1:
             problem = "no column" if column not in found else "more than one column"
             names = ", ".join(repr(name) for name in found[:10])
-            raise StudyError(f"{where} has {problem} {column!r}; its columns are {names}")
+            raise StudyError(
+                f"{where} has {problem} {column!r}; its columns are {names}"
+                f"{_remedy(found, columns)}"
+            )
     return [found.index(column) for column in columns]
+
+
+def _remedy(header: list[str], columns: list[str]) -> str:
+    """Name the separator that makes the columns of the header's only cell, or what names them."""
+    for separator in ";\t|,":
+        cells = [cell.strip() for cell in header[0].split(separator)]
+        if len(header) == 1 and set(columns) <= set(cells) and len(cells) > 1:
+            return f"; set ingest.separator to {separator!r}"
+    return "; name yours by ingest.filename_column and ingest.label_column"
 
 
 def _ingest(source: ImageSource, table: _Table, settings: Ingest) -> _Ingested:
@@ -411,6 +439,41 @@ def _ingest(source: ImageSource, table: _Table, settings: Ingest) -> _Ingested:
         }
     )
     return _Ingested(images[: len(accepted)], accepted, frame)
+
+
+def _without_duplicates(
+    source: ImageSource, ingested: _Ingested, digests: list[str]
+) -> tuple[_Ingested, list[str]]:
+    """Drop images with equal pixels, and move the others together in the array."""
+    images, rows, rejected = ingested
+    reasons = to_drop(
+        digests, [_printable(row.filename) for row in rows], [row.label or "" for row in rows]
+    )
+    if not reasons:
+        return ingested, digests
+    logger.warning(
+        "%d images dropped because another has the same pixels (ingest.duplicates=drop)",
+        len(reasons),
+    )
+    stay = np.array([at for at in range(len(rows)) if at not in reasons], np.intp)
+    if not len(stay):
+        raise StudyError(
+            f"{source.display}: ingest.duplicates=drop leaves no image: all {len(rows)} have the "
+            "same pixels as one with another label"
+        )
+    end = 0
+    for some in in_chunks(images, stay):  # they only ever move to the front
+        images[end : end + len(some)] = some
+        end += len(some)
+    frame = pd.DataFrame(
+        {
+            "filename": _text([_printable(rows[at].filename) for at in sorted(reasons)]),
+            "reason": _text([reasons[at] for at in sorted(reasons)]),
+        }
+    )
+    rejected = pd.concat([rejected, frame], ignore_index=True)
+    left = _Ingested(images[:end], [rows[at] for at in stay], rejected)
+    return left, [digests[at] for at in stay]
 
 
 class _Pictures:
@@ -540,6 +603,15 @@ def _render(picture: Image.Image, settings: Ingest) -> NDArray[np.uint8]:
     return pixels.reshape(height, width, _channels(settings))
 
 
+def _ends_blank(picture: Image.Image) -> bool:
+    """Say whether the last row may never have been read: Pillow leaves it at zero then.
+
+    Of an interlaced picture other rows may be the last to be read.
+    """
+    last = picture.crop((0, picture.height - 1, picture.width, picture.height))
+    return bool(picture.info.get("interlace")) or not any(last.tobytes())
+
+
 def _turn(picture: Image.Image) -> Image.Image:
     """Apply EXIF orientation; a picture with damaged EXIF stays as it is stored."""
     if not picture.info:  # where Pillow keeps EXIF, but for TIFF, which it has turned itself
@@ -605,6 +677,9 @@ def _too_many_pixels(limit: int) -> str:
 
 def _short(error: Exception) -> str:
     """One short line without what differs from file to file (addresses, sizes)."""
+    for start, words in _IN_PLAIN_WORDS.items():
+        if str(error).startswith(start):
+            return words
     text = re.sub(r"[(<\[{].*|b?['\"].*", "", str(error), flags=re.DOTALL)
     return " ".join(text.split())[:60].rstrip(" :,") or type(error).__name__
 

@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+_BYTES_AT_ONCE = 1 << 20
 _COLOUR_TYPES = {"L": 0, "RGB": 2}
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+# Adam7: the first column and row of each pass, and the steps to the next ones.
+_PASSES = (
+    *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2)),
+    (0, 1, 1, 2),
+)
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
@@ -69,3 +76,27 @@ class PlainPngs:
         picture = Image.frombytes(self._mode, size, zlib.compress(tall, 0), "zip", self._mode, 0)
         shape = (len(rows), self._height + 1, self._width, len(self._mode))
         return np.frombuffer(picture.tobytes(), np.uint8).reshape(shape)[:, 1:]
+
+
+def lacks_rows(data: bytes) -> bool:
+    """Say whether the pixels of a PNG that Pillow can read end before its last row.
+
+    Pillow leaves such rows black and says nothing.
+    """
+    width, height, depth, colour_type, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
+    passes = _PASSES if interlaced else ((0, 0, 1, 1),)
+    due = 0
+    for column, row, step, step_down in passes:
+        columns, rows = -(-(width - column) // step), -(-(height - row) // step_down)
+        if columns > 0:
+            due += max(0, rows) * (1 + -(-columns * depth * _CHANNELS[colour_type] // 8))
+    inflater = zlib.decompressobj()
+    at = 8
+    while due > 0 and at + 8 <= len(data) and not inflater.eof:
+        length, kind = struct.unpack_from(">I4s", data, at)
+        body = data[at + 8 : at + 8 + length] if kind == b"IDAT" else b""
+        while body and due > 0 and not inflater.eof:
+            due -= len(inflater.decompress(body, _BYTES_AT_ONCE))
+            body = inflater.unconsumed_tail
+        at += length + 12
+    return due > len(inflater.flush())

@@ -14,7 +14,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from regbench import pictures, summary
+from regbench import duplicates, pictures, summary
 from regbench.comparison import headline_part
 from regbench.measures import recall_by_class
 from regbench.report_table import formatted, has, techniques_table
@@ -23,6 +23,7 @@ from regbench.statistics import BETTER, EQUIVALENT, MIN_SEEDS, UNDECIDED, WORSE
 from regbench.study import BASELINE
 
 MOST_REJECTED = 200  # rejected images that are named; the rest is counted
+MOST_DUPLICATES = 200  # images with equal pixels that are named; the rest is counted
 MOST_SHOWN = 18  # images on each contact sheet
 
 _COMMAND = re.compile(r"kedro run(?: --[\w-]+(?:=[^\s;,]+(?:,[^\s;,]+)*)?)*")
@@ -48,7 +49,7 @@ class ReportContent:
         results: Runs that are up to date, by technique.
         classes: The labels.
         images: N x H x W x C, uint8; may be memory-mapped.
-        split_index: A row per image, in their order: filename, label, target, split.
+        split_index: A row per image, in their order: filename, label, target, split, digest.
         rejected: A row per rejected image: filename, reason.
         settings: The study's, plain values.
         provenance: What the figures come from: data fingerprint, versions, machine, date.
@@ -148,7 +149,19 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "reliability": pictures.reliability_pictures(comparison, trained),
         **_pair(content, trained, part),
         "claims": None if content.claims is None else _claims(content.claims),
+        "duplicates": _duplicates(content.split_index),
         "rejected": content.rejected.head(MOST_REJECTED).to_dict("records"),
+    }
+
+
+def _duplicates(split_index: pd.DataFrame) -> dict[str, Any]:
+    """What was found of images with equal pixels: a sentence, and the first of them."""
+    if "digest" not in split_index:
+        return {"sentence": "not looked for by the version that read the images", "images": []}
+    found = duplicates.find_duplicates(split_index)
+    return {
+        "sentence": duplicates.sentence(duplicates.count(found)),
+        "images": found.head(MOST_DUPLICATES).to_dict("records"),
     }
 
 

@@ -5,10 +5,13 @@ import os
 import re
 import stat
 import struct
+import unicodedata
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import NoReturn, Self
 
@@ -18,6 +21,7 @@ _HIDDEN = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 _DRIVE = re.compile(r"[A-Za-z]:")
 _SURELY_CLEAN = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", re.ASCII)
 _DIGESTIBLE = 1 << 30  # bytes; a larger file is no picture
+_BYTES_AT_ONCE = 1 << 20
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a zip's entry: signature, two lengths
 # Only these can be inflated piece by piece; Python unpacks bzip2 and LZMA without a bound.
 _COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
@@ -80,6 +84,7 @@ class ImageSource(ABC):
 
     def __init__(self, display: str) -> None:
         self.display = display
+        self._by_form: dict[str, list[str]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -127,6 +132,21 @@ class ImageSource(ABC):
     def within(self, folder: str) -> Self:
         """Look at a top folder as the root of the set."""
 
+    def _as_stored(self, name: str) -> str | None:
+        """Find the one file whose name differs in its Unicode form only.
+
+        A set from a Mac may have accents as characters of their own, and its label file not.
+        """
+        if name.isascii():
+            return None
+        if self._by_form is None:
+            self._by_form = {}
+            for stored in dict.fromkeys(self.names()):
+                if not stored.isascii():
+                    self._by_form.setdefault(_composed(stored), []).append(stored)
+        found = self._by_form.get(_composed(name), [])
+        return found[0] if len(found) == 1 and found[0] != name else None
+
 
 class FolderSource(ImageSource):
     """A set in a folder. Links are followed as long as they stay inside."""
@@ -149,14 +169,28 @@ class FolderSource(ImageSource):
     def exists(self, name: str) -> bool:
         """See :class:`ImageSource`."""
         try:
-            return os.path.isfile(f"{self._root}/{clean_name(name)}")
+            clean = clean_name(name)
         except Unreadable:
             return False
+        return os.path.isfile(f"{self._root}/{clean}") or self._as_stored(clean) is not None
 
     def read(self, name: str, limit: int) -> bytes:
         """See :class:`ImageSource`."""
+        with self._open(clean_name(name), limit) as (file, size):
+            data = file.read(size + 1)
+        if len(data) > limit:
+            raise Unreadable(_too_many_bytes(limit))
+        return data
+
+    @contextmanager
+    def _open(self, name: str, limit: int) -> Iterator[tuple[FileIO, int]]:
+        """Open a file by its clean name, and say how many bytes it has.
+
+        Raises:
+            Unreadable: See ``read``.
+        """
         try:
-            folder, _, base = clean_name(name).rpartition("/")
+            folder, _, base = name.rpartition("/")
             path = f"{self._real_folder(folder)}/{base}"
             status = os.lstat(path)
             if stat.S_ISLNK(status.st_mode):
@@ -165,27 +199,31 @@ class FolderSource(ImageSource):
             # Anything else, such as a pipe, may block for ever when it is opened.
             if not stat.S_ISREG(status.st_mode):
                 raise Unreadable("not a file")
-            size = status.st_size
+            if status.st_size > limit:
+                raise Unreadable(_too_many_bytes(limit))
             with open(path, "rb", buffering=0) as file:
-                data = b"" if size > limit else file.read(size + 1)
+                yield file, status.st_size
         except (FileNotFoundError, NotADirectoryError):
-            raise Unreadable("missing") from None
+            stored = self._as_stored(name)
+            if stored is None:
+                raise Unreadable("missing") from None
+            with self._open(stored, limit) as opened:
+                yield opened
         except OSError as error:
             raise Unreadable(f"unreadable: {error.strerror}") from None
-        if max(size, len(data)) > limit:
-            raise Unreadable(_too_many_bytes(limit))
-        return data
 
     def digest(self) -> str:
-        """See :class:`ImageSource`; every file is read."""
+        """See :class:`ImageSource`; every file is read, a large one in pieces."""
         made = _hash()
         for name in self.names():
             made.update(os.fsencode(name) + b"\0")
             try:
-                content = self.read(name, _DIGESTIBLE)
+                with self._open(clean_name(name), _DIGESTIBLE) as (file, size):
+                    made.update(f"{size}\0".encode())
+                    while piece := file.read(_BYTES_AT_ONCE):
+                        made.update(piece)
             except Unreadable as fault:  # rejected when the set is read
-                content = fault.reason.encode()
-            made.update(f"{len(content)}\0".encode() + content)
+                made.update(f"{len(fault.reason)}\0{fault.reason}".encode())
         return made.hexdigest()
 
     def top_folder(self) -> str | None:
@@ -245,6 +283,9 @@ class ZipSource(ImageSource):
             Exception: Whatever ``zipfile`` makes of a damaged file.
         """
         archive = zipfile.ZipFile(path)
+        if sum(info.compress_size for info in archive.infolist()) > os.path.getsize(path):
+            archive.close()
+            raise ValueError("its entries overlap, as in a zip bomb")
         files = (info for info in archive.infolist() if not info.filename.endswith("/"))
         return cls(display, archive, [(_clean_or_as_is(info.filename), info) for info in files])
 
@@ -259,15 +300,20 @@ class ZipSource(ImageSource):
     def exists(self, name: str) -> bool:
         """See :class:`ImageSource`."""
         try:
-            return clean_name(name) in self._by_name
+            clean = clean_name(name)
         except Unreadable:
             return False
+        return clean in self._by_name or self._as_stored(clean) is not None
 
     def read(self, name: str, limit: int) -> bytes:
         """See :class:`ImageSource`."""
-        info = self._by_name.get(clean_name(name))
+        clean = clean_name(name)
+        info = self._by_name.get(clean)
         if info is None:
-            raise Unreadable("missing")
+            stored = self._as_stored(clean)
+            if stored is None:
+                raise Unreadable("missing")
+            return self.read(stored, limit)
         if info.flag_bits & 1:
             raise Unreadable("unreadable: encrypted")
         if stat.S_ISLNK(info.external_attr >> 16):
@@ -351,6 +397,10 @@ def open_source(path: Path) -> ImageSource:
 
 def _hash() -> "hashlib.blake2b":
     return hashlib.blake2b(digest_size=8)
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _is_hidden(*parts: str) -> bool:

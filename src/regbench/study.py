@@ -65,6 +65,7 @@ class Ingest(Settings):
     background: Literal["black", "white"]
     max_pixels: Count
     max_rejected: Share
+    duplicates: Literal["keep", "drop"]
 
     @field_validator("size", mode="before")
     @classmethod

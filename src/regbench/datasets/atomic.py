@@ -9,11 +9,13 @@ import io
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, NoReturn
 
+import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets import json, pandas, text
 from kedro_datasets._typing import ImagePreview, TablePreview
 
 from regbench.files import atomic_write, made_by_regbench
+from regbench.spreadsheet import guarded, quoting, unguarded
 
 _PANEL_SHAPE = 458 / 300  # width by height of kedro-viz's preview panel
 
@@ -59,7 +61,22 @@ def table_preview(table: dict[str, Any]) -> TablePreview:
 
 
 class CSVDataset(AtomicSave, pandas.CSVDataset):
-    """A table as CSV."""
+    """A table as CSV that a spreadsheet takes for text and numbers, never for formulas."""
+
+    def load(self) -> Any:
+        """Read the table as it was saved."""
+        return unguarded(super().load())
+
+    def save(self, data: Any) -> None:
+        """Write the table; text that could start a formula gets an apostrophe in front."""
+        usual = self._save_args
+        if isinstance(data, pd.DataFrame):
+            data = guarded(data)
+            self._save_args = {"quoting": quoting(data), **usual}
+        try:
+            super().save(data)
+        finally:
+            self._save_args = usual
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """The first rows, for kedro-viz."""

@@ -4,6 +4,7 @@ What a node needs it imports when it runs: a command that only lists or describe
 not wait for it.
 """
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from regbench import fingerprint
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from regbench.sources import ImageSource
 else:  # Kedro resolves annotations, and warns of names that are not there
     ndarray = DataFrame = ImageSource = Any
+
+logger = logging.getLogger(__name__)
 
 
 def ingest_images(
@@ -39,6 +42,21 @@ def split_images(image_index: DataFrame, split: dict[str, Any]) -> DataFrame:
     from regbench import splitting
 
     return splitting.split_rows(image_index, Split.model_validate(split))
+
+
+def find_duplicates(split_index: DataFrame) -> DataFrame:
+    """List the images whose pixels another image has, and warn of what that spoils.
+
+    Returns:
+        group, filename, label, split and finding.
+    """
+    from regbench import duplicates
+
+    found = duplicates.find_duplicates(split_index)
+    counts = duplicates.count(found)
+    serious = counts.conflicting or counts.leaking
+    logger.log(logging.WARNING if serious else logging.INFO, "%s", duplicates.sentence(counts))
+    return found
 
 
 def fit_normalization(

@@ -1,7 +1,7 @@
 """The data pipeline.
 
 labeled_images -> ingest -> images, image_index, rejected_images, classes
-    image_index -> split -> split_index
+    image_index -> split -> split_index -> find_duplicates -> duplicate_images
     train rows -> fit_normalization, fit_zca; build_augmentation -> preview_augmentation
     test rows -> corrupt -> preview_corruptions
     all of it -> fingerprint
@@ -44,6 +44,12 @@ def create_pipeline(*, with_zca: bool) -> Pipeline:
                 ["image_index", "params:protocol.split"],
                 "split_index",
                 name="split",
+            ),
+            Node(
+                nodes.find_duplicates,
+                "split_index",
+                "duplicate_images",
+                name="find_duplicates",
             ),
             Node(
                 nodes.fit_normalization,
