@@ -38,6 +38,7 @@ _TRAINING_CODE = (
 )
 _EVALUATION_CODE = ("corruption", "evaluation", "measures", "pruning")
 _LIBRARIES = ("keras", "numpy", "tensorflow")
+_LIBRARIES_OF_REPORT = (*_LIBRARIES, "jinja2", "matplotlib", "pandas", "pillow", "scipy")
 _BYTES_AT_ONCE = 4 << 20
 
 Fingerprint = dict[str, str]
@@ -124,6 +125,20 @@ def of_machine() -> Fingerprint:
     libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     return {"trained_on": f"{machine}; Python {platform.python_version()}, {libraries}"}
+
+
+@cache
+def of_package() -> str:
+    """Identify all files of this package, and the libraries that make a report.
+
+    Every change counts, of a comment too: a report is made again in seconds.
+    """
+    made = _hash()
+    root = Path(__file__).parent
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            made.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
+    return digest([_name(made), *(f"{name} {version(name)}" for name in _LIBRARIES_OF_REPORT)])
 
 
 def current(

@@ -1,5 +1,6 @@
 """What happens around a run: progress, the summary at the end, and errors in one line."""
 
+import logging
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,15 @@ from kedro.pipeline import Node, Pipeline
 from regbench.config_loader import PROJECT
 from regbench.errors import FailedRunsError, StudyError, explanation
 from regbench.reservation import Use, reserved
-from regbench.staleness import forget_data_fingerprint, treat_stale_as_missing
+from regbench.staleness import (
+    forget_data_fingerprint,
+    forget_report_record,
+    is_up_to_date,
+    record_report,
+    treat_stale_as_missing,
+)
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from regbench.progress import PlainProgress
@@ -22,6 +31,7 @@ class StudyHooks:
     """Hooks of every session."""
 
     _progress: "PlainProgress | None" = None
+    _nothing_to_do = False
 
     def __init__(self) -> None:
         """Begin with nothing reserved."""
@@ -49,7 +59,12 @@ class StudyHooks:
             self._reserve(pipeline, catalog)
             if only_missing_outputs:
                 treat_stale_as_missing(pipeline, catalog)
+            self._nothing_to_do = only_missing_outputs and is_up_to_date(pipeline, catalog)
+            if self._nothing_to_do:
+                self._one_line_is_enough()
+                return
             forget_data_fingerprint(pipeline, catalog, only_missing_outputs=only_missing_outputs)
+            forget_report_record(pipeline, catalog)
         except Exception as error:
             self._reservation.close()
             raise explanation(error) or error from error
@@ -64,15 +79,24 @@ class StudyHooks:
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-        """Print the comparison, or the results of the techniques run.
+        """Print the comparison, or the results of the techniques run, if anything was.
 
         Raises:
             FailedRunsError: A run failed; the tables name it.
         """
+        self._stop_progress()
+        if self._nothing_to_do:
+            self._reservation.close()
+            logger.info("up to date: %s", _what_is_up_to_date(pipeline, catalog))
+            return
         from regbench import comparison, tables  # noqa: PLC0415 - they import pandas and Rich
 
-        self._stop_progress()
-        self._reservation.close()
+        try:
+            record_report(pipeline, catalog)
+        except Exception as error:
+            raise explanation(error) or error from error
+        finally:
+            self._reservation.close()
         made = pipeline.all_outputs()
         results_by_technique = {
             name.removesuffix("_results"): catalog.load(name)
@@ -114,6 +138,12 @@ class StudyHooks:
             )
         )
 
+    def _one_line_is_enough(self) -> None:
+        """Keep the runner from telling what it skips, until the reservation ends."""
+        runner = logging.getLogger("regbench.runner")
+        self._reservation.callback(runner.setLevel, runner.level)
+        runner.setLevel(logging.WARNING)
+
     def _stop_progress(self) -> None:
         if self._progress:
             self._progress.stop()
@@ -141,6 +171,18 @@ def _use(pipeline: Pipeline) -> Use:
     if "networks" in pipeline.inputs():  # all of them
         reads |= set(made_in.values())
     return Use(sorted(makes), sorted(reads - makes))
+
+
+def _what_is_up_to_date(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> str:
+    """What a run had to look after, in words, and the images that it was compared with."""
+    made = {_part(node) for node in pipeline.nodes}
+    parameters = catalog.load("parameters")
+    techniques, seeds = len(made & set(parameters["techniques"])), parameters["protocol"]["seeds"]
+    parts = [part for part in ("data", "reporting") if part in made]
+    if techniques:
+        parts.insert(len(parts) and 1, f"{techniques} techniques x {len(seeds)} seeds")
+    files = catalog.load("data_fingerprint")["made_from"]["files"]
+    return f"{', '.join(parts)}; images {parameters['images']} (digest {files})"
 
 
 def _part(node: Node) -> str:

@@ -66,6 +66,8 @@ class StudyRunner(AbstractRunner):
         hook_manager: PluginManager | None = None,
         run_id: str | None = None,
     ) -> None:
+        if not pipeline.nodes:
+            return  # no process is made
         hooks = hook_manager or _create_hook_manager()
         depends_on = pipeline.node_dependencies
         waiting, done = list(pipeline.nodes), set[Node]()

@@ -6,6 +6,7 @@
 import logging
 from typing import Any
 
+from kedro.framework.project import pipelines
 from kedro.io import AbstractDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 
@@ -29,6 +30,8 @@ _DATA_SETTINGS = {
 _IDENTIFIED = ("images", "split_index", "classes")  # by the data's fingerprint
 _OF_TRAINING = ("network", "history", "best_epoch_weights", "fingerprint")
 _OF_EVALUATION = ("predictions", "metrics")
+# Inputs of the report that the data's fingerprint identifies.
+_OF_DATA = frozenset({"images", "split_index", "classes", "rejected_images"})
 
 
 class StaleDataset(AbstractDataset[Any, Any]):
@@ -63,7 +66,7 @@ def treat_stale_as_missing(pipeline: Pipeline, catalog: Catalog) -> None:
     kedro.setLevel(logging.ERROR)  # it warns of every dataset that is replaced
     try:
         for name in sorted(stale):
-            if name in catalog and not getattr(catalog.get(name), "_EPHEMERAL", False):
+            if _is_kept(catalog, name):
                 catalog[name] = StaleDataset(_dataset(catalog, name))
     finally:
         kedro.setLevel(level)
@@ -81,17 +84,35 @@ def forget_data_fingerprint(
     if only_missing_outputs:
         made = {name for name in made if not catalog.exists(name)}
     if made:
-        stored = _dataset(catalog, "data_fingerprint")
-        while isinstance(stored, StaleDataset):
-            stored = stored.stored
-        stored.remove()
+        _stored(catalog, "data_fingerprint").remove()
+
+
+def is_up_to_date(pipeline: Pipeline, catalog: Catalog) -> bool:
+    """Whether a resumed run has nothing to do, once stale datasets count as missing."""
+    return all(catalog.exists(name) for name in pipeline.all_outputs() if _is_kept(catalog, name))
+
+
+def forget_report_record(pipeline: Pipeline, catalog: Catalog) -> None:
+    """Remove the record of what the report was made from before any of it is made again."""
+    if pipelines["reporting"].all_outputs() & pipeline.all_outputs():
+        _stored(catalog, "report_made_from").remove()
+
+
+def record_report(pipeline: Pipeline, catalog: Catalog) -> None:
+    """Write down what the report was made from, when all of it has been made."""
+    if pipelines["reporting"].all_outputs() <= pipeline.all_outputs():
+        images = catalog.load("comparison_made_from")["images"]
+        catalog.save("report_made_from", _made_from_now(catalog, images))
 
 
 def _stale(pipeline: Pipeline, catalog: Catalog) -> set[str]:
     parameters = catalog.load("parameters")
     recorded = _load(catalog, "data_fingerprint")
-    of_data = {name for node in pipeline.nodes if node.namespace == "data" for name in node.outputs}
-    stale = _stale_data(of_data, recorded.get("made_from", {}), parameters, catalog)
+    in_pipeline = pipeline.all_outputs()
+    of_data = pipelines["data"].all_outputs() & in_pipeline
+    of_report = pipelines["reporting"].all_outputs() & in_pipeline
+    files = _files(catalog) if of_data or of_report else None
+    stale = _stale_data(of_data, recorded.get("made_from", {}), parameters, files)
     data_are_stale = bool({"images", "split_index"} & stale) or not recorded
     if not data_are_stale and _are_damaged(of_data - stale, recorded, catalog):
         stale |= of_data  # made again as they were: what was trained on them stays
@@ -108,15 +129,46 @@ def _stale(pipeline: Pipeline, catalog: Catalog) -> set[str]:
             stale.add(f"{technique}_results")
             for seed in seeds:
                 stale |= _damaged_run(f"{technique}.seed_{seed}", stale, catalog)
-    # The report is made from all of it, quickly.
-    in_report = (node for node in pipeline.nodes if node.namespace == "reporting")
-    return stale | {name for node in in_report for name in node.outputs}
+    if of_report and (
+        stale & in_pipeline or _load(catalog, "report_made_from") != _made_from_now(catalog, files)
+    ):
+        stale |= of_report
+    # Nobody has written down what the labels of the unlabelled images were made from.
+    return stale | (pipelines["prediction"].all_outputs() & in_pipeline)
+
+
+def _made_from_now(catalog: Catalog, images: str | None) -> dict[str, Any]:
+    """What the report would be made from now.
+
+    Args:
+        catalog: Of the session.
+        images: The digest of the set of images; None if it cannot be read.
+
+    Returns:
+        Digests by input of the report.
+    """
+    inputs = pipelines["reporting"].inputs() - _OF_DATA - {"image_digest"}
+    digests = {name: _digest(catalog, name) for name in sorted(inputs)}
+    return digests | {"image_digest": images, "code": fingerprint.of_package()}
+
+
+def _digest(catalog: Catalog, name: str) -> str:
+    stored = _stored(catalog, name)
+    if hasattr(stored, "digest"):
+        return str(stored.digest())
+    try:
+        value = catalog.load(name) if catalog.exists(name) else None
+    except Exception as error:
+        if explanation(error) is None:
+            raise
+        return ""  # said by the node that reads it
+    return fingerprint.digest(value.to_csv(index=False) if hasattr(value, "to_csv") else value)
 
 
 def _stale_data(
-    of_data: set[str], made_from: dict[str, str], parameters: dict[str, Any], catalog: Catalog
+    of_data: set[str], made_from: dict[str, str], parameters: dict[str, Any], files: str | None
 ) -> set[str]:
-    if not of_data or made_from.get("files") != _files(catalog):
+    if not of_data or made_from.get("files") != files:
         return of_data
     stale: set[str] = set()
     for setting, depending in _DATA_SETTINGS.items():
@@ -134,8 +186,12 @@ def _stale_run(
     changed = any(trained.get(part) != now[part] for part in until_training)
     if data_are_stale or changed or not catalog.exists(f"{run}.network"):
         return {f"{run}.{made}" for made in (*_OF_TRAINING, *_OF_EVALUATION)}
-    evaluated = _load(catalog, f"{run}.metrics").get("fingerprint", {})
-    if fingerprint.changed(evaluated, now) or evaluated.get("weights") != trained.get("weights"):
+    from regbench.results import FAILED  # noqa: PLC0415 - imports pandas
+
+    metrics = _load(catalog, f"{run}.metrics")
+    evaluated = metrics.get("fingerprint", {})
+    changed = bool(fingerprint.changed(evaluated, now)) or metrics.get("status") == FAILED
+    if changed or evaluated.get("weights") != trained.get("weights"):
         return {f"{run}.{made}" for made in _OF_EVALUATION}
     return set()
 
@@ -191,7 +247,7 @@ def _is_complete(
     technique: str, now: fingerprint.Fingerprint, seeds: list[str], catalog: Catalog
 ) -> bool:
     """Whether the collected results are of all seeds and of the stored runs."""
-    runs = catalog.load(f"{technique}_results").runs
+    runs = _stored(catalog, f"{technique}_results").runs()
     if runs.empty:
         return False
     stored = {str(run["seed"]): run for run in runs.to_dict("records")}
@@ -215,6 +271,18 @@ def _files(catalog: Catalog) -> str | None:
 
 def _dataset(catalog: Catalog, name: str) -> Any:
     return catalog.get(name)
+
+
+def _stored(catalog: Catalog, name: str) -> Any:
+    """The dataset as it is stored, stale or not."""
+    dataset = _dataset(catalog, name)
+    while isinstance(dataset, StaleDataset):
+        dataset = dataset.stored
+    return dataset
+
+
+def _is_kept(catalog: Catalog, name: str) -> bool:
+    return name in catalog and not getattr(catalog.get(name), "_EPHEMERAL", False)
 
 
 def _load(catalog: Catalog, name: str) -> dict[str, Any]:

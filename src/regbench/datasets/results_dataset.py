@@ -1,5 +1,6 @@
 """A technique's results, which may not be there yet."""
 
+import hashlib
 import io
 import logging
 import zipfile
@@ -40,26 +41,47 @@ class ResultsDataset(AbstractDataset[Results, Results]):
         A damaged file, or one of another version, counts as missing, with a warning that says so:
         the other techniques are compared nevertheless, and a resumed run makes it anew.
         """
+        names = [table.name for table in fields(Results)]
+        tables = self._read_or_warn(names)
+        return Results(*tables) if tables else Results.none()
+
+    def runs(self) -> pd.DataFrame:
+        """Return the table of runs alone, of a file that is whole; an empty one as ``load`` does.
+
+        The predictions, most of a file, are checked against their checksums and not parsed.
+        """
+        tables = self._read_or_warn(["runs"])
+        return tables[0] if tables else Results.none().runs
+
+    def digest(self) -> str:
+        """Identify the stored tables by the zip's own checksums; empty if there are none."""
+        try:
+            with zipfile.ZipFile(self._filepath) as tables:
+                entries = [f"{info.filename} {info.CRC}" for info in tables.infolist()]
+        except (OSError, ValueError, zipfile.BadZipFile):
+            return ""
+        return hashlib.blake2b("\n".join(entries).encode(), digest_size=8).hexdigest()
+
+    def _read_or_warn(self, names: list[str]) -> list[pd.DataFrame]:
         if not self._exists():
-            return Results.none()
+            return []
         try:
             with made_by_regbench(self._filepath):
-                return self._read()
+                return self._read(names)
         except StudyError as error:
             logger.warning("%s", error.message)
-            return Results.none()
+            return []
 
-    def _read(self) -> Results:
+    def _read(self, names: list[str]) -> list[pd.DataFrame]:
         with zipfile.ZipFile(self._filepath) as tables:
             version = int(tables.read(_VERSION_ENTRY)) if _VERSION_ENTRY in tables.namelist() else 0
             if version != _VERSION:
                 raise ValueError(f"it has format {version}, this version of RegBench {_VERSION}")
-            return Results(
-                *(
-                    pd.read_parquet(io.BytesIO(tables.read(f"{table.name}.parquet")))
-                    for table in fields(Results)
-                )
-            )
+            damaged = tables.testzip()
+            if damaged:
+                raise ValueError(f"{damaged} does not have its checksum")
+            contents = {name: tables.read(f"{name}.parquet") for name in names}
+        return [pd.read_parquet(io.BytesIO(content)) for content in contents.values()]
 
     def save(self, data: Results) -> None:
         """Write all tables or none."""

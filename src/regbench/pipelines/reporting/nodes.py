@@ -35,7 +35,7 @@ def set_aside_stale(
 
     Returns:
         Each technique's runs that are up to date; why others are not; and what the comparison
-        is made from: ``fingerprints`` and ``equivalence_band``.
+        is made from: ``fingerprints``, ``equivalence_band`` and ``images``, their digest.
     """
     from regbench import comparison
 
@@ -43,7 +43,8 @@ def set_aside_stale(
     stored = dict(zip(fingerprints, results, strict=True))
     fresh, stale = comparison.set_aside_stale(stored, current, protocol["seeds"])
     band = reporting["equivalence_band"]
-    return fresh, stale, {"fingerprints": current, "equivalence_band": band}
+    made_from = {"fingerprints": current, "equivalence_band": band, "images": image_digest}
+    return fresh, stale, made_from
 
 
 def compare_techniques(
