@@ -131,6 +131,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "headline": f"{part} accuracy",
         "verdict": summary.verdict_sentence(comparison, curves if len(curves) else None),
         "facts": _facts(comparison, part),
+        "split": summary.split_text(content.settings.get("protocol", {}).get("split")),
         "scored": scored,
         "corrupted": min(scored, int(corrupted_most)),
         "table": techniques_table(comparison, part),

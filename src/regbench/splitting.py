@@ -1,5 +1,8 @@
 """Which images train, which select (validation) and which report (test)."""
 
+import hashlib
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -13,9 +16,11 @@ def split_rows(image_index: pd.DataFrame, split: Split) -> pd.DataFrame:
     """Assign every image to a part.
 
     Args:
-        image_index: A row per image with filename, label and target (int).
-        split: Stratified (the classes' shares are kept, seeded shuffle) or sequential (the first
-            rows train, the last test), and the parts' shares; ``test`` may be 0.
+        image_index: A row per image with filename, label, target (int) and, for a hashed split,
+            digest (see ``ingestion.image_digests``).
+        split: Stratified (the classes' shares are kept, seeded shuffle), sequential (the first
+            rows train, the last test) or hashed (see ``hashed_parts``), and the parts' shares;
+            ``test`` may be 0.
 
     Returns:
         ``image_index`` with a column ``split``: train, validation or test.
@@ -23,16 +28,48 @@ def split_rows(image_index: pd.DataFrame, split: Split) -> pd.DataFrame:
     Raises:
         StudyError: A class would be missing from a part.
     """
-    counts = _part_sizes(len(image_index), split)
     parts = [part for part in PARTS if getattr(split, part)]
+    if split.method == "hashed":
+        assigned = hashed_parts(image_index["digest"], split)
+        counts = [int((assigned == part).sum()) for part in PARTS]
+    else:
+        counts = _part_sizes(len(image_index), split)
     _check_sizes(image_index["label"], dict(zip(PARTS, counts, strict=True)), parts)
     if split.method == "sequential":
         assigned = np.repeat(PARTS, counts)
-    else:
+    elif split.method == "stratified":
         assigned = _stratified(image_index["target"].to_numpy(), counts, split.seed)
     index = image_index.assign(split=assigned)
     _check_classes(index, parts)
     return index
+
+
+def hashed_parts(digests: Iterable[str], split: Split) -> np.ndarray:
+    """Assign every image by its own pixels: whatever else is in the set, and in which order.
+
+    An image keeps its part while the set grows or shrinks, and equal images are in one part. Sizes
+    of the parts, and the classes' shares in them, come out by chance: the share of n images
+    differs from the one asked for by sqrt(share * (1 - share) / n), in standard deviations.
+
+    The keyed BLAKE2b hash of the digest is a number from 0 to 1: the first ``train`` of that range
+    trains, the next ``validation`` validates, the rest tests.
+
+    Args:
+        digests: Per image, hexadecimal; equal images have equal ones.
+        split: The shares, and the seed, which is the key: another one draws anew.
+
+    Returns:
+        N parts, as objects.
+    """
+    key = f"regbench split {split.seed}".encode()
+    validation_from = split.train
+    test_from = split.train + split.validation if split.test else 1.0
+    parts = []
+    for digest in digests:
+        hashed = hashlib.blake2b(bytes.fromhex(digest), digest_size=8, key=key).digest()
+        place = (int.from_bytes(hashed) >> 11) / 2**53  # all the bits that a float holds: below 1
+        parts.append(PARTS[(place >= validation_from) + (place >= test_from)])
+    return np.array(parts, dtype=object)
 
 
 def _part_sizes(images: int, split: Split) -> list[int]:

@@ -109,7 +109,7 @@ class Augmentation(Settings):
 class Split(Settings):
     """Which rows are for training, for selecting (validation) and for reporting (test)."""
 
-    method: Literal["stratified", "sequential"]
+    method: Literal["stratified", "sequential", "hashed"]
     train: Annotated[Float, Field(gt=0, lt=1)]
     validation: Annotated[Float, Field(gt=0, lt=1)]
     test: Annotated[Float, Field(ge=0, lt=1)]

@@ -9,6 +9,7 @@ import pandas as pd
 from regbench.comparison import UNTRAINED, headline_part, judged_part
 from regbench.measures import confusion
 from regbench.results import CORRUPTION, PRUNING, TRAINED, Results
+from regbench.splitting import PARTS
 from regbench.statistics import BETTER, EQUIVALENT, MIN_SEEDS, UNDECIDED, WORSE
 from regbench.study import BASELINE
 
@@ -364,3 +365,23 @@ def _answers(found: Results, part: str) -> pd.DataFrame:
     right = (rows["predicted"] == rows["label"]).groupby(rows["filename"], sort=False)
     labels = rows.groupby("filename", sort=False)["label"].first()
     return pd.DataFrame({"label": labels, "right": right.sum(), "runs": right.size()})
+
+
+def split_text(split: Mapping[str, Any] | None) -> str:
+    """Say how images came to train, validate or test.
+
+    Args:
+        split: The settings ``protocol.split``; nothing is said without them.
+    """
+    if split is None:
+        return ""
+    shares = {part: split[part] for part in PARTS if split[part]}
+    sizes = listed([f"{100 * share:g} % {part}" for part, share in shares.items()])
+    how = {
+        "stratified": f"shuffled with seed {split['seed']}, the same shares of every class",
+        "sequential": "in the order of the label file, without shuffling",
+        "hashed": "each image by a keyed hash of its pixels (key: seed "
+        f"{split['seed']}), so that it keeps its part when images are added, and equal images "
+        "are in one part; the parts’ sizes and the classes’ shares in them come out by chance",
+    }
+    return f"{sizes}: {how[split['method']]}."
