@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regbench.study import Augmentation, Study, Technique
+from regbench.study import Augmentation, Ingest, Study, Technique
 
 if TYPE_CHECKING:  # whoever reads the configuration imports this module
     import numpy as np
@@ -39,6 +39,7 @@ _TRAINING_CODE = (
 _EVALUATION_CODE = ("corruption", "evaluation", "measures", "pruning")
 _LIBRARIES = ("keras", "numpy", "tensorflow")
 _LIBRARIES_OF_REPORT = (*_LIBRARIES, "jinja2", "matplotlib", "pandas", "pillow", "scipy")
+_DECODERS = ("pil", "jpg", "libtiff", "webp", "zlib")
 _BYTES_AT_ONCE = 4 << 20
 
 Fingerprint = dict[str, str]
@@ -109,6 +110,15 @@ def of_preparation(study: Study) -> dict[str, str]:
         name: digest([settings.model_dump(mode="json"), _of_code(modules)])
         for name, (settings, modules) in made_by.items()
     }
+
+
+def of_decoding(settings: Ingest) -> str:
+    """Identify all that the pixels of an image depend on besides the file of the picture."""
+    from PIL import features  # noqa: PLC0415 - only who reads pictures needs it
+
+    decoders = {name: features.version(name) for name in _DECODERS}
+    used = settings.model_dump(mode="json", include={"mode", "size", "background", "max_pixels"})
+    return digest([used, _of_code(("ingestion", "png")), decoders])
 
 
 def of_weights(weights: Mapping[str, "np.ndarray"]) -> str:

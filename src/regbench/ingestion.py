@@ -24,8 +24,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from regbench import fingerprint
 from regbench.duplicates import to_drop
 from regbench.errors import StudyError
+from regbench.incremental import EarlierIngestion, KnownFiles, content_of
 from regbench.large_arrays import empty_images, in_chunks
 from regbench.png import PlainPngs, lacks_rows
 from regbench.sources import ImageSource, Unreadable, clean_name
@@ -40,6 +42,7 @@ MAX_LABEL_FILE_BYTES = 1 << 28  # some ten million rows; as Python objects they 
 _BYTES_PER_PIXEL = 8
 _BYTES_BESIDE_PIXELS = 1 << 20
 _BYTES_AT_ONCE = 1 << 20  # of pixels, decoded together
+_NO_MEMORY = "too large: not enough memory"
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -69,12 +72,14 @@ class LabeledImages:
             position of the label in ``classes``) and ``digest`` (str, see ``image_digests``).
         rejected: ``filename`` and ``reason`` of every row left out.
         classes: All labels: sorted as numbers if all of them are, otherwise as text.
+        files: What the next ingestion takes over what is unchanged by (``KnownFiles.record``).
     """
 
     images: NDArray[np.uint8]
     index: pd.DataFrame
     rejected: pd.DataFrame
     classes: list[str]
+    files: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -113,12 +118,16 @@ class _Ingested(NamedTuple):
     rejected: pd.DataFrame
 
 
-def ingest_labeled(source: ImageSource, settings: Ingest) -> LabeledImages:
+def ingest_labeled(
+    source: ImageSource, settings: Ingest, earlier: EarlierIngestion | None = None
+) -> LabeledImages:
     """Read the labelled images of a set.
 
     Args:
         source: The set; everything in it may lie beneath one top folder.
         settings: Where labels and pictures are, and what a picture is turned into.
+        earlier: An earlier ingestion, of this set or another; pictures whose files are the same
+            are copied from it and not decoded. The outcome is the same without it.
 
     Returns:
         The images in the order of the label file, or sorted by name for class folders.
@@ -144,8 +153,9 @@ def ingest_labeled(source: ImageSource, settings: Ingest) -> LabeledImages:
         columns = [settings.filename_column, settings.label_column]
         rows = _read_label_file(source, settings.label_file, columns, settings)
         table = _Table(rows, _folder(settings, "image_folder"), repr(settings.label_file))
-    ingested = _ingest(source, table, settings)
-    digests = image_digests(ingested.images)
+    known = KnownFiles(earlier, fingerprint.of_decoding(settings))
+    ingested = _ingest(source, table, settings, known)
+    digests = read = image_digests(ingested.images)
     if settings.duplicates == "drop":
         ingested, digests = _without_duplicates(source, ingested, digests)
     labels = [row.label or "" for row in ingested.rows]
@@ -164,7 +174,8 @@ def ingest_labeled(source: ImageSource, settings: Ingest) -> LabeledImages:
             "digest": _text(digests),
         }
     )
-    return LabeledImages(ingested.images, index, ingested.rejected, classes)
+    files = known.record(read, digests)
+    return LabeledImages(ingested.images, index, ingested.rejected, classes, files)
 
 
 def ingest_unlabeled(source: ImageSource, settings: Ingest) -> UnlabeledImages:
@@ -244,7 +255,7 @@ def decode_picture(data: bytes, settings: Ingest) -> NDArray[np.uint8]:
     except UnidentifiedImageError:
         raise Unreadable(f"unreadable: none of {', '.join(FORMATS)}") from None
     except MemoryError:
-        raise Unreadable("too large: not enough memory") from None
+        raise Unreadable(_NO_MEMORY) from None
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
         raise Unreadable(f"unreadable: {_short(error)}") from None
 
@@ -399,9 +410,15 @@ def _remedy(header: list[str], columns: list[str]) -> str:
     return "; name yours by ingest.filename_column and ingest.label_column"
 
 
-def _ingest(source: ImageSource, table: _Table, settings: Ingest) -> _Ingested:
-    """Read all pictures of a table, say what came of it, and stop if too little did."""
+def _ingest(
+    source: ImageSource, table: _Table, settings: Ingest, known: KnownFiles | None = None
+) -> _Ingested:
+    """Read all pictures of a table, say what came of it, and stop if too little did.
+
+    What came of every file is noted in ``known``.
+    """
     start = time.perf_counter()
+    known = known or KnownFiles()
     paths, reasons = _screen(table.rows)
     images = _allocate(len(paths), settings)
     limit = settings.max_pixels * _BYTES_PER_PIXEL + _BYTES_BESIDE_PIXELS
@@ -412,21 +429,37 @@ def _ingest(source: ImageSource, table: _Table, settings: Ingest) -> _Ingested:
         warnings.simplefilter("ignore")  # what Pillow says about files that it can read
         for position, path in paths.items():
             try:
-                pictures.put(len(accepted), source.read(prefix + path, limit))
+                content, data = content_of(source, prefix + path, limit)
+                fault = known.fault(content)
+                if fault is None and not known.take(content, len(accepted)):
+                    data = source.read(prefix + path, limit) if data is None else data
+                    fault = pictures.put(len(accepted), data)
             except Unreadable as problem:
                 reasons[position] = problem.reason
-            else:
+                continue
+            if fault is None:
                 accepted.append(table.rows[position])
+                known.note_image(content)
+            else:
+                reasons[position] = fault
+                if fault != _NO_MEMORY:
+                    known.note_fault(content, fault)
     pictures.finish()
+    images = images[: len(accepted)]
+    if not known.copy_to(images, image_digests):
+        logger.warning("the record of the last ingestion does not fit: every picture is read anew")
+        known.forget()
+        return _ingest(source, table, settings, known)
     counts = Counter(reason for _, reason in sorted(reasons.items()))
     logger.log(
         logging.WARNING if reasons else logging.INFO,
-        "%d images%s from %s (%s) in %.1f s; %d rejected%s",
+        "%d images%s from %s (%s) in %.1f s%s; %d rejected%s",
         len(accepted),
         _count_of_classes(accepted),
         source.display,
         table.origin,
         time.perf_counter() - start,
+        f", {known.taken} of them as last time" if known.taken else "",
         len(reasons),
         f": {_summary(counts)}" if reasons else "",
     )
@@ -438,7 +471,7 @@ def _ingest(source: ImageSource, table: _Table, settings: Ingest) -> _Ingested:
             "reason": _text([reason for _, _, reason in rejected]),
         }
     )
-    return _Ingested(images[: len(accepted)], accepted, frame)
+    return _Ingested(images, accepted, frame)
 
 
 def _without_duplicates(
@@ -487,19 +520,23 @@ class _Pictures:
         self._at_once = max(1, _BYTES_AT_ONCE // (height * width * channels))
         self._waiting: dict[int, bytes] = {}
 
-    def put(self, row: int, data: bytes) -> None:
+    def put(self, row: int, data: bytes) -> str | None:
         """Decode a file into a row of the array, now or later.
 
-        Raises:
-            Unreadable: See ``decode_picture``.
+        Returns:
+            Why it cannot be decoded, as in ``decode_picture``; None if it can.
         """
         plain = self._plain.rows(data) if self._plain_fit else None
         if plain is None:
-            self._images[row] = decode_picture(data, self._settings)
-            return
+            try:
+                self._images[row] = decode_picture(data, self._settings)
+            except Unreadable as problem:
+                return problem.reason
+            return None
         self._waiting[row] = plain
         if len(self._waiting) == self._at_once:
             self.finish()
+        return None
 
     def finish(self) -> None:
         """Decode what waits."""

@@ -120,6 +120,21 @@ class ImageSource(ABC):
             Unreadable: It is missing, damaged, no plain file, too large, or outside of the set.
         """
 
+    def checksum(self, name: str, limit: int) -> str | None:
+        """Tell a file's content from another of the same name without reading it, if possible.
+
+        Args:
+            name: A name in the set.
+            limit: The number of bytes that it may have.
+
+        Returns:
+            None where only reading tells, as in a folder: size and time of change can be kept.
+
+        Raises:
+            Unreadable: As ``read`` would, as far as it can be known without reading.
+        """
+        return None
+
     @abstractmethod
     def digest(self) -> str:
         """Identify the names and contents of all files."""
@@ -307,13 +322,29 @@ class ZipSource(ImageSource):
 
     def read(self, name: str, limit: int) -> bytes:
         """See :class:`ImageSource`."""
+        try:
+            return self._content(self._readable(name, limit))
+        except (OSError, EOFError, ValueError, struct.error, zlib.error):
+            raise Unreadable("unreadable: damaged zip entry") from None
+
+    def checksum(self, name: str, limit: int) -> str:
+        """See :class:`ImageSource`: length and CRC-32, from the list of entries."""
+        info = self._readable(name, limit)
+        return f"{info.file_size}\0{info.CRC}"
+
+    def _readable(self, name: str, limit: int) -> zipfile.ZipInfo:
+        """The entry of a file, if it is one to be read.
+
+        Raises:
+            Unreadable: It is missing, encrypted, a link, or too large.
+        """
         clean = clean_name(name)
         info = self._by_name.get(clean)
         if info is None:
             stored = self._as_stored(clean)
             if stored is None:
                 raise Unreadable("missing")
-            return self.read(stored, limit)
+            return self._readable(stored, limit)
         if info.flag_bits & 1:
             raise Unreadable("unreadable: encrypted")
         if stat.S_ISLNK(info.external_attr >> 16):
@@ -322,10 +353,7 @@ class ZipSource(ImageSource):
             raise Unreadable("unreadable: compressed by neither deflate nor store")
         if info.file_size > limit:
             raise Unreadable(_too_many_bytes(limit))
-        try:
-            return self._content(info)
-        except (OSError, EOFError, ValueError, struct.error, zlib.error):
-            raise Unreadable("unreadable: damaged zip entry") from None
+        return info
 
     def _content(self, info: zipfile.ZipInfo) -> bytes:
         """Read an entry that is stored or deflated: half the time of ``ZipFile.open``.

@@ -1,10 +1,17 @@
-"""Files that may not be there: results of another study."""
+"""Files that may not be there: results of another study, or of an earlier run."""
 
-from typing import Any
+import logging
+from typing import Any, NoReturn
 
 import pandas as pd
+from kedro.io import AbstractDataset, DatasetError
 
-from regbench.datasets.atomic import CSVDataset, JSONDataset
+from regbench.datasets.array_dataset import ArrayDataset
+from regbench.datasets.atomic import CSVDataset, JSONDataset, ParquetDataset
+from regbench.errors import explanation
+from regbench.incremental import EarlierIngestion
+
+logger = logging.getLogger(__name__)
 
 
 class OptionalCSVDataset(CSVDataset):
@@ -21,3 +28,42 @@ class OptionalJSONDataset(JSONDataset):
     def load(self) -> Any:
         """Return the values, or None."""
         return super().load() if self._exists() else None
+
+
+class EarlierIngestionDataset(AbstractDataset[NoReturn, EarlierIngestion | None]):
+    """What the last run has read: only read here, for Kedro has no dataset go in and out."""
+
+    def __init__(
+        self, *, filepath: str, images: str, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Name the record of the files and the array of images; ``metadata`` is for kedro-viz."""
+        self._files = ParquetDataset(filepath=filepath)
+        self._images = ArrayDataset(filepath=images)
+        self.metadata = metadata
+
+    def load(self) -> EarlierIngestion | None:
+        """Return record and images; None if there is no record, or, with a warning, none to read.
+
+        The images are loaded when they are asked for.
+        """
+        if not self._exists():
+            return None
+        try:
+            files = self._files.load()
+        except Exception as error:
+            fault = explanation(error)
+            if fault is None:
+                raise
+            logger.warning("%s; until then every picture is read", fault.message)
+            return None
+        return EarlierIngestion(files, self._images.load)
+
+    def save(self, data: NoReturn) -> NoReturn:
+        """Refuse: the node that reads the images writes both."""
+        raise DatasetError("an earlier ingestion is only read")
+
+    def _exists(self) -> bool:
+        return bool(self._files.exists() and self._images.exists())
+
+    def _describe(self) -> dict[str, Any]:
+        return {"files": self._files, "images": self._images}

@@ -14,27 +14,29 @@ if TYPE_CHECKING:
     from numpy import ndarray
     from pandas import DataFrame
 
+    from regbench.incremental import EarlierIngestion
     from regbench.sources import ImageSource
 else:  # Kedro resolves annotations, and warns of names that are not there
-    ndarray = DataFrame = ImageSource = Any
+    ndarray = DataFrame = EarlierIngestion = ImageSource = Any
 
 logger = logging.getLogger(__name__)
 
 
 def ingest_images(
-    labeled_images: ImageSource, ingest: dict[str, Any]
-) -> tuple[ndarray, DataFrame, DataFrame, list[str]]:
-    """Read all labelled pictures into one array.
+    labeled_images: ImageSource, earlier_ingestion: EarlierIngestion | None, ingest: dict[str, Any]
+) -> tuple[ndarray, DataFrame, DataFrame, list[str], DataFrame]:
+    """Read all labelled pictures into one array; what is as last time is copied from there.
 
     Returns:
-        Images (N x H x W x C, uint8), image index (filename, label, target), rejected images
-        (filename, reason) and the classes, sorted.
+        Images (N x H x W x C, uint8), image index (filename, label, target, digest), rejected
+        images (filename, reason), the classes, sorted, and a record of the files for next time.
     """
     from regbench import ingestion
 
     with labeled_images as source:
-        made = ingestion.ingest_labeled(source, Ingest.model_validate(ingest))
-    return made.images, made.index, made.rejected, made.classes
+        settings = Ingest.model_validate(ingest)
+        made = ingestion.ingest_labeled(source, settings, earlier_ingestion)
+    return made.images, made.index, made.rejected, made.classes, made.files
 
 
 def split_images(image_index: DataFrame, split: dict[str, Any]) -> DataFrame:

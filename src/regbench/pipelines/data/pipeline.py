@@ -1,6 +1,7 @@
 """The data pipeline.
 
-labeled_images -> ingest -> images, image_index, rejected_images, classes
+labeled_images (, earlier_ingestion)
+    -> ingest -> images, image_index, rejected_images, classes, ingested_files
     image_index -> split -> split_index -> find_duplicates -> duplicate_images
     train rows -> fit_normalization, fit_zca; build_augmentation -> preview_augmentation
     test rows -> corrupt -> preview_corruptions
@@ -35,8 +36,8 @@ def create_pipeline(*, with_zca: bool) -> Pipeline:
         [
             Node(
                 nodes.ingest_images,
-                ["labeled_images", "params:ingest"],
-                ["images", "image_index", "rejected_images", "classes"],
+                ["labeled_images", "earlier_ingestion", "params:ingest"],
+                ["images", "image_index", "rejected_images", "classes", "ingested_files"],
                 name="ingest",
             ),
             Node(
