@@ -60,6 +60,16 @@ def test_the_deprecated_spelling_trains_one_technique(small_set: Path, tmp_path:
     assert "\x1b[" not in done.stderr + done.stdout
     assert "cuda" not in done.stderr.lower()
     assert "Traceback" not in done.stderr
+    # Nothing to do costs nothing.
+    heavy = TENSORFLOW | {"matplotlib", "scipy", "sklearn"}
+    command = ("run", "--pipelines=dropout", "--only-missing-outputs", f"--params={params}")
+    again = without(heavy, *command)
+    assert again.returncode == 0, again.stderr
+    assert re.fullmatch(
+        rf"[\d:]+ INFO up to date: images {small_set} \(digest \w+\), 1 techniques x 2 seeds\n",
+        again.stderr,
+    )
+    assert again.stdout == ""
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,31 @@ def test_nothing_changed_and_nothing_is_trained(root: Path, resume: Callable[...
     resume()
     assert made_at(root) == before
     assert (root / "02_intermediate/images.npy").stat().st_mtime_ns == images
+
+
+def test_a_report_is_made_again_only_if_what_it_was_made_from_changed(
+    root: Path, resume: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    resume("reporting")
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*.*") if path.is_file()}
+    caplog.clear()
+    resume("reporting")
+    assert re.search(r"up to date: images .*, 3 techniques x 1 seeds, report", caplog.text)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    resume("reporting", reporting={"equivalence_band": 0.5})
+    changed_files = {path for path, time in before.items() if path.stat().st_mtime_ns != time}
+    assert {path.parent.name for path in changed_files} == {"08_reporting"}
+    assert json.loads((root / "08_reporting/made_from.json").read_text())["equivalence_band"] == 0.5
+
+
+def test_a_failed_evaluation_is_tried_again(root: Path, resume: Callable[..., None]) -> None:
+    before = made_at(root)
+    file = root / "07_model_output/l2/seed_1/metrics.json"
+    metrics = json.loads(file.read_text())
+    file.write_text(json.dumps(metrics | {"status": "failed", "reason": "killed"}))
+    resume()
+    assert made_at(root) == before
+    assert json.loads(file.read_text())["status"] == "trained"
 
 
 def test_a_changed_technique_makes_only_its_own_runs_stale(

@@ -342,3 +342,29 @@ class TestAnswers:
     def test_may_differ_on_none(self) -> None:
         same = results([1], [0], answers=self.one)
         assert summary.disagreements(same, same, "test").empty
+
+
+@pytest.mark.parametrize(
+    ("method", "test", "said"),
+    [
+        (
+            "stratified",
+            0.15,
+            "70 % train, 15 % validation and 15 % test: shuffled with seed 3, the",
+        ),
+        (
+            "sequential",
+            0,
+            "70 % train and 15 % validation: in the order of the label file, without",
+        ),
+        (
+            "hashed",
+            0.15,
+            "a keyed hash of its pixels (key: seed 3), so that it keeps its part when",
+        ),
+    ],
+)
+def test_the_split_is_told(method: str, test: float, said: str) -> None:
+    split = {"method": method, "train": 0.7, "validation": 0.15, "test": test, "seed": 3}
+    assert said in summary.split_text(split)
+    assert summary.split_text(None) == ""

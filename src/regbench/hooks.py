@@ -174,15 +174,19 @@ def _use(pipeline: Pipeline) -> Use:
 
 
 def _what_is_up_to_date(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> str:
-    """What a run had to look after, in words, and the images that it was compared with."""
+    """What a run had to look after and found as it should be."""
     made = {_part(node) for node in pipeline.nodes}
     parameters = catalog.load("parameters")
     techniques, seeds = len(made & set(parameters["techniques"])), parameters["protocol"]["seeds"]
-    parts = [part for part in ("data", "reporting") if part in made]
+    parts = []
+    if "data" in made:
+        files = catalog.load("data_fingerprint")["made_from"]["files"]
+        parts.append(f"images {parameters['images']} (digest {files})")
     if techniques:
-        parts.insert(len(parts) and 1, f"{techniques} techniques x {len(seeds)} seeds")
-    files = catalog.load("data_fingerprint")["made_from"]["files"]
-    return f"{', '.join(parts)}; images {parameters['images']} (digest {files})"
+        parts.append(f"{techniques} techniques x {len(seeds)} seeds")
+    if "reporting" in made:
+        parts.append("report")
+    return ", ".join(parts)
 
 
 def _part(node: Node) -> str:

@@ -184,4 +184,6 @@ def content_of(source: ImageSource, name: str, limit: int) -> tuple[str, bytes |
 
 
 def _seal(content: str, fault: str) -> str:
-    return hashlib.blake2b(f"{content} {fault}".encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(
+        f"{content} {fault}".encode(errors="backslashreplace"), digest_size=16
+    ).hexdigest()

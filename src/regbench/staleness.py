@@ -88,8 +88,14 @@ def forget_data_fingerprint(
 
 
 def is_up_to_date(pipeline: Pipeline, catalog: Catalog) -> bool:
-    """Whether a resumed run has nothing to do, once stale datasets count as missing."""
-    return all(catalog.exists(name) for name in pipeline.all_outputs() if _is_kept(catalog, name))
+    """Whether a resumed run has nothing to do, once stale datasets count as missing.
+
+    Nobody knows it of what is no part of the study.
+    """
+    made = pipeline.all_outputs()
+    return made <= pipelines["__default__"].all_outputs() and all(
+        catalog.exists(name) for name in made if _is_kept(catalog, name)
+    )
 
 
 def forget_report_record(pipeline: Pipeline, catalog: Catalog) -> None:
@@ -134,7 +140,8 @@ def _stale(pipeline: Pipeline, catalog: Catalog) -> set[str]:
     ):
         stale |= of_report
     # Nobody has written down what the labels of the unlabelled images were made from.
-    return stale | (pipelines["prediction"].all_outputs() & in_pipeline)
+    unrecorded: set[str] = pipelines["prediction"].all_outputs() & in_pipeline
+    return stale | unrecorded
 
 
 def _made_from_now(catalog: Catalog, images: str | None) -> dict[str, Any]:
@@ -157,7 +164,7 @@ def _digest(catalog: Catalog, name: str) -> str:
     if hasattr(stored, "digest"):
         return str(stored.digest())
     try:
-        value = catalog.load(name) if catalog.exists(name) else None
+        value: Any = catalog.load(name) if catalog.exists(name) else None
     except Exception as error:
         if explanation(error) is None:
             raise
