@@ -513,3 +513,37 @@ class TestOtherParts:
         assert empty.all("svg") == []
         nothing = Page(render_report(replace(nothing_trained(), claims=pd.DataFrame())))
         assert "No published claims are configured." in nothing.html
+
+
+class TestDuplicates:
+    def test_are_summed_up_and_named(self) -> None:
+        index = a_report().split_index.assign(digest=[str(row) for row in range(len(FILES))])
+        index.loc[0, "split"] = "train"
+        index.loc[3, "digest"] = index.loc[0, "digest"]  # ant, in another part
+        index.loc[5, "digest"] = index.loc[1, "digest"]  # bee, and the hostile class
+        html = render_report(a_report(results={}, split_index=index))
+        page = Page(html)
+        told = next(text for _, text in page.all("dd") if "same pixels" in text)
+        assert told.startswith(
+            "4 images in 2 groups have the same pixels as another; 1 group with different labels; "
+            "1 group in several parts of the split (1 test image also trained on); "
+        )
+        tables = [page.rows(place) for place in range(len(page.all("table")))]
+        rows = next(rows for rows in tables if rows[0][0] == "group")
+        assert rows[1:] == [
+            ["1", FILES[0], "ant", "train", "in several parts"],
+            ["1", FILES[3], "ant", "test", "in several parts"],
+            ["2", FILES[1], "bee", "test", "different labels"],
+            ["2", FILES[5], HOSTILE, "test", "different labels"],
+        ]
+        assert HOSTILE not in html
+
+    def test_are_said_to_be_absent_or_unknown(self) -> None:
+        index = a_report().split_index
+        for split_index, said in (
+            (index.assign(digest=index["filename"]), "No two images have the same pixels."),
+            (index, "Not looked for by the version that read the images."),
+        ):
+            page = Page(render_report(a_report(results={}, split_index=split_index)))
+            assert said in [text for _, text in page.all("dd")]
+            assert "Images with the same pixels" not in page.html

@@ -217,6 +217,7 @@ OUT_OF_RANGE: list[tuple[str, Any, str]] = [
     ("ingest.separator", "", "1"),
     ("ingest.separator", ";;", "1"),
     ("ingest.max_rejected", 1.5, "1"),
+    ("ingest.duplicates", "delete", "'keep' or 'drop'"),
     ("ingest.max_pixels", 0, "1"),
     ("zca.epsilon", 0, "0"),
     ("augmentation.rotation", 181, "180"),

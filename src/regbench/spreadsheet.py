@@ -55,7 +55,7 @@ def _changed(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
 
     made = table.copy(deep=False)
     for at in _texts(table):
-        made.isetitem(at, table.iloc[:, at].map(cell))
+        made.isetitem(at, table.iloc[:, at].map(cell).array)
     return made.rename(columns=cell)
 
 

@@ -63,6 +63,8 @@ def table_preview(table: dict[str, Any]) -> TablePreview:
 class CSVDataset(AtomicSave, pandas.CSVDataset):
     """A table as CSV that a spreadsheet takes for text and numbers, never for formulas."""
 
+    _save_args: dict[str, Any]
+
     def load(self) -> Any:
         """Read the table as it was saved."""
         return unguarded(super().load())
