@@ -8,10 +8,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from regbench import cli
 from regbench.datasets.results_dataset import ResultsDataset
 
 PROJECT = Path(__file__).parents[1]
@@ -155,6 +158,16 @@ def test_what_is_slow_to_import_stays_out_of_commands_that_only_describe(
 ) -> None:
     done = without(heavy, *command)
     assert done.returncode == 0, done.stderr
+
+
+def test_ctrl_c_outside_of_trainings_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(**_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.kedro_run, "callback", interrupted)
+    done = CliRunner().invoke(cli.run, ["--pipelines=data"])
+    assert done.exit_code == 130
+    assert "Error: interrupted; what was finished is kept; the same command" in done.output
 
 
 def test_ctrl_c_keeps_what_is_finished(small_set: Path, tmp_path: Path) -> None:

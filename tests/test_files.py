@@ -1,9 +1,11 @@
 """What stands under a name is always whole."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
+from regbench.errors import explanation
 from regbench.files import atomic_write, remove_leftovers
 
 
@@ -31,6 +33,24 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> No
         write_half()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_full_disk_is_told_with_the_name_that_the_user_knows(
+    tmp_path: Path, wrapped: bool
+) -> None:
+    def fill() -> None:
+        refusal = OSError(errno.ENOSPC, "No space left on device")
+        with atomic_write(tmp_path / "table.csv"):
+            if wrapped:
+                raise RuntimeError("as Kedro's datasets do") from refusal
+            raise refusal
+
+    with pytest.raises((RuntimeError, OSError)) as caught:
+        fill()
+    told = explanation(caught.value)
+    assert told is not None
+    assert told.message == f"No space left on device: {tmp_path / 'table.csv'}"
 
 
 def test_a_writer_that_writes_nothing_is_an_error(tmp_path: Path) -> None:

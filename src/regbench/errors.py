@@ -1,6 +1,7 @@
 """The one error that is meant for the person who runs a study."""
 
 import errno
+from collections.abc import Iterator
 
 import click
 
@@ -57,12 +58,18 @@ def explanation(error: BaseException) -> StudyError | None:
     Returns:
         The ``StudyError`` itself, one that says which file the disk refused, or None.
     """
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in with_causes(error):
         if isinstance(cause, StudyError):
             return cause
         if isinstance(cause, OSError) and cause.errno in _EXPLAINED:
             file = cause.filename2 or cause.filename  # of a rename, what it was to become
             return StudyError(f"{cause.strerror}: {file}" if file else str(cause.strerror))
-        cause = cause.__cause__
     return None
+
+
+def with_causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, its cause, and so on."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__

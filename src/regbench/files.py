@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from regbench.errors import DamagedFileError, explanation
+from regbench.errors import DamagedFileError, explanation, with_causes
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.partial(\.\w+)?")
 _LAYERS = "0?_*"  # what RegBench writes in; beside them may lie another study's data root
@@ -36,9 +36,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
-    except OSError as error:
-        if error.filename in (None, str(temporary), temporary):
-            error.filename = str(path)  # the name that the user knows
+    except Exception as error:
+        for cause in with_causes(error):  # Kedro's error stands before that of the disk
+            if isinstance(cause, OSError) and cause.filename in (None, str(temporary), temporary):
+                cause.filename = str(path)  # the name that the user knows
         raise
     finally:
         temporary.unlink(missing_ok=True)
