@@ -11,6 +11,7 @@ from benchmarks.speed.augmentation import measure_augmentation
 from benchmarks.speed.display import measure_progress
 from benchmarks.speed.epoch import measure_augmented_epoch, measure_epoch
 from benchmarks.speed.harness import DIGITS, MNIST, ROOT, BenchmarkError, Measurement, Options, say
+from benchmarks.speed.incremental import measure_incremental
 from benchmarks.speed.ingestion import measure_ingestion
 from benchmarks.speed.larger import measure_larger_than_memory
 from benchmarks.speed.memory import measure_memory
@@ -25,6 +26,7 @@ MEASUREMENTS = [
     Measurement("augmented_epoch", "An epoch with augmentation.", 5, measure_augmented_epoch),
     Measurement("augmentation", "Augmented images a second.", 5, measure_augmentation),
     Measurement("ingestion", "Reading all pictures into one array.", 5, measure_ingestion),
+    Measurement("incremental", "Reading a set that has grown.", 5, measure_incremental),
     Measurement("run_overhead", "The fixed cost of one more run.", 3, measure_run_overhead),
     Measurement("startup", "Commands before they do their work.", 5, measure_startup),
     Measurement("memory", "Peak memory of the full-MNIST study.", 1, measure_memory),

@@ -50,6 +50,12 @@ def repeated(options: Options, count: int) -> Path:
     return _once(options, name, "_write_repeated", arrays(options), count=count)
 
 
+def repeated_folder(options: Options, count: int) -> Path:
+    """The same as a folder."""
+    name = f"repeated-folder-{_identity(options.images)}-{count}"
+    return _once(options, name, "_unpack", repeated(options, count))
+
+
 def coloured(options: Options, count: int, side: int) -> Path:
     """A zip with so many RGB pictures (JPEG): digits enlarged, in two colours each."""
     name = f"coloured-{_identity(options.images)}-{count}-{side}.zip"

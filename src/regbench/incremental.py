@@ -51,7 +51,12 @@ class KnownFiles:
         """
         self._made_with = made_with
         self._load_images = earlier.load_images if earlier else None
-        self.forget()
+        self._rows: dict[str, int] = {}
+        self._pixels: dict[int, str] = {}
+        self._faults: dict[str, str] = {}
+        self._taken: dict[int, int] = {}
+        self._noted_images: list[str] = []
+        self._noted_faults: dict[str, str] = {}
         if earlier is None or list(earlier.files.columns) != list(_COLUMNS):
             return
         files = earlier.files[earlier.files["made_with"] == made_with]
@@ -65,12 +70,9 @@ class KnownFiles:
 
     def forget(self) -> None:
         """Know nothing any more, of this ingestion either."""
-        self._rows: dict[str, int] = {}
-        self._pixels: dict[int, str] = {}
-        self._faults: dict[str, str] = {}
-        self._taken: dict[int, int] = {}
-        self._noted_images: list[str] = []
-        self._noted_faults: dict[str, str] = {}
+        for known in (self._rows, self._pixels, self._faults, self._taken, self._noted_faults):
+            known.clear()
+        self._noted_images.clear()
 
     @property
     def taken(self) -> int:
