@@ -1,8 +1,10 @@
 """Images that need not fit in memory."""
 
 import os
+import re
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regbench import large_arrays
-from regbench.large_arrays import empty_images, in_chunks
+from regbench.large_arrays import empty_images, in_chunks, let_go
 
 
 @given(
@@ -43,3 +45,24 @@ def test_a_large_array_is_in_a_file_that_goes_with_it(
     assert list(tmp_path.iterdir()) == []  # nothing is left behind, even by a killed process
     assert os.statvfs(tmp_path).f_bfree * os.statvfs(tmp_path).f_frsize < free  # reserved
     assert not isinstance(empty_images((63, 1024, 1024, 1)), np.memmap)
+
+
+@pytest.mark.parametrize("mode", ["r+", "c"])
+def test_nothing_is_lost_of_what_is_let_go(tmp_path: Path, mode: Literal["r+", "c"]) -> None:
+    np.save(tmp_path / "images.npy", np.zeros((100, 28, 28, 1), np.uint8))
+    images = np.load(tmp_path / "images.npy", mmap_mode=mode)
+    images[40:60] = 7
+    for array in (images, images[10:], images.reshape(100, 784), np.array(images)):
+        let_go(array)
+    assert (images[40:60] == 7).all()
+    assert images.sum() == 7 * 20 * 784
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux tells")
+def test_what_has_been_read_of_a_file_does_not_stay_in_memory(tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", np.ones((200, 1024, 1024, 1), np.uint8))
+    images = np.load(tmp_path / "images.npy", mmap_mode="r")
+    assert sum(int(piece.sum()) for piece in in_chunks(images)) == 200 << 20
+    maps = Path("/proc/self/smaps").read_text().partition(str(tmp_path))[2]
+    resident = int(re.search(r"Rss:\s+(\d+) kB", maps)[1])  # type: ignore[index]
+    assert resident < 100 << 10

@@ -4,7 +4,6 @@ import ast
 import hashlib
 import importlib.util
 import json
-import math
 import os
 import platform
 from collections.abc import Mapping
@@ -40,7 +39,6 @@ _EVALUATION_CODE = ("corruption", "evaluation", "measures", "pruning")
 _LIBRARIES = ("keras", "numpy", "tensorflow")
 _LIBRARIES_OF_REPORT = (*_LIBRARIES, "jinja2", "matplotlib", "pandas", "pillow", "scipy")
 _DECODERS = ("pil", "jpg", "libtiff", "webp", "zlib")
-_BYTES_AT_ONCE = 4 << 20
 
 Fingerprint = dict[str, str]
 
@@ -62,10 +60,11 @@ def of_data(images: "np.ndarray", split_index: "pd.DataFrame", classes: list[str
     Returns:
         ``data`` and ``split``.
     """
+    from regbench.large_arrays import in_chunks  # noqa: PLC0415 - imports NumPy
+
     data = _hash(json.dumps([images.shape, classes]).encode())
-    step = max(1, _BYTES_AT_ONCE // max(1, math.prod(images.shape[1:])))
-    for start in range(0, len(images), step):
-        data.update(images[start : start + step].tobytes())
+    for some in in_chunks(images):
+        data.update(some.tobytes())
     data.update(split_index[["filename", "label"]].to_csv(index=False).encode())
     parts = split_index[["filename", "split"]].to_csv(index=False)
     return {"data": _name(data), "split": _name(_hash(parts.encode()))}

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from regbench.errors import explanation
-from regbench.large_arrays import in_chunks
+from regbench.large_arrays import in_chunks, let_go
 from regbench.sources import ImageSource
 
 logger = logging.getLogger(__name__)
@@ -135,6 +135,7 @@ class KnownFiles:
             if digests_of(chunk) != recorded:
                 return False
             images[rows[start:end]] = chunk
+            let_go(images)
             start = end
         return True
 

@@ -28,7 +28,7 @@ from regbench import fingerprint
 from regbench.duplicates import to_drop
 from regbench.errors import StudyError
 from regbench.incremental import EarlierIngestion, KnownFiles, content_of
-from regbench.large_arrays import empty_images, in_chunks
+from regbench.large_arrays import empty_images, in_chunks, let_go
 from regbench.png import PlainPngs, lacks_rows
 from regbench.sources import ImageSource, Unreadable, clean_name
 from regbench.study import Ingest
@@ -42,6 +42,7 @@ MAX_LABEL_FILE_BYTES = 1 << 28  # some ten million rows; as Python objects they 
 _BYTES_PER_PIXEL = 8
 _BYTES_BESIDE_PIXELS = 1 << 20
 _BYTES_AT_ONCE = 1 << 20  # of pixels, decoded together
+_BYTES_HELD = 64 << 20  # of pixels, until the system writes them to their file
 _NO_MEMORY = "too large: not enough memory"
 
 _TURNS = {
@@ -269,7 +270,11 @@ def image_digests(images: NDArray[np.uint8]) -> list[str]:
     Returns:
         Per image the BLAKE2b digest of its pixels, 32 hexadecimal digits.
     """
-    return [hashlib.blake2b(image, digest_size=16).hexdigest() for image in images]
+    return [
+        hashlib.blake2b(image, digest_size=16).hexdigest()
+        for some in in_chunks(images)
+        for image in some
+    ]
 
 
 def sort_classes(labels: Iterable[str]) -> list[str]:
@@ -518,6 +523,7 @@ class _Pictures:
         self._plain = PlainPngs(height, width, settings.mode)
         self._plain_fit = height * width <= settings.max_pixels
         self._at_once = max(1, _BYTES_AT_ONCE // (height * width * channels))
+        self._held = max(1, _BYTES_HELD // (height * width * channels))
         self._waiting: dict[int, bytes] = {}
 
     def put(self, row: int, data: bytes) -> str | None:
@@ -526,6 +532,8 @@ class _Pictures:
         Returns:
             Why it cannot be decoded, as in ``decode_picture``; None if it can.
         """
+        if row % self._held == 0:
+            let_go(self._images)
         plain = self._plain.rows(data) if self._plain_fit else None
         if plain is None:
             try:

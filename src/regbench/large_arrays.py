@@ -1,6 +1,7 @@
 """Images that need not fit in memory: gone through in pieces, and put together in a file."""
 
 import math
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,19 +13,44 @@ _CHUNK_BYTES = 1 << 20  # of uint8; as float32, or through a layer of 500, it is
 _IN_MEMORY_BYTES = 64 << 20
 
 
-def in_chunks(images: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield some images in pieces of about a megabyte.
+def in_chunks(
+    images: np.ndarray, rows: np.ndarray | None = None, at_once: int | None = None
+) -> Iterator[np.ndarray]:
+    """Yield images in pieces, and let go of a file's parts that have been read.
 
     Args:
         images: N x H x W x C, uint8; may be memory-mapped.
-        rows: Which, M ints.
+        rows: Which, M ints; all if not given.
+        at_once: How many to a piece; about a megabyte if not given.
 
     Yields:
         Some x H x W x C, uint8, M in all, in the order of ``rows``; at least one image each.
     """
-    step = max(1, _CHUNK_BYTES // max(1, math.prod(images.shape[1:])))
-    for start in range(0, len(rows), step):
-        yield images[rows[start : start + step]]
+    image_bytes = max(1, math.prod(images.shape[1:]))
+    step = at_once or max(1, _CHUNK_BYTES // image_bytes)
+    pieces_held = max(1, _IN_MEMORY_BYTES // (step * image_bytes))
+    for piece, start in enumerate(range(0, len(images if rows is None else rows), step), start=1):
+        end = start + step
+        yield images[start:end] if rows is None else images[rows[start:end]]
+        if piece % pieces_held == 0:
+            let_go(images)
+
+
+def let_go(array: np.ndarray) -> None:
+    """Have the system forget which parts of an array in a file are in memory.
+
+    Nothing is lost: they are in the file, or on their way, and come back when they are read.
+    Without this, what was read once counts as this process' memory for good.
+
+    Args:
+        array: Any; nothing happens to one that does not lie in a file.
+    """
+    shared = getattr(array, "mode", None) in ("r", "r+")  # copied on write, changes would be lost
+    base: object = array
+    while shared and isinstance(base, np.ndarray):
+        base = base.base
+    if shared and isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def empty_images(shape: tuple[int, ...]) -> NDArray[np.uint8]:

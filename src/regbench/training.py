@@ -12,6 +12,7 @@ import pandas as pd
 import tensorflow as tf
 
 from regbench.augmentation import augment
+from regbench.large_arrays import in_chunks
 from regbench.network import LOGITS, architecture, predict, set_weights, weights_of
 from regbench.study import Augmentation, EarlyStopping, Protocol
 
@@ -140,9 +141,11 @@ def _train_epoch(
     started = time.perf_counter()
     order = np.random.default_rng([seed, number]).permutation(len(train_part.rows))
     sums = np.zeros(2)
-    for start in range(0, len(order), step.rows_a_call):
-        chosen = order[start : start + step.rows_a_call]
-        sums += step(images[train_part.rows[chosen]], train_part.targets[chosen])
+    targets = np.split(train_part.targets[order], range(0, len(order), step.rows_a_call)[1:])
+    for some, of_some in zip(
+        in_chunks(images, train_part.rows[order], step.rows_a_call), targets, strict=True
+    ):
+        sums += step(some, of_some)
         if not np.isfinite(sums[0]):
             break
     probabilities = predict(step.network, images, validation_part.rows)

@@ -7,16 +7,28 @@ import numpy as np
 from kedro.io import AbstractDataset
 
 from regbench.files import atomic_write, made_by_regbench
+from regbench.large_arrays import let_go
+
+_BYTES_HELD = 64 << 20
 
 
 class _Pieces:
-    """Has NumPy write an array piece by piece in Python.
+    """Has NumPy write an array piece by piece in Python, and lets go of what is written.
 
-    Given a file, it writes from C, and where the disk is full its error does not say so.
+    Given a file, NumPy writes from C, and where the disk is full its error does not say so.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.write = file.write
+    def __init__(self, file: IO[bytes], array: np.ndarray) -> None:
+        self._file, self._array = file, array
+        self._held = 0
+
+    def write(self, piece: bytes) -> int:
+        """Write a piece."""
+        self._held += len(piece)
+        if self._held > _BYTES_HELD:
+            let_go(self._array)
+            self._held = 0
+        return self._file.write(piece)
 
 
 class ArrayDataset(AbstractDataset[np.ndarray, np.ndarray]):
@@ -39,7 +51,7 @@ class ArrayDataset(AbstractDataset[np.ndarray, np.ndarray]):
     def save(self, data: np.ndarray) -> None:
         """Write the array whole or not at all."""
         with atomic_write(self._filepath) as partial, partial.open("wb") as file:
-            np.save(_Pieces(file), data, allow_pickle=False)
+            np.save(_Pieces(file, data), data, allow_pickle=False)
 
     def _exists(self) -> bool:
         return self._filepath.exists()
