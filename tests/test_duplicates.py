@@ -5,7 +5,7 @@ import logging
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regbench.duplicates import COLUMNS, count, find_duplicates, sentence, to_drop
@@ -20,12 +20,15 @@ IMAGES = st.lists(
     max_size=9,
 )
 
+FEW = settings(deadline=None, max_examples=40)
+
 
 def index(*images: tuple[str, str, str]) -> pd.DataFrame:
     table = pd.DataFrame(list(images), columns=["digest", "label", "split"], dtype="str")
     return table.assign(filename=[f"{at}.png" for at in range(len(images))])
 
 
+@FEW
 @given(IMAGES)
 def test_all_pairs_of_equal_images_are_listed_and_no_others(
     images: list[tuple[str, str, str]],
@@ -54,6 +57,7 @@ def test_all_pairs_of_equal_images_are_listed_and_no_others(
     assert found["group"].is_monotonic_increasing
 
 
+@FEW
 @given(IMAGES)
 def test_counts_are_those_of_a_plain_count(images: list[tuple[str, str, str]]) -> None:
     counts = count(find_duplicates(index(*images)))
@@ -105,6 +109,7 @@ def test_what_was_found_is_said_in_one_line(
     assert record.levelname == ("WARNING" if found["finding"].any() else "INFO")
 
 
+@FEW
 @given(IMAGES)
 def test_what_is_left_has_no_equal_images_and_no_contradiction(
     images: list[tuple[str, str, str]],
