@@ -114,7 +114,10 @@ def test_any_changes_one_after_another_lead_to_what_is_read_from_scratch(
         moved = data.draw(st.sampled_from(sorted(files)))
         if not moved.endswith("kept.png"):
             files[data.draw(NAMES)] = files.pop(moved)
-        how = ingest_settings(size=data.draw(st.sampled_from([3, 3, 3, 4])))
+        how = ingest_settings(
+            size=data.draw(st.sampled_from([3, 3, 3, 4])),
+            duplicates=data.draw(st.sampled_from(["keep", "drop"])),
+        )
         path = write(root / f"{number}.zip", files)
         made = read(path, earlier, how)
         assert_same(made, read(path, how=how))

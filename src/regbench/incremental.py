@@ -52,7 +52,7 @@ class KnownFiles:
         self._made_with = made_with
         self._load_images = earlier.load_images if earlier else None
         self._rows: dict[str, int] = {}
-        self._pixels: dict[int, str] = {}
+        self._pixels: pd.Series[str] = pd.Series(dtype="str")  # by row
         self._faults: dict[str, str] = {}
         self._taken: dict[int, int] = {}
         self._noted_images: list[str] = []
@@ -61,8 +61,8 @@ class KnownFiles:
             return
         files = earlier.files[earlier.files["made_with"] == made_with]
         images, faulty = files[files["row"] >= 0], files[files["row"] < 0]
-        self._rows = dict(zip(images["content"], images["row"].tolist(), strict=True))
-        self._pixels = dict(zip(images["row"].tolist(), images["pixels"], strict=True))
+        self._rows = dict(zip(images["content"].tolist(), images["row"].tolist(), strict=True))
+        self._pixels = images.drop_duplicates("row").set_index("row")["pixels"]
         refused = zip(*(faulty[name] for name in ("content", "fault", "pixels")), strict=True)
         self._faults = {
             content: fault for content, fault, seal in refused if seal == _seal(content, fault)
@@ -70,7 +70,7 @@ class KnownFiles:
 
     def forget(self) -> None:
         """Know nothing any more, of this ingestion either."""
-        for known in (self._rows, self._pixels, self._faults, self._taken, self._noted_faults):
+        for known in (self._rows, self._faults, self._taken, self._noted_faults):
             known.clear()
         self._noted_images.clear()
 
@@ -131,8 +131,8 @@ class KnownFiles:
         start = 0
         for chunk in in_chunks(earlier, earlier_rows):
             end = start + len(chunk)
-            recorded = [self._pixels[row] for row in earlier_rows[start:end].tolist()]
-            if digests_of(chunk) != recorded:
+            recorded = self._pixels.loc[pd.Index(earlier_rows[start:end])]
+            if digests_of(chunk) != recorded.tolist():
                 return False
             images[rows[start:end]] = chunk
             let_go(images)
@@ -144,24 +144,31 @@ class KnownFiles:
 
         Args:
             digests: Of the pixels of every image noted.
-            stored: The same of the images that the next ingestion finds, some of those.
+            stored: The same of the images that the next ingestion will find, some of those.
 
         Returns:
             A row per file: content, row (of an image with its pixels; -1 without one), pixels
             (their digest; without an image, one of content and fault), fault and made_with.
         """
-        rows = {digest: row for row, digest in reversed(list(enumerate(stored)))}
-        images = [
-            (content, rows[digest], digest, "")
-            for content, digest in zip(self._noted_images, digests, strict=True)
-            if digest in rows
-        ]
-        faulty = [
-            (content, _NO_ROW, _seal(content, fault), fault)
-            for content, fault in self._noted_faults.items()
-        ]
-        table = [(*entry, self._made_with) for entry in (*images, *faulty)]
-        return pd.DataFrame(table, columns=list(_COLUMNS)).astype(_COLUMNS)
+        rows = {digest: row for row, digest in enumerate(stored)}
+        images = pd.DataFrame(
+            {
+                "content": self._noted_images,
+                "row": [rows.get(digest, _NO_ROW) for digest in digests],
+                "pixels": digests,
+                "fault": "",
+            }
+        )
+        faulty = pd.DataFrame(
+            {
+                "content": list(self._noted_faults),
+                "row": _NO_ROW,
+                "pixels": [_seal(*noted) for noted in self._noted_faults.items()],
+                "fault": list(self._noted_faults.values()),
+            }
+        )
+        files = pd.concat([images[images["row"] >= 0], faulty], ignore_index=True)
+        return files.assign(made_with=self._made_with).astype(_COLUMNS)
 
 
 def content_of(source: ImageSource, name: str, limit: int) -> tuple[str, bytes | None]:
