@@ -84,12 +84,12 @@ def _drop(run: pd.DataFrame, earlier: pd.DataFrame, settings: Alarms) -> Iterato
         return
     fell = 100 * (then["accuracy"] - now["accuracy"])
     if fell > settings.drop + _ROUNDING:
-        of_then = f"{then['technique']}, " if then["technique"] != now["technique"] else ""
+        by = f" ({then['technique']})" if then["technique"] != now["technique"] else ""
         yield Alarm(
             "drop",
             f"{_named(now, settings)} has {percent(now['accuracy'], 2)} {now['part']} accuracy, "
             f"{fell:.2f} points less than {percent(then['accuracy'], 2)} in run "
-            f"{of_then}{then['run']}; {settings.drop:g} are tolerated",
+            f"{then['run']}{by}; {settings.drop:g} are tolerated",
         )
 
 

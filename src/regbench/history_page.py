@@ -10,7 +10,8 @@ from regbench import trend
 from regbench.history import runs
 from regbench.pictures import Picture, inline_svg
 from regbench.report import page_environment, source
-from regbench.summary import listed, percent
+from regbench.report_table import formatted
+from regbench.summary import interval_text, listed, percent
 
 
 def render_history(history: pd.DataFrame, alarms: Sequence[str], images: str) -> str:
@@ -25,7 +26,7 @@ def render_history(history: pd.DataFrame, alarms: Sequence[str], images: str) ->
         HTML. Its only references are to the runs' reports, ``reports/<run>.html`` beside it.
     """
     environment = page_environment()
-    environment.filters["percent"] = lambda share: percent(share, 2)
+    environment.filters["percent"] = formatted("{:.2f}", 100)
     table = _newest_first(history)
     page = environment.get_template("history.html.j2").render(
         style=source("report.css"),
@@ -56,14 +57,10 @@ def _newest_first(history: pd.DataFrame) -> list[dict[str, Any]]:
         return []
     shown = []
     for run in reversed(runs(history).to_dict("records")):
-        interval = (
-            "–"
-            if pd.isna(run["accuracy_low"])
-            else f"{100 * run['accuracy_low']:.2f} to {100 * run['accuracy_high']:.2f}"
-        )
         texts = {
             "when": f"{run['time']:%Y-%m-%d %H:%M}",
-            "interval": interval,
+            "figure": f"{formatted('{:.2f}', 100)(run['accuracy'])} "
+            f"{interval_text(run, 'accuracy')}".strip(),
             "duration": duration(run["run_seconds"]),
             "alarm_lines": run["alarms"].splitlines(),
         }
@@ -103,11 +100,20 @@ def _trends(history: pd.DataFrame) -> list[Picture]:
     for name in trend.techniques_of(shown):
         own = shown[(shown["technique"] == name) & shown["accuracy"].notna()]
         last = own.iloc[-1]
+        first, now, least, most = (
+            percent(figure, 2)
+            for figure in (
+                own["accuracy"].iloc[0],
+                last["accuracy"],
+                own["accuracy"].min(),
+                own["accuracy"].max(),
+            )
+        )
+        several = f"s, from {first} to {now}, between {least} and {most}"
         alternative = (
-            f"{name}: {last['part']} accuracy over {len(own)} runs, from "
-            f"{percent(own['accuracy'].iloc[0], 2)} to {percent(last['accuracy'], 2)}, between "
-            f"{percent(own['accuracy'].min(), 2)} and {percent(own['accuracy'].max(), 2)}."
+            f"{name}: {last['part']} accuracy over {len(own)} run"
+            f"{several if len(own) > 1 else f': {now}'}."
         )
         svg = inline_svg(trend.trend_plot(history, [name]), f"trend {name}", alternative)
-        pictures.append(Picture(svg, title=name, remark=percent(last["accuracy"], 2)))
+        pictures.append(Picture(svg, title=name, remark=now))
     return pictures

@@ -1,6 +1,8 @@
 """What becomes of the alarms of the stored report: a notification, and the exit code."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ from kedro.io import CatalogProtocol
 
 from regbench import notification
 from regbench.errors import AlarmError, FailedRunsError, InterruptedStudyError, explanation
+
+logger = logging.getLogger(__name__)
 
 Catalog = CatalogProtocol[Any, Any]
 
@@ -45,10 +49,9 @@ def raise_alarms(catalog: Catalog, notify: Sequence[str], failed: Sequence[str] 
     """
     stored = catalog.load("alarms") or {"run": "", "alarms": []}
     lines = [alarm["message"] for alarm in stored["alarms"]]
-    if lines and catalog.load("notified") != stored:
-        count = "an alarm" if len(lines) == 1 else f"{len(lines)} alarms"
-        if notification.notify(notify, f"RegBench: {count}", [*lines, *_where(catalog)]):
-            catalog.save("notified", stored)
+    if lines and notify:
+        with _only_a_warning():
+            _notify_once(catalog, stored, lines, notify)
     others = [f"alarm: {a['message']}" for a in stored["alarms"] if a["kind"] != "failed"]
     of_failed = [a["message"] for a in stored["alarms"] if a["kind"] == "failed"]
     if failed or of_failed:
@@ -56,6 +59,32 @@ def raise_alarms(catalog: Catalog, notify: Sequence[str], failed: Sequence[str] 
         raise FailedRunsError(_NEXT_LINE.join([*([first] if first else of_failed), *others]))
     if others:
         raise AlarmError(_NEXT_LINE.join(others))
+
+
+def _notify_once(
+    catalog: Catalog, stored: dict[str, Any], lines: list[str], notify: Sequence[str]
+) -> None:
+    """Send alarms that were not sent yet, and note it if all addresses have them."""
+    sent = None
+    with _only_a_warning():  # whether they were sent cannot be read: once more, then
+        sent = catalog.load("notified")
+    if sent == stored:
+        return
+    count = "an alarm" if len(lines) == 1 else f"{len(lines)} alarms"
+    if notification.notify(notify, f"RegBench: {count}", [*lines, *_where(catalog)]):
+        catalog.save("notified", stored)
+
+
+@contextmanager
+def _only_a_warning() -> Iterator[None]:
+    """Let no fault of a file hide an alarm."""
+    try:
+        yield
+    except Exception as error:
+        explained = explanation(error)
+        if explained is None:
+            raise
+        logger.warning("%s", explained.message)
 
 
 def tell_of_error(error: BaseException, catalog: Catalog, notify: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ _PANEL = (330, 200)  # pixels
 _MARGINS = (44, 34, 12, 24)  # left, bottom, right, top
 _MOST_COLUMNS = 3
 _LEAST_BETWEEN_WORDS = 13  # pixels
+_BELOW = 0.3  # the share of a panel that is left to the words under the curves
 _LEAST_SPAN = 2.0  # percentage points from bottom to top: noise is not blown up
 
 
@@ -42,12 +43,15 @@ def trend_plot(history: pd.DataFrame, techniques: Sequence[str] | None = None) -
     left, bottom, right, top = _MARGINS
     titled = techniques is None
     above = 30 if titled else 0
+    top, height = (top, height) if titled else (8, height - top + 8)
     columns = min(len(names), _MOST_COLUMNS) or 1
     rows = -(-len(names) // columns) or 1
     size = width * columns, height * rows + above
     figure = Figure(figsize=(size[0] / 72, size[1] / 72))
     places = {run: place for place, run in enumerate(dict.fromkeys(shown["run"]))}
-    scale = _scale(shown)
+    changed = {name: changes(history, name) for name in names}
+    words = [word for of_one in changed.values() for found in of_one.values() for word in found]
+    scale = _scale(shown, below=_BELOW if words else 0)
     for number, name in enumerate(names):
         row, column = divmod(number, columns)
         axis = figure.add_axes(
@@ -58,7 +62,7 @@ def trend_plot(history: pd.DataFrame, techniques: Sequence[str] | None = None) -
                 (height - bottom - top) / size[1],
             )
         )
-        _draw(axis, history, shown, name, places, scale)
+        _draw(axis, shown, name, changed[name], places, scale)
         if titled:
             axis.set_title(short(name, 36), fontsize=12, loc="left", pad=7)
     if titled and names:
@@ -86,16 +90,16 @@ def techniques_of(shown: pd.DataFrame) -> list[str]:
 
 def _draw(
     axis: Axes,
-    history: pd.DataFrame,
     shown: pd.DataFrame,
     name: str,
+    changed: dict[str, list[str]],
     places: dict[str, int],
     scale: tuple[float, float],
 ) -> None:
     """One technique's panel."""
     axis.set_xlim(-0.6, max(len(places) - 0.4, 1))
     axis.set_ylim(*scale)
-    _mark_changes(axis, changes(history, name), places)
+    _mark_changes(axis, changed, places)
     if name != BASELINE:
         of_baseline = _by_place(shown, BASELINE, places)
         axis.plot(
@@ -165,14 +169,15 @@ def _label_runs(axis: Axes, shown: pd.DataFrame, places: dict[str, int]) -> None
     axis.set_xticks(kept, [times.iloc[place].strftime(form) for place in kept])
 
 
-def _scale(shown: pd.DataFrame) -> tuple[float, float]:
-    """From bottom to top, in %, so that no panel hides anything."""
+def _scale(shown: pd.DataFrame, below: float) -> tuple[float, float]:
+    """From bottom to top, in %, so that no panel hides anything, with a share of room below."""
     figures = shown[["accuracy", "accuracy_low", "accuracy_high"]].to_numpy(float)
     if np.isnan(figures).all():
         return 0.0, 100.0
     low, high = 100 * np.nanmin(figures), 100 * np.nanmax(figures)
     room = max(0.08 * (high - low), (_LEAST_SPAN - (high - low)) / 2)
-    return max(low - room, -1.0), min(high + room, 101.0)
+    bottom, top = max(low - room, -1.0), min(high + room, 101.0)
+    return bottom - below * (top - bottom) / (1 - below), top
 
 
 def _legend() -> list[Any]:
