@@ -2,11 +2,14 @@
 
 import csv
 import io
+import json
 import logging
 import shutil
+import threading
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +127,39 @@ def a_past_run() -> Callable[..., pd.DataFrame]:
         return table.astype(history.COLUMNS)
 
     return rows
+
+
+class Webhook(HTTPServer):
+    """A server that keeps what is posted to it, and answers 500 below ``/broken``."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Webhook)
+        self.received: list[dict[str, Any]] = []
+        self.url = f"json://user:hidden@127.0.0.1:{self.server_port}/"
+
+
+class _Webhook(BaseHTTPRequestHandler):
+    server: Webhook
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.received.append(json.loads(body))
+        self.send_response(500 if self.path.startswith("/broken") else 200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    """Where notifications can be sent, and what has arrived."""
+    with Webhook() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
 
 
 Run = Callable[..., dict[str, Any]]

@@ -513,3 +513,12 @@ class TestOtherParts:
         assert empty.all("svg") == []
         nothing = Page(render_report(replace(nothing_trained(), claims=pd.DataFrame())))
         assert "No published claims are configured." in nothing.html
+
+
+def test_alarms_stand_before_the_verdict() -> None:
+    page = render_report(a_report(alarms=["l2 fell", HOSTILE]))
+    assert "<p>2 alarms</p>" in page
+    assert "<li>l2 fell</li>" in page
+    assert page.index("l2 fell") < page.index('verdict-sentence"')
+    assert HOSTILE not in page
+    assert 'role="alert"' not in render_report(nothing_trained())
