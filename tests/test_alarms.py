@@ -89,6 +89,19 @@ class TestDrop:
         assert messages(now, then, drop=1) == []
         assert messages(now, then, drop=1, technique="l2") == []
 
+    def test_what_was_never_trained_does_not_matter(self, a_past_run: APast) -> None:
+        untrained = {"status": "not trained", "accuracy": None, "runs": 0, "missing_runs": 5}
+        untrained |= {"validation_accuracy": None}
+        then, now = (
+            a_past_run(day, {"l2": accuracy, "l1": 0.1}, l1=untrained)
+            for day, accuracy in ((1, 0.95), (2, 0.9))
+        )
+        assert len(messages(now, then, drop=1)) == 1
+
+    def test_a_technique_that_was_taken_out_is_no_drop(self, a_past_run: APast) -> None:
+        then = a_past_run(1, {"l2": 0.95, "l1": 0.8})
+        assert messages(a_past_run(2, {"l1": 0.8}), then, drop=1) == []
+
     def test_a_failed_best_is_a_drop(self, a_past_run: APast) -> None:
         then = a_past_run(1, {"l2": 0.95, "l1": 0.8})
         assert len(messages(a_past_run(2, {"l2": None, "l1": 0.8}), then, drop=1)) == 1

@@ -297,23 +297,18 @@ class TestScreens:
 
 
 class TestHistory:
-    @pytest.fixture(scope="class")
-    def history_address(
-        self,
-        tmp_path_factory: pytest.TempPathFactory,
-        a_past_run: Callable[..., pd.DataFrame],
-    ) -> str:
+    @pytest.fixture
+    def history_address(self, tmp_path: Path, a_past_run: Callable[..., pd.DataFrame]) -> str:
         figures = dict.fromkeys([f"a_rather_long_name_{place}" for place in range(5)], 0.9)
         past = [
             a_past_run(day, figures, data=f"d{day // 5}", alarms=HOSTILE * 3)
             for day in range(1, 25)
         ]
-        folder = tmp_path_factory.mktemp("history")
         page = render_history(pd.concat(past, ignore_index=True), [HOSTILE * 3], HOSTILE)
-        (folder / "history.html").write_text(page, "utf-8")
-        (folder / "reports").mkdir()
-        (folder / "reports/2026-01-24T020000Z.html").write_text("<title>the report</title>")
-        return (folder / "history.html").as_uri()
+        (tmp_path / "history.html").write_text(page, "utf-8")
+        (tmp_path / "reports").mkdir()
+        (tmp_path / "reports/2026-01-24T020000Z.html").write_text("<title>the report</title>")
+        return (tmp_path / "history.html").as_uri()
 
     def test_opens_offline_on_every_screen(
         self, driver: webdriver.Chrome, history_address: str

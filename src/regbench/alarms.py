@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from regbench.history import is_complete, is_partial, watched
+from regbench.comparison import UNTRAINED
+from regbench.history import is_complete, watched
 from regbench.results import FAILED
 from regbench.study import BEST, Alarms
 from regbench.summary import percent
@@ -48,17 +49,24 @@ def comparable(run: pd.DataFrame, earlier: pd.DataFrame, technique: str) -> pd.D
     """Find the last run that a run's accuracy can be compared with.
 
     It has the same protocol, is judged on the same part, and what is looked at is trained with
-    all seeds: the technique, or for the best of all every technique.
+    all seeds: the technique, or for the best every technique that is trained at all. Every one
+    that it had figures of has some now, or has failed: the best of fewer says nothing.
 
     Returns:
         Its rows; none if there is no such run.
     """
     shared = ["protocol", "part"]
     alike: pd.DataFrame = earlier[(earlier[shared] == run[shared].iloc[0]).all(axis="columns")]
+    judged = set(run.loc[run["accuracy"].notna() | (run["status"] == FAILED), "technique"])
     for name in reversed(list(dict.fromkeys(alike["run"]))):
         found: pd.DataFrame = alike[alike["run"] == name]
-        looked_at = found if technique == BEST else found[found["technique"] == technique]
-        if len(looked_at) and is_complete(looked_at):
+        if technique == BEST:
+            looked_at = found[found["status"] != UNTRAINED]
+            usable = set(looked_at["technique"]) <= judged
+        else:
+            looked_at = found[found["technique"] == technique]
+            usable = len(looked_at) > 0
+        if usable and is_complete(looked_at):
             return found
     return alike[:0]
 
@@ -75,8 +83,7 @@ def _failed(run: pd.DataFrame, settings: Alarms) -> Iterator[Alarm]:
 
 
 def _drop(run: pd.DataFrame, earlier: pd.DataFrame, settings: Alarms) -> Iterator[Alarm]:
-    # The best of a part of the techniques says nothing about the best of all.
-    if settings.drop is None or (settings.technique == BEST and is_partial(run)):
+    if settings.drop is None:
         return
     last = comparable(run, earlier, settings.technique)
     now, then = watched(run, settings.technique), watched(last, settings.technique)

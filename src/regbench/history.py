@@ -277,14 +277,9 @@ _ACCURACY = ("accuracy", "accuracy_low", "accuracy_high")
 
 
 def is_complete(run: pd.DataFrame) -> bool:
-    """Whether every technique is trained with all its seeds."""
+    """Whether every technique of these rows is trained with all its seeds."""
     whole = (run["status"] == TRAINED) & (run["failed_runs"] == 0) & (run["missing_runs"] == 0)
     return bool(whole.all())
-
-
-def is_partial(run: pd.DataFrame) -> bool:
-    """Whether figures are missing for another reason than a failure: not trained, or stale."""
-    return bool((run["accuracy"].isna() & (run["status"] != FAILED)).any())
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
