@@ -2,14 +2,18 @@
 
 import csv
 import io
+import json
 import logging
 import shutil
+import threading
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 from kedro.framework.session import KedroSession
@@ -100,6 +104,79 @@ def _log_levels_as_before() -> Iterator[None]:
     logger.setLevel(logging.INFO)
     yield
     logger.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def a_past_run() -> Callable[..., pd.DataFrame]:
+    """Rows of a history: a run of a day in January, by techniques' accuracies."""
+
+    def rows(day: int, accuracies: dict[str, float | None], **changed: Any) -> pd.DataFrame:
+        from regbench import history
+
+        made: list[dict[str, Any]] = []
+        for technique, accuracy in accuracies.items():
+            failed = accuracy is None
+            of_technique = changed.get(technique, {})
+            made.append(
+                {
+                    "schema": history.SCHEMA,
+                    "run": f"2026-01-{day:02}T020000Z",
+                    "time": pd.Timestamp(2026, 1, day, 2, tz="UTC"),
+                    "run_seconds": 60.0,
+                    "versions": "regbench 1",
+                    "alarms": "",
+                    **{"images_train": 70, "images_validation": 15, "images_test": 15},
+                    **{"rejected": 0, "data": "d1", "split": "s1", "protocol": "p1"},
+                    **{"training": "t1", "evaluation": "e1", "settings": technique},
+                    **{"technique": technique, "status": "failed" if failed else "trained"},
+                    **{"runs": 5, "failed_runs": 5 if failed else 0, "missing_runs": 0},
+                    **{"failed_seeds": "1, 2, 3, 4, 5" if failed else "", "part": "test"},
+                    **{"reason": "it diverged" if failed else "", "verdict": "undecided"},
+                    **{"accuracy": accuracy, "validation_accuracy": accuracy},
+                    **{"accuracy_sd": 0.01, "seconds": 3.0, "difference": None},
+                    "accuracy_low": None if failed else accuracy - 0.01,
+                    "accuracy_high": None if failed else accuracy + 0.01,
+                    **{key: value for key, value in changed.items() if key not in accuracies},
+                    **of_technique,
+                }
+            )
+        table = pd.DataFrame(made).reindex(columns=[*history.COLUMNS])
+        return table.astype(history.COLUMNS)
+
+    return rows
+
+
+class Webhook(HTTPServer):
+    """A server that keeps what is posted to it, and answers 500 below ``/broken``."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Webhook)
+        self.received: list[dict[str, Any]] = []
+        self.url = f"json://user:hidden@127.0.0.1:{self.server_port}/"
+
+
+class _Webhook(BaseHTTPRequestHandler):
+    server: Webhook
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.received.append(json.loads(body))
+        self.send_response(500 if self.path.startswith("/broken") else 200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    """Where notifications can be sent, and what has arrived."""
+    with Webhook() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
 
 
 Run = Callable[..., dict[str, Any]]

@@ -547,3 +547,12 @@ class TestDuplicates:
             page = Page(render_report(a_report(results={}, split_index=split_index)))
             assert said in [text for _, text in page.all("dd")]
             assert "Images with the same pixels" not in page.html
+
+
+def test_alarms_stand_before_the_verdict() -> None:
+    page = render_report(a_report(alarms=["l2 fell", HOSTILE]))
+    assert "<p>2 alarms</p>" in page
+    assert "<li>l2 fell</li>" in page
+    assert page.index("l2 fell") < page.index('verdict-sentence"')
+    assert HOSTILE not in page
+    assert 'role="alert"' not in render_report(nothing_trained())

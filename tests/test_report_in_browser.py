@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from regbench.history_page import render_history
 from regbench.report import ReportContent, render_report
 from regbench.results import Results
 
@@ -293,3 +294,36 @@ class TestScreens:
         show(page, 1400, colours="dark", media="print")
         assert ground() == 255
         assert not page.find_element(By.TAG_NAME, "nav").is_displayed()
+
+
+class TestHistory:
+    @pytest.fixture
+    def history_address(self, tmp_path: Path, a_past_run: Callable[..., pd.DataFrame]) -> str:
+        figures = dict.fromkeys([f"a_rather_long_name_{place}" for place in range(5)], 0.9)
+        past = [
+            a_past_run(day, figures, data=f"d{day // 5}", alarms=HOSTILE * 3)
+            for day in range(1, 25)
+        ]
+        page = render_history(pd.concat(past, ignore_index=True), [HOSTILE * 3], HOSTILE)
+        (tmp_path / "history.html").write_text(page, "utf-8")
+        (tmp_path / "reports").mkdir()
+        (tmp_path / "reports/2026-01-24T020000Z.html").write_text("<title>the report</title>")
+        return (tmp_path / "history.html").as_uri()
+
+    def test_opens_offline_on_every_screen(
+        self, driver: webdriver.Chrome, history_address: str
+    ) -> None:
+        driver.get_log("browser")
+        driver.get_log("performance")
+        for width in (320, 400, 800, 1400, 2400):
+            show(driver, width, "dark" if width == 400 else "light")
+            driver.get(history_address)
+            assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+        assert set(requests(driver)) - {"data:,"} == {history_address}
+        assert driver.get_log("browser") == []
+        assert driver.title == "RegBench: history"
+        pictures = driver.find_elements(By.CSS_SELECTOR, ".trends svg")
+        assert len(pictures) == 5
+        link = driver.find_element(By.CSS_SELECTOR, ".runs tbody a")
+        driver.get(link.get_attribute("href"))
+        assert driver.title == "the report"

@@ -204,6 +204,12 @@ NOT_OF_THE_KIND: list[tuple[str, Any]] = [
     ("techniques.early_stopping.early_stopping", True),
     ("techniques.early_stopping.early_stopping", 2),
     ("prediction.technique", 5),
+    ("history.keep_networks", None),
+    ("history.keep_networks", 1.5),
+    ("alarms.drop", True),
+    ("alarms.floor", "low"),
+    ("alarms.technique", None),
+    ("alarms.failed", "often"),
     ("evaluation", 1000),
     ("evaluation.robustness_images", "all"),
     ("reporting.equivalence_band", "narrow"),
@@ -220,6 +226,10 @@ OUT_OF_RANGE: list[tuple[str, Any, str]] = [
     ("ingest.duplicates", "delete", "'keep' or 'drop'"),
     ("ingest.max_pixels", 0, "1"),
     ("zca.epsilon", 0, "0"),
+    ("history.keep_networks", 0, "1"),
+    ("alarms.drop", -1, "0"),
+    ("alarms.rejected", 101, "100"),
+    ("alarms.floor", 90, "1"),
     ("augmentation.rotation", 181, "180"),
     ("augmentation.rotation", -1, "0"),
     ("augmentation.shift", 1, "1"),
@@ -685,6 +695,18 @@ class TestPrediction:
         parameters = changed("prediction.technique", "l1")
         parameters["techniques"]["l1"] = None
         assert dotted(problem(parameters)) == "prediction.technique"
+
+
+class TestAlarms:
+    @pytest.mark.parametrize("technique", ["best", "l2"])
+    def test_may_watch_a_technique_or_the_best(self, technique: str) -> None:
+        study = read_study(changed("alarms.technique", technique))
+        assert study.alarms.technique == technique
+
+    def test_watch_no_other(self) -> None:
+        found = problem(changed("alarms.technique", "dropuot"))
+        assert dotted(found) == "alarms.technique"
+        assert "did you mean 'dropout'?" in found.message
 
 
 class TestPublications:

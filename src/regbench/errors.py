@@ -38,6 +38,12 @@ class InUseError(StudyError):
     exit_code = 4
 
 
+class AlarmError(StudyError):
+    """Everything ran, and an alarm went off."""
+
+    exit_code = 5
+
+
 class InterruptedStudyError(StudyError):
     """The user stopped the study; what was finished is kept."""
 

@@ -12,6 +12,7 @@ from kedro.pipeline import Node, Pipeline
 
 from regbench.config_loader import PROJECT
 from regbench.errors import FailedRunsError, StudyError, explanation
+from regbench.monitoring import addresses, raise_alarms, tell_of_error
 from regbench.reservation import Use, reserved
 from regbench.staleness import (
     forget_data_fingerprint,
@@ -36,11 +37,13 @@ class StudyHooks:
     def __init__(self) -> None:
         """Begin with nothing reserved."""
         self._reservation = ExitStack()
+        self._notify: list[str] = []
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Have the registry read this session's configuration, not an earlier session's."""
         pipelines.configure(f"{__package__}.pipeline_registry")
+        self._notify = addresses(context.config_loader)
 
     @hook_impl
     def before_pipeline_run(
@@ -83,6 +86,7 @@ class StudyHooks:
 
         Raises:
             FailedRunsError: A run failed; the tables name it.
+            AlarmError: An alarm went off; the report says why.
         """
         self._stop_progress()
         if self._nothing_to_do:
@@ -111,18 +115,21 @@ class StudyHooks:
             for technique, results in results_by_technique.items():
                 tables.print_table(tables.results_table(technique, results.runs))
         failed = comparison.failures(results_by_technique)
+        if "alarms" in made:
+            raise_alarms(catalog, self._notify, failed)
         if failed:
             raise FailedRunsError(f"{len(failed)} of the runs failed: {'; '.join(failed)}")
 
     @hook_impl
-    def on_pipeline_error(self, error: Exception) -> None:
-        """Say in one line what the user can put right.
+    def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Say in one line what the user can put right, and send it where that is wanted.
 
         Raises:
             StudyError: Instead of the error, if the error is of that kind.
         """
         self._stop_progress()
         self._reservation.close()
+        tell_of_error(error, catalog, self._notify)
         explained = explanation(error)
         if explained:
             raise explained

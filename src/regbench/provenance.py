@@ -44,9 +44,14 @@ def of_study(
         "trained on": " and ".join(sorted(trained_on)) or "nothing yet",
         "compiled on": f"{platform.platform()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}",
-        "compiled with": ", ".join(f"{name} {_version(name)}" for name in _PACKAGES),
+        "compiled with": versions(),
         "compiled at": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
     }
+
+
+def versions() -> str:
+    """Say in a line with which software a report is compiled."""
+    return ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
 
 
 def _version(package: str) -> str:

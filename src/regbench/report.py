@@ -55,6 +55,7 @@ class ReportContent:
         provenance: What the figures come from: data fingerprint, versions, machine, date.
         notes: What a reader has to know first, for example stale results; a line each.
         claims: Published claims beside ours, a row each, or None.
+        alarms: Those that went off, a line each.
     """
 
     comparison: pd.DataFrame
@@ -67,6 +68,7 @@ class ReportContent:
     provenance: Mapping[str, str]
     notes: list[str]
     claims: pd.DataFrame | None
+    alarms: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,7 @@ def render_report(content: ReportContent) -> str:
     Returns:
         HTML, without a reference to anything outside.
     """
-    environment = Environment(
-        loader=PackageLoader("regbench"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {
         "percent": formatted("{:.2f}", 100),
         "points": lambda value: "–" if pd.isna(value) else summary.signed(100 * value),
@@ -112,6 +108,17 @@ def render_report(content: ReportContent) -> str:
     return page.encode(errors="replace").decode()  # a file name may be no valid text
 
 
+def page_environment() -> Environment:
+    """What all pages are rendered with; whatever is put in is escaped."""
+    return Environment(
+        loader=PackageLoader("regbench"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 def _context(content: ReportContent) -> dict[str, Any]:
     comparison = content.comparison
     part = headline_part(comparison)
@@ -121,7 +128,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
     corrupted = summary.corruption_table(trained)
     scored = int((content.split_index["split"] == part).sum())
     corrupted_most = content.settings.get("evaluation", {}).get("robustness_images", scored)
-    script, style = (_source(name) for name in ("report.js", "report.css"))
+    script, style = (source(name) for name in ("report.js", "report.css"))
     return {
         "script": script,
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -166,7 +173,7 @@ def _duplicates(split_index: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _source(name: str) -> Markup:
+def source(name: str) -> Markup:
     """A file beside the template, as it is."""
     source = files("regbench").joinpath("templates", name).read_text("utf-8")
     return Markup(source)  # noqa: S704 - our own

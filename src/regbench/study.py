@@ -37,6 +37,7 @@ def _no_truth_value(value: Any) -> Any:
 Float = Annotated[float, BeforeValidator(_no_truth_value)]
 Int = Annotated[int, BeforeValidator(_no_truth_value)]
 Share = Annotated[Float, Field(ge=0, le=1)]
+Points = Annotated[Float, Field(ge=0, le=100)]  # percentage points
 Count = Annotated[Int, Field(ge=1)]
 Seed = Annotated[Int, Field(ge=0, le=MAX_SEED)]
 Name = Annotated[str, Field(min_length=1)]
@@ -235,6 +236,23 @@ class Reporting(Settings):
     published: dict[str, Publication]
 
 
+class History(Settings):
+    """What is kept of earlier runs, besides their figures and reports."""
+
+    keep_networks: Annotated[Count, Field(description="of the last so many runs")]
+
+
+class Alarms(Settings):
+    """What somebody wants to be told of; None turns an alarm off."""
+
+    technique: Name  # whose accuracy is watched; ``best`` is the best on validation
+    drop: Points | None
+    floor: Share | None
+    rejected: Points | None
+    failed: bool
+    notify_on_error: bool
+
+
 class Prediction(Settings):
     """Which technique labels the unlabelled images; ``best`` is the best on validation."""
 
@@ -256,6 +274,8 @@ class Study(Settings):
     protocol: Protocol
     techniques: dict[str, Technique]
     reporting: Reporting
+    history: History
+    alarms: Alarms
     prediction: Prediction
 
     def as_parameters(self) -> dict[str, Any]:

@@ -92,9 +92,9 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
     problems += _augmentation_problems(parameters.get("augmentation"), entries)
     if study is not None:
         problems += _published_problems(study.reporting.published, combined)
-        problems += _prediction_problems(study.prediction.technique, combined)
-    elif isinstance(parameters.get("prediction"), Mapping):
-        problems += _prediction_problems(parameters["prediction"].get("technique"), combined)
+    for group in ("prediction", "alarms"):
+        if isinstance(parameters.get(group), Mapping):
+            problems += _technique_problems(group, parameters[group].get("technique"), combined)
     if study is None or problems:
         raise InvalidStudy(list(dict.fromkeys(problems)))
     return study
@@ -179,13 +179,13 @@ def _augmentation_problems(shared: Any, entries: Mapping[str, Any]) -> list[Prob
     return problems
 
 
-def _prediction_problems(technique: Any, techniques: Iterable[str]) -> list[Problem]:
+def _technique_problems(group: str, technique: Any, techniques: Iterable[str]) -> list[Problem]:
     known = [BEST, *techniques]
     if not isinstance(technique, str) or technique in known:
         return []
     return [
         Problem(
-            ("prediction", "technique"),
+            (group, "technique"),
             f"{technique!r} is not a technique; allowed: {', '.join(known)}"
             f"{_nearest(technique, known)}",
         )

@@ -162,6 +162,7 @@ def write_report(
     rejected: DataFrame,
     data_fingerprint: dict[str, Any],
     parameters: dict[str, Any],
+    alarms: dict[str, Any],
     published_claims: DataFrame | None = None,
 ) -> str:
     """Write the report as one page of HTML."""
@@ -178,6 +179,7 @@ def write_report(
         provenance=provenance.of_study(data_fingerprint, parameters["fingerprints"], results),
         notes=tables.status_notes(compared, parameters["command"]),
         claims=published_claims,
+        alarms=[alarm["message"] for alarm in alarms["alarms"]],
     )
     return report.render_report(content)
 

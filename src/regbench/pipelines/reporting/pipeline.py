@@ -5,12 +5,16 @@
     -> compare -> comparison -> write_markdown -> comparison_markdown
     -> plot_... -> the pictures
     (comparison and fair_comparison -> compare_with_publication -> published_claims)
-    -> write_report -> report
+    -> describe_run -> described_run -> check_alarms -> alarms
+    -> write_report -> report -> keep_report -> kept_reports
+described_run, alarms and study_history_before -> append_run -> study_history
+    -> plot_history -> history_plot, write_history_page -> history_page
+    -> keep_networks -> kept_networks
 """
 
 from kedro.pipeline import Node, Pipeline
 
-from regbench.pipelines.reporting import nodes
+from regbench.pipelines.reporting import history_nodes, nodes
 
 
 def create_pipeline(techniques: list[str], *, with_publication: bool) -> Pipeline:
@@ -30,6 +34,7 @@ def create_pipeline(techniques: list[str], *, with_publication: bool) -> Pipelin
         "rejected": "rejected_images",
         "data_fingerprint": "data_fingerprint",
         "parameters": "parameters",
+        "alarms": "alarms",
     }
     publication = []
     if with_publication:
@@ -100,7 +105,51 @@ def create_pipeline(techniques: list[str], *, with_publication: bool) -> Pipelin
             ),
             *publication,
             Node(nodes.write_report, report_inputs, "report", name="write_report"),
+            *_history(compared, results),
         ],
         namespace="reporting",
         prefix_datasets_with_namespace=False,
     )
+
+
+def _history(compared: str, results: str) -> list[Node]:
+    """What puts this run beside the earlier ones."""
+    before, run, history = "study_history_before", "described_run", "study_history"
+    return [
+        Node(
+            history_nodes.describe_run,
+            {
+                "compared": compared,
+                "results": results,
+                "made_from": "comparison_made_from",
+                "data_fingerprint": "data_fingerprint",
+                "split_index": "split_index",
+                "rejected": "rejected_images",
+                "history": before,
+                "clock": "run_clock",
+            },
+            run,
+            name="describe_run",
+        ),
+        Node(
+            history_nodes.check_alarms,
+            [run, before, "params:alarms"],
+            "alarms",
+            name="check_alarms",
+        ),
+        Node(history_nodes.append_run, [run, "alarms", before], history, name="append_run"),
+        Node(history_nodes.keep_report, ["report", run], "kept_reports", name="keep_report"),
+        Node(
+            history_nodes.keep_networks,
+            [run, results, history, "params:history"],
+            "kept_networks",
+            name="keep_networks",
+        ),
+        Node(history_nodes.plot_history, history, "history_plot", name="plot_history"),
+        Node(
+            history_nodes.write_history_page,
+            [history, "alarms", "params:images"],
+            "history_page",
+            name="write_history_page",
+        ),
+    ]

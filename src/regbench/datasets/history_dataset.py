@@ -1,0 +1,107 @@
+"""The history of a study, and the time of a run."""
+
+import datetime
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import TablePreview
+
+from regbench.datasets.atomic import ParquetDataset, table_preview
+from regbench.errors import explanation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+
+class HistoryDataset(ParquetDataset):
+    """A history as Parquet; an empty one if there is none.
+
+    One that cannot be read is not written over: it is set aside under a name that says so, and a
+    new one begun.
+    """
+
+    def load(self) -> "pd.DataFrame":
+        """Return the history, or an empty one."""
+        from regbench import history  # noqa: PLC0415 - imports pandas
+
+        if not self._exists():
+            return history.empty()
+        fault = self._fault()
+        if fault is None:
+            return history.checked(super().load())
+        logger.warning("%s cannot be read as a history (%s): a new one begins", *self._said(fault))
+        return history.empty()
+
+    def save(self, data: "pd.DataFrame") -> None:
+        """Write the history whole or not at all, and set aside one that cannot be read."""
+        if self._exists():
+            fault = self._fault()
+            if fault is not None:
+                path, reason = self._said(fault)
+                now = datetime.datetime.now(datetime.UTC)
+                aside = path.with_name(f"{path.stem}.unreadable-{now:%Y%m%dT%H%M%S.%fZ}.parquet")
+                path.rename(aside)
+                logger.warning("kept the unreadable history (%s) as %s", reason, aside)
+        super().save(data)
+
+    def preview(self, nrows: int = 50) -> TablePreview:
+        """The last rows, the newest first, for kedro-viz."""
+        newest = self.load().iloc[::-1].head(nrows)
+        shown = newest.assign(time=newest["time"].astype(str)).astype(object)
+        return table_preview(shown.where(shown.notna(), None).to_dict(orient="split"))
+
+    def _fault(self) -> Exception | None:
+        """Why the stored file is no history; None if it is one.
+
+        Raises:
+            Exception: The disk refuses it, which says nothing about the file.
+        """
+        from regbench import history  # noqa: PLC0415 - imports pandas
+
+        try:
+            history.checked(super().load())
+        except MemoryError:
+            raise
+        except Exception as error:
+            refused = isinstance(error.__cause__ or error, OSError) and explanation(
+                error.__cause__ or error
+            )
+            if refused:
+                raise
+            return error
+        return None
+
+    def _said(self, fault: Exception) -> tuple[Path, str]:
+        reason = " ".join(str(fault.__cause__ or fault).split())[:100]
+        return Path(self._filepath), reason or type(fault).__name__
+
+
+class RunClock(AbstractDataset[NoReturn, dict[str, str]]):
+    """When this run began, and what time it is: a node is a function of what it is given."""
+
+    def __init__(self, *, metadata: dict[str, Any] | None = None) -> None:
+        """Begin; Kedro makes its datasets at the start of a run."""
+        self.metadata = metadata
+        self._started = _now()
+
+    def load(self) -> dict[str, str]:
+        """Return ``started`` and ``now``, ISO 8601 in UTC."""
+        return {"started": self._started, "now": _now()}
+
+    def save(self, data: NoReturn) -> NoReturn:
+        """Refuse: nobody sets this clock."""
+        raise DatasetError("the time is only read")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {}
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat()

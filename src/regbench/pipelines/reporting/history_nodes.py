@@ -1,0 +1,95 @@
+"""Nodes that put a run beside the earlier ones: its history, its alarms, what is kept of it."""
+
+from typing import TYPE_CHECKING, Any
+
+from regbench.study import Alarms, History
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from regbench.results import Results
+else:  # Kedro resolves annotations, and warns of names that are not there
+    Figure = DataFrame = Results = Any
+
+
+def describe_run(
+    compared: DataFrame,
+    results: dict[str, Results],
+    made_from: dict[str, Any],
+    data_fingerprint: dict[str, Any],
+    split_index: DataFrame,
+    rejected: DataFrame,
+    history: DataFrame,
+    clock: dict[str, str],
+) -> DataFrame:
+    """Take from the comparison what the history keeps, a row per technique."""
+    from regbench import history as histories
+    from regbench import provenance
+
+    rows = histories.rows_of_run(
+        compared,
+        results,
+        made_from["fingerprints"],
+        data_fingerprint,
+        split_index["split"],
+        len(rejected),
+    )
+    return histories.identified(rows, history, clock, provenance.versions())
+
+
+def check_alarms(run: DataFrame, history: DataFrame, settings: dict[str, Any]) -> dict[str, Any]:
+    """Say which alarms go off.
+
+    Returns:
+        ``run``, its name (empty if nothing is trained), and ``alarms``: a ``kind`` and a
+        ``message`` each.
+    """
+    from dataclasses import asdict
+
+    from regbench import alarms
+    from regbench import history as histories
+
+    found = alarms.check(run, histories.before(history, run), Alarms.model_validate(settings))
+    return {"run": _name(run), "alarms": [asdict(alarm) for alarm in found]}
+
+
+def append_run(run: DataFrame, alarms: dict[str, Any], history: DataFrame) -> DataFrame:
+    """Append the run to the history; compiled once more, it takes its own place."""
+    from regbench import history as histories
+
+    return histories.with_run(history, run, [alarm["message"] for alarm in alarms["alarms"]])
+
+
+def keep_report(report: str, run: DataFrame) -> dict[str, str]:
+    """Keep the run's report under the run's name."""
+    return {} if run.empty else {_name(run): report}
+
+
+def keep_networks(
+    run: DataFrame, results: dict[str, Results], history: DataFrame, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Say whose networks are kept, and which they are."""
+    from regbench import history as histories
+
+    return histories.networks_to_keep(
+        history, _name(run), results, History.model_validate(settings).keep_networks
+    )
+
+
+def plot_history(history: DataFrame) -> Figure:
+    """Draw every technique's accuracy over the runs."""
+    from regbench import trend
+
+    return trend.trend_plot(history)
+
+
+def write_history_page(history: DataFrame, alarms: dict[str, Any], images: str) -> str:
+    """Write the history as one page of HTML."""
+    from regbench import history_page
+
+    return history_page.render_history(history, [a["message"] for a in alarms["alarms"]], images)
+
+
+def _name(run: DataFrame) -> str:
+    return "" if run.empty else str(run["run"].iloc[0])
