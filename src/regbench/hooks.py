@@ -86,12 +86,15 @@ class StudyHooks:
 
         Raises:
             FailedRunsError: A run failed; the tables name it.
-            AlarmError: An alarm went off; the report says why.
+            AlarmError: An alarm went off, now or when the report that is up to date was made; it
+                says why.
         """
         self._stop_progress()
         if self._nothing_to_do:
             self._reservation.close()
             logger.info("up to date: %s", _what_is_up_to_date(pipeline, catalog))
+            if "alarms" in pipeline.all_outputs():
+                raise_alarms(catalog, self._notify)
             return
         from regbench import comparison, tables  # noqa: PLC0415 - they import pandas and Rich
 

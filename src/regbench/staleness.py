@@ -30,6 +30,8 @@ _DATA_SETTINGS = {
 _IDENTIFIED = ("images", "split_index", "classes")  # by the data's fingerprint
 _OF_TRAINING = ("network", "history", "best_epoch_weights", "fingerprint")
 _OF_EVALUATION = ("predictions", "metrics")
+# Inputs of the report that say nothing of what it shows, or that the run itself has changed.
+_OF_EVERY_RUN = frozenset({"image_digest", "run_clock", "study_history_before"})
 # Inputs of the report that the data's fingerprint identifies.
 _OF_DATA = frozenset({"images", "split_index", "classes", "rejected_images"})
 
@@ -154,7 +156,7 @@ def _made_from_now(catalog: Catalog, images: str | None) -> dict[str, Any]:
     Returns:
         Digests by input of the report.
     """
-    inputs = pipelines["reporting"].inputs() - _OF_DATA - {"image_digest"}
+    inputs = pipelines["reporting"].inputs() - _OF_DATA - _OF_EVERY_RUN
     digests = {name: _digest(catalog, name) for name in sorted(inputs)}
     return digests | {"image_digest": images, "code": fingerprint.of_package()}
 
