@@ -4,6 +4,7 @@ What is stored is logged, after the fact: the trainings, in processes of their o
 MLflow, and no training is lost or slowed by it. What is already there is not logged again.
 """
 
+import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -242,9 +243,7 @@ def _finish_parent(
             if figure in rows
             for technique in rows.index
         }
-        _log_figures(
-            client, parent, {key: float(value) for key, value in figures.items() if _finite(value)}
-        )
+        _log_figures(client, parent, _final(figures))
         _retag(client, parent, {"mlflow.note.content": study.note})
         for technique, verdict in _verdicts(study.comparison).items():
             _retag(client, parent, {f"verdict.{technique}": verdict})
@@ -278,12 +277,14 @@ def _log_run(
         },
         run_name=f"{run.technique} seed {run.seed}",
     )
+    of_epochs = [
+        (f"epoch/{name}", float(value), int(row["epoch"]))
+        for row in run.epochs.to_dict("records")
+        for name, value in row.items()
+        if name != "epoch" and _finite(value)
+    ]
     _log_parameters(client, made, run.parameters)
-    _log_figures(client, made, run.figures)
-    for row in run.epochs.to_dict("records"):
-        step = int(row.pop("epoch"))
-        figures = {f"epoch/{name}": float(value) for name, value in row.items() if _finite(value)}
-        _log_figures(client, made, figures, step)
+    _log_figures(client, made, [*_final(run.figures), *of_epochs])
     if network is not None:
         _log_file(client, made, network, "network")
     client.set_terminated(made.info.run_id, "FAILED" if run.failed else "FINISHED", ended)
@@ -309,14 +310,20 @@ def _log_parameters(client: "MlflowClient", run: "Run", values: Mapping[str, str
 
 
 def _log_figures(
-    client: "MlflowClient", run: "Run", values: Mapping[str, float], step: int = 0
+    client: "MlflowClient", run: "Run", figures: Sequence[tuple[str, float, int]]
 ) -> None:
+    """Log figures: name, value and step."""
     from mlflow.entities import Metric  # noqa: PLC0415 - only with the extra
 
     now = time.time_ns() // 1_000_000
-    metrics = [Metric(name, value, now, step) for name, value in values.items()]
+    metrics = [Metric(name, value, now, step) for name, value, step in figures]
     for start in range(0, len(metrics), _METRICS_AT_ONCE):
         client.log_batch(run.info.run_id, metrics=metrics[start : start + _METRICS_AT_ONCE])
+
+
+def _final(figures: Mapping[str, Any]) -> list[tuple[str, float, int]]:
+    """Those that are of no epoch."""
+    return [(name, float(value), 0) for name, value in figures.items() if _finite(value)]
 
 
 def _retag(client: "MlflowClient", run: "Run", tags: Mapping[str, str]) -> None:
@@ -351,7 +358,7 @@ def _verdicts(comparison: pd.DataFrame) -> dict[str, str]:
 
 def _finite(value: Any) -> bool:
     """Whether a figure is one: not text, nor missing."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and pd.notna(value)
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
