@@ -164,30 +164,45 @@ def test_ctrl_c_outside_of_trainings_is_told_too(monkeypatch: pytest.MonkeyPatch
     def interrupted(**_: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli.kedro_run, "callback", interrupted)
+    monkeypatch.setattr(cli, "_kedro_run", interrupted)
     done = CliRunner().invoke(cli.run, ["--pipelines=data"])
     assert done.exit_code == 130
-    assert "Error: interrupted; what was finished is kept; the same command" in done.output
+    assert "Error: what was finished is kept; the same command" in done.output
 
 
-def test_ctrl_c_keeps_what_is_finished(small_set: Path, tmp_path: Path) -> None:
-    params = f"images={small_set},data_root={tmp_path},{SMALL},protocol.seeds=3"
-    command = [sys.executable, "-m", "kedro", "run", "--pipelines=l2", f"--params={params}"]
+def stopped_after(seed: int, root: Path, number: signal.Signals, *command: str) -> tuple[int, str]:
+    """Run a command until a seed of l2 is trained, stop it, and return what it said."""
     with subprocess.Popen(
-        command, cwd=PROJECT, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-m", "kedro", *command],
+        cwd=PROJECT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as study:
-        first = tmp_path / "07_model_output/l2/seed_1/metrics.json"
-        while not first.exists() and study.poll() is None:
+        made = root / f"07_model_output/l2/seed_{seed}/metrics.json"
+        while not made.exists() and study.poll() is None:
             time.sleep(0.05)
-        os.killpg(study.pid, signal.SIGINT)  # as a terminal does: to all its processes
+        os.killpg(study.pid, number)  # as a terminal and `timeout` do: to all its processes
         assert study.stderr is not None
         said = study.stderr.read()
-    assert study.returncode == 130, said
     assert "--only-missing-outputs goes on from there" in said
     assert "Traceback" not in said
-    made = first.stat().st_mtime_ns
-    done = kedro("run", "--pipelines=l2", f"--params={params}", "--only-missing-outputs")
+    return study.returncode, said
+
+
+def test_a_study_that_is_stopped_keeps_what_is_finished(small_set: Path, tmp_path: Path) -> None:
+    params = f"--params=images={small_set},data_root={tmp_path},{SMALL},protocol.seeds=5"
+    command = ("run", "--pipelines=l2", "--runner-params=max_workers=1", params)
+    code, said = stopped_after(1, tmp_path, signal.SIGINT, *command)
+    assert code == 130, said
+    first = (tmp_path / "07_model_output/l2/seed_1/metrics.json").stat().st_mtime_ns
+    command = (*command, "--only-missing-outputs")
+    code, said = stopped_after(2, tmp_path, signal.SIGTERM, *command)
+    assert code == 143, said
+    assert "Error: terminated (SIGTERM): " in said
+    assert list(tmp_path.glob(".runs/*.json")) == []
+    done = kedro(*command)
     assert done.returncode == 0, done.stderr
-    assert first.stat().st_mtime_ns == made
+    assert (tmp_path / "07_model_output/l2/seed_1/metrics.json").stat().st_mtime_ns == first
     results = ResultsDataset(filepath=str(tmp_path / "07_model_output/l2/results.zip")).load()
-    assert sorted(results.runs["seed"]) == [1, 2, 3]
+    assert sorted(results.runs["seed"]) == [1, 2, 3, 4, 5]

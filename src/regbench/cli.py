@@ -1,14 +1,27 @@
-"""RegBench's own ``kedro run``: Kedro's, with trainings side by side as the default."""
+"""RegBench's own ``kedro run``: Kedro's, with trainings side by side as the default.
+
+A study that is stopped, by Ctrl-C or by SIGTERM, ends its trainings and says how to go on.
+"""
 
 import copy
-from typing import Any
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 import click
 from kedro.framework.cli.project import run as kedro_run
 
-from regbench.errors import InterruptedStudyError
+from regbench.errors import Terminated, stopped
 
 DEFAULT_RUNNER = "regbench.runner.StudyRunner"
+_SECONDS_FOR_ONE_REQUEST = 10  # `timeout` signals a command and its group, `uv run` passes it on
+_HOW_TO_GO_ON = (
+    "what was finished is kept; the same command with --only-missing-outputs goes on from there"
+)
+_kedro_run = cast(Callable[..., None], kedro_run.callback)
 
 
 @click.group(name="kedro")
@@ -24,15 +37,31 @@ def _with_default_runner(option: click.Parameter) -> click.Parameter:
     return option
 
 
-def _run(**options: Any) -> Any:
-    """Run, and say of Ctrl-C outside of trainings what ``StudyRunner`` says of it inside."""
+@contextmanager
+def _terminated_in_order() -> Iterator[None]:
+    """Make SIGTERM end a command as Ctrl-C does, instead of at once."""
+    first = -math.inf
+
+    def terminate(*_: object) -> None:
+        nonlocal first
+        if time.monotonic() - first > _SECONDS_FOR_ONE_REQUEST:
+            first = time.monotonic()
+            raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
-        return kedro_run.callback(**options)  # type: ignore[misc]  # it has one
-    except KeyboardInterrupt:
-        raise InterruptedStudyError(
-            "interrupted; what was finished is kept; the same command with "
-            "--only-missing-outputs goes on from there"
-        ) from None
+        yield
+    finally:
+        if first == -math.inf:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _run(**options: Any) -> None:
+    try:
+        with _terminated_in_order():
+            _kedro_run(**options)
+    except KeyboardInterrupt as stop:  # outside the trainings, or with another runner
+        raise stopped(stop, _HOW_TO_GO_ON) from None
 
 
 run = click.Command(

@@ -50,6 +50,23 @@ class InterruptedStudyError(StudyError):
     exit_code = 130
 
 
+class TerminatedStudyError(InterruptedStudyError):
+    """Something else stopped it: a time limit, a service manager, a machine that shuts down."""
+
+    exit_code = 143
+
+
+class Terminated(KeyboardInterrupt):
+    """The signal SIGTERM has come."""
+
+
+def stopped(by: KeyboardInterrupt, how_far: str) -> InterruptedStudyError:
+    """Say who stopped the study, and how far it is."""
+    if isinstance(by, Terminated):
+        return TerminatedStudyError(f"terminated (SIGTERM): {how_far}")
+    return InterruptedStudyError(how_far)
+
+
 # Faults of the disk and of paths, which are the user's to mend.
 _EXPLAINED = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO),

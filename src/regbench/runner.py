@@ -26,7 +26,7 @@ from kedro.runner.task import Task
 from pluggy import PluginManager
 
 from regbench import worker
-from regbench.errors import InterruptedStudyError, StudyError
+from regbench.errors import StudyError, stopped
 from regbench.pipelines.training.nodes import INSTEAD
 
 logger = logging.getLogger(__name__)
@@ -93,9 +93,9 @@ class StudyRunner(AbstractRunner):
                         finished, again = trainings.wait()
                         done |= finished
                         waiting += again
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as stop:
                 trainings.kill()
-                raise InterruptedStudyError(_how_far(pipeline, done)) from None
+                raise stopped(stop, _how_far(pipeline, done)) from None
             except BrokenProcessPool as error:
                 raise StudyError(f"{KILLED}. {_how_far(pipeline, done)}") from error
 

@@ -1,13 +1,24 @@
 """Kedro's project settings."""
 
+import os
+from importlib.util import find_spec
+from typing import Any
+
 from regbench.config_loader import StudyConfigLoader
 from regbench.hooks import StudyHooks
 
-HOOKS = (StudyHooks(),)
+HOOKS: tuple[Any, ...] = (StudyHooks(),)
+if find_spec("kedro_mlflow"):  # the extra `mlflow`
+    from regbench.tracking_hooks import TrackingHooks
+
+    HOOKS += (TrackingHooks(),)
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow reports its use otherwise
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)  # see tracking_hooks
 CONFIG_LOADER_CLASS = StudyConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
+    "config_patterns": {"mlflow": ["mlflow*"]},
     # An environment says only what differs from base, key by key.
-    "merge_strategy": {"parameters": "soft"},
+    "merge_strategy": {"parameters": "soft", "mlflow": "soft"},
 }
