@@ -157,6 +157,16 @@ def finish(
     return Started(command, variables, refused=refused).ended()
 
 
+def describe(pid: int) -> str:
+    """Which process that is, as far as it can be told."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        state = _stat(Path(f"/proc/{pid}"))[:2]
+    except OSError:
+        return f"{pid}, ended"
+    return f"{pid}, state and parent {state}, server: {_is_server(pid)}: {words[:200]}"
+
+
 def in_session(leader: int) -> list[int]:
     """The living processes of a session; zombies, which only wait to be noticed, do not count."""
     found = []

@@ -11,10 +11,12 @@ import logging.handlers
 import multiprocessing
 import os
 import pickle
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks.manager import _create_hook_manager
@@ -60,6 +62,17 @@ def run(node: Node, datasets: dict[str, Any]) -> None:
     finally:
         gc.collect()  # a network refers to itself: without this, it stays for a while
         return_freed_memory()
+        _remove_generated_code()
+
+
+def _remove_generated_code() -> None:
+    """Remove the files of what TensorFlow's AutoGraph has generated, and this process imported.
+
+    AutoGraph removes them when Python ends, which a training process does without its ceremony.
+    """
+    for name, module in list(sys.modules.items()):
+        if name.startswith("__autograph_generated_file"):
+            Path(str(module.__file__)).unlink(missing_ok=True)
 
 
 def _portable(error: Exception) -> Exception:
