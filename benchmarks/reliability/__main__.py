@@ -8,6 +8,7 @@ import sys
 COMMANDS = {
     "damage": "benchmarks.reliability.damage",
     "disk": "benchmarks.reliability.disk",
+    "fuzz": "benchmarks.reliability.fuzz",
     "kill": "benchmarks.reliability.kill",
     "soak": "benchmarks.reliability.soak",
 }

@@ -1,5 +1,6 @@
 """Configuration: Kedro's loader, and the study's settings checked as they are read."""
 
+import math
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,11 @@ from omegaconf.errors import OmegaConfBaseException
 from regbench import fingerprint
 from regbench.errors import SettingsError
 from regbench.study import Study
-from regbench.study_reader import InvalidStudy, Problem, read_study
+from regbench.study_reader import InvalidStudy, Problem, read_study, shown_path
 
 PROJECT = Path(__file__).parents[2]
+_MOST_VALUES = 2000  # of a file with its aliases spelled out; OmegaConf takes seconds for 10,000
+_LONGEST_FAULT = 500  # letters of what somebody else's error says
 
 
 class StudyConfigLoader(OmegaConfigLoader):
@@ -32,6 +35,7 @@ class StudyConfigLoader(OmegaConfigLoader):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take what ``OmegaConfigLoader`` takes."""
+        self._looked_at: set[str] = set()
         super().__init__(*args, **kwargs)
         StudyConfigLoader.latest = self
 
@@ -55,6 +59,10 @@ class StudyConfigLoader(OmegaConfigLoader):
 
     def _read(self, key: str) -> dict[str, Any]:
         """One kind of configuration as Kedro puts it together."""
+        if key not in self._looked_at:
+            for path in self._paths(key):
+                _refuse_bomb(path)
+            self._looked_at.add(key)
         try:
             value: dict[str, Any] = super().__getitem__(key)
         except MissingConfigException as error:
@@ -98,13 +106,12 @@ class StudyConfigLoader(OmegaConfigLoader):
 
     def _where(self, problem: Problem) -> str:
         """Name the file (or the command line) that holds a wrong value, and the key."""
-        key = ".".join(problem.path)
         places: list[tuple[str, Any]] = [("--params", self.runtime_params or {})]
         places += [(str(path), content) for path, content in self._files()]
         depths = [_depth(content, problem.path) for _, content in places]
         deepest = max(range(len(places)), key=lambda place: depths[place])
         where = places[deepest][0] if depths[deepest] else str(Path(self.conf_source))
-        return f"{where}: {key}: "
+        return f"{where}: {shown_path(problem.path)}: "
 
     def _files(self) -> Iterator[tuple[Path, Any]]:
         """All files with parameters and globals, those of the environment first."""
@@ -150,7 +157,42 @@ def _known_fault(error: Exception) -> str | None:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    text = " ".join(str(error).split())
+    return text if len(text) <= _LONGEST_FAULT else f"{text[:_LONGEST_FAULT]} ..."
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Stop at a small file that stands for very much.
+
+    YAML's aliases are references; OmegaConf copies what they refer to, and references to
+    references to references fill the memory.
+
+    Raises:
+        SettingsError: With its aliases spelled out, the file has too many values.
+    """
+    try:
+        content = path.read_bytes()
+        if b"*" not in content or b"&" not in content:
+            return
+        root = yaml.compose(content, Loader=yaml.SafeLoader)
+        values = _values(root, {}) if root else 0
+    except (OSError, yaml.YAMLError, RecursionError, ValueError):
+        return  # named when it is read
+    if values > _MOST_VALUES:
+        raise SettingsError(
+            f"{_shortest(path)}: its aliases (*name) stand for more than {_MOST_VALUES:,} values"
+        )
+
+
+def _values(node: yaml.Node, counted: dict[int, float]) -> float:
+    """How many values a node stands for; infinitely many if it contains itself."""
+    if id(node) not in counted:
+        counted[id(node)] = math.inf
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        pairs = isinstance(node, yaml.MappingNode)
+        inner = [part for pair in parts for part in pair] if pairs else parts
+        counted[id(node)] = 1 + sum(_values(part, counted) for part in inner)
+    return counted[id(node)]
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
