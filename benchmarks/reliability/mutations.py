@@ -23,9 +23,10 @@ from PIL import Image, PngImagePlugin
 CONF = Path(__file__).parents[2] / "conf" / "base"
 
 # How often each kind is tried, in 20.
-SHARES = {"picture": 9, "zip": 4, "labels": 3, "yaml": 2, "settings": 2}
+SHARES = {"picture": 9, "zip": 4, "labels": 3, "yaml": 1, "settings": 3}
 
 _EDGES = (0, 1, 2, 3, 4, 8, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000)
+_MOST_BYTES = 8_000_000  # of a label file: what is large only takes long
 _EDGES_32 = (*_EDGES, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 
 
@@ -87,7 +88,9 @@ def _flip(rng: random.Random, data: bytearray, _: list[bytes]) -> bytes:
 def _set_bytes(rng: random.Random, data: bytearray, _: list[bytes]) -> bytes:
     for _turn in range(rng.choice((1, 2, 4))):
         if data:
-            data[rng.randrange(len(data))] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
+            data[rng.randrange(len(data))] = rng.choice(
+                (0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256))
+            )
     return bytes(data)
 
 
@@ -159,7 +162,7 @@ def pictures() -> dict[str, bytes]:
     text.add_text("Comment", "x" * 50, zip=True)
     text.add_itxt("Title", "y" * 50, "en", "z", zip=True)
     frames: dict[str, Any] = {"save_all": True, "append_images": [rgb.rotate(90), rgb]}
-    small = {
+    return {
         "png-1": _encoded(one_bit, "PNG"),
         "png-l": _encoded(grey, "PNG"),
         "png-l-28": _encoded(grey.resize((28, 28)), "PNG"),  # what is read the fast way
@@ -204,7 +207,6 @@ def pictures() -> dict[str, bytes]:
         "pam": b"P7\nWIDTH 2\nHEIGHT 2\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n" + bytes(12),
         "pfm": b"Pf\n2 2\n-1.0\n" + struct.pack("<4f", 0, 0.5, 1, 2),
     }
-    return small
 
 
 def damaged_picture(rng: random.Random, name: str) -> bytes:
@@ -465,9 +467,7 @@ def _places(data: bytearray, signature: bytes) -> list[int]:
     return [at for at in range(len(data) - 3) if data[at : at + 4] == signature]
 
 
-def _put(
-    rng: random.Random, data: bytearray, at: int, fields: tuple[tuple[int, int], ...]
-) -> None:
+def _put(rng: random.Random, data: bytearray, at: int, fields: tuple[tuple[int, int], ...]) -> None:
     """Put a number into a field of a header; a link's mode and known methods among them."""
     offset, width = rng.choice(fields)
     if at < 0 or at + offset + width > len(data):
@@ -530,7 +530,7 @@ def damaged_labels(rng: random.Random) -> bytes:
     quote = rng.choice((str, str, '"{}"'.format, lambda cell: '"' + cell.replace('"', '""') + '"'))
     text = end.join(separator.join(quote(cell) for cell in row) for row in rows)
     encoding = rng.choice(("utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "latin-1", "utf-7"))
-    data = text.encode(encoding, "replace")
+    data = text.encode(encoding, "replace")[:_MOST_BYTES]
     return damaged(rng, data, [data]) if rng.random() < 0.3 else data
 
 

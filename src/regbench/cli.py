@@ -1,12 +1,17 @@
 """RegBench's own ``kedro run``: Kedro's, with trainings side by side as the default."""
 
 import copy
+import logging
+import traceback
 from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
 
-from regbench.errors import InterruptedStudyError
+from regbench.errors import InterruptedStudyError, StudyError
+from regbench.redaction import SafeRecord, without_secrets
+
+logging.setLogRecordFactory(SafeRecord)  # Kedro imports this before it runs a command
 
 DEFAULT_RUNNER = "regbench.runner.StudyRunner"
 
@@ -24,8 +29,12 @@ def _with_default_runner(option: click.Parameter) -> click.Parameter:
     return option
 
 
-def _run(**options: Any) -> Any:
-    """Run, and say of Ctrl-C outside of trainings what ``StudyRunner`` says of it inside."""
+def _run(*, verbose: bool, **options: Any) -> Any:
+    """Run as Kedro does, but for two things.
+
+    Ctrl-C outside of trainings is told of as ``StudyRunner`` tells of it inside. And of an error
+    that is said in one line, the stack trace is shown too if somebody asks for it.
+    """
     try:
         return kedro_run.callback(**options)  # type: ignore[misc]  # it has one
     except KeyboardInterrupt:
@@ -33,12 +42,20 @@ def _run(**options: Any) -> Any:
             "interrupted; what was finished is kept; the same command with "
             "--only-missing-outputs goes on from there"
         ) from None
+    except StudyError as error:
+        if verbose:
+            trace = "".join(traceback.format_exception(error))
+            click.echo(without_secrets(trace), err=True, nl=False)
+        raise
 
 
 run = click.Command(
     "run",
     callback=_run,
-    params=[_with_default_runner(option) for option in kedro_run.params],
+    params=[
+        *(_with_default_runner(option) for option in kedro_run.params),
+        click.Option(["--verbose"], is_flag=True, help="Show the stack trace of an error too."),
+    ],
     help=f"Run pipelines; trainings run side by side ({DEFAULT_RUNNER}).",
 )
 cli.add_command(run)

@@ -14,11 +14,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from regbench import fingerprint
 from regbench.errors import SettingsError
+from regbench.redaction import without_secrets
 from regbench.study import Study
 from regbench.study_reader import InvalidStudy, Problem, read_study, shown_path
 
 PROJECT = Path(__file__).parents[2]
 _MOST_VALUES = 2000  # of a file with its aliases spelled out; OmegaConf takes seconds for 10,000
+_DEEPEST_INTERPOLATION = 20
 _LONGEST_FAULT = 500  # letters of what somebody else's error says
 
 
@@ -94,7 +96,7 @@ class StudyConfigLoader(OmegaConfigLoader):
         given = _flat(self.runtime_params or {})
         if given:
             params = ",".join(f"{key}={value}" for key, value in given.items())
-            words.append(shlex.join([f"--params={params}"]))
+            words.append(shlex.join([f"--params={without_secrets(params)}"]))
         return " ".join(words)
 
     def _checked(self, parameters: dict[str, Any]) -> Study:
@@ -162,22 +164,33 @@ def _one_line(error: Exception) -> str:
 
 
 def _refuse_bomb(path: Path) -> None:
-    """Stop at a small file that stands for very much.
+    """Stop at a small file that stands for very much, or takes very long to understand.
 
     YAML's aliases are references; OmegaConf copies what they refer to, and references to
-    references to references fill the memory.
+    references to references fill the memory. Interpolations within interpolations it takes apart
+    in a time that grows with the square of their depth.
 
     Raises:
-        SettingsError: With its aliases spelled out, the file has too many values.
+        SettingsError: With its aliases spelled out, the file has too many values; or it has too
+            many interpolations, or too deep ones.
     """
     try:
         content = path.read_bytes()
-        if b"*" not in content or b"&" not in content:
-            return
+    except OSError:
+        return  # named when it is read
+    unclosed = max(part.count(b"${") for part in content.split(b"}"))
+    if unclosed > _DEEPEST_INTERPOLATION or content.count(b"${") > _MOST_VALUES:
+        raise SettingsError(
+            f"{_shortest(path)}: more than {_DEEPEST_INTERPOLATION} interpolations (${{name}}) "
+            f"within one another, or more than {_MOST_VALUES:,} in all"
+        )
+    if b"*" not in content or b"&" not in content:
+        return
+    try:
         root = yaml.compose(content, Loader=yaml.SafeLoader)
         values = _values(root, {}) if root else 0
-    except (OSError, yaml.YAMLError, RecursionError, ValueError):
-        return  # named when it is read
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return  # likewise
     if values > _MOST_VALUES:
         raise SettingsError(
             f"{_shortest(path)}: its aliases (*name) stand for more than {_MOST_VALUES:,} values"
