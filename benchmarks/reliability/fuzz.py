@@ -67,6 +67,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 class _Tally:
     """What came of the inputs so far."""
 
+    done: int = 0
     outcomes: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     failures: list[dict[str, Any]] = field(default_factory=list)
     longest: dict[str, Any] = field(default_factory=lambda: {"seconds": -1.0})
@@ -75,6 +76,9 @@ class _Tally:
     def add(self, event: dict[str, Any], keep: Path, seed: int) -> None:
         """Count one input; keep it if it failed."""
         self.outcomes[event["kind"]][event["outcome"]] += 1
+        self.done += 1
+        if self.done % 1000 == 0:
+            print(f"  {self.done:,} inputs", flush=True)
         self.longest = max(self.longest, event, key=lambda one: one["seconds"])
         self.largest = max(self.largest, event, key=lambda one: one["bytes"])
         if event["outcome"] not in FINE:

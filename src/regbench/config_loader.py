@@ -1,6 +1,7 @@
 """Configuration: Kedro's loader, and the study's settings checked as they are read."""
 
 import math
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +15,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from regbench import fingerprint
 from regbench.errors import SettingsError
-from regbench.redaction import without_secrets
+from regbench.redaction import keep_secret, without_secrets
 from regbench.study import Study
 from regbench.study_reader import InvalidStudy, Problem, read_study, shown_path
 
 PROJECT = Path(__file__).parents[2]
 _MOST_VALUES = 2000  # of a file with its aliases spelled out; OmegaConf takes seconds for 10,000
-_DEEPEST_INTERPOLATION = 20
+_DEEPEST = 50
 _LONGEST_FAULT = 500  # letters of what somebody else's error says
 
 
@@ -49,7 +50,11 @@ class StudyConfigLoader(OmegaConfigLoader):
         """
         if key == "parameters":
             return self._parameters(self.study())
-        return self._read(key)
+        value = self._read(key)
+        if key == "credentials":
+            for text in _flat(value).values():
+                keep_secret(str(text))
+        return value
 
     def study(self) -> Study:
         """Return the study that the parameters describe.
@@ -167,22 +172,21 @@ def _refuse_bomb(path: Path) -> None:
     """Stop at a small file that stands for very much, or takes very long to understand.
 
     YAML's aliases are references; OmegaConf copies what they refer to, and references to
-    references to references fill the memory. Interpolations within interpolations it takes apart
-    in a time that grows with the square of their depth.
+    references to references fill the memory. What stands within one another is taken apart in a
+    time that grows with the square of its depth.
 
     Raises:
         SettingsError: With its aliases spelled out, the file has too many values; or it has too
-            many interpolations, or too deep ones.
+            many interpolations, or is too deep.
     """
     try:
         content = path.read_bytes()
     except OSError:
         return  # named when it is read
-    unclosed = max(part.count(b"${") for part in content.split(b"}"))
-    if unclosed > _DEEPEST_INTERPOLATION or content.count(b"${") > _MOST_VALUES:
+    if _depth_of_brackets(content) > _DEEPEST or content.count(b"${") > _MOST_VALUES:
         raise SettingsError(
-            f"{_shortest(path)}: more than {_DEEPEST_INTERPOLATION} interpolations (${{name}}) "
-            f"within one another, or more than {_MOST_VALUES:,} in all"
+            f"{_shortest(path)}: more than {_DEEPEST} brackets or interpolations (${{name}}) "
+            f"within one another, or more than {_MOST_VALUES:,} interpolations in all"
         )
     if b"*" not in content or b"&" not in content:
         return
@@ -195,6 +199,15 @@ def _refuse_bomb(path: Path) -> None:
         raise SettingsError(
             f"{_shortest(path)}: its aliases (*name) stand for more than {_MOST_VALUES:,} values"
         )
+
+
+def _depth_of_brackets(content: bytes) -> int:
+    """How many brackets are open at once, those in texts among them."""
+    depth = deepest = 0
+    for bracket in re.findall(rb"[\[\]{}]", content):
+        depth = depth + 1 if bracket in b"[{" else max(0, depth - 1)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _values(node: yaml.Node, counted: dict[int, float]) -> float:
