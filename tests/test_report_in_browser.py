@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,10 @@ def a_results(accuracy: float | None) -> Results:
 
 
 def a_report() -> str:
+    return render_report(a_content())
+
+
+def a_content() -> ReportContent:
     compared = pd.DataFrame({"technique": list(ACCURACIES), "test_accuracy": ACCURACIES.values()})
     trained = compared["test_accuracy"].notna()
     compared["status"] = np.where(trained, "trained", "not trained")
@@ -84,24 +89,66 @@ def a_report() -> str:
     for place in range(10):  # a table far wider than a telephone
         name = ["seconds", "epochs", "weights", "weights_bytes", "macro_f1", "win_share"][place % 6]
         compared[name] = np.where(trained, 0.5, np.nan)
+    return ReportContent(
+        comparison=compared,
+        results={name: a_results(accuracy) for name, accuracy in ACCURACIES.items()},
+        classes=CLASSES,
+        images=np.zeros((60, 8, 8, 1), np.uint8),
+        split_index=pd.DataFrame(
+            {
+                "filename": [f"{place}{HOSTILE}" for place in range(60)],
+                "label": np.resize(CLASSES, 60).astype(object),
+                "split": "test",
+            }
+        ),
+        rejected=pd.DataFrame({"filename": [HOSTILE], "reason": ["broken"]}),
+        settings={"images": "/a/very/long/path" * 10, "protocol": {"seeds": [1, 2]}},
+        provenance={HOSTILE: HOSTILE},
+        notes=[HOSTILE],
+        claims=None,
+    )
+
+
+ATTACKS = [
+    HOSTILE,
+    "<script>document.title='hacked'</script>",
+    "</script><script>document.title='hacked'</script>",
+    "</title></style></svg></pre><script>document.title='hacked'</script>",
+    '" onmouseover="document.title=\'hacked\'" autofocus onfocus="document.title=\'hacked\'" x="',
+    "' onerror='document.title=1' x='",
+    "]]><script>document.title='hacked'</script>",
+    "{{ 7 * 191 }}${7 * 191}",
+    "javascript:document.title='hacked'",
+]
+
+
+def a_report_under(attack: str) -> str:
+    """A report in which everything that comes from outside is an attack."""
+    content = a_content()
+    results = {"baseline": a_results(0.91), attack: a_results(0.93)}
+    compared = content.comparison[content.comparison["technique"].isin(["baseline", "dropout"])]
+    compared = compared.replace({"technique": {"dropout": attack}})
+    compared["status_reason"] = compared["reason"] = compared["stale"] = attack
+    claim = dict.fromkeys(("technique", "claim", "outcome", "why_not", "verdict"), attack)
+    classes = ["ant", "bee", attack]
+    for of_one in results.values():
+        for column in ("label", "predicted", "filename"):
+            replaced = of_one.predictions[column].str.replace(HOSTILE, attack)
+            of_one.predictions[column] = replaced
+    index = content.split_index.replace({"label": {HOSTILE: attack}})
+    index["filename"] = index["filename"].str.replace(HOSTILE, attack)
     return render_report(
-        ReportContent(
+        replace(
+            content,
             comparison=compared,
-            results={name: a_results(accuracy) for name, accuracy in ACCURACIES.items()},
-            classes=CLASSES,
-            images=np.zeros((60, 8, 8, 1), np.uint8),
-            split_index=pd.DataFrame(
-                {
-                    "filename": [f"{place}{HOSTILE}" for place in range(60)],
-                    "label": np.resize(CLASSES, 60).astype(object),
-                    "split": "test",
-                }
-            ),
-            rejected=pd.DataFrame({"filename": [HOSTILE], "reason": ["broken"]}),
-            settings={"images": "/a/very/long/path" * 10, "protocol": {"seeds": [1, 2]}},
-            provenance={HOSTILE: HOSTILE},
-            notes=[HOSTILE],
-            claims=None,
+            results=results,
+            classes=classes,
+            split_index=index,
+            rejected=pd.DataFrame({"filename": [attack], "reason": [attack]}),
+            settings={"images": attack, attack: attack, "protocol": {attack: [attack]}},
+            provenance={attack: attack},
+            notes=[attack],
+            claims=pd.DataFrame([claim | {"published_accuracy": 0.9}]),
         )
     )
 
@@ -186,6 +233,24 @@ class TestOpening:
         assert page.find_elements(By.CSS_SELECTOR, "img[src=x]") == []
         text = page.find_element(By.TAG_NAME, "body").text
         assert text.count(HOSTILE) > 5
+
+
+def test_nothing_from_outside_runs_wherever_it_stands(
+    page: webdriver.Chrome, tmp_path: Path
+) -> None:
+    driver, attack = page, " ".join(ATTACKS)
+    own_scripts = len(driver.find_elements(By.TAG_NAME, "script"))
+    report = tmp_path / "report.html"
+    report.write_text(a_report_under(attack), "utf-8")
+    driver.get(report.as_uri())
+    webdriver.ActionChains(driver).move_by_offset(1, 1).perform()
+    assert driver.title.startswith("RegBench")
+    assert len(driver.find_elements(By.TAG_NAME, "script")) == own_scripts
+    assert driver.find_elements(By.CSS_SELECTOR, "[onerror], [onmouseover], [onfocus]") == []
+    assert driver.find_elements(By.CSS_SELECTOR, "[src^=javascript], [href^=javascript]") == []
+    text = str(driver.find_element(By.TAG_NAME, "body").get_attribute("textContent"))
+    assert text.replace("\u200b", "").count(attack) > 10
+    assert driver.get_log("browser") == []
 
 
 class TestSorting:

@@ -19,6 +19,7 @@ from regbench import runner
 from regbench.datasets.atomic import JSONDataset
 from regbench.errors import StudyError
 from regbench.runner import StudyRunner
+from regbench.worker import NodeError
 
 PROJECT = Path(__file__).parents[1]
 
@@ -72,7 +73,7 @@ def test_an_error_in_a_worker_is_raised_here(tmp_path: Path) -> None:
     pipeline = Pipeline([Node(json.loads, "word", "number", name="x.train", tags=["tensorflow"])])
     catalog = catalog_in(tmp_path, "number")
     catalog["word"] = MemoryDataset("no number")
-    with pytest.raises(json.JSONDecodeError):
+    with pytest.raises(NodeError, match="JSONDecodeError: Expecting value"):
         StudyRunner(max_workers=1).run(pipeline, catalog)
     assert not list(tmp_path.iterdir())
 
@@ -108,7 +109,7 @@ def test_an_error_that_cannot_be_sent_is_told(tmp_path: Path) -> None:
     pipeline = Pipeline([Node(_fail, "start", "never", name="x", tags=["tensorflow"])])
     catalog = catalog_in(tmp_path, "never")
     catalog["start"] = MemoryDataset(1)
-    with pytest.raises(RuntimeError, match="UnsendableError: this and that"):
+    with pytest.raises(NodeError, match="UnsendableError: this and that"):
         StudyRunner(max_workers=1).run(pipeline, catalog)
 
 

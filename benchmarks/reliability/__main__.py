@@ -7,7 +7,9 @@ import sys
 # Subcommands by name: modules with `add_arguments(parser)` and `run(arguments) -> figures`.
 COMMANDS = {
     "damage": "benchmarks.reliability.damage",
+    "dependencies": "benchmarks.reliability.dependencies",
     "disk": "benchmarks.reliability.disk",
+    "fuzz": "benchmarks.reliability.fuzz",
     "kill": "benchmarks.reliability.kill",
     "soak": "benchmarks.reliability.soak",
 }

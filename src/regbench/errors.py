@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import click
 
+from regbench.redaction import without_secrets
+
 
 class StudyError(click.ClickException):
     """Something that the user can put right, said in one line.
@@ -14,6 +16,9 @@ class StudyError(click.ClickException):
     """
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_secrets(message))
 
 
 class SettingsError(StudyError):

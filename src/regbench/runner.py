@@ -169,7 +169,7 @@ class _Trainings:
                 lost.append(node)
                 broken = error
             else:
-                self._fail(node, error, f"{type(error).__name__}: {_first_line(error)}")
+                self._fail(node, error, _reason(error))
                 failed.append(node)
         if lost:  # and with it whatever else was running
             lost += self.running.values()
@@ -260,8 +260,11 @@ def _process_context() -> BaseContext:
     return multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
 
 
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "")
+def _reason(error: BaseException) -> str:
+    """The kind and the first line of what a node raised."""
+    first_line = next(iter(str(error).splitlines()), "")
+    kind = type(error).__name__
+    return first_line if isinstance(error, worker.NodeError) else f"{kind}: {first_line}"
 
 
 class _Relay(logging.Handler):

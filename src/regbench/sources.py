@@ -324,6 +324,8 @@ class ZipSource(ImageSource):
         """See :class:`ImageSource`."""
         try:
             return self._content(self._readable(name, limit))
+        except MemoryError:
+            raise Unreadable("too large: not enough memory") from None
         except (OSError, EOFError, ValueError, struct.error, zlib.error):
             raise Unreadable("unreadable: damaged zip entry") from None
 
@@ -351,7 +353,7 @@ class ZipSource(ImageSource):
             raise Unreadable("unreadable: a link in a zip")
         if info.compress_type not in _COMPRESSIONS:
             raise Unreadable("unreadable: compressed by neither deflate nor store")
-        if info.file_size > limit:
+        if max(info.file_size, info.compress_size) > limit:
             raise Unreadable(_too_many_bytes(limit))
         return info
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from regbench.study import (
     BASELINE,
     BEST,
+    DEVICE_NAMES,
     RESERVED_NAMES,
     Augmentation,
     Publication,
@@ -19,6 +20,7 @@ from regbench.study import (
 )
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+_LONGEST_QUOTE = 120  # of a wrong value, which may be a whole file
 
 # What is said of a wrong value, by pydantic's name of the fault.
 _FAULTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
@@ -60,7 +62,20 @@ class InvalidStudy(ValueError):  # noqa: N818 - it is about the study, the error
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
-        super().__init__("; ".join(f"{'.'.join(p.path)}: {p.message}" for p in problems))
+        super().__init__("; ".join(f"{shown_path(p.path)}: {p.message}" for p in problems))
+
+
+def shown_path(path: Iterable[str]) -> str:
+    """A path of keys as messages name it: on one line, none of its keys too long for one."""
+    return ".".join(key if key.isprintable() and len(key) <= 80 else _quoted(key) for key in path)
+
+
+def _quoted(value: Any) -> str:
+    """A wrong value as messages quote it: as Python writes it, the middle left out if long."""
+    text = repr(value)
+    if len(text) <= _LONGEST_QUOTE:
+        return text
+    return f"{text[: _LONGEST_QUOTE // 2]} ... {text[-_LONGEST_QUOTE // 4 :]}"
 
 
 def read_study(parameters: Mapping[Any, Any]) -> Study:
@@ -77,7 +92,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
     """
     entries = parameters.get("techniques")
     if not isinstance(entries, Mapping):
-        wrong = f"must be a mapping of technique names to regularizers, not {entries!r}"
+        wrong = f"must be a mapping of technique names to regularizers, not {_quoted(entries)}"
         raise InvalidStudy([Problem(("techniques",), wrong)])
     # An entry set to null is taken out: how an environment drops a technique of base.
     entries = {str(name): entry for name, entry in entries.items() if entry is not None}
@@ -111,7 +126,7 @@ def _combine(
         if isinstance(entry, Mapping):
             combined[name] = _settings(name, (name,), entries, problems)
         else:
-            wrong = f"must be a mapping of regularizers, not {entry!r}"
+            wrong = f"must be a mapping of regularizers, not {_quoted(entry)}"
             problems.append(Problem(("techniques", name), wrong))
     if BASELINE not in entries:
         wrong = f"{BASELINE!r} is missing: write '{BASELINE}: {{}}'"
@@ -130,15 +145,15 @@ def _settings(
     parts = own.pop("combine", [])
     path = ("techniques", name, "combine")
     if not isinstance(parts, list):
-        problems.append(Problem(path, f"must be a list of techniques, not {parts!r}"))
+        problems.append(Problem(path, f"must be a list of techniques, not {_quoted(parts)}"))
         return own
     merged: dict[str, Any] = {}
     for part in parts:
         if part in inside:
-            problems.append(Problem(path, f"{part!r} contains itself"))
+            problems.append(Problem(path, f"{_quoted(part)} contains itself"))
         elif not isinstance(part, str) or not isinstance(entries.get(part), Mapping):
             near = _nearest(str(part), entries)
-            wrong = f"{part!r} is not a technique, or is set to null{near}"
+            wrong = f"{_quoted(part)} is not a technique, or is set to null{near}"
             problems.append(Problem(path, wrong))
         else:
             given = _settings(part, (*inside, part), entries, problems)
@@ -154,6 +169,8 @@ def _name_problems(name: str) -> list[Problem]:
     """A technique's name is also a folder, a pipeline and a namespace."""
     if not _NAME.fullmatch(name):
         wrong = "a name is at most 60 small letters, digits and underscores, a letter first"
+    elif name in DEVICE_NAMES:
+        wrong = "the name is a device on Windows, where no folder can have it"
     elif name in RESERVED_NAMES:
         wrong = f"the name is reserved, like all of: {', '.join(sorted(RESERVED_NAMES))}"
     else:
@@ -186,7 +203,7 @@ def _technique_problems(group: str, technique: Any, techniques: Iterable[str]) -
     return [
         Problem(
             (group, "technique"),
-            f"{technique!r} is not a technique; allowed: {', '.join(known)}"
+            f"{_quoted(technique)} is not a technique; allowed: {', '.join(known)}"
             f"{_nearest(technique, known)}",
         )
     ]
@@ -224,9 +241,10 @@ def _problems(error: ValidationError, parent: tuple[str, ...] = ()) -> list[Prob
             message = detail["msg"].removeprefix("Value error, ")
         else:
             fault = _FAULTS.get(detail["type"], lambda _, said=detail["msg"]: said)
-            message = f"{fault(detail.get('ctx', {}))}, not {detail['input']!r}"
+            message = f"{fault(detail.get('ctx', {}))}, not {_quoted(detail['input'])}"
             if detail["type"] == "literal_error":
-                message += _nearest(str(detail["input"]), re.findall("'(.*?)'", message)[:-1])
+                choices = re.findall("'(.*?)'", detail["ctx"]["expected"])
+                message += _nearest(str(detail["input"]), choices)
         problems.append(Problem(path, message))
     return problems
 

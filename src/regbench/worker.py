@@ -10,7 +10,6 @@ import logging
 import logging.handlers
 import multiprocessing
 import os
-import pickle
 import sys
 import threading
 from collections.abc import Iterator
@@ -25,6 +24,15 @@ from kedro.pipeline.node import Node
 from kedro.runner.task import Task
 
 from regbench.errors import explanation
+
+
+class NodeError(RuntimeError):
+    """What a node raised, in words.
+
+    What ``multiprocessing`` sends between our own processes it pickles, and an error of any class
+    may not survive that; one with a text as its only argument does.
+    """
+
 
 PRELOADED = f"{__package__}.worker_preload"
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # from malloc.h
@@ -52,13 +60,14 @@ def run(node: Node, datasets: dict[str, Any]) -> None:
     """Run a node with its own datasets.
 
     Raises:
-        Exception: What the node raised, or the ``StudyError`` that explains it.
+        StudyError: What explains what the node raised.
+        NodeError: The node raised something else.
     """
     try:
         Task(node, DataCatalog(datasets), False, _create_hook_manager()).execute()
     except Exception as error:
         # An error loses its cause on the way to the main process: send what explains it.
-        raise explanation(error) or _portable(error) from None
+        raise explanation(error) or NodeError(f"{type(error).__name__}: {error}") from error
     finally:
         gc.collect()  # a network refers to itself: without this, it stays for a while
         return_freed_memory()
@@ -73,15 +82,6 @@ def _remove_generated_code() -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("__autograph_generated_file"):
             Path(str(module.__file__)).unlink(missing_ok=True)
-
-
-def _portable(error: Exception) -> Exception:
-    """The error, or one of the same words if it cannot be sent to another process."""
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - made here, a line ago
-    except Exception:  # whatever the error's own methods raise
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
 
 
 @contextmanager

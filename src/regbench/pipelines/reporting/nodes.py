@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from regbench import fingerprint
+from regbench.redaction import without_secrets
 from regbench.study import BASELINE, Reporting, Study
 
 if TYPE_CHECKING:
@@ -175,13 +176,18 @@ def write_report(
         images=images,
         split_index=split_index,
         rejected=rejected,
-        settings={key: parameters[key] for key in Study.model_fields},
+        settings={key: _shown(parameters[key]) for key in Study.model_fields},
         provenance=provenance.of_study(data_fingerprint, parameters["fingerprints"], results),
         notes=tables.status_notes(compared, parameters["command"]),
         claims=published_claims,
         alarms=[alarm["message"] for alarm in alarms["alarms"]],
     )
     return report.render_report(content)
+
+
+def _shown(setting: Any) -> Any:
+    """A setting as the report shows it; of the outermost ones, some are addresses."""
+    return without_secrets(setting) if isinstance(setting, str) else setting
 
 
 def _with_band(compared: DataFrame, settings: dict[str, Any]) -> DataFrame:
