@@ -17,7 +17,13 @@ from regbench import fingerprint
 from regbench.errors import SettingsError
 from regbench.redaction import keep_secret, without_secrets
 from regbench.study import Study
-from regbench.study_reader import InvalidStudy, Problem, read_study, shown_path
+from regbench.study_reader import (
+    InvalidStudy,
+    Problem,
+    read_schedules,
+    read_study,
+    shown_path,
+)
 
 PROJECT = Path(__file__).parents[2]
 _MOST_VALUES = 2000  # of a file with its aliases spelled out; OmegaConf takes seconds for 10,000
@@ -50,6 +56,8 @@ class StudyConfigLoader(OmegaConfigLoader):
         """
         if key == "parameters":
             return self._parameters(self.study())
+        if key == "airflow":  # kedro-airflow's
+            return self._schedules()
         value = self._read(key)
         if key == "credentials":
             for text in _flat(value).values():
@@ -104,26 +112,39 @@ class StudyConfigLoader(OmegaConfigLoader):
             words.append(shlex.join([f"--params={without_secrets(params)}"]))
         return " ".join(words)
 
+    def _schedules(self) -> dict[str, Any]:
+        """What ``airflow.yml`` says, by pipeline."""
+        try:
+            schedules = read_schedules(self._read("airflow"))
+        except InvalidStudy as error:
+            raise self._settings_error(error, "airflow") from None
+        return {name: schedule.model_dump() for name, schedule in schedules.items()}
+
     def _checked(self, parameters: dict[str, Any]) -> Study:
         try:
             return read_study({**self["globals"], **parameters})
         except InvalidStudy as error:
-            lines = [self._where(problem) + problem.message for problem in error.problems]
-            raise SettingsError("\n       ".join(lines)) from None
+            raise self._settings_error(error, "parameters", "globals") from None
 
-    def _where(self, problem: Problem) -> str:
+    def _settings_error(self, error: InvalidStudy, *kinds: str) -> SettingsError:
+        """One line for each problem: where it stands, and what is wrong."""
+        lines = [self._where(problem, *kinds) + problem.message for problem in error.problems]
+        return SettingsError("\n       ".join(lines))
+
+    def _where(self, problem: Problem, *kinds: str) -> str:
         """Name the file (or the command line) that holds a wrong value, and the key."""
         places: list[tuple[str, Any]] = [("--params", self.runtime_params or {})]
-        places += [(str(path), content) for path, content in self._files()]
+        places += [(str(path), content) for path, content in self._files(*kinds)]
         depths = [_depth(content, problem.path) for _, content in places]
         deepest = max(range(len(places)), key=lambda place: depths[place])
         where = places[deepest][0] if depths[deepest] else str(Path(self.conf_source))
         return f"{where}: {shown_path(problem.path)}: "
 
-    def _files(self) -> Iterator[tuple[Path, Any]]:
-        """All files with parameters and globals, those of the environment first."""
-        for path in (*self._paths("parameters"), *self._paths("globals")):
-            yield _shortest(path), OmegaConf.to_container(OmegaConf.load(path))
+    def _files(self, *kinds: str) -> Iterator[tuple[Path, Any]]:
+        """All files of some kinds of configuration, those of the environment first."""
+        for kind in kinds:
+            for path in self._paths(kind):
+                yield _shortest(path), OmegaConf.to_container(OmegaConf.load(path))
 
     def _paths(self, key: str) -> Iterator[Path]:
         """The files that Kedro reads for one kind of configuration."""

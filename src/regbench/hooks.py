@@ -172,7 +172,7 @@ def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> Non
 
 
 def _use(pipeline: Pipeline) -> Use:
-    """What a pipeline makes and reads: the data, techniques, the report."""
+    """What a pipeline makes and reads: the data, runs of techniques, their results, the report."""
     made_in = {
         name: _part(node) for node in pipelines["__default__"].nodes for name in node.outputs
     }
@@ -200,5 +200,5 @@ def _what_is_up_to_date(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) 
 
 
 def _part(node: Node) -> str:
-    """The box of the graph that a node stands in."""
-    return str((node.namespace or node.name).partition(".")[0])
+    """The innermost box of the graph that a node stands in: a technique's seeds are apart."""
+    return str(node.namespace or node.name)

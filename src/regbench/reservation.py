@@ -56,9 +56,10 @@ class Run:
     use: Use
 
     def __str__(self) -> str:
+        made = dict.fromkeys(part.partition(".")[0] for part in self.use.makes)  # not each seed
         return (
             f"process {self.pid} on {self.host} ({self.command}), at work since {self.since}, "
-            f"makes {', '.join(self.use.makes)}"
+            f"makes {', '.join(made)}"
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from regbench.schedule import Schedule
 from regbench.study import (
     BASELINE,
     BEST,
@@ -113,6 +114,34 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
     if study is None or problems:
         raise InvalidStudy(list(dict.fromkeys(problems)))
     return study
+
+
+def read_schedules(entries: Mapping[Any, Any]) -> dict[str, Schedule]:
+    """Check ``airflow.yml``.
+
+    Args:
+        entries: What holds for all pipelines, as ``default``, and what differs, by pipeline.
+
+    Returns:
+        Each entry as a whole: the default's values where it has none of its own.
+
+    Raises:
+        InvalidStudy: With every problem found, not only the first.
+    """
+    shared = entries.get("default", {})
+    schedules, problems = {}, []
+    for name, own in entries.items():
+        if not isinstance(own, Mapping) or not isinstance(shared, Mapping):
+            problems.append(Problem((str(name),), "must be a mapping"))
+            continue
+        try:
+            schedules[str(name)] = Schedule.model_validate({**shared, **own})
+        except ValidationError as error:
+            found = _problems(error, (str(name),), lambda _: list(Schedule.model_fields))
+            problems += [p for p in found if name == "default" or p.path[1] in own]
+    if problems:
+        raise InvalidStudy(problems)
+    return schedules
 
 
 def _combine(
@@ -227,13 +256,17 @@ def _is_inherited(path: tuple[str, ...], entries: Mapping[str, Any]) -> bool:
     return path[2] not in {str(key) for key in entries[path[1]]}
 
 
-def _problems(error: ValidationError, parent: tuple[str, ...] = ()) -> list[Problem]:
+def _problems(
+    error: ValidationError,
+    parent: tuple[str, ...] = (),
+    allowed_keys: Callable[[tuple[str, ...]], list[str]] | None = None,
+) -> list[Problem]:
     """Turn pydantic's errors into one plain line each."""
     problems = []
     for detail in error.errors():
         path = (*parent, *(str(part) for part in detail["loc"]))
         if detail["type"] == "extra_forbidden":
-            allowed = _allowed_keys(path[:-1])
+            allowed = (allowed_keys or _allowed_keys)(path[:-1])
             message = f"unknown key; allowed: {', '.join(allowed)}{_nearest(path[-1], allowed)}"
         elif detail["type"] == "missing":
             message = "is missing"

@@ -1,0 +1,76 @@
+"""Measures Airflow: `ticks` of its scheduler, one and two `workers`, and the `loss` of one.
+
+Needs the extra `schedule`. Workers are on simulated machines, each a network namespace: that needs
+Linux and root.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from benchmarks.scaling.over_machines import measure_loss, measure_workers
+from benchmarks.scaling.project import ROOT
+from benchmarks.scaling.services import ScalingError, say
+from benchmarks.scaling.ticks import measure_ticks
+
+MEASUREMENTS = {"ticks": measure_ticks, "workers": measure_workers, "loss": measure_loss}
+
+
+def main() -> None:
+    """Measure, and write each outcome to the JSON file as soon as it is there."""
+    arguments = _parser().parse_args()
+    out: Path = arguments.out
+    measured = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+    failed = []
+    for name in arguments.names or MEASUREMENTS:
+        say(name)
+        load = os.getloadavg()[0]
+        with tempfile.TemporaryDirectory(prefix="regbench-scaling-") as folder:
+            try:
+                figures = MEASUREMENTS[name](Path(folder), arguments)
+            except ScalingError as error:
+                say(str(error))
+                failed.append(name)
+                continue
+            finally:
+                if arguments.keep:
+                    shutil.copytree(folder, arguments.keep / name, dirs_exist_ok=True)
+        measured[name] = {
+            "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "cores": os.cpu_count(),
+            "load average before": round(load, 1),
+            "images": arguments.images.name,
+            **({"epochs": arguments.epochs, "seeds": arguments.seeds} if name != "ticks" else {}),
+            **figures,
+        }
+        text = json.dumps(measured, indent=1, ensure_ascii=False)
+        out.write_text(text + "\n", encoding="utf-8")
+    if failed:
+        sys.exit(f"not measured: {', '.join(failed)}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m benchmarks.scaling", description=__doc__)
+    names = parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    names.choices = [*MEASUREMENTS, []]  # an empty list is checked too
+    parser.add_argument("--images", type=_path, default=ROOT / "data/01_raw/digits.zip")
+    parser.add_argument("--epochs", type=int, default=10, help="of workers and loss")
+    parser.add_argument("--seeds", type=int, default=3, help="of workers and loss")
+    parser.add_argument("--ticks", type=int, default=3, help="after the first run")
+    parser.add_argument("--patience", type=float, default=1800, help="seconds for any one step")
+    parser.add_argument("--keep", type=_path, help="a folder for logs and databases")
+    parser.add_argument("--out", type=_path, default=ROOT / "benchmarks/results/scaling.json")
+    return parser
+
+
+def _path(text: str) -> Path:
+    return Path(text).absolute()
+
+
+if __name__ == "__main__":
+    main()
