@@ -123,13 +123,36 @@ def _draw_images(folder: Path) -> None:
 
 # Prints what Airflow makes of the file.
 DESCRIBE = """
-import json, sys
+import json, runpy, sys
+from pathlib import Path
 from airflow.dag_processing.dagbag import DagBag
 
 bag = DagBag(sys.argv[1])
 assert not bag.import_errors, bag.import_errors
 (dag,) = bag.dags.values()
+
+
+class EndedTask:
+    dag_id, run_id = "regbench", "night"
+
+    def __init__(self, state):
+        self.state = state
+
+    def get_task_states(self, dag_id, run_ids):
+        assert (dag_id, run_ids) == ("regbench", ["night"])
+        return {"night": {"data": "success", "l2": self.state, "reporting": "running"}}
+
+
+def end_of_report(state):
+    (file,) = Path(sys.argv[1]).glob("*.py")
+    try:
+        runpy.run_path(file)["fail_if_others_failed"]({"ti": EndedTask(state)}, None)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
 print("described", json.dumps({
+    "end_of_report": {s: end_of_report(s) for s in ("success", "failed", "upstream_failed")},
     "dag_id": dag.dag_id,
     "schedule": dag.timetable.expression,
     "timezone": str(dag.timezone),
@@ -195,6 +218,11 @@ def test_what_airflow_yml_says_holds(dag: dict[str, Any], scheduled: Scheduled) 
         )
 
 
+def test_a_task_that_was_killed_fails_the_run_too(dag: dict[str, Any]) -> None:
+    said = "AirflowFailException: failed: l2; the report is made and says so"
+    assert dag["end_of_report"] == {"success": None, "failed": said, "upstream_failed": said}
+
+
 def test_each_seed_may_be_a_task(scheduled: Scheduled) -> None:
     per_seed = {"default": STUDY["airflow"]["default"] | {"task_per_seed": True}}
     configure(scheduled.project, {"airflow": per_seed})
@@ -241,7 +269,7 @@ def test_a_failed_technique_is_reported_and_fails_the_run_and_is_all_that_runs_a
     first = scheduled.call("airflow", "dags", "test", "regbench")
     assert first.returncode == 1, first.stdout
     assert "2 of the runs failed: l2 seed 1" in first.stdout
-    assert "failed: l2; the report is made and says so" in first.stdout
+    assert "l2: 2 of 2 runs failed: the loss stopped being finite" in first.stdout  # the report's
     assert failed_runs(results) == {"baseline": 0, "dropout": 0, "l2": 2}
     report = (results / "08_reporting/report.html").read_text()
     assert "the loss stopped being finite in epoch 1" in report
