@@ -378,7 +378,7 @@ class TestSecrets:
         self, own_conf: MakeConf, small_set: Path, tmp_path: Path
     ) -> None:
         conf = own_conf(
-            credentials={"store": {"key": "me", "secret": SECRET}},
+            credentials={"store": {"key": "me", "secret": SECRET, "more": [{"token": SECRET}]}},
             catalog={
                 "kept": {
                     "type": "pandas.CSVDataset",

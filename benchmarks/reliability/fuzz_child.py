@@ -103,7 +103,7 @@ class Reader:
         (self._conf / "local").mkdir()
         self._logged = _Logged()
         logging.getLogger("regbench").addHandler(self._logged)
-        self._ingest = read_study(mutations._parameters()).ingest.model_dump()
+        self._ingest = read_study(mutations.parameters()).ingest.model_dump()
 
     def prepare(self, one: Input) -> Path | None:
         """Put an input where it is read; return its file."""

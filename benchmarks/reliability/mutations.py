@@ -540,11 +540,9 @@ def damaged_labels(rng: random.Random) -> bytes:
 @cache
 def configuration() -> dict[str, bytes]:
     """The files of ``conf/base`` that users write versions of, by name."""
-    names = ("globals", "catalog_training", *(f"parameters_{n}" for n in _PARAMETERS))
-    return {f"{name}.yml": (CONF / f"{name}.yml").read_bytes() for name in names}
+    paths = [CONF / "globals.yml", CONF / "catalog_training.yml", *CONF.glob("parameters_*.yml")]
+    return {path.name: path.read_bytes() for path in sorted(paths)}
 
-
-_PARAMETERS = ("data", "protocol", "reporting", "techniques")
 
 _ODD_YAML = (
     *("", "~", "null", "true", "no", "-1", "0", "1.0", "1e999", ".inf", ".nan", "0x7f", "0o17"),
@@ -604,10 +602,11 @@ def _bomb(rng: random.Random) -> bytes:
 
 
 @cache
-def _parameters() -> dict[str, Any]:
-    merged: dict[str, Any] = yaml.safe_load((CONF / "globals.yml").read_bytes())
-    for name in _PARAMETERS:
-        merged |= yaml.safe_load((CONF / f"parameters_{name}.yml").read_bytes())
+def parameters() -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for name, content in configuration().items():
+        if not name.startswith("catalog"):
+            merged |= yaml.safe_load(content)
     return merged
 
 
@@ -621,7 +620,7 @@ _ODD_VALUES: tuple[Any, ...] = (
 
 def damaged_settings(rng: random.Random) -> Any:
     """Change values, keys and shapes of the base study's parameters."""
-    values = copy.deepcopy(_parameters())
+    values = copy.deepcopy(parameters())
     for _ in range(rng.choice((1, 1, 2, 4, 8))):
         place: Any = values
         while isinstance(place, dict) and place:
@@ -650,4 +649,4 @@ def intact(kind: str) -> Input:
         "yaml": b"",
     }
     of = "globals.yml" if kind == "yaml" else kind
-    return Input(0, kind, of, data.get(kind), _parameters() if kind == "settings" else None)
+    return Input(0, kind, of, data.get(kind), parameters() if kind == "settings" else None)

@@ -3,7 +3,7 @@
 import math
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -60,8 +60,8 @@ class StudyConfigLoader(OmegaConfigLoader):
             return self._schedules()
         value = self._read(key)
         if key == "credentials":
-            for text in _flat(value).values():
-                keep_secret(str(text))
+            for text in _texts(value):
+                keep_secret(text)
         return value
 
     def study(self) -> Study:
@@ -250,6 +250,16 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
             _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
         )
     return flat
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All values within a value, as text."""
+    parts = value.values() if isinstance(value, dict) else value
+    if isinstance(parts, str) or not isinstance(parts, Iterable):
+        yield str(parts)
+        return
+    for part in parts:
+        yield from _texts(part)
 
 
 def _depth(content: Any, path: tuple[str, ...]) -> int:
