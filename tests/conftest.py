@@ -152,7 +152,7 @@ class Webhook(HTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Webhook)
         self.received: list[dict[str, Any]] = []
-        self.url = f"json://user:hidden@127.0.0.1:{self.server_port}/"
+        self.url = f"json://user:sesame@127.0.0.1:{self.server_port}/"
 
 
 class _Webhook(BaseHTTPRequestHandler):

@@ -15,15 +15,15 @@ def test_a_message_arrives(webhook: Any, caplog: pytest.LogCaptureFixture) -> No
     assert len(webhook.received) == 2
     assert webhook.received[0]["title"] == "RegBench: an alarm"
     assert webhook.received[0]["message"] == "l2 fell\nby 3 %"
-    assert "hidden" not in caplog.text
+    assert "sesame" not in caplog.text
 
 
 def test_one_that_cannot_be_sent_is_a_warning_without_secrets(
     webhook: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    wrong = [f"{webhook.url}broken", "json://user:hidden@127.0.0.1:1/", "nosuch://hidden@host"]
-    assert not notify([*wrong, "hidden", webhook.url], "title", ["line"])
+    wrong = [f"{webhook.url}broken", "json://user:sesame@127.0.0.1:1/", "nosuch://sesame@host"]
+    assert not notify([*wrong, "sesame", webhook.url], "title", ["line"])
     assert len(webhook.received) == 2  # the broken one, and the last nevertheless
     warnings = [r.message for r in caplog.records if r.name == "regbench.notification"]
     assert warnings == [
@@ -32,7 +32,7 @@ def test_one_that_cannot_be_sent_is_a_warning_without_secrets(
         "notification 3 of 5 (nosuch://) could not be sent: Apprise knows no such address",
         "notification 4 of 5 (no URL) could not be sent: Apprise knows no such address",
     ]
-    assert "hidden" not in caplog.text
+    assert "sesame" not in caplog.text
 
 
 def test_an_error_of_a_client_is_a_warning(
@@ -58,7 +58,7 @@ def test_addresses_are_read_from_credentials() -> None:
     assert urls({"notifications": None}) == []
     assert urls({"notifications": "json://a"}) == ["json://a"]
     assert urls({"notifications": ["json://a", "json://b"]}) == ["json://a", "json://b"]
-    for wrong in ({"url": "hidden"}, ["json://a", 5], 5):
+    for wrong in ({"url": "sesame"}, ["json://a", 5], 5):
         with pytest.raises(SettingsError, match="must be a list of Apprise URLs") as error:
             urls({"notifications": wrong})
-        assert "hidden" not in str(error.value)
+        assert "sesame" not in str(error.value)

@@ -94,7 +94,7 @@ class StudyHooks:
             self._reservation.close()
             logger.info("up to date: %s", _what_is_up_to_date(pipeline, catalog))
             if "alarms" in pipeline.all_outputs():
-                raise_alarms(catalog, self._notify)
+                raise_alarms(catalog, self._notify)  # what was wrong still is
             return
         from regbench import comparison, tables  # noqa: PLC0415 - they import pandas and Rich
 

@@ -30,8 +30,8 @@ _DATA_SETTINGS = {
 _IDENTIFIED = ("images", "split_index", "classes")  # by the data's fingerprint
 _OF_TRAINING = ("network", "history", "best_epoch_weights", "fingerprint")
 _OF_EVALUATION = ("predictions", "metrics")
-# Inputs of the report that say nothing of what it shows, or that the run itself has changed.
-_OF_EVERY_RUN = frozenset({"image_digest", "run_clock", "study_history_before"})
+# Inputs of the report that are looked at by themselves, or that the run itself has changed.
+_OF_EVERY_RUN = frozenset({"image_digest", "study_history_before"})
 # Inputs of the report that the data's fingerprint identifies.
 _OF_DATA = frozenset({"images", "split_index", "classes", "rejected_images"})
 

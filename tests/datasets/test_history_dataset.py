@@ -55,6 +55,7 @@ def test_one_that_cannot_be_read_is_kept_beside_a_new_one(
     damaged = path.read_bytes()
     assert dataset.load().empty
     assert f"{path} cannot be read as a history (" in caplog.text
+    assert "delete it" not in caplog.text
     assert path.read_bytes() == damaged  # reading changes nothing
     now = a_past_run(2, {"baseline": 0.8})
     dataset.save(now)
@@ -107,5 +108,6 @@ def test_the_clock_starts_with_the_run() -> None:
     assert before <= times[0] <= times[1] <= datetime.datetime.now(datetime.UTC)
     assert first["started"] == second["started"]
     assert clock.exists()
+    assert clock.digest() == RunClock().digest()
     with pytest.raises(DatasetError, match="only read"):
         clock.save({})  # type: ignore[arg-type]

@@ -73,6 +73,7 @@ def test_the_newest_run_is_kept_whatever_is_said(
 
 
 def test_unchanged_networks_take_no_space(archive: NetworkArchiveDataset, root: Path) -> None:
+    assert archive.exists()
     networks = trained(root, "a")
     for run in (FIRST, SECOND, SECOND):
         archive.save({"run": run, "networks": networks, "keep": [FIRST, SECOND]})

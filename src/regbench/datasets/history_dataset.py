@@ -54,7 +54,7 @@ class HistoryDataset(ParquetDataset):
         shown = newest.assign(time=newest["time"].astype(str)).astype(object)
         return table_preview(shown.where(shown.notna(), None).to_dict(orient="split"))
 
-    def _fault(self) -> Exception | None:
+    def _fault(self) -> BaseException | None:
         """Why the stored file is no history; None if it is one.
 
         Raises:
@@ -67,16 +67,14 @@ class HistoryDataset(ParquetDataset):
         except MemoryError:
             raise
         except Exception as error:
-            refused = isinstance(error.__cause__ or error, OSError) and explanation(
-                error.__cause__ or error
-            )
-            if refused:
+            cause = _first_cause(error)
+            if isinstance(cause, OSError) and explanation(cause):
                 raise
-            return error
+            return cause
         return None
 
-    def _said(self, fault: Exception) -> tuple[Path, str]:
-        reason = " ".join(str(fault.__cause__ or fault).split())[:100]
+    def _said(self, fault: BaseException) -> tuple[Path, str]:
+        reason = " ".join(str(fault).split())[:100]
         return Path(self._filepath), reason or type(fault).__name__
 
 
@@ -92,6 +90,10 @@ class RunClock(AbstractDataset[NoReturn, dict[str, str]]):
         """Return ``started`` and ``now``, ISO 8601 in UTC."""
         return {"started": self._started, "now": _now()}
 
+    def digest(self) -> str:
+        """Nothing: time alone makes no report stale."""
+        return ""
+
     def save(self, data: NoReturn) -> NoReturn:
         """Refuse: nobody sets this clock."""
         raise DatasetError("the time is only read")
@@ -101,6 +103,12 @@ class RunClock(AbstractDataset[NoReturn, dict[str, str]]):
 
     def _describe(self) -> dict[str, Any]:
         return {}
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _now() -> str:

@@ -87,7 +87,7 @@ class NetworkArchiveDataset(AbstractDataset[dict[str, Any], list[str]]):
             logger.warning("%s could not be deleted: %s", folder, error.strerror)
 
     def _exists(self) -> bool:
-        return self._archive.is_dir()
+        return True  # one that keeps nothing is there too
 
     def _describe(self) -> dict[str, Any]:
         return {"networks": self._networks, "archive": self._archive}
