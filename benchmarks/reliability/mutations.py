@@ -603,6 +603,7 @@ def _bomb(rng: random.Random) -> bytes:
 
 @cache
 def parameters() -> dict[str, Any]:
+    """The parameters of the base study, as ``read_study`` takes them."""
     merged: dict[str, Any] = {}
     for name, content in configuration().items():
         if not name.startswith("catalog"):
