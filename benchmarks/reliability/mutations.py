@@ -603,7 +603,7 @@ def _bomb(rng: random.Random) -> bytes:
 
 @cache
 def parameters() -> dict[str, Any]:
-    """All settings that ship, in one mapping."""
+    """The parameters of the base study, as ``read_study`` takes them."""
     merged: dict[str, Any] = {}
     for name, content in configuration().items():
         if not name.startswith("catalog"):
