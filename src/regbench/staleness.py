@@ -11,7 +11,6 @@ from kedro.io import AbstractDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from regbench import fingerprint
-from regbench.datasets.network_dataset import NetworkDataset
 from regbench.errors import DamagedFileError, explanation
 
 logger = logging.getLogger(__name__)
@@ -237,6 +236,8 @@ def _damaged_run(run: str, stale: set[str], catalog: Catalog) -> set[str]:
 
 def _is_damaged(name: str, catalog: Catalog) -> bool:
     """Whether a stored dataset cannot be read; a warning says so."""
+    from regbench.datasets.network_dataset import NetworkDataset  # noqa: PLC0415 - imports pandas
+
     dataset = _dataset(catalog, name)
     try:
         if isinstance(dataset, NetworkDataset):
