@@ -1,7 +1,6 @@
 """Trained Keras networks."""
 
 import json
-import os
 import zipfile
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -34,7 +33,7 @@ class NetworkDataset(
     ) -> None:
         """Name the file; ``credentials`` are for a store, ``metadata`` for kedro-viz."""
         self._file = stored_file(filepath, credentials)
-        self._failed = stored_file(f"{os.path.splitext(filepath)[0]}.failed.json", credentials)
+        self._failed = self._file.beside(f"{self._file.path.stem}.failed.json")
         self.metadata = metadata
 
     def load(self) -> "keras.Model | FailedTraining":
