@@ -13,7 +13,7 @@ from kedro.framework.project import settings
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from regbench import fingerprint
+from regbench import fingerprint, storage
 from regbench.errors import SettingsError
 from regbench.redaction import keep_secret, without_secrets
 from regbench.study import Study
@@ -58,11 +58,24 @@ class StudyConfigLoader(OmegaConfigLoader):
             return self._parameters(self.study())
         if key == "airflow":  # kedro-airflow's
             return self._schedules()
+        if key == "catalog":
+            return storage.with_credentials(self._read(key), self.credentials)
         value = self._read(key)
         if key == "credentials":
             for text in _texts(value):
                 keep_secret(text)
         return value
+
+    def credentials(self) -> dict[str, Any]:
+        """Return the credentials by name; none if there is no such file.
+
+        Raises:
+            SettingsError: A file cannot be read.
+        """
+        try:
+            return self["credentials"]
+        except MissingConfigException:
+            return {}
 
     def study(self) -> Study:
         """Return the study that the parameters describe.

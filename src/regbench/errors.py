@@ -21,6 +21,10 @@ class StudyError(click.ClickException):
         super().__init__(without_secrets(message))
 
 
+class UnreachableError(StudyError):
+    """A store cannot be reached, or refuses: what it has is not known."""
+
+
 class SettingsError(StudyError):
     """The configuration is wrong; nothing has run yet."""
 

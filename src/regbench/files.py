@@ -59,8 +59,11 @@ def remove_leftovers(data_root: Path) -> None:
 
 
 @contextmanager
-def made_by_regbench(path: Path) -> Iterator[None]:
+def made_by_regbench(path: object) -> Iterator[None]:
     """Say of a file that RegBench has made and cannot read what is to be done about it.
+
+    Args:
+        path: The file, or what names it in messages.
 
     Raises:
         DamagedFileError: Reading failed, whatever way; a missing file and a refusing disk speak for

@@ -1,7 +1,8 @@
 """What happens around a run: progress, the summary at the end, and errors in one line."""
 
 import logging
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.context import KedroContext
@@ -10,8 +11,9 @@ from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
-from regbench.config_loader import PROJECT
+from regbench.config_loader import PROJECT, StudyConfigLoader
 from regbench.errors import FailedRunsError, StudyError, explanation
+from regbench.lease import leased
 from regbench.monitoring import addresses, raise_alarms, tell_of_error
 from regbench.reservation import Use, reserved
 from regbench.staleness import (
@@ -21,11 +23,21 @@ from regbench.staleness import (
     record_report,
     treat_stale_as_missing,
 )
+from regbench.storage import LocalFile, RemoteFile, credentials_of, is_remote, stored_file
 
 logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from regbench.progress import PlainProgress
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Raise what the user can put right in the place of what it has caused."""
+    try:
+        yield
+    except Exception as error:
+        raise explanation(error) or error from error
 
 
 class StudyHooks:
@@ -81,6 +93,7 @@ class StudyHooks:
             self._progress.start()
 
     @hook_impl
+    @_explained()
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         """Print the comparison, or the results of the techniques run, if anything was.
 
@@ -139,14 +152,15 @@ class StudyHooks:
 
     def _reserve(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         parameters = catalog.load("parameters")
-        self._reservation.enter_context(
-            reserved(
-                PROJECT / parameters["data_root"],
-                _use(pipeline),
-                parameters["command"],
-                wait=parameters["if_in_use"] == "wait",
-            )
-        )
+        address, use, command = parameters["data_root"], _use(pipeline), parameters["command"]
+        root = stored_file(address, _credentials_of(address))
+        wait = parameters["if_in_use"] == "wait"
+        here = PROJECT / root.path
+        shown = str(here if isinstance(root, LocalFile) else root)
+        self._reservation.enter_context(reserved(here, use, command, wait=wait, display=shown))
+        if isinstance(root, RemoteFile):
+            logger.info("results go to %s, copies to %s", root, root.path)
+            self._reservation.enter_context(leased(root, use, command, wait=wait))
 
     def _one_line_is_enough(self) -> None:
         """Keep the runner from telling what it skips, until the reservation ends."""
@@ -158,6 +172,14 @@ class StudyHooks:
         if self._progress:
             self._progress.stop()
             self._progress = None
+
+
+def _credentials_of(address: str) -> dict[str, Any]:
+    """The credentials for an address by this session's configuration."""
+    loader = StudyConfigLoader.latest
+    if loader is None or not is_remote(address):
+        return {}
+    return credentials_of(address, loader.credentials())
 
 
 def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:

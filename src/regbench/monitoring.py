@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from kedro.config import AbstractConfigLoader, MissingConfigException
@@ -102,5 +101,5 @@ def tell_of_error(error: BaseException, catalog: Catalog, notify: Sequence[str])
 
 def _where(catalog: Catalog) -> list[str]:
     parameters = catalog.load("parameters")
-    report = Path(parameters["data_root"], "08_reporting/report.html")
+    report = f"{parameters['data_root']}/08_reporting/report.html"
     return [f"command: {parameters['command']}", f"report: {report}"]

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from regbench.errors import InUseError
 from regbench.files import remove_leftovers
@@ -55,6 +55,11 @@ class Run:
     command: str
     use: Use
 
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> "Run":
+        """Read what ``asdict`` made."""
+        return cls(**record | {"use": Use(**record["use"])})
+
     def __str__(self) -> str:
         made = dict.fromkeys(part.partition(".")[0] for part in self.use.makes)  # not each seed
         return (
@@ -64,7 +69,9 @@ class Run:
 
 
 @contextmanager
-def reserved(data_root: Path, use: Use, command: str, *, wait: bool) -> Iterator[None]:
+def reserved(
+    data_root: Path, use: Use, command: str, *, wait: bool, display: str = ""
+) -> Iterator[None]:
     """Keep other runs from what this one makes, and from making what it reads.
 
     Args:
@@ -72,6 +79,7 @@ def reserved(data_root: Path, use: Use, command: str, *, wait: bool) -> Iterator
         use: What is made and read.
         command: How this run was started, for those who find it at work.
         wait: Until others are done, instead of stopping.
+        display: How messages call the folder; default: by its path.
 
     Raises:
         InUseError: Another run is at work on the same parts.
@@ -81,18 +89,36 @@ def reserved(data_root: Path, use: Use, command: str, *, wait: bool) -> Iterator
         logger.warning("no locks on this system: see to it that one run at a time uses a folder")
         yield
         return
-    started = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-    own = Run(os.getpid(), platform.node(), started, command, use)
+    own = this_run(use, command)
     folder = data_root / ".runs"
     folder.mkdir(parents=True, exist_ok=True)
-    with _entered(folder, own, wait=wait) as record:
+    with _entered(folder, own, display or str(data_root), wait=wait) as record:
         try:
             yield
         finally:
             Path(record.name).unlink(missing_ok=True)
 
 
-def _entered(folder: Path, own: Run, *, wait: bool) -> IO[str]:
+def has_locks() -> bool:
+    """Whether this system keeps runs on this machine from one another."""
+    return _LOCKS
+
+
+def this_run(use: Use, command: str) -> Run:
+    """Describe the run of this process, from now on."""
+    started = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+    return Run(os.getpid(), platform.node(), started, command, use)
+
+
+def in_use(display: str, other: Run) -> InUseError:
+    """Say which run is in the way."""
+    return InUseError(
+        f"{display} is in use: {other}; run this again when that has ended, or have it wait with "
+        "--params=if_in_use=wait"
+    )
+
+
+def _entered(folder: Path, own: Run, display: str, *, wait: bool) -> IO[str]:
     """Write and lock a record as soon as no other run is in the way."""
     told = False
     while True:
@@ -105,12 +131,9 @@ def _entered(folder: Path, own: Run, *, wait: bool) -> IO[str]:
             if not others:
                 return _record(folder / f"{secrets.token_hex(8)}.json", own)
         if not wait:
-            raise InUseError(
-                f"{folder.parent} is in use: {others[0]}; run this again when that has ended, or "
-                "have it wait with --params=if_in_use=wait"
-            )
+            raise in_use(display, others[0])
         if not told:
-            logger.info("waiting: %s is in use: %s", folder.parent, others[0])
+            logger.info("waiting: %s is in use: %s", display, others[0])
             told = True
         time.sleep(_SECONDS_BETWEEN_LOOKS)
 
@@ -154,7 +177,7 @@ def _read(record: IO[str], path: Path) -> Run:
     """
     try:
         content = json.load(record)
-        return Run(**content | {"use": Use(**content["use"])})
+        return Run.of(content)
     except (ValueError, TypeError, KeyError):
         raise InUseError(
             f"{path.parent.parent} is in use by a process that holds {path}, which this version "

@@ -403,26 +403,26 @@ class ZipSource(ImageSource):
         return type(self)(self.display, self._archive, entries)
 
 
-def open_source(path: Path) -> ImageSource:
+def open_source(path: Path, display: str = "") -> ImageSource:
     """Open a set of images, to be closed by ``with``.
 
     Args:
         path: A folder or a zip.
+        display: How messages call it; default: by its path.
 
     Raises:
         StudyError: The path does not exist, or is neither.
     """
+    display = display or str(path)
     if os.path.isdir(path):
-        return FolderSource(str(path), str(path))
+        return FolderSource(display, str(path))
     if not os.path.exists(path):
-        raise StudyError(f"the set of images {str(path)!r} does not exist")
+        raise StudyError(f"the set of images {display!r} does not exist")
     try:
-        return ZipSource.open(str(path), str(path))
+        return ZipSource.open(display, str(path))
     except Exception as error:  # zipfile raises many kinds, some of them by accident
         problem = str(error) or type(error).__name__
-        raise StudyError(
-            f"{str(path)!r} is neither a folder nor a readable zip: {problem}"
-        ) from None
+        raise StudyError(f"{display!r} is neither a folder nor a readable zip: {problem}") from None
 
 
 def _hash() -> "hashlib.blake2b":

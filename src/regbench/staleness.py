@@ -11,7 +11,7 @@ from kedro.io import AbstractDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from regbench import fingerprint
-from regbench.errors import DamagedFileError, explanation
+from regbench.errors import DamagedFileError, StudyError, UnreachableError, explanation
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +167,7 @@ def _digest(catalog: Catalog, name: str) -> str:
     try:
         value: Any = catalog.load(name) if catalog.exists(name) else None
     except Exception as error:
-        if explanation(error) is None:
+        if _fault(error) is None:
             raise
         return ""  # said by the node that reads it
     return fingerprint.digest(value.to_csv(index=False) if hasattr(value, "to_csv") else value)
@@ -274,7 +274,7 @@ def _files(catalog: Catalog) -> str | None:
             found: str = source.digest()
             return found
     except Exception as error:
-        if explanation(error) is None:
+        if _fault(error) is None:
             raise
         return None  # said by the node that reads the images
 
@@ -295,6 +295,12 @@ def _is_kept(catalog: Catalog, name: str) -> bool:
     return name in catalog and not getattr(catalog.get(name), "_EPHEMERAL", False)
 
 
+def _fault(error: Exception) -> StudyError | None:
+    """What is wrong with a file that is stored; None if that is not known."""
+    fault = explanation(error)
+    return None if isinstance(fault, UnreachableError) else fault
+
+
 def _load(catalog: Catalog, name: str) -> dict[str, Any]:
     """A stored JSON record; an empty one if there is none that can be read."""
     if name not in catalog or not catalog.exists(name):
@@ -302,7 +308,7 @@ def _load(catalog: Catalog, name: str) -> dict[str, Any]:
     try:
         record = catalog.load(name)
     except Exception as error:
-        fault = explanation(error)
+        fault = _fault(error)
         if fault is None:
             raise
         logger.warning("%s", fault.message)

@@ -3,9 +3,11 @@
 Every value itself stands in ``conf/``.
 """
 
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -14,6 +16,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+
+from regbench import storage
 
 BASELINE = "baseline"
 BEST = "best"
@@ -38,6 +42,14 @@ def _no_truth_value(value: Any) -> Any:
     return value
 
 
+def _usable(address: str, *, to_write: bool = False) -> str:
+    """Refuse an address without repeating it: it may hold a password."""
+    problem = storage.address_problem(address, to_write=to_write)
+    if problem:
+        raise ValueError(problem)
+    return storage.clean_address(address)
+
+
 Float = Annotated[float, BeforeValidator(_no_truth_value)]
 Int = Annotated[int, BeforeValidator(_no_truth_value)]
 Share = Annotated[Float, Field(ge=0, le=1)]
@@ -45,6 +57,8 @@ Points = Annotated[Float, Field(ge=0, le=100)]  # percentage points
 Count = Annotated[Int, Field(ge=1)]
 Seed = Annotated[Int, Field(ge=0, le=MAX_SEED)]
 Name = Annotated[str, Field(min_length=1)]
+Address = Annotated[Name, AfterValidator(_usable)]
+Results = Annotated[Name, AfterValidator(partial(_usable, to_write=True))]
 Side = Annotated[Int, Field(ge=1, le=4096)]
 
 
@@ -266,8 +280,8 @@ class Prediction(Settings):
 class Study(Settings):
     """Everything one configuration describes."""
 
-    images: Name
-    data_root: Name
+    images: Address
+    data_root: Results
     mnist_source: Name
     if_in_use: Literal["stop", "wait"]
     ingest: Ingest

@@ -153,9 +153,9 @@ def _read_config(content: Mapping[str, Any]) -> "KedroMlflowConfig":
 
 
 def _file(catalog: Catalog, name: str) -> Path | None:
-    """Where a dataset is stored, if it is a file on this machine."""
-    file = Path(str(getattr(catalog.get(name), "_filepath", "")))
-    return file if file.is_file() else None
+    """Where a dataset is stored on this machine, or its copy is, if there is one."""
+    stored = getattr(catalog.get(name), "_file", None)
+    return stored.path if stored is not None and stored.path.is_file() else None
 
 
 def _without_password(uri: str) -> str:

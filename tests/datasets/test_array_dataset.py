@@ -28,7 +28,7 @@ class Unwritable:
 
 
 def files(dataset: ArrayDataset | ArraysDataset) -> list[str]:
-    return [path.name for path in dataset._filepath.parent.iterdir()]
+    return [path.name for path in dataset._file.path.parent.iterdir()]
 
 
 class TestOneArray:
@@ -73,8 +73,8 @@ class TestOneArray:
         assert files(array) == ["array.npy"]
 
     def test_pickled_is_refused(self, array: ArrayDataset) -> None:
-        array._filepath.parent.mkdir()
-        np.save(array._filepath, np.array([{}], dtype=object), allow_pickle=True)
+        array._file.path.parent.mkdir()
+        np.save(array._file.path, np.array([{}], dtype=object), allow_pickle=True)
         with pytest.raises(DatasetError, match=r"array\.npy"):
             array.load()
 
@@ -82,7 +82,7 @@ class TestOneArray:
         with pytest.raises(DatasetError, match=r"array\.npy"):
             array.load()
         array.save(np.arange(1000))
-        array._filepath.write_bytes(array._filepath.read_bytes()[:500])
+        array._file.path.write_bytes(array._file.path.read_bytes()[:500])
         with pytest.raises(DatasetError, match=r"array\.npy"):
             array.load()
 
@@ -108,7 +108,7 @@ class TestSeveralArrays:
         assert files(arrays) == ["arrays.npz"]
 
     def test_pickled_are_refused(self, arrays: ArraysDataset) -> None:
-        arrays._filepath.parent.mkdir()
-        np.savez(arrays._filepath, mean=np.array([{}], dtype=object))
+        arrays._file.path.parent.mkdir()
+        np.savez(arrays._file.path, mean=np.array([{}], dtype=object))
         with pytest.raises(DatasetError, match=r"arrays\.npz"):
             arrays.load()

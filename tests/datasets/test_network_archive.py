@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from regbench.datasets.network_archive import NetworkArchiveDataset
@@ -147,3 +148,24 @@ def test_what_cannot_be_deleted_is_a_warning(
     archive.save({"run": SECOND, "networks": trained(root, "b"), "keep": [SECOND]})
     assert f"{FIRST} could not be deleted: Permission denied" in caplog.text
     assert len(kept(root)) == 2
+
+
+def test_networks_of_the_last_runs_are_kept_in_a_store(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGBENCH_CACHE", str(tmp_path / "cache"))
+    store = fsspec.filesystem("memory")
+    archive = NetworkArchiveDataset(
+        path="memory://place", networks="06_models", archive="09_history/networks"
+    )
+    assert not archive.exists()
+    for run, weights in ((FIRST, "a"), (SECOND, "b")):
+        networks = trained(root, weights)
+        store.put(f"{root}/06_models/", "/place/06_models/", recursive=True)
+        archive.save({"run": run, "networks": networks | {"l1/seed_1": "none"}, "keep": [run]})
+        assert archive.load() == [run]
+    found = store.find("/place/09_history/networks")
+    folder = f"/place/09_history/networks/{SECOND}/l2"
+    assert found == [f"{folder}/seed_1.keras", f"{folder}/seed_1_fingerprint.json"]
+    assert store.cat(found[0]) == b"network b"
+    store.store.clear()

@@ -51,7 +51,7 @@ def test_one_that_cannot_be_saved_leaves_the_old_one(
     with pytest.raises(DatasetError, match="No space left"):
         dataset.save(newer)
     assert answer(dataset.load()) == 1.5
-    assert [path.name for path in dataset._filepath.parent.iterdir()] == ["seed_1.keras"]
+    assert [path.name for path in dataset._file.path.parent.iterdir()] == ["seed_1.keras"]
 
 
 def test_code_in_a_file_is_not_run(dataset: NetworkDataset) -> None:
@@ -60,14 +60,14 @@ def test_code_in_a_file_is_not_run(dataset: NetworkDataset) -> None:
     dataset.save(evil)
     with pytest.raises(DatasetError, match=r"deserialization of a `Lambda`"):
         dataset.load()
-    trusted = keras.models.load_model(dataset._filepath, safe_mode=False)
+    trusted = keras.models.load_model(dataset._file.path, safe_mode=False)
     assert np.asarray(trusted(np.ones((1, 2)))).tolist() == [[2.0, 2.0]]
 
 
 def test_a_damaged_file_is_named(dataset: NetworkDataset) -> None:
     dataset.save(network(1.5))
-    with zipfile.ZipFile(dataset._filepath) as archive:
+    with zipfile.ZipFile(dataset._file.path) as archive:
         assert "config.json" in archive.namelist()
-    dataset._filepath.write_bytes(dataset._filepath.read_bytes()[:200])
+    dataset._file.path.write_bytes(dataset._file.path.read_bytes()[:200])
     with pytest.raises(DatasetError, match=r"seed_1\.keras"):
         dataset.load()

@@ -81,7 +81,7 @@ def test_results_come_back(dataset: ResultsDataset, kind: str) -> None:
     for table in TABLES:
         found, expected = getattr(loaded, table), getattr(made, table)
         pd.testing.assert_frame_equal(found, expected, check_dtype=False, check_exact=True)
-    assert [path.name for path in dataset._filepath.parent.iterdir()] == ["results.zip"]
+    assert [path.name for path in dataset._file.path.parent.iterdir()] == ["results.zip"]
 
 
 def test_figures_come_back_to_the_last_digit(dataset: ResultsDataset) -> None:
@@ -110,7 +110,7 @@ def test_results_that_cannot_be_saved_leave_the_old_ones(dataset: ResultsDataset
     with pytest.raises(DatasetError):
         dataset.save(bad)
     assert same(dataset.load(), made)
-    assert [path.name for path in dataset._filepath.parent.iterdir()] == ["results.zip"]
+    assert [path.name for path in dataset._file.path.parent.iterdir()] == ["results.zip"]
 
 
 def test_a_preview_shows_the_runs(dataset: ResultsDataset) -> None:
@@ -130,7 +130,7 @@ def test_a_damaged_file_is_named_and_counts_as_missing(
     dataset: ResultsDataset, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     dataset.save(RESULTS["trained"])
-    path = dataset._filepath
+    path = dataset._file.path
     content = bytearray(path.read_bytes())
     if kind == "cut off":
         content = content[: len(content) // 2]

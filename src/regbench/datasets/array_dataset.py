@@ -1,13 +1,13 @@
 """NumPy arrays as files; kedro-datasets has none."""
 
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from kedro.io import AbstractDataset
 
-from regbench.files import atomic_write, made_by_regbench
+from regbench.files import made_by_regbench
 from regbench.large_arrays import let_go
+from regbench.storage import stored_file
 
 _BYTES_HELD = 64 << 20
 
@@ -37,52 +37,64 @@ class ArrayDataset(AbstractDataset[np.ndarray, np.ndarray]):
     Pickled objects are neither written nor read.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        """Name the file; ``metadata`` is for kedro-viz."""
-        self._filepath = Path(filepath)
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        credentials: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Name the file; ``credentials`` are for a store, ``metadata`` for kedro-viz."""
+        self._file = stored_file(filepath, credentials)
         self.metadata = metadata
 
     def load(self) -> np.ndarray:
         """Return the array, any shape and dtype, backed by the file."""
-        with made_by_regbench(self._filepath):
-            array: np.ndarray = np.load(self._filepath, mmap_mode="r", allow_pickle=False)
+        with made_by_regbench(self._file):
+            array: np.ndarray = np.load(self._file.readable(), mmap_mode="r", allow_pickle=False)
             return array
 
     def save(self, data: np.ndarray) -> None:
         """Write the array whole or not at all."""
-        with atomic_write(self._filepath) as partial, partial.open("wb") as file:
+        with self._file.written() as partial, partial.open("wb") as file:
             np.save(_Pieces(file, data), data, allow_pickle=False)
 
     def _exists(self) -> bool:
-        return self._filepath.exists()
+        return self._file.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath}
+        return {"filepath": str(self._file)}
 
 
 class ArraysDataset(AbstractDataset[dict[str, np.ndarray], dict[str, np.ndarray]]):
     """Several named arrays as one ``.npz`` file."""
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        """Name the file; ``metadata`` is for kedro-viz."""
-        self._filepath = Path(filepath)
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        credentials: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Name the file; ``credentials`` are for a store, ``metadata`` for kedro-viz."""
+        self._file = stored_file(filepath, credentials)
         self.metadata = metadata
 
     def load(self) -> dict[str, np.ndarray]:
         """Return all arrays by name."""
         with (
-            made_by_regbench(self._filepath),
-            np.load(self._filepath, allow_pickle=False) as arrays,
+            made_by_regbench(self._file),
+            np.load(self._file.readable(), allow_pickle=False) as arrays,
         ):
             return dict(arrays)
 
     def save(self, data: dict[str, np.ndarray]) -> None:
         """Write the arrays whole or not at all."""
-        with atomic_write(self._filepath) as partial:
+        with self._file.written() as partial:
             np.savez(partial, allow_pickle=False, **data)
 
     def _exists(self) -> bool:
-        return self._filepath.exists()
+        return self._file.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath}
+        return {"filepath": str(self._file)}

@@ -6,7 +6,7 @@ resumed run can trust whatever exists.
 
 import base64
 import io
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, ClassVar, NoReturn
 
 import pandas as pd
@@ -14,17 +14,27 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets import json, pandas, text
 from kedro_datasets._typing import ImagePreview, TablePreview
 
-from regbench.files import atomic_write, made_by_regbench
+from regbench.files import made_by_regbench
 from regbench.spreadsheet import guarded, quoting, unguarded
+from regbench.storage import stored_file
 
 _PANEL_SHAPE = 458 / 300  # width by height of kedro-viz's preview panel
 
 
 class AtomicSave:
-    """Let a versionless local dataset write beside its file and take its place at the end."""
+    """Let a versionless dataset write beside its file and take its place at the end.
 
-    _filepath: PurePosixPath
+    Of a file in a store, the kedro dataset knows only the copy here.
+    """
+
     _partial: PurePosixPath | None = None
+
+    def __init__(
+        self, *, filepath: str, credentials: dict[str, Any] | None = None, **of_kedro: Any
+    ) -> None:
+        """Name the file; ``credentials`` are for a store, the rest is the kedro dataset's."""
+        self._file = stored_file(filepath, credentials)
+        super().__init__(filepath=str(self._file.path), **of_kedro)  # type: ignore[call-arg]
 
     def load(self) -> Any:
         """Read the file.
@@ -32,7 +42,7 @@ class AtomicSave:
         Raises:
             kedro.io.DatasetError: It is missing or damaged; the cause says so.
         """
-        with made_by_regbench(Path(self._filepath)):
+        with made_by_regbench(self._file):
             return super().load()  # type: ignore[misc]  # the kedro dataset's
 
     def save(self, data: Any) -> None:
@@ -41,15 +51,21 @@ class AtomicSave:
         Raises:
             kedro.io.DatasetError: The file cannot be written; what stood there is unchanged.
         """
-        with atomic_write(Path(self._filepath)) as partial:
+        with self._file.written() as partial:
             self._partial = PurePosixPath(partial)
             try:
                 super().save(data)  # type: ignore[misc]  # the kedro dataset's
             finally:
                 self._partial = None
 
+    def _get_load_path(self) -> PurePosixPath:
+        return PurePosixPath(self._file.readable())
+
     def _get_save_path(self) -> PurePosixPath:
-        return self._partial or self._filepath
+        return self._partial or PurePosixPath(self._file.path)
+
+    def _exists(self) -> bool:
+        return self._file.exists()
 
 
 def table_preview(table: dict[str, Any]) -> TablePreview:
@@ -97,7 +113,7 @@ class JSONDataset(AtomicSave, json.JSONDataset):
 
     def remove(self) -> None:
         """Delete the file, if there is one."""
-        Path(self._filepath).unlink(missing_ok=True)
+        self._file.remove()
 
 
 class TextDataset(AtomicSave, text.TextDataset):
@@ -115,10 +131,18 @@ class MatplotlibDataset(AbstractDataset[Any, NoReturn]):
         *,
         filepath: str,
         save_args: dict[str, Any] | None = None,
+        credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Name the file; ``save_args`` are those of ``savefig``, ``metadata`` is for kedro-viz."""
-        self._filepath = Path(filepath)
+        """Name the file.
+
+        Args:
+            filepath: A path or an address.
+            save_args: Those of ``savefig``.
+            credentials: For a store.
+            metadata: For kedro-viz.
+        """
+        self._file = stored_file(filepath, credentials)
         self._save_args = save_args or {}
         self.metadata = metadata
 
@@ -128,14 +152,14 @@ class MatplotlibDataset(AbstractDataset[Any, NoReturn]):
 
     def save(self, data: Any) -> None:
         """Write a Matplotlib figure whole or not at all."""
-        with atomic_write(self._filepath) as partial:
+        with self._file.written() as partial:
             data.savefig(partial, **self._save_args)
 
     def _exists(self) -> bool:
-        return self._filepath.exists()
+        return self._file.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath, "save_args": self._save_args}
+        return {"filepath": str(self._file), "save_args": self._save_args}
 
     def preview(self) -> ImagePreview:
         """The picture as base64, with margins that give it the shape of kedro-viz's panel.
@@ -145,7 +169,7 @@ class MatplotlibDataset(AbstractDataset[Any, NoReturn]):
         """
         from PIL import Image, ImageOps  # noqa: PLC0415
 
-        with Image.open(str(self._filepath)) as file:
+        with Image.open(self._file.readable()) as file:
             picture = file.convert("RGB")
         width, height = picture.size
         shape = max(width, round(height * _PANEL_SHAPE)), max(height, round(width / _PANEL_SHAPE))

@@ -2,14 +2,14 @@
 
 import datetime
 import logging
-from pathlib import Path
+import shutil
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
 from regbench.datasets.atomic import ParquetDataset, table_preview
-from regbench.errors import explanation
+from regbench.errors import UnreachableError, explanation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,8 @@ class HistoryDataset(ParquetDataset):
         fault = self._fault()
         if fault is None:
             return history.checked(super().load())
-        logger.warning("%s cannot be read as a history (%s): a new one begins", *self._said(fault))
+        said = "%s cannot be read as a history (%s): a new one begins"
+        logger.warning(said, self._file, _reason(fault))
         return history.empty()
 
     def save(self, data: "pd.DataFrame") -> None:
@@ -41,11 +42,12 @@ class HistoryDataset(ParquetDataset):
         if self._exists():
             fault = self._fault()
             if fault is not None:
-                path, reason = self._said(fault)
                 now = datetime.datetime.now(datetime.UTC)
-                aside = path.with_name(f"{path.stem}.unreadable-{now:%Y%m%dT%H%M%S.%fZ}.parquet")
-                path.rename(aside)
-                logger.warning("kept the unreadable history (%s) as %s", reason, aside)
+                stem = self._file.path.stem
+                aside = self._file.beside(f"{stem}.unreadable-{now:%Y%m%dT%H%M%S.%fZ}.parquet")
+                with aside.written() as partial:
+                    shutil.copyfile(self._file.readable(), partial)
+                logger.warning("kept the unreadable history (%s) as %s", _reason(fault), aside)
         super().save(data)
 
     def preview(self, nrows: int = 50) -> TablePreview:
@@ -58,7 +60,7 @@ class HistoryDataset(ParquetDataset):
         """Why the stored file is no history; None if it is one.
 
         Raises:
-            Exception: The disk refuses it, which says nothing about the file.
+            Exception: The disk or the store refuses it, which says nothing about the file.
         """
         from regbench import history  # noqa: PLC0415 - imports pandas
 
@@ -68,14 +70,15 @@ class HistoryDataset(ParquetDataset):
             raise
         except Exception as error:
             cause = _first_cause(error)
-            if isinstance(cause, OSError) and explanation(cause):
+            refused = isinstance(cause, OSError) and explanation(cause)
+            if refused or isinstance(explanation(error), UnreachableError):
                 raise
             return cause
         return None
 
-    def _said(self, fault: BaseException) -> tuple[Path, str]:
-        reason = " ".join(str(fault).split())[:100]
-        return Path(self._filepath), reason or type(fault).__name__
+
+def _reason(fault: BaseException) -> str:
+    return " ".join(str(fault).split())[:100] or type(fault).__name__
 
 
 class RunClock(AbstractDataset[NoReturn, dict[str, str]]):

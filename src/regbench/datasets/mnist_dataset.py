@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from regbench.mnist import ImageSet, Mnist, OnProgress, load_mnist, local_path, write_set
+from regbench.storage import LocalFile, stored_file
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class MnistDataset(AbstractDataset[NoReturn, Mnist]):
             metadata: For kedro-viz.
         """
         self._source = filepath
-        self._cache = Path(cache["filepath"])
+        self._cache = stored_file(cache["filepath"]).path
         self.metadata = metadata
 
     def load(self) -> Mnist:
@@ -56,14 +56,20 @@ class MnistDataset(AbstractDataset[NoReturn, Mnist]):
 class ImageSetDataset(AbstractDataset[ImageSet, NoReturn]):
     """Images written as a zip with ``Train/train.csv``, ``Test.csv`` and their pictures."""
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        """Name the zip; ``metadata`` is for kedro-viz."""
-        self._filepath = Path(filepath)
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        credentials: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Name the zip; ``credentials`` are for a store, ``metadata`` for kedro-viz."""
+        self._file = stored_file(filepath, credentials)
         self.metadata = metadata
 
     def load(self) -> NoReturn:
         """Refuse: a set is read by the data nodes, which take any set."""
-        raise DatasetError(f"{self._filepath} is only written here; --params=images=... reads it")
+        raise DatasetError(f"{self._file} is only written here; --params=images=... reads it")
 
     def save(self, data: ImageSet) -> None:
         """Write the set whole or not at all.
@@ -71,15 +77,19 @@ class ImageSetDataset(AbstractDataset[ImageSet, NoReturn]):
         Raises:
             DatasetError: Caused by the ``StudyError`` that says why it cannot be written.
         """
-        with _progress(f"Writing {self._filepath.name}") as on_progress:
-            write_set(self._filepath, data.labeled, data.unlabeled, on_progress)
-        logger.info("Written; to use it: --params=images=%s", self._filepath)
+        with _progress(f"Writing {self._file.path.name}") as on_progress:
+            if isinstance(self._file, LocalFile):
+                write_set(self._file.path, data.labeled, data.unlabeled, on_progress)
+            else:
+                with self._file.written() as partial:
+                    write_set(partial, data.labeled, data.unlabeled, on_progress)
+        logger.info("Written; to use it: --params=images=%s", self._file)
 
     def _exists(self) -> bool:
-        return self._filepath.exists()
+        return self._file.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath}
+        return {"filepath": str(self._file)}
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 import json
 import zipfile
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from regbench.files import atomic_write, made_by_regbench
+from regbench.files import made_by_regbench
 from regbench.results import FailedTraining
+from regbench.storage import stored_file
 
 if TYPE_CHECKING:
     import keras
@@ -24,20 +24,27 @@ class NetworkDataset(
     missing, so that a resumed run tries again.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        """Name the file; ``metadata`` is for kedro-viz."""
-        self._filepath = Path(filepath)
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        credentials: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Name the file; ``credentials`` are for a store, ``metadata`` for kedro-viz."""
+        self._file = stored_file(filepath, credentials)
+        self._failed = self._file.beside(f"{self._file.path.stem}.failed.json")
         self.metadata = metadata
 
     def load(self) -> "keras.Model | FailedTraining":
         """Return the network, uncompiled: for prediction."""
         if self._failed.exists():
             with made_by_regbench(self._failed):
-                return FailedTraining(**json.loads(self._failed.read_text(encoding="utf-8")))
+                return FailedTraining(**json.loads(self._failed.readable().read_text("utf-8")))
         import keras  # noqa: PLC0415 - takes seconds; only who loads a network pays
 
-        with made_by_regbench(self._filepath):
-            return keras.models.load_model(self._filepath, compile=False, safe_mode=True)
+        with made_by_regbench(self._file):
+            return keras.models.load_model(self._file.readable(), compile=False, safe_mode=True)
 
     def check(self) -> None:
         """Read the file in full without loading the network, which would take seconds.
@@ -45,7 +52,7 @@ class NetworkDataset(
         Raises:
             DamagedFileError: It is damaged.
         """
-        with made_by_regbench(self._filepath), zipfile.ZipFile(self._filepath) as parts:
+        with made_by_regbench(self._file), zipfile.ZipFile(self._file.readable()) as parts:
             damaged = parts.testzip()
             if damaged:
                 raise ValueError(f"{damaged} in it")
@@ -53,20 +60,16 @@ class NetworkDataset(
     def save(self, data: "keras.Model | FailedTraining") -> None:
         """Write the network whole or not at all."""
         if isinstance(data, FailedTraining):
-            with atomic_write(self._failed) as partial:
+            with self._failed.written() as partial:
                 partial.write_text(json.dumps(asdict(data)), encoding="utf-8")
-            self._filepath.unlink(missing_ok=True)
+            self._file.remove()
             return
-        with atomic_write(self._filepath) as partial:
+        with self._file.written() as partial:
             data.save(partial)
-        self._failed.unlink(missing_ok=True)
-
-    @property
-    def _failed(self) -> Path:
-        return self._filepath.with_suffix(".failed.json")
+        self._failed.remove()
 
     def _exists(self) -> bool:
-        return self._filepath.exists()
+        return self._file.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath}
+        return {"filepath": str(self._file)}

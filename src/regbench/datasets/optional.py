@@ -34,11 +34,23 @@ class EarlierIngestionDataset(AbstractDataset[NoReturn, EarlierIngestion | None]
     """What the last run has read: only read here, for Kedro has no dataset go in and out."""
 
     def __init__(
-        self, *, filepath: str, images: str, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        filepath: str,
+        images: str,
+        credentials: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Name the record of the files and the array of images; ``metadata`` is for kedro-viz."""
-        self._files = ParquetDataset(filepath=filepath)
-        self._images = ArrayDataset(filepath=images)
+        """Name the record and the images.
+
+        Args:
+            filepath: The record of the files.
+            images: The array of images.
+            credentials: For a store.
+            metadata: For kedro-viz.
+        """
+        self._files = ParquetDataset(filepath=filepath, credentials=credentials)
+        self._images = ArrayDataset(filepath=images, credentials=credentials)
         self.metadata = metadata
 
     def load(self) -> EarlierIngestion | None:

@@ -5,7 +5,6 @@ import io
 import logging
 import zipfile
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,9 +12,10 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from regbench.datasets.atomic import table_preview
-from regbench.errors import StudyError
-from regbench.files import atomic_write, made_by_regbench
+from regbench.errors import DamagedFileError
+from regbench.files import made_by_regbench
 from regbench.results import Results
+from regbench.storage import stored_file
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +30,15 @@ class ResultsDataset(AbstractDataset[Results, Results]):
     is loaded as no results.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        """Name the file; ``metadata`` is for kedro-viz."""
-        self._filepath = Path(filepath)
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        credentials: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Name the file; ``credentials`` are for a store, ``metadata`` for kedro-viz."""
+        self._file = stored_file(filepath, credentials)
         self.metadata = metadata
 
     def load(self) -> Results:
@@ -56,7 +62,7 @@ class ResultsDataset(AbstractDataset[Results, Results]):
     def digest(self) -> str:
         """Identify the stored tables by the zip's own checksums; empty if there are none."""
         try:
-            with zipfile.ZipFile(self._filepath) as tables:
+            with zipfile.ZipFile(self._file.readable()) as tables:
                 entries = [f"{info.filename} {info.CRC}" for info in tables.infolist()]
         except (OSError, ValueError, zipfile.BadZipFile):
             return ""
@@ -66,14 +72,14 @@ class ResultsDataset(AbstractDataset[Results, Results]):
         if not self._exists():
             return []
         try:
-            with made_by_regbench(self._filepath):
+            with made_by_regbench(self._file):
                 return self._read(names)
-        except StudyError as error:
+        except DamagedFileError as error:
             logger.warning("%s", error.message)
             return []
 
     def _read(self, names: list[str]) -> list[pd.DataFrame]:
-        with zipfile.ZipFile(self._filepath) as tables:
+        with zipfile.ZipFile(self._file.readable()) as tables:
             version = int(tables.read(_VERSION_ENTRY)) if _VERSION_ENTRY in tables.namelist() else 0
             if version != _VERSION:
                 raise ValueError(f"it has format {version}, this version of RegBench {_VERSION}")
@@ -86,7 +92,7 @@ class ResultsDataset(AbstractDataset[Results, Results]):
     def save(self, data: Results) -> None:
         """Write all tables or none."""
         with (
-            atomic_write(self._filepath) as partial,
+            self._file.written() as partial,
             zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as tables,
         ):
             tables.writestr(_VERSION_ENTRY, str(_VERSION))
@@ -99,7 +105,7 @@ class ResultsDataset(AbstractDataset[Results, Results]):
         return table_preview(self.load().runs.to_dict(orient="split"))
 
     def _exists(self) -> bool:
-        return self._filepath.exists()
+        return self._file.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath}
+        return {"filepath": str(self._file)}

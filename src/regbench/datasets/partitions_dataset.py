@@ -1,0 +1,17 @@
+"""Folders of files, such as all trained networks."""
+
+from kedro_datasets.partitions import PartitionedDataset
+
+from regbench.storage import RemoteFile, stored_file
+
+
+class PartitionsDataset(PartitionedDataset):
+    """A ``PartitionedDataset`` that asks a store with the patience that all datasets have."""
+
+    def _list_partitions(self) -> list[str]:
+        folder = stored_file(self._path, self._credentials)
+        if not isinstance(folder, RemoteFile):
+            found: list[str] = super()._list_partitions()
+            return found
+        names = sorted(folder.listing())
+        return [f"{folder}/{name}" for name in names if name.endswith(self._filename_suffix)]
