@@ -35,8 +35,8 @@ def kedro(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 TENSORFLOW = {"tensorflow", "keras"}
 
 
-def without(heavy: set[str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that fails if it imports some packages."""
+def without(heavy: set[str], *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run a command that fails if it imports some packages, or ends with another exit code."""
     script = (
         "import sys\n"
         "from kedro.framework.cli.cli import main\n"
@@ -44,7 +44,7 @@ def without(heavy: set[str], *arguments: str) -> subprocess.CompletedProcess[str
         "try:\n"
         "    main()\n"
         "except SystemExit as end:\n"
-        "    assert not end.code, end.code\n"
+        f"    assert (end.code or 0) == {code}, end.code\n"
         f"heavy = {heavy!r} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
@@ -112,8 +112,9 @@ def test_the_report_and_the_exit_code_tell_of_failed_runs(small_set: Path, tmp_p
     table = pd.read_csv(tmp_path / "08_reporting/comparison.csv").set_index("technique")
     assert table.loc["baseline", "status"] == "trained"
     assert "baseline (reference)" in done.stdout
-    again = without(TENSORFLOW, "run", "--pipelines=reporting", f"--params={params}")
+    again = without(TENSORFLOW, "run", "--pipelines=reporting", f"--params={params}", code=3)
     assert again.returncode == 0, again.stderr
+    assert "Error: l2: 2 of 2 runs failed: the loss" in again.stderr
     assert re.search(r"l2 +failed", again.stdout)
 
 

@@ -15,7 +15,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regbench import fingerprint
+from regbench import fingerprint, large_arrays
 from regbench.fingerprint import (
     PARTS,
     changed,
@@ -339,7 +339,7 @@ class TestData:
     def test_of_more_images_than_are_read_at_once_each_counts(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(fingerprint, "_BYTES_AT_ONCE", 7 * IMAGES[0].nbytes)
+        monkeypatch.setattr(large_arrays, "_CHUNK_BYTES", 7 * IMAGES[0].nbytes)
         assert self.different(IMAGES, INDEX, CLASSES) == set()  # however they are read
         for row in range(30):
             images = IMAGES.copy()

@@ -340,7 +340,7 @@ class TestZip:
             data[start : start + 4] = (100).to_bytes(4, "little")
         (tmp_path / "x.zip").write_bytes(data)
         with open_source(tmp_path / "x.zip") as source:
-            assert reason(source, "a") == "unreadable: damaged zip entry"
+            assert reason(source, "a", 1 << 20) == "unreadable: damaged zip entry"
 
     def test_refuses_damaged_entries(self, tmp_path: Path) -> None:
         path = make_zip(tmp_path / "x.zip", {"a": b"content"}, zipfile.ZIP_STORED)

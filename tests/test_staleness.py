@@ -77,7 +77,7 @@ def test_a_report_is_made_again_only_if_what_it_was_made_from_changed(
     assert {path: path.stat().st_mtime_ns for path in before} == before
     resume("reporting", reporting={"equivalence_band": 0.5})
     changed_files = {path for path, time in before.items() if path.stat().st_mtime_ns != time}
-    assert {path.parent.name for path in changed_files} == {"08_reporting"}
+    assert {path.parent.name for path in changed_files} == {"08_reporting", "09_history", "reports"}
     assert json.loads((root / "08_reporting/made_from.json").read_text())["equivalence_band"] == 0.5
 
 

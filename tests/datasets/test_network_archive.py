@@ -158,7 +158,6 @@ def test_networks_of_the_last_runs_are_kept_in_a_store(
     archive = NetworkArchiveDataset(
         path="memory://place", networks="06_models", archive="09_history/networks"
     )
-    assert not archive.exists()
     for run, weights in ((FIRST, "a"), (SECOND, "b")):
         networks = trained(root, weights)
         store.put(f"{root}/06_models/", "/place/06_models/", recursive=True)

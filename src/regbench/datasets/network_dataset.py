@@ -9,7 +9,7 @@ from kedro.io import AbstractDataset
 
 from regbench.files import made_by_regbench
 from regbench.results import FailedTraining
-from regbench.storage import stored_file
+from regbench.storage import StoredFile, stored_file
 
 if TYPE_CHECKING:
     import keras
@@ -33,8 +33,11 @@ class NetworkDataset(
     ) -> None:
         """Name the file; ``credentials`` are for a store, ``metadata`` for kedro-viz."""
         self._file = stored_file(filepath, credentials)
-        self._failed = self._file.beside(f"{self._file.path.stem}.failed.json")
         self.metadata = metadata
+
+    @property
+    def _failed(self) -> StoredFile:
+        return self._file.beside(f"{self._file.path.stem}.failed.json")
 
     def load(self) -> "keras.Model | FailedTraining":
         """Return the network, uncompiled: for prediction."""
