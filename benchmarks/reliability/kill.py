@@ -84,6 +84,7 @@ def run(arguments: argparse.Namespace) -> record.Figures:
             root = work / "data"
             _one_study(study, root, reference, seconds, arguments.kills, chance, tally)
             shutil.rmtree(root, ignore_errors=True)
+            record.save(arguments.out, "kill", ABOUT, _figures(tally, [], arguments.seed))
         interrupts = [
             _interrupt(study, work / "interrupted", reference, chance, tally)
             for _ in range(arguments.interrupts)

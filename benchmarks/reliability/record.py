@@ -20,7 +20,14 @@ def add_out(parser: argparse.ArgumentParser) -> None:
 
 
 def write(out: Path, name: str, about: str, figures: Figures) -> None:
-    """Print figures and write them.
+    """Write figures and print them."""
+    save(out, name, about, figures)
+    for line in _lines(figures):
+        say(line)
+
+
+def save(out: Path, name: str, about: str, figures: Figures) -> None:
+    """Write figures.
 
     Args:
         out: The folder.
@@ -43,8 +50,6 @@ def write(out: Path, name: str, about: str, figures: Figures) -> None:
         partial = out / f"{file}.part"
         partial.write_text(made, encoding="utf-8")
         partial.replace(out / file)
-    for line in _lines(figures):
-        say(line)
 
 
 def as_markdown(measured: dict[str, Any]) -> str:

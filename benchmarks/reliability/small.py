@@ -142,7 +142,7 @@ class Started:
         """The process that training processes are forked from, if it has been started."""
         return [pid for pid in descendants(self.process.pid) if _is_server(pid)][:1]
 
-    def ended(self, timeout: float = 600) -> tuple[int, str]:
+    def ended(self, timeout: float = 3600) -> tuple[int, str]:
         """Wait for the end; return exit code and what was written to standard error."""
         code = self.process.wait(timeout)
         self._written.seek(0)
