@@ -60,8 +60,7 @@ def store(options: dict[str, object]) -> s3fs.S3FileSystem:
 @pytest.fixture(scope="session")
 def options(endpoint: str) -> dict[str, object]:
     """What ``conf/local/credentials.yml`` holds under ``s3``."""
-    client = {"endpoint_url": endpoint, "region_name": "us-east-1"}
-    return {"key": KEY, "secret": SECRET, "client_kwargs": client}
+    return {"key": KEY, "secret": SECRET, "client_kwargs": {"endpoint_url": endpoint}}
 
 
 @pytest.fixture
