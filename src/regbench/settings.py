@@ -13,7 +13,7 @@ if find_spec("kedro_mlflow"):  # the extra `mlflow`
 
     HOOKS += (TrackingHooks(),)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow reports its use otherwise
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)  # see tracking_hooks
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)  # as its package spells itself; see tracking_hooks
 CONFIG_LOADER_CLASS = StudyConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
