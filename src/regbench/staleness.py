@@ -85,7 +85,7 @@ def forget_data_fingerprint(
     if only_missing_outputs:
         made = {name for name in made if not catalog.exists(name)}
     if made:
-        _stored(catalog, "data_fingerprint").remove()
+        stored_dataset(catalog, "data_fingerprint").remove()
 
 
 def is_up_to_date(pipeline: Pipeline, catalog: Catalog) -> bool:
@@ -102,7 +102,7 @@ def is_up_to_date(pipeline: Pipeline, catalog: Catalog) -> bool:
 def forget_report_record(pipeline: Pipeline, catalog: Catalog) -> None:
     """Remove the record of what the report was made from before any of it is made again."""
     if pipelines["reporting"].all_outputs() & pipeline.all_outputs():
-        _stored(catalog, "report_made_from").remove()
+        stored_dataset(catalog, "report_made_from").remove()
 
 
 def record_report(pipeline: Pipeline, catalog: Catalog) -> None:
@@ -161,7 +161,7 @@ def _made_from_now(catalog: Catalog, images: str | None) -> dict[str, Any]:
 
 
 def _digest(catalog: Catalog, name: str) -> str:
-    stored = _stored(catalog, name)
+    stored = stored_dataset(catalog, name)
     if hasattr(stored, "digest"):
         return str(stored.digest())
     try:
@@ -257,7 +257,7 @@ def _is_complete(
     technique: str, now: fingerprint.Fingerprint, seeds: list[str], catalog: Catalog
 ) -> bool:
     """Whether the collected results are of all seeds and of the stored runs."""
-    runs = _stored(catalog, f"{technique}_results").runs()
+    runs = stored_dataset(catalog, f"{technique}_results").runs()
     if runs.empty:
         return False
     stored = {str(run["seed"]): run for run in runs.to_dict("records")}
@@ -283,7 +283,7 @@ def _dataset(catalog: Catalog, name: str) -> Any:
     return catalog.get(name)
 
 
-def _stored(catalog: Catalog, name: str) -> Any:
+def stored_dataset(catalog: Catalog, name: str) -> Any:
     """The dataset as it is stored, stale or not."""
     dataset = _dataset(catalog, name)
     while isinstance(dataset, StaleDataset):

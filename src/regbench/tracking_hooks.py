@@ -18,6 +18,7 @@ from kedro.pipeline import Pipeline
 
 from regbench.config_loader import PROJECT
 from regbench.errors import SettingsError
+from regbench.staleness import stored_dataset
 
 if TYPE_CHECKING:
     from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
@@ -154,8 +155,8 @@ def _read_config(content: Mapping[str, Any]) -> "KedroMlflowConfig":
 
 def _file(catalog: Catalog, name: str) -> Path | None:
     """Where a dataset is stored on this machine, or its copy is, if there is one."""
-    stored = getattr(catalog.get(name), "_file", None)
-    return stored.path if stored is not None and stored.path.is_file() else None
+    file = getattr(stored_dataset(catalog, name), "_file", None)
+    return file.path if file is not None and file.path.is_file() else None
 
 
 def _without_password(uri: str) -> str:
