@@ -69,6 +69,8 @@ def read(path: str, known: str = "", save_to: str = "") -> float:
     Raises:
         ValueError: A picture is rejected, or not taken over that could be.
     """
+    import pyarrow.parquet  # noqa: F401 - pandas would do so, within the time
+
     from regbench.incremental import EarlierIngestion
     from regbench.ingestion import ingest_labeled
     from regbench.sources import open_source
