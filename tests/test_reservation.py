@@ -103,6 +103,9 @@ def test_what_others_are_writing_is_left_alone(
     other_process.communicate("")
     enter(tmp_path, Use(["l2"], ["data"]))
     assert not half.exists()
+    with reserved(tmp_path, ALL, "kedro run", wait=False):
+        half.write_text("half")  # by a training process that is killed
+    assert not half.exists()
 
 
 def test_a_process_with_the_same_id_after_a_reboot_is_not_the_one(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from PIL import Image
 _PARTIAL = re.compile(r"\..*\.partial.*")
 _TIMES = re.compile("seconds|_at$")  # figures and columns that differ from run to run
 _BOOKKEEPING = (".runs",)  # no results
-_OF_THE_OCCASION = "09_history/"  # when runs were made is different every time
+# What tells when and where runs were made, or is a digest of that, is different every time.
+_OF_THE_OCCASION = ("09_history/", "08_reporting/report_made_from.json")
 _PNG_END = b"IEND\xaeB`\x82"
 
 

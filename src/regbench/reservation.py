@@ -97,6 +97,17 @@ def reserved(
             yield
         finally:
             Path(record.name).unlink(missing_ok=True)
+            record.close()
+            with suppress(OSError):  # the run may have ended because the disk refuses
+                _tidy_up(folder)
+
+
+def _tidy_up(folder: Path) -> None:
+    """Remove what training processes of this run have left that were killed."""
+    with (folder / "lock").open("a") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        if not list(_at_work(folder)):
+            remove_leftovers(folder.parent)
 
 
 def has_locks() -> bool:
