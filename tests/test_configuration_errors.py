@@ -13,7 +13,6 @@ from regbench.config_loader import StudyConfigLoader
 from regbench.errors import SettingsError
 from regbench.settings import CONFIG_LOADER_ARGS
 from regbench.study import RESERVED_NAMES
-from regbench.study_reader import _LONGEST_QUOTE
 
 PROJECT = Path(__file__).parents[1]
 MakeConf = Callable[..., Path]
@@ -160,10 +159,6 @@ def test_a_few_aliases_are_fine(own_conf: MakeConf) -> None:
     (conf / "local/parameters_mine.yml").write_text(text)
     study = StudyConfigLoader(str(conf), **CONFIG_LOADER_ARGS).study()
     assert study.techniques["three"].l2 == 0.5
-
-
-def test_quotes_are_short() -> None:
-    assert _LONGEST_QUOTE <= 200
 
 
 def kedro(*arguments: str, **environment: Any) -> subprocess.CompletedProcess[str]:

@@ -76,6 +76,17 @@ def stopped(by: KeyboardInterrupt, how_far: str) -> InterruptedStudyError:
     return InterruptedStudyError(how_far)
 
 
+_LONGEST_QUOTE = 120  # of a value that is wrong, which may be a whole file
+
+
+def quoted(value: object) -> str:
+    """A value as messages quote it: as Python writes it, the middle left out if it is long."""
+    text = repr(value)
+    if len(text) <= _LONGEST_QUOTE:
+        return text
+    return f"{text[: _LONGEST_QUOTE // 2]} ... {text[-_LONGEST_QUOTE // 4 :]}"
+
+
 # Faults of the disk and of paths, which are the user's to mend.
 _EXPLAINED = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO),

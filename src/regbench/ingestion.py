@@ -26,7 +26,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from regbench import fingerprint
 from regbench.duplicates import to_drop
-from regbench.errors import StudyError
+from regbench.errors import StudyError, quoted
 from regbench.incremental import EarlierIngestion, KnownFiles, content_of
 from regbench.large_arrays import empty_images, in_chunks, let_go
 from regbench.png import PlainPngs, lacks_rows
@@ -163,7 +163,7 @@ def ingest_labeled(
     classes = sort_classes(set(labels))
     if len(classes) < 2:
         raise StudyError(
-            f"{source.display}: all {len(labels)} images are of one class, {classes[0]!r}; "
+            f"{source.display}: all {len(labels)} images are of one class, {quoted(classes[0])}; "
             "a classifier needs at least two"
         )
     targets = {label: target for target, label in enumerate(classes)}
@@ -383,7 +383,7 @@ def _read_label_file(
     for line in cells:
         if any(line[len(header) :]):
             raise StudyError(
-                f"{where}: the row of {line[0]!r} has {len(line)} cells, the header "
+                f"{where}: the row of {quoted(line[0])} has {len(line)} cells, the header "
                 f"{len(header)}; quote cells that contain {settings.separator!r}"
             )
         line.extend([""] * (len(header) - len(line)))
@@ -398,7 +398,7 @@ def _positions(header: list[str], columns: list[str], where: str) -> list[int]:
     for column in columns:
         if found.count(column) != 1:
             problem = "no column" if column not in found else "more than one column"
-            names = ", ".join(repr(name) for name in found[:10])
+            names = ", ".join(quoted(name) for name in found[:10])
             raise StudyError(
                 f"{where} has {problem} {column!r}; its columns are {names}"
                 f"{_remedy(found, columns)}"
@@ -604,7 +604,7 @@ def _stop_if_too_few(
         return
     first = _printable(table.rows[min(reasons)].filename)
     about = (
-        f"{_summary(counts, 3)}; for example {first!r}"
+        f"{_summary(counts, 3)}; for example {quoted(first)}"
         f"{f' in {table.folder!r}' if table.folder else ''}"
     )
     if len(reasons) == total:

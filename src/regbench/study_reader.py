@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from regbench.errors import quoted
 from regbench.schedule import Schedule
 from regbench.study import (
     BASELINE,
@@ -21,7 +22,6 @@ from regbench.study import (
 )
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
-_LONGEST_QUOTE = 120  # of a wrong value, which may be a whole file
 
 # What is said of a wrong value, by pydantic's name of the fault.
 _FAULTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
@@ -68,15 +68,7 @@ class InvalidStudy(ValueError):  # noqa: N818 - it is about the study, the error
 
 def shown_path(path: Iterable[str]) -> str:
     """A path of keys as messages name it: on one line, none of its keys too long for one."""
-    return ".".join(key if key.isprintable() and len(key) <= 80 else _quoted(key) for key in path)
-
-
-def _quoted(value: Any) -> str:
-    """A wrong value as messages quote it: as Python writes it, the middle left out if long."""
-    text = repr(value)
-    if len(text) <= _LONGEST_QUOTE:
-        return text
-    return f"{text[: _LONGEST_QUOTE // 2]} ... {text[-_LONGEST_QUOTE // 4 :]}"
+    return ".".join(key if key.isprintable() and len(key) <= 80 else quoted(key) for key in path)
 
 
 def read_study(parameters: Mapping[Any, Any]) -> Study:
@@ -93,7 +85,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
     """
     entries = parameters.get("techniques")
     if not isinstance(entries, Mapping):
-        wrong = f"must be a mapping of technique names to regularizers, not {_quoted(entries)}"
+        wrong = f"must be a mapping of technique names to regularizers, not {quoted(entries)}"
         raise InvalidStudy([Problem(("techniques",), wrong)])
     # An entry set to null is taken out: how an environment drops a technique of base.
     entries = {str(name): entry for name, entry in entries.items() if entry is not None}
@@ -155,7 +147,7 @@ def _combine(
         if isinstance(entry, Mapping):
             combined[name] = _settings(name, (name,), entries, problems)
         else:
-            wrong = f"must be a mapping of regularizers, not {_quoted(entry)}"
+            wrong = f"must be a mapping of regularizers, not {quoted(entry)}"
             problems.append(Problem(("techniques", name), wrong))
     if BASELINE not in entries:
         wrong = f"{BASELINE!r} is missing: write '{BASELINE}: {{}}'"
@@ -174,15 +166,15 @@ def _settings(
     parts = own.pop("combine", [])
     path = ("techniques", name, "combine")
     if not isinstance(parts, list):
-        problems.append(Problem(path, f"must be a list of techniques, not {_quoted(parts)}"))
+        problems.append(Problem(path, f"must be a list of techniques, not {quoted(parts)}"))
         return own
     merged: dict[str, Any] = {}
     for part in parts:
         if part in inside:
-            problems.append(Problem(path, f"{_quoted(part)} contains itself"))
+            problems.append(Problem(path, f"{quoted(part)} contains itself"))
         elif not isinstance(part, str) or not isinstance(entries.get(part), Mapping):
             near = _nearest(str(part), entries)
-            wrong = f"{_quoted(part)} is not a technique, or is set to null{near}"
+            wrong = f"{quoted(part)} is not a technique, or is set to null{near}"
             problems.append(Problem(path, wrong))
         else:
             given = _settings(part, (*inside, part), entries, problems)
@@ -232,7 +224,7 @@ def _technique_problems(group: str, technique: Any, techniques: Iterable[str]) -
     return [
         Problem(
             (group, "technique"),
-            f"{_quoted(technique)} is not a technique; allowed: {', '.join(known)}"
+            f"{quoted(technique)} is not a technique; allowed: {', '.join(known)}"
             f"{_nearest(technique, known)}",
         )
     ]
@@ -274,7 +266,7 @@ def _problems(
             message = detail["msg"].removeprefix("Value error, ")
         else:
             fault = _FAULTS.get(detail["type"], lambda _, said=detail["msg"]: said)
-            message = f"{fault(detail.get('ctx', {}))}, not {_quoted(detail['input'])}"
+            message = f"{fault(detail.get('ctx', {}))}, not {quoted(detail['input'])}"
             if detail["type"] == "literal_error":
                 choices = re.findall("'(.*?)'", detail["ctx"]["expected"])
                 message += _nearest(str(detail["input"]), choices)
