@@ -1,6 +1,7 @@
 """Kedro's project settings."""
 
 import os
+import warnings
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,6 +14,8 @@ if find_spec("kedro_mlflow"):  # the extra `mlflow`
 
     HOOKS += (TrackingHooks(),)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow reports its use otherwise
+    # Of a class of kedro-mlflow's MLflow would say so on every command.
+    warnings.filterwarnings("ignore", ".*Add type hints to the `predict` method")
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)  # as its package spells itself; see tracking_hooks
 CONFIG_LOADER_CLASS = StudyConfigLoader
 CONFIG_LOADER_ARGS = {
