@@ -34,11 +34,10 @@ def said(done: subprocess.CompletedProcess[str], code: int) -> str:
 
 def digests(root: Any) -> dict[str, str]:
     """The digest of every network's weights."""
+    models = root / "06_models"
     return {
-        path.as_posix()[-len("l1/seed_1_fingerprint.json") - 8 :]: json.loads(path.read_bytes())[
-            "weights"
-        ]
-        for path in root.rglob("*_fingerprint.json")
+        str(path.relative_to(models)): json.loads(path.read_bytes())["weights"]
+        for path in models.rglob("*_fingerprint.json")
     }
 
 
