@@ -151,6 +151,7 @@ class Line:
 
     Attributes:
         address: What to connect to in the server's place.
+        cuts: How often it was cut.
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -161,10 +162,12 @@ class Line:
         self._open: list[socket.socket] = []
         self._cut_at: bytes | None = None
         self.is_cut = threading.Event()
+        self.cuts = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
         """Break all connections and let no new one through."""
+        self.cuts += 1
         self.is_cut.set()
         for end in self._open:
             with suppress(OSError):

@@ -178,7 +178,7 @@ def test_a_line_cut_in_the_middle_ends_in_one_line_and_goes_on_when_mended(
     )
     mending.join()
     assert done.returncode == 0, done.stderr
-    assert "trying again" in done.stderr
+    assert line.cuts > 1  # tried again by us, or before that by the store's own package
     expected = kedro("--pipelines=baseline", images=remote_zip, data_root=tmp_path / "local")
     assert expected.returncode == 0
     stored = mirror(store, f"{bucket}/study", tmp_path / "stored")
