@@ -234,24 +234,33 @@ def _listen(
     """Take in what a child tells; return the last input that it began and whether it hangs."""
     lines: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=_pass_on, args=(events, lines), daemon=True).start()
-    last, wait = -1, _START_SECONDS
+    last, left = -1, _START_SECONDS
     while True:
         try:
-            line = lines.get(timeout=wait)
+            line = lines.get(timeout=min(1.0, left))
         except queue.Empty:
+            left -= 0 if _is_suspended(process.pid) else 1
+            if left > 0:
+                continue
             process.kill()
             while lines.get() is not None:  # the stream ends with the process
                 pass
             return last, True
         if line is None:
             return last, False
-        wait = seconds
+        left = seconds
         event = json.loads(line)
         if "begin" in event:
             last = event["begin"]
         else:
             with lock:
                 tally.add(event, keep, seed)
+
+
+def _is_suspended(pid: int) -> bool:
+    """Whether somebody has stopped a process: until it goes on, its time does not count."""
+    status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return status.rpartition(")")[2].split()[0] in ("T", "t")
 
 
 def _pass_on(stream: IO[str], lines: "queue.Queue[str | None]") -> None:
