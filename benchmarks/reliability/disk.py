@@ -93,16 +93,21 @@ def run(arguments: argparse.Namespace) -> record.Figures:
             found, line = _try(case, work, study, earlier, reference)
             rows.append({"fault": name, "survived": not found, "said": line, "lost": found})
             say(f"{name}: {'; '.join(found) or 'survived'}: {line}")
+            record.save(arguments.out, "disk", ABOUT, _figures(rows))
+    figures = _figures(rows)
+    record.write(arguments.out, "disk", ABOUT, figures)
+    return figures
+
+
+def _figures(rows: list[dict[str, Any]]) -> record.Figures:
     survived = sum(row["survived"] for row in rows)
-    figures = {
+    return {
         "faults injected": len(rows),
         "survived": survived,
         "lost": len(rows) - survived,
         "passed": survived == len(rows),
         "cases": rows,
     }
-    record.write(arguments.out, "disk", ABOUT, figures)
-    return figures
 
 
 def _try(
