@@ -36,7 +36,7 @@ from benchmarks.speed.harness import BenchmarkError, say
 ABOUT = "kill -9 at random moments; Ctrl-C."
 _VICTIMS = {"main process": 3, "whole group": 3, "a training process": 3, "fork server": 1}
 _MOST_KILLS_IN_A_ROW = 4
-_ORPHANS_MAY_LIVE = 120.0  # seconds: the fork server first ends its imports
+_ORPHANS_MAY_LIVE = 30.0  # seconds: the fork server first ends its imports
 _LOOK_AGAIN = 0.01
 
 Marks = dict[str, tuple[int, int]]

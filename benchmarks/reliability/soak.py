@@ -37,14 +37,13 @@ _WARM = 0.1  # the share of runs at the start that may still import and compile
 _RUNNERS = {"process": "StudyRunner", "sequential": "SequentialRunner"}
 _KINDS = (*_RUNNERS, "commands")
 _MAY_GROW = {
-    "memory, MB": 10,
-    "children's memory, MB": 10,
-    "threads": 10,  # TensorFlow's pools grow until they are full
+    "memory, MB": 5,
+    "children's memory, MB": 5,
     "bytes in the data root": 0.01,
 }  # per cent, in all
 _HISTORY = "runs in the history"  # may only grow
 _FLAT = (
-    *("open files", "processes", "files in the data root", "leftovers"),
+    *("open files", "threads", "processes", "files in the data root", "leftovers"),
     "temporary files",
 )
 
