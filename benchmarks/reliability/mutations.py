@@ -424,7 +424,8 @@ def zips() -> dict[str, bytes]:
     some = [pictures()[name] for name in ("png-l", "png-l-28", "jpeg-rgb", "gif-p")]
     labels = "filename,label\n" + "".join(f"{n}.png,{n % 2}\n" for n in range(4))
     listed = {f"Train/Images/train/{n}.png": data for n, data in enumerate(some)}
-    whole = {"Train/train.csv": labels.encode(), **listed, "Test.csv": b"filename\n0.png\n"}
+    unlabeled = {"Test.csv": b"filename\n0.png\n", "Train/Images/test/0.png": some[0]}
+    whole = {"Train/train.csv": labels.encode(), **listed, **unlabeled}
     folders = {f"{'ab'[n % 2]}/{n}.png": data for n, data in enumerate(some)}
     beneath = {f"top/{name}": data for name, data in whole.items()}
     return {
@@ -523,7 +524,7 @@ def damaged_labels(rng: random.Random) -> bytes:
             row.pop()
         elif what == 6:
             few = 2000 if sum(map(len, row)) < 1000 else 2
-            rows += [list(row)] * rng.choice((1, 2, few))
+            rows += [list(row) for _ in range(rng.choice((1, 2, few)))]
         else:
             rows += [[f"{n}.png", str(n)] for n in range(rng.choice((1, 10, 1000)))]
     separator = rng.choice((",", ",", ",", ",", ";", "\t", "|"))
