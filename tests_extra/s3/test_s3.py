@@ -58,9 +58,13 @@ def remote_zip(store: s3fs.S3FileSystem, bucket: str, small_zip: Path) -> str:
 
 
 def names(root: Path) -> set[Path]:
-    """The results, but for locks and for reports that have the time in their names."""
-    files = {path for path in root.rglob("*") if path.is_file() and path.name != "lock"}
-    return {path.relative_to(root) for path in files if path.parent.name != "reports"}
+    """The results, but for locks and for reports that have the time in their names.
+
+    What MLflow logs, where its extra is installed, is no result and never in a store.
+    """
+    files = {path.relative_to(root) for path in root.rglob("*") if path.is_file()}
+    results = {file for file in files if not file.parts[0].startswith("mlflow")}
+    return {file for file in results if file.name != "lock" and file.parent.name != "reports"}
 
 
 def test_a_study_in_a_store_is_the_study_here(
