@@ -29,7 +29,7 @@ REASONS = {
     "text-unidecode": "Artistic-1.0 or GPL-2.0-or-later at one's choice: the former is taken",
     "click-default-group": "in the public domain",
     "cookiecutter": "BSD-3-Clause by its LICENSE file; its metadata says nothing",
-    "namex": "Apache-2.0 by its repository; its metadata says nothing",
+    "namex": "Apache-2.0 by its LICENSE file; its metadata says nothing",
 }
 _BY_WORDS = (
     (r"\bapache", "Apache-2.0"),
