@@ -15,7 +15,7 @@ import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
-from regbench import runner
+from regbench import runner, worker
 from regbench.datasets.atomic import JSONDataset
 from regbench.errors import StudyError
 from regbench.runner import StudyRunner
@@ -193,3 +193,41 @@ def test_processes_killed_between_two_nodes_are_replaced(
     StudyRunner(max_workers=1).run(pipeline, catalog_in(tmp_path, "made"))
     assert gone.stopped
     assert json.loads((tmp_path / "made").read_text()) != os.getpid()
+
+
+def test_only_what_stays_as_it_is_in_files_is_let_go_of() -> None:
+    def mapping(rights: str, inode: int, anonymous: int) -> str:
+        return (
+            f"7f0a{inode:x}000-7f0a{inode:x}800 {rights} 00000000 fe:00 {inode}  /lib/some lib.so\n"
+            f"Rss:                   2 kB\nAnonymous:             {anonymous} kB\n"
+        )
+
+    maps = [
+        mapping("r-xp", 1, 0),
+        mapping("r--p", 2, 0),
+        mapping("r--p", 3, 4),  # addresses that the loader has filled in
+        mapping("rw-p", 4, 0),
+        mapping("r--p", 0, 0),  # of no file
+    ]
+    assert worker.unchanged_parts_of_files("".join(maps)) == [
+        (0x7F0A1000, 0x800),
+        (0x7F0A2000, 0x800),
+    ]
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux tells")
+def test_the_parent_of_training_processes_lets_go_of_what_it_imported() -> None:
+    script = """
+from pathlib import Path
+import regbench.worker_preload
+print(Path("/proc/self/smaps_rollup").read_text())
+import tensorflow
+print("sum", int(tensorflow.reduce_sum(tensorflow.ones((3, 4)))))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=PROJECT
+    )
+    figures = dict(line.split(":", 1) for line in done.stdout.splitlines() if ":" in line)
+    of_files = [int(figures[name].split()[0]) for name in ("Rss", "Anonymous")]
+    assert of_files[0] - of_files[1] < 100 << 10  # of more than 400 MB
+    assert "sum 12" in done.stdout

@@ -31,9 +31,28 @@ def in_chunks(
     pieces_held = max(1, _IN_MEMORY_BYTES // (step * image_bytes))
     for piece, start in enumerate(range(0, len(images if rows is None else rows), step), start=1):
         end = start + step
-        yield images[start:end] if rows is None else images[rows[start:end]]
-        if piece % pieces_held == 0:
-            let_go(images)
+        if rows is not None:
+            yield _gathered(images, rows[start:end], max(1, _IN_MEMORY_BYTES // image_bytes))
+        else:
+            yield images[start:end]
+            if piece % pieces_held == 0:
+                let_go(images)
+
+
+def _gathered(images: np.ndarray, rows: np.ndarray, held: int) -> np.ndarray:
+    """Copy images in any order, with no more than ``held`` neighbours of a file in memory.
+
+    A row brings its surroundings along, up to 2 MB: a thousand rows at random, the whole file.
+    """
+    gathered: np.ndarray = np.empty((len(rows), *images.shape[1:]), images.dtype)
+    if len(images) <= held:
+        return np.take(images, rows, axis=0, out=gathered)
+    stretches = rows // held
+    for stretch in np.unique(stretches):
+        here = stretches == stretch
+        gathered[here] = images[rows[here]]
+        let_go(images)
+    return gathered
 
 
 def let_go(array: np.ndarray) -> None:

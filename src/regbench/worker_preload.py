@@ -11,7 +11,7 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides what Ct
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's; threads do not survive a fork
 
-from regbench.worker import silent_stderr  # noqa: E402
+from regbench.worker import let_go_of_code, silent_stderr  # noqa: E402
 
 with silent_stderr():
     import regbench.datasets.array_dataset
@@ -24,3 +24,4 @@ with silent_stderr():
 
 gc.collect()
 gc.freeze()  # what is imported stays: later collections need not look at it, or write to it
+let_go_of_code()
