@@ -105,7 +105,10 @@ def _fail(_: object) -> None:
     raise UnsendableError("this", "that")
 
 
-def test_an_error_that_cannot_be_sent_is_told(tmp_path: Path) -> None:
+def test_an_error_that_cannot_be_sent_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(PROJECT)  # where a training process finds this module
     pipeline = Pipeline([Node(_fail, "start", "never", name="x", tags=["tensorflow"])])
     catalog = catalog_in(tmp_path, "never")
     catalog["start"] = MemoryDataset(1)
