@@ -11,7 +11,7 @@ from benchmarks.speed.processes import kedro_run, timed
 
 def measure_memory(options: Options, rounds: int) -> Outcome:
     """Watch a whole study, shortened: memory does not grow with seeds and epochs."""
-    peaks, sums = [], []
+    peaks, unnamed, sums = [], [], []
     for number in range(1, rounds + 1):
         watch = Watch(seconds=0.2)
         command = kedro_run(
@@ -23,6 +23,7 @@ def measure_memory(options: Options, rounds: int) -> Outcome:
         )
         timed(command, watch=watch)
         peaks.append(watch.peak.proportional / 1e6)
+        unnamed.append(watch.peak.anonymous / 1e6)
         sums.append(watch.peak.resident / 1e6)
         say(
             f"  round {number} of {rounds}: {readable(peaks[-1])} MB after "
@@ -30,6 +31,7 @@ def measure_memory(options: Options, rounds: int) -> Outcome:
         )
     sides = [
         Side("peak memory (PSS of all processes)", "MB", peaks),
+        Side("peak of what is in no file, and cannot be read again", "MB", unnamed),
         Side("peak of the sum of RSS, which counts shared pages again", "MB", sums),
     ]
     return Outcome(
@@ -37,7 +39,8 @@ def measure_memory(options: Options, rounds: int) -> Outcome:
         [Figure("peak memory of the full-MNIST study", sides[0].median, 1500, unit="MB")],
         [
             "The study with 1 seed and 2 epochs, all techniques, trainings side by side. PSS "
-            "counts a page that several processes share once; pages of memory-mapped files count."
+            "counts a page that several processes share once. Pages of files count where a process "
+            "has them mapped: programs and images; the system takes those back when it needs them."
         ],
     )
 
@@ -48,12 +51,14 @@ class Peak:
 
     Attributes:
         proportional: Sum of PSS.
+        anonymous: Sum of the part of PSS that is in no file; its own peak.
         resident: Sum of RSS; its own peak.
         after: When ``proportional`` was highest.
         processes: How many there were then.
     """
 
     proportional: int = 0
+    anonymous: int = 0
     resident: int = 0
     after: float = 0.0
     processes: int = 0
@@ -73,12 +78,13 @@ class Watch:
         while process.poll() is None:
             found = [_memory(pid) for pid in descendants(process.pid)]
             proportional = sum(one[0] for one in found)
-            resident = max(self.peak.resident, sum(one[1] for one in found))
+            anonymous = max(self.peak.anonymous, sum(one[1] for one in found))
+            resident = max(self.peak.resident, sum(one[2] for one in found))
             after, processes = time.perf_counter() - started, len(found)
             if proportional <= self.peak.proportional:
                 after, processes = self.peak.after, self.peak.processes
             highest = max(proportional, self.peak.proportional)
-            self.peak = Peak(highest, resident, after, processes)
+            self.peak = Peak(highest, anonymous, resident, after, processes)
             time.sleep(self._seconds)
 
 
@@ -104,10 +110,14 @@ def _parent(folder: Path) -> int:
         return 0
 
 
-def _memory(pid: int) -> tuple[int, int]:
+def _memory(pid: int) -> tuple[int, int, int]:
+    """PSS, what of it is in no file, and RSS; bytes."""
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except (FileNotFoundError, ProcessLookupError):
-        return 0, 0
+        return 0, 0, 0
     kilobytes = {line.split()[0]: line.split()[1] for line in text.splitlines()[1:]}
-    return 1024 * int(kilobytes.get("Pss:", 0)), 1024 * int(kilobytes.get("Rss:", 0))
+    pss, anonymous, rss = (
+        1024 * int(kilobytes.get(name, 0)) for name in ("Pss:", "Pss_Anon:", "Rss:")
+    )
+    return pss, anonymous, rss
