@@ -342,7 +342,8 @@ def test_dependencies_are_written_down(
 ) -> None:
     monkeypatch.setattr(dependencies, "vulnerabilities", lambda _: looked_up)
     figures = dependencies.run(argparse.Namespace(out=tmp_path))
-    assert figures["passed"] is (not looked_up[0])
+    assert bool(figures["passed"]) is (not looked_up[0])
+    assert (figures["passed"] is True) is (looked_up == ([], ""))
     text = (tmp_path / "reliability.md").read_text()
     assert f"- {said}" in text
     assert f"- packages: {figures['packages']}" in text

@@ -68,6 +68,8 @@ def run(arguments: argparse.Namespace) -> record.Figures:
         figures["not checked, because"] = skipped
         figures["known vulnerabilities in what was checked"] = vulnerable
     figures["passed"] = not wrong and not vulnerable
+    if skipped and figures["passed"]:
+        figures["passed"] = "the licences; nothing is known of the rest"
     record.write(arguments.out, "dependencies", ABOUT, figures)
     return figures
 

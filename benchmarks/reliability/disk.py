@@ -356,7 +356,7 @@ def _unreadable_input(name: str) -> Case:
 def _temporary_folder_full(place: Place) -> Iterator[Fault]:
     large = {"ingest.mode": "RGB", "ingest.size": 300}
     yield Fault(
-        f"{_FULL}: {place.temporary}$",
+        rf"need .* in {place.temporary} \({_FULL}\)",
         ("--pipelines=data",),
         large,
         whole_study=False,
