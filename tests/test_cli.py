@@ -95,6 +95,25 @@ def test_wrong_settings_stop_with_one_line_before_anything_runs(
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--pipelines=droput", "--pipelines: 'droput': no such pipeline; did you mean 'dropout'"),
+        ("--namespaces=unknown", "--namespaces: 'unknown': no such namespace; "),
+        ("--tags=tensorflow,unknown", "--tags: 'unknown': no such tag; allowed: tensorflow"),
+        ("--runner-params=max_workers=0", "--runner-params: max_workers: must be a whole number"),
+    ],
+)
+def test_wrong_names_on_the_command_line_stop_it_likewise(
+    option: str, said: str, tmp_path: Path
+) -> None:
+    done = kedro("run", option, f"--params=data_root={tmp_path}/data")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"Error: {said}")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "data").exists()
+
+
 def test_bad_input_stops_with_one_line(tmp_path: Path) -> None:
     done = kedro("run", "--pipelines=data", f"--params=images=no/such/set,data_root={tmp_path}")
     assert done.returncode == 1

@@ -1,9 +1,16 @@
 """The checks of the benchmark that kills, fills and soaks: they see what they should."""
 
+import argparse
+import errno
 import json
+import os
+import random
+import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,8 +19,9 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the suite is no part of the package
 
-from benchmarks.reliability import disk, record, small, soak, whole
+from benchmarks.reliability import dependencies, disk, kill, record, small, soak, whole
 
+CHANCE = random.Random(0)  # noqa: S311 - no secret
 TABLE = pd.DataFrame({"technique": ["l2"], "test_accuracy": [0.5], "seconds": [1.5]})
 
 
@@ -85,13 +93,260 @@ def test_what_a_killed_run_leaves_is_seen(tmp_path: Path) -> None:
     assert whole.damaged(root) == []
 
 
-def test_growth_is_seen_and_time_is_only_told() -> None:
-    seen = [{"seconds": float(n), "open files": 9.0, "memory, MB": 400.0 + n} for n in range(100)]
+def history(root: Path, *runs: tuple[str, float]) -> None:
+    """A history of two techniques: names and accuracies of its runs."""
+    rows = [
+        {"run": name, "time": name, "technique": technique, "accuracy": accuracy}
+        for name, accuracy in runs
+        for technique in ("baseline", "l2")
+    ]
+    (root / "09_history").mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_parquet(root / "09_history/history.parquet")
+
+
+def test_a_sound_history_has_no_faults(tmp_path: Path) -> None:
+    assert whole.history_faults(tmp_path) == []
+    assert whole.runs_in_history(tmp_path) == []
+    history(tmp_path, ("a", 0.5), ("b", 0.6), ("c", 0.5))
+    assert whole.runs_in_history(tmp_path) == ["a", "b", "c"]
+    assert whole.history_faults(tmp_path, ["a", "b"]) == []
+
+
+@pytest.mark.parametrize(
+    ("runs", "said"),
+    [
+        ([("b", 0.6)], "run a is lost"),
+        ([("a", 0.5), ("b", 0.6), ("a", 0.7)], "run a is in it twice"),
+        ([("a", 0.5), ("b", 0.5)], "run b is the one before once more"),
+    ],
+)
+def test_lost_and_doubled_runs_of_a_history_are_seen(
+    runs: list[tuple[str, float]], said: str, tmp_path: Path
+) -> None:
+    history(tmp_path, *runs)
+    assert whole.history_faults(tmp_path, ["a"]) == [f"09_history/history.parquet: {said}"]
+
+
+def test_a_history_that_is_gone_or_cannot_be_read_is_seen(tmp_path: Path) -> None:
+    assert whole.history_faults(tmp_path, ["a"]) == ["09_history/history.parquet: run a is lost"]
+    history(tmp_path, ("a", 0.5))
+    path = tmp_path / "09_history/history.parquet"
+    path.write_bytes(path.read_bytes()[:-9])
+    (tmp_path / "09_history/history.unreadable-2026.parquet").touch()
+    aside, unreadable = whole.history_faults(tmp_path, ["a"])
+    assert aside == "history.unreadable-2026.parquet: set aside as unreadable"
+    assert unreadable.startswith("09_history/history.parquet: ArrowInvalid: ")
+
+
+def test_what_cannot_be_compared_differs(tmp_path: Path) -> None:
+    one, other = results(tmp_path / "one"), results(tmp_path / "other")
+    (other / "07/metrics.json").write_text("{")
+    assert whole.differences(one, other) == ["07/metrics.json: differs"]
+
+
+def growing(**changed: object) -> list[dict[str, float]]:
+    """A hundred runs in which nothing grows but what has to, or is asked for."""
+    seen = [
+        {
+            "open files": 9.0,
+            "memory, MB": 400.0,
+            soak._HISTORY: 1.0 + number // 10,
+            **soak.times(number, seconds=number, used=2.0 + 5.0 * (number % 10 == 0)),
+        }
+        for number in range(1, 101)
+    ]
+    for name, value in changed.items():
+        for number, one in enumerate(seen):
+            one[name.replace("_", " ")] = value(number)  # type: ignore[operator]
+    return seen
+
+
+def flat(seen: list[dict[str, float]]) -> dict[str, bool | str]:
+    return {row["what"]: row["flat"] for row in soak.summary(seen)}
+
+
+def test_nothing_grows_but_the_history_and_time_is_only_told() -> None:
+    verdicts = flat(growing())
+    told = {what: verdict for what, verdict in verdicts.items() if verdict == ""}
+    assert set(told) == {"seconds", "seconds, with the report"}
+    assert {what for what, verdict in verdicts.items() if verdict is True} == {
+        *("open files", "memory, MB", soak._HISTORY),
+        *("processor seconds", "processor seconds, with the report"),
+    }
+
+
+def test_growth_is_seen() -> None:
+    seen = growing(
+        processor_seconds=lambda number: 2 + 0.004 * number, open_files=lambda n: n // 50
+    )
+    for number, one in enumerate(seen):
+        one["memory, MB"] += number
+    verdicts = flat(seen)
+    assert verdicts["processor seconds"] is False  # by more than a tenth
+    assert verdicts["open files"] is False
+    assert verdicts["memory, MB"] is False
     rows = {row["what"]: row for row in soak.summary(seen)}
-    assert rows["seconds"]["flat"] == ""
-    assert rows["open files"]["flat"] is True
-    assert rows["memory, MB"]["flat"] is False  # a fifth more
     assert rows["memory, MB"]["a run adds"] == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        lambda number: 0,  # none at all
+        lambda number: 1 + number // 20,  # half of them
+        lambda number: 0 if number == 60 else 1 + (number + 1) // 10,  # lost, and found again
+    ],
+)
+def test_a_history_that_misses_runs_is_seen(runs: Callable[[int], int]) -> None:
+    assert flat(growing(**{soak._HISTORY.replace(" ", "_"): runs}))[soak._HISTORY] is False
+
+
+def test_nothing_is_said_of_reports_that_a_short_soak_has_not_made() -> None:
+    seen = growing()[:20]
+    row = {row["what"]: row for row in soak.summary(seen)}["processor seconds, with the report"]
+    assert row["flat"] == ""
+    assert row["last tenth"] == 7.0
+
+
+def test_the_time_of_ended_children_counts() -> None:
+    before = soak.processor_seconds(os.getpid())
+    subprocess.run([sys.executable, "-c", "sum(range(10_000_000))"], check=True)
+    assert soak.processor_seconds(os.getpid()) - before > 0.05
+
+
+class Stub(small.Study):
+    """A study whose command is a script."""
+
+    def __init__(self, script: str) -> None:
+        super().__init__(Path(), Path())
+        object.__setattr__(self, "script", script)
+
+    def command(self, data_root: Path, *options: str, **parameters: object) -> list[str]:
+        return [sys.executable, "-c", self.script, str(data_root), *options]  # type: ignore[attr-defined]
+
+
+def test_a_study_that_ends_with_an_error_is_stopped_and_lost(tmp_path: Path) -> None:
+    tally = kill.Tally()
+    study = Stub("raise SystemExit('no such thing')")
+    kill._one_study(study, tmp_path / "data", tmp_path, 5, 9, CHANCE, tally)
+    assert tally.stopped == 1
+    assert not tally.completed
+    assert "exit code 1: no such thing" in tally.lost[0]
+
+
+def test_trainings_that_are_gone_or_made_again_are_counted(tmp_path: Path) -> None:
+    models = tmp_path / "06_models/baseline"
+    models.mkdir(parents=True)
+    for seed in (1, 2):
+        (models / f"seed_{seed}.keras").touch()
+        (models / f"seed_{seed}_fingerprint.json").touch()
+    history(tmp_path, ("a", 0.5))
+    before = kill._State.of(tmp_path)
+    tally = kill.Tally()
+    kill._compare(before, tmp_path, "kill 1", tally)
+    assert (tally.finished_before, tally.made_twice, tally.lost) == (2, 0, [])
+    (models / "seed_1.keras").unlink()
+    (models / "seed_2.keras").write_text("another")
+    history(tmp_path, ("b", 0.5))
+    kill._compare(before, tmp_path, "kill 2", tally)
+    assert (tally.finished_before, tally.made_twice) == (4, 2)
+    assert tally.lost == [
+        "kill 2: training of baseline, seed 1 was made twice",
+        "kill 2: training of baseline, seed 2 was made twice",
+        "kill 2: 09_history/history.parquet: run a is lost",
+    ]
+
+
+def test_an_end_that_takes_long_after_ctrl_c_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = (
+        "import pathlib, signal, sys, time\n"
+        "if len(sys.argv) > 2: sys.exit()\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "folder = pathlib.Path(sys.argv[1], '.runs')\n"
+        "folder.mkdir(parents=True)\n"
+        "(folder / '1.json').touch()\n"
+        "time.sleep(1)\n"
+    )
+    monkeypatch.setattr(kill, "_CTRL_C_MAY_TAKE", 0.2)
+    tally = kill.Tally()
+    assert kill._interrupt(Stub(script), tmp_path / "data", tmp_path / "none", 0, tally) > 0.2
+    assert "Ctrl-C after 0 files: exit code 0: " in tally.lost
+    assert "Ctrl-C after 0 files: it took 1 s" in tally.lost
+
+
+def test_ctrl_c_is_pressed_before_the_first_file_too() -> None:
+    first, *others = kill._moments(4, CHANCE)
+    assert first == 0
+    assert all(others)
+
+
+def test_a_disk_is_filled_while_others_write_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = iter([9, 8, 0])
+    attempts = []
+
+    def allocate(file: int, start: int, size: int) -> None:
+        attempts.append(size)
+        if len(attempts) == 1:  # another was faster
+            raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(
+        os, "statvfs", lambda _: SimpleNamespace(f_bavail=next(free), f_frsize=4096)
+    )
+    monkeypatch.setattr(os, "posix_fallocate", allocate)
+    assert disk._fill(tmp_path, 0) == tmp_path / "filler"
+    assert attempts == [9 * 4096, 8 * 4096]
+
+
+def test_a_surprise_is_one_lost_case_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def attempt(case: disk.Case, *_: object) -> tuple[list[str], str]:
+        if case is disk.CASES["TMPDIR full"]:
+            raise RuntimeError("what nobody thought of")
+        return [], "said"
+
+    monkeypatch.setattr(disk, "_try", attempt)
+    monkeypatch.setattr(disk, "finish", lambda _: (0, ""))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    cases = ["TMPDIR full", "read-only file system"]
+    figures = disk.run(argparse.Namespace(cases=cases, out=tmp_path))
+    assert (figures["survived"], figures["lost"], figures["passed"]) == (1, 1, False)
+    assert figures["cases"][0]["lost"] == ["RuntimeError: what nobody thought of"]
+
+
+def test_what_a_case_changes_it_changes_back(tmp_path: Path) -> None:
+    place = disk.Place(small.Study(tmp_path, tmp_path), tmp_path, tmp_path, tmp_path)
+    for name in ("folder of networks not to be written to", "results not to be read"):
+        (tmp_path / "07_model_output/baseline").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "07_model_output/baseline/results.zip").touch()
+        with pytest.raises(RuntimeError), disk.CASES[name](place):
+            raise RuntimeError
+    assert (tmp_path / "06_models").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "07_model_output/baseline/results.zip").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    ("looked_up", "said"),
+    [
+        (([], ""), "known vulnerabilities: none"),
+        (([], "no connection"), "known vulnerabilities: **SKIPPED, NOT CHECKED**"),
+        ((["a 1: CVE-1"], ""), "known vulnerabilities: a 1: CVE-1"),
+    ],
+)
+def test_dependencies_are_written_down(
+    looked_up: tuple[list[str], str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dependencies, "vulnerabilities", lambda _: looked_up)
+    figures = dependencies.run(argparse.Namespace(out=tmp_path))
+    assert bool(figures["passed"]) is (not looked_up[0])
+    assert (figures["passed"] is True) is (looked_up == ([], ""))
+    text = (tmp_path / "reliability.md").read_text()
+    assert f"- {said}" in text
+    assert f"- packages: {figures['packages']}" in text
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Training against plain Keras: same batches, same steps, same figures, same epoch kept."""
 
+import ctypes
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -636,3 +638,29 @@ class TestDivergence:
 
     def test_is_not_seen_in_a_good_training(self, baseline: Baseline) -> None:
         assert diverged(baseline.history) is None
+
+
+def malloc_in_use() -> int:
+    """The bytes that the C library has given out and not got back."""
+
+    class Info(ctypes.Structure):
+        _fields_ = [(f"field_{number}", ctypes.c_size_t) for number in range(10)]
+
+    gc.collect()
+    mallinfo = ctypes.CDLL(None).mallinfo2
+    mallinfo.restype = Info
+    found = mallinfo()
+    return int(found.field_7 + found.field_4)  # uordblks and hblkhd
+
+
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="only glibc tells what it has given out"
+)
+def test_networks_that_are_gone_leave_no_memory_behind() -> None:
+    before = 0
+    for number in range(25):
+        training.forget_earlier_networks()
+        network_of(Technique(dropout=0.25))
+        if number == 4:
+            before = malloc_in_use()
+    assert malloc_in_use() - before < 20 * 20_000  # without forgetting, 71 kB each

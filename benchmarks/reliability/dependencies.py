@@ -10,10 +10,12 @@ import re
 import subprocess
 import sysconfig
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
-from typing import Any
 
 from packaging.requirements import Requirement
 
+from benchmarks.reliability import record
+
+ABOUT = "Licences and known vulnerabilities of all packages that are needed."
 # SPDX identifiers (https://spdx.org/licenses) that oblige nobody who only uses or installs.
 ALLOWED = frozenset(
     {
@@ -43,30 +45,33 @@ _AUDIT = ("uv", "tool", "run", "pip-audit", "--format=json", "--progress-spinner
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of ``dependencies``: none."""
+    """Those of the subcommand."""
+    record.add_out(parser)
 
 
-def run(_: argparse.Namespace) -> dict[str, Any]:
-    """Check licences and vulnerabilities; print what was found."""
+def run(arguments: argparse.Namespace) -> record.Figures:
+    """Check licences and vulnerabilities; print what was found, and write it down."""
     found = licences(needed("regbench"))
     wrong = [name for name, licence in found.items() if not is_allowed(name, licence)]
-    print(f"{len(found)} packages, {len(wrong)} with a licence that is not allowed")
-    for name in wrong:
-        print(f"  {name}: {found[name] or 'says nothing'}")
-    for name in sorted(REASONS.keys() & found.keys()):
-        print(f"  allowed by name: {name}: {REASONS[name]}")
+    by_name = sorted(REASONS.keys() & found.keys())
     vulnerable, skipped = vulnerabilities([*_AUDIT, sysconfig.get_path("purelib")])
-    if skipped:
-        print(f"SKIPPED, NOT CHECKED: known vulnerabilities ({skipped})")
-    print(f"{len(vulnerable)} known vulnerabilities in what was checked")
-    for line in vulnerable:
-        print(f"  {line}")
-    return {
+    figures: record.Figures = {
         "packages": len(found),
-        "not allowed": wrong,
-        "vulnerabilities": None if skipped else vulnerable,
-        "passed": not wrong and not vulnerable,
+        "with a licence that is not allowed": [
+            f"{name} ({found[name] or 'says nothing'})" for name in wrong
+        ],
+        "allowed by name": [f"{name} ({REASONS[name]})" for name in by_name],
+        "known vulnerabilities": vulnerable,
     }
+    if skipped:
+        figures["known vulnerabilities"] = "**SKIPPED, NOT CHECKED**"
+        figures["not checked, because"] = skipped
+        figures["known vulnerabilities in what was checked"] = vulnerable
+    figures["passed"] = not wrong and not vulnerable
+    if skipped and figures["passed"]:
+        figures["passed"] = "the licences; nothing is known of the rest"
+    record.write(arguments.out, "dependencies", ABOUT, figures)
+    return figures
 
 
 def needed(name: str) -> dict[str, Distribution]:

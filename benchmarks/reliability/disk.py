@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,9 @@ _RESUME = "--only-missing-outputs"
 _FULL = "No space left on device"
 _DENIED = "Permission denied"
 _LOOK_AGAIN = 0.01
+_MOST_ATTEMPTS = 1000  # to fill a disk that a command is writing to
+_LARGE_IMAGES = "TMPDIR full, images of 81 MB"
+_MEGABYTES = {_LARGE_IMAGES: 320}  # of the disk, where a study has more than 64
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Fault:
         during: Called while the command runs; injects a fault in the middle.
         may_go_on: The run need not stop: exit code 0 is right.
         prefix: Before the command.
+        leaves: Says what is wrong with what the command has left, while the fault is still there.
         whole_study: Whether the results can be compared with the undisturbed study's.
     """
 
@@ -63,6 +67,7 @@ class Fault:
     during: Callable[[Started], None] | None = None
     may_go_on: bool = False
     prefix: tuple[str, ...] = ()
+    leaves: Callable[[], list[str]] | None = None
     whole_study: bool = True
 
 
@@ -90,7 +95,11 @@ def run(arguments: argparse.Namespace) -> record.Figures:
             if code:
                 raise BenchmarkError(f"the undisturbed study ended with exit code {code}: {said}")
         for name, case in cases.items():
-            found, line = _try(case, work, study, earlier, reference)
+            megabytes = _MEGABYTES.get(name, 64)
+            try:
+                found, line = _try(case, megabytes, work, study, earlier, reference)
+            except Exception as error:  # a surprise is a loss, too, and no end of the others
+                found, line = [f"{type(error).__name__}: {error}"], ""
             rows.append({"fault": name, "survived": not found, "said": line, "lost": found})
             say(f"{name}: {'; '.join(found) or 'survived'}: {line}")
             record.save(arguments.out, "disk", ABOUT, _figures(rows))
@@ -111,12 +120,13 @@ def _figures(rows: list[dict[str, Any]]) -> record.Figures:
 
 
 def _try(
-    case: Case, work: Path, study: Study, earlier: Path, reference: Path
+    case: Case, megabytes: float, work: Path, study: Study, earlier: Path, reference: Path
 ) -> tuple[list[str], str]:
     """Inject one fault, take it away, go on; return what was wrong, and what was said."""
     found: list[str] = []
-    with _disk(work / "disk", megabytes=64) as disk, _disk(work / "tmp", megabytes=8) as temporary:
+    with _disk(work / "disk", megabytes) as disk, _disk(work / "tmp", megabytes=8) as temporary:
         images = work / "images"
+        shutil.rmtree(images, ignore_errors=True)
         shutil.copytree(study.images, images)
         place = Place(Study(images, study.conf), disk / "data", images, temporary)
         shutil.copytree(earlier, place.root)
@@ -128,19 +138,29 @@ def _try(
                     place.root, *fault.options, **(fault.parameters or {})
                 )
                 started = Started([*fault.prefix, *command], variables, refused=True)
-                if fault.during:
-                    fault.during(started)
+                try:
+                    if fault.during:
+                        fault.during(started)
+                except BaseException:
+                    started.kill()
+                    raise
                 code, said = started.ended()
                 found += _verdict(fault, code, said)
+                if fault.leaves:
+                    found += fault.leaves()
             if _RESUME in fault.options and before.items() - _contents(place.root).items():
                 gone = before.items() - _contents(place.root).items()
                 found += [f"changed: {name}" for name, _ in sorted(gone)[:3]]
-            found += whole.damaged(place.root)
+            found += whole.damaged(place.root) + whole.history_faults(place.root)
+            runs = whole.runs_in_history(place.root)
             options = [option for option in fault.options if option != _RESUME]
             again = place.study.command(place.root, *options, _RESUME, **(fault.parameters or {}))
             code, after = finish(again, {"TMPDIR": str(work)}, refused=True)
             found += [f"then exit code {code}: {after.strip()[-200:]}"] if code else []
+            found += whole.history_faults(place.root, runs)
             if fault.whole_study:
+                if not whole.runs_in_history(place.root):
+                    found.append("no run in the history")
                 found += whole.differences(reference, place.root)
             found += [f"left: {path.name}" for path in whole.leftovers(place.root)]
         finally:
@@ -189,13 +209,17 @@ def _disk(at: Path, megabytes: float) -> Iterator[Path]:
 
 
 def _fill(disk: Path, left: int) -> Path:
-    """Fill a disk until so many bytes are left."""
+    """Fill a disk until at most so many bytes are left, whatever others write meanwhile."""
     filler = disk / "filler"
-    status = os.statvfs(disk)
-    size = status.f_bavail * status.f_frsize - left
-    with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, size)
-    return filler
+    with filler.open("ab") as file:
+        for _ in range(_MOST_ATTEMPTS):
+            status = os.statvfs(disk)
+            size = status.f_bavail * status.f_frsize - left
+            if size <= 0:
+                return filler
+            with suppress(OSError):  # it has become less
+                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, size)
+    raise BenchmarkError(f"{disk} could not be filled")
 
 
 def _full(left: int, *, options: tuple[str, ...] = (_RESUME,), fresh: bool = False) -> Case:
@@ -206,9 +230,9 @@ def _full(left: int, *, options: tuple[str, ...] = (_RESUME,), fresh: bool = Fal
         if fresh:
             shutil.rmtree(place.root)
             place.root.mkdir()
-        filler = _fill(place.root.parent, left)
-        yield Fault(f"{_FULL}: {place.root}/", options)
-        filler.unlink()
+        with _emptied_after(place.root.parent):
+            _fill(place.root.parent, left)
+            yield Fault(f"{_FULL}: {place.root}/", options)
 
     return case
 
@@ -222,18 +246,40 @@ def _full_in_the_middle(after: str) -> Case:
             if _wait_for(place.root / after, command):
                 _fill(place.root.parent, 0)
 
-        yield Fault(f"{_FULL}: {place.root}/", during=during)
-        (place.root.parent / "filler").unlink(missing_ok=True)
+        with _emptied_after(place.root.parent):
+            yield Fault(f"{_FULL}: {place.root}/", during=during)
 
     return case
+
+
+@contextmanager
+def _emptied_after(disk: Path) -> Iterator[None]:
+    """Take away afterwards what fills a disk."""
+    try:
+        yield
+    finally:
+        (disk / "filler").unlink(missing_ok=True)
 
 
 @contextmanager
 def _read_only(place: Place) -> Iterator[Fault]:
     disk = str(place.root.parent)
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-    yield Fault(f"Read-only file system: {place.root}/")
-    subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+    try:
+        yield Fault(f"Read-only file system: {place.root}/")
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+
+
+@contextmanager
+def _mode(path: Path, mode: int) -> Iterator[None]:
+    """Change who may do what with a file or folder, and change it back, if only meanwhile."""
+    before = path.stat().st_mode
+    path.chmod(mode)
+    try:
+        yield
+    finally:
+        path.chmod(before)
 
 
 def _refused(folder: str, options: tuple[str, ...] = (_RESUME,)) -> Case:
@@ -243,9 +289,8 @@ def _refused(folder: str, options: tuple[str, ...] = (_RESUME,)) -> Case:
     def case(place: Place) -> Iterator[Fault]:
         path = place.root / folder
         path.mkdir(parents=True, exist_ok=True)
-        path.chmod(0o500)
-        yield Fault(f"{_DENIED}: {path}", options)
-        path.chmod(0o755)
+        with _mode(path, 0o500):
+            yield Fault(f"{_DENIED}: {path}", options)
 
     return case
 
@@ -262,8 +307,11 @@ def _refused_in_the_middle(folder: str, after: str) -> Case:
                 path.mkdir(parents=True, exist_ok=True)
                 path.chmod(0o500)
 
-        yield Fault(f"{_DENIED}: {path}", during=during)
-        path.chmod(0o755)
+        try:
+            yield Fault(f"{_DENIED}: {path}", during=during)
+        finally:
+            if path.exists():
+                path.chmod(0o755)
 
     return case
 
@@ -274,9 +322,8 @@ def _unreadable_result(name: str) -> Case:
     @contextmanager
     def case(place: Place) -> Iterator[Fault]:
         path = place.root / name
-        path.chmod(0)
-        yield Fault(f"{_DENIED}.*{path}", options=("--pipelines=reporting",), whole_study=False)
-        path.chmod(0o644)
+        with _mode(path, 0):
+            yield Fault(f"{_DENIED}.*{path}", options=("--pipelines=reporting",), whole_study=False)
 
     return case
 
@@ -284,12 +331,14 @@ def _unreadable_result(name: str) -> Case:
 @contextmanager
 def _unreadable_image(place: Place) -> Iterator[Fault]:
     image = next((place.images / "Train/Images/train").iterdir())
-    image.chmod(0)
-    yield Fault("1 of 300 .*rejected", options=(), may_go_on=True)
-    rejected = (place.root / "02_intermediate/rejected_images.csv").read_text("utf-8")
-    if f"{image.name},unreadable: {_DENIED}" not in rejected:
-        raise BenchmarkError(f"not rejected: {rejected}")
-    image.chmod(0o644)
+
+    def not_rejected() -> list[str]:
+        rejected = (place.root / "02_intermediate/rejected_images.csv").read_text("utf-8")
+        line = f"{image.name},unreadable: {_DENIED}"
+        return [] if line in rejected else [f"not rejected: {rejected}"]
+
+    with _mode(image, 0):
+        yield Fault("1 of 300 .*rejected", options=(), may_go_on=True, leaves=not_rejected)
 
 
 def _unreadable_input(name: str) -> Case:
@@ -297,10 +346,8 @@ def _unreadable_input(name: str) -> Case:
 
     @contextmanager
     def case(place: Place) -> Iterator[Fault]:
-        path = place.images / name
-        path.chmod(0)
-        yield Fault(f"{_DENIED}|rejected", options=())
-        path.chmod(0o755)
+        with _mode(place.images / name, 0):
+            yield Fault(f"{_DENIED}|rejected", options=())
 
     return case
 
@@ -309,7 +356,7 @@ def _unreadable_input(name: str) -> Case:
 def _temporary_folder_full(place: Place) -> Iterator[Fault]:
     large = {"ingest.mode": "RGB", "ingest.size": 300}
     yield Fault(
-        f"{_FULL}: {place.temporary}$",
+        rf"need .* in {place.temporary} \({_FULL}\)",
         ("--pipelines=data",),
         large,
         whole_study=False,
@@ -369,7 +416,7 @@ CASES: dict[str, Case] = {
     "one picture not to be read": _unreadable_image,
     "label file not to be read": _unreadable_input("Train/train.csv"),
     "folder of pictures not to be read": _unreadable_input("Train/Images/train"),
-    "TMPDIR full, images of 81 MB": _temporary_folder_full,
+    _LARGE_IMAGES: _temporary_folder_full,
     "TMPDIR full": _no_temporary_folder,
     "limit on file size": _file_size_limit,
     "limit on open files": _few_open_files,

@@ -19,7 +19,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from benchmarks.reliability import record, whole
 from benchmarks.reliability.small import (
@@ -38,6 +38,8 @@ _VICTIMS = {"main process": 3, "whole group": 3, "a training process": 3, "fork 
 _MOST_KILLS_IN_A_ROW = 4
 _ORPHANS_MAY_LIVE = 30.0  # seconds: the fork server first ends its imports
 _LOOK_AGAIN = 0.01
+_CTRL_C_MAY_TAKE = 15.0  # seconds
+_MOST_STOPPED = 3  # studies that ended as no kill makes them: then it is pointless to go on
 
 Marks = dict[str, tuple[int, int]]
 
@@ -52,6 +54,8 @@ class Tally:
     harmless: int = 0  # ended before it could be killed
     files_read: int = 0
     finished_before: int = 0
+    made_twice: int = 0
+    stopped: int = 0
     lost: list[str] = field(default_factory=list)
     orphan_seconds: list[float] = field(default_factory=list)
 
@@ -80,14 +84,14 @@ def run(arguments: argparse.Namespace) -> record.Figures:
         tally.lost += [f"undisturbed: {fault}" for fault in whole.damaged(reference)]
         made = len(whole.files(reference))
         say(f"undisturbed: {seconds:.0f} s, {made} files")
-        while tally.kills.total() < arguments.kills:
+        while tally.kills.total() < arguments.kills and tally.stopped < _MOST_STOPPED:
             root = work / "data"
             _one_study(study, root, reference, seconds, arguments.kills, chance, tally)
             shutil.rmtree(root, ignore_errors=True)
             record.save(arguments.out, "kill", ABOUT, _figures(tally, [], arguments.seed))
         interrupts = [
-            _interrupt(study, work / "interrupted", reference, chance, tally)
-            for _ in range(arguments.interrupts)
+            _interrupt(study, work / "interrupted", reference, files, tally)
+            for files in _moments(arguments.interrupts, chance)
         ]
     figures = _figures(tally, interrupts, arguments.seed)
     record.write(arguments.out, "kill", ABOUT, figures)
@@ -100,9 +104,9 @@ def _figures(tally: Tally, interrupts: list[float], seed: int) -> record.Figures
         "started again with --only-missing-outputs": tally.resumed,
         "studies completed, all identical to the undisturbed one": tally.completed,
         "files read in full after kills": tally.files_read,
-        "finished trainings and evaluations found at a new start, none made twice": (
-            tally.finished_before
-        ),
+        "finished trainings and evaluations found at a new start": tally.finished_before,
+        "of them made twice": tally.made_twice,
+        "studies that ended by themselves with an error": tally.stopped,
         "orphans lived, s, at most": max(tally.orphan_seconds, default=0.0),
         "interrupted with Ctrl-C": len(interrupts),
         "lost": tally.lost,
@@ -129,8 +133,7 @@ def _one_study(
     options: tuple[str, ...] = ()
     killed = 0
     while True:
-        before = finished(root)
-        tally.finished_before += len(before)
+        before = _State.of(root)
         command = Started(study.command(root, *options))
         victim = None
         if killed < planned and tally.kills.total() < wanted:
@@ -145,20 +148,53 @@ def _one_study(
         tally.orphan_seconds.append(_wait_for_orphans(command, name, tally))
         tally.lost += [f"{name}: {fault}" for fault in whole.damaged(root)]
         tally.files_read += len(whole.files(root))
-        after = finished(root)
-        tally.lost += [
-            f"{name}: {run} was made twice" for run in before if before[run] != after.get(run)
-        ]
+        _compare(before, root, name, tally)
         if code == 0:
             break
         if code != -signal.SIGKILL:
             tally.lost.append(f"{name}: exit code {code}: {said.strip()[-1500:]}")
+            tally.stopped += 1
+            return
         options = ("--only-missing-outputs",)
         tally.resumed += 1
-    found = [*whole.differences(reference, root), *(f"left: {p}" for p in whole.leftovers(root))]
+    found = _faults_of_completed(root, reference)
     tally.lost += [f"{name}: {fault}" for fault in found]
     tally.completed += not found
     say(f"{tally.kills.total()} kills, {tally.completed} completed, lost: {tally.lost or 'none'}")
+
+
+@dataclass(frozen=True)
+class _State:
+    """What must still be there after the next start."""
+
+    finished: dict[str, Any]
+    runs: list[str]
+
+    @classmethod
+    def of(cls, root: Path) -> Self:
+        try:
+            runs = whole.runs_in_history(root)
+        except Exception:  # a history that cannot be read has been counted as lost
+            runs = []
+        return cls(finished(root), runs)
+
+
+def _compare(before: _State, root: Path, name: str, tally: Tally) -> None:
+    """Count what was finished before a start, and what of it was made twice or is lost."""
+    after = finished(root)
+    again = [run for run, marks in before.finished.items() if after.get(run) != marks]
+    tally.finished_before += len(before.finished)
+    tally.made_twice += len(again)
+    tally.lost += [f"{name}: {run} was made twice" for run in again]
+    tally.lost += [f"{name}: {fault}" for fault in whole.history_faults(root, before.runs)]
+
+
+def _faults_of_completed(root: Path, reference: Path) -> list[str]:
+    """What is wrong with a study that has gone through, however often it was started."""
+    found = whole.differences(reference, root)
+    found += [f"left: {path}" for path in whole.leftovers(root)]
+    runs = len(whole.runs_in_history(root))
+    return found if runs == 1 else [*found, f"{runs} runs in the history, not one"]
 
 
 def _kill(command: Started, root: Path, seconds: float, chance: random.Random) -> str | None:
@@ -177,10 +213,8 @@ def _kill(command: Started, root: Path, seconds: float, chance: random.Random) -
     if not command.runs():
         return None
     for pid in found:
-        if victim == "whole group":
-            os.killpg(pid, signal.SIGKILL)
-        else:
-            _kill_one(pid)
+        with suppress(ProcessLookupError):
+            (os.killpg if victim == "whole group" else os.kill)(pid, signal.SIGKILL)
     return victim
 
 
@@ -190,11 +224,6 @@ def _victims(command: Started, victim: str) -> list[int]:
     if victim == "fork server":
         return command.server()
     return [command.process.pid]
-
-
-def _kill_one(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
 
 
 def _wait(command: Started, seconds: float) -> None:
@@ -249,33 +278,49 @@ def _wait_for_orphans(command: Started, name: str, tally: Tally) -> float:
     while command.others():
         if time.monotonic() - started > _ORPHANS_MAY_LIVE:
             tally.lost.append(f"{name}: orphans {[describe(pid) for pid in command.others()]}")
-            os.killpg(command.process.pid, signal.SIGKILL)
+            command.kill()
             break
         time.sleep(0.02)
     return time.monotonic() - started
 
 
-def _interrupt(
-    study: Study, root: Path, reference: Path, chance: random.Random, tally: Tally
-) -> float:
+def _moments(interrupts: int, chance: random.Random) -> list[int]:
+    """After how many written files Ctrl-C is pressed: the first time before there is one."""
+    return [chance.randint(1, 40) if number else 0 for number in range(interrupts)]
+
+
+def _interrupt(study: Study, root: Path, reference: Path, files: int, tally: Tally) -> float:
     """Press Ctrl-C once in the middle; return the seconds that it took to end."""
+    name = f"Ctrl-C after {files} files"
     shutil.rmtree(root, ignore_errors=True)
     command = Started(study.command(root))
-    _wait_for_files(command, root, chance.randint(1, 40))
-    os.killpg(command.process.pid, signal.SIGINT)
+    if files:
+        _wait_for_files(command, root, files)
+    else:
+        _wait_for_record(command, root)
+    with suppress(ProcessLookupError):
+        os.killpg(command.process.pid, signal.SIGINT)
     started = time.monotonic()
     code, said = command.ended()
     seconds = time.monotonic() - started
-    _wait_for_orphans(command, "Ctrl-C", tally)
+    _wait_for_orphans(command, name, tally)
     ends = said.strip().splitlines()[-1:]
     if code != 130 or "goes on from there" not in str(ends) or "Traceback" in said:
-        tally.lost.append(f"Ctrl-C: exit code {code}: {said.strip()[-300:]}")
-    before = finished(root)
+        tally.lost.append(f"{name}: exit code {code}: {said.strip()[-300:]}")
+    if seconds > _CTRL_C_MAY_TAKE:
+        tally.lost.append(f"{name}: it took {seconds:.0f} s")
+    tally.lost += [f"{name}: {fault}" for fault in whole.damaged(root)]
+    before = _State.of(root)
     code, said = finish(study.command(root, "--only-missing-outputs"))
-    after = finished(root)
-    tally.lost += [f"Ctrl-C: {run} was made twice" for run in before if before[run] != after[run]]
-    found = [*whole.differences(reference, root), *(f"left: {p}" for p in whole.leftovers(root))]
-    tally.lost += [f"Ctrl-C: {fault}" for fault in found]
-    tally.lost += [f"Ctrl-C: then exit code {code}: {said.strip()[-300:]}"] if code else []
-    shutil.rmtree(root)
+    tally.lost += [f"{name}: then exit code {code}: {said.strip()[-300:]}"] if code else []
+    _compare(before, root, name, tally)
+    tally.lost += [f"{name}: {fault}" for fault in _faults_of_completed(root, reference)]
+    say(f"{name}: {seconds:.1f} s, lost: {tally.lost or 'none'}")
+    shutil.rmtree(root, ignore_errors=True)
     return seconds
+
+
+def _wait_for_record(command: Started, root: Path) -> None:
+    """Wait until the run has reserved its data root: it is at work and has made nothing yet."""
+    while command.runs() and not list(root.glob(".runs/*.json")):
+        time.sleep(_LOOK_AGAIN)

@@ -4,11 +4,13 @@ import csv
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -141,6 +143,12 @@ class Started:
     def server(self) -> list[int]:
         """The process that training processes are forked from, if it has been started."""
         return [pid for pid in descendants(self.process.pid) if _is_server(pid)][:1]
+
+    def kill(self) -> None:
+        """End all processes of its session's group."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def ended(self, timeout: float = 3600) -> tuple[int, str]:
         """Wait for the end; return exit code and what was written to standard error."""

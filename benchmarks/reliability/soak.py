@@ -5,17 +5,24 @@ made in one process, as a program that imports RegBench makes them: with trainin
 default runner) and without (Kedro's sequential runner); and as commands of their own, of which
 only every tenth trains, and the others put a technique's results together again. Every tenth run
 compiles the report. Watched are the memory of the process, its open files, threads and
-processes; the data root and temporary files; and the time that a run takes.
+processes; the data root and temporary files; the history, which has to have a run for every
+report; and the processor time that a run takes, apart for runs that compile the report. How long
+a run takes is told, not judged: the machine may have been busier.
 """
 
 import argparse
+import ctypes
 import json
+import math
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +40,7 @@ _ABOUT = {
 }
 _TECHNIQUE = "dropout"
 _TRAINS = 10  # every so many commands
+_PR_SET_CHILD_SUBREAPER = 36  # from linux/prctl.h
 _WARM = 0.1  # the share of runs at the start that may still import and compile
 _RUNNERS = {"process": "StudyRunner", "sequential": "SequentialRunner"}
 _KINDS = (*_RUNNERS, "commands")
@@ -40,8 +48,10 @@ _MAY_GROW = {
     "memory, MB": 5,
     "children's memory, MB": 5,
     "bytes in the data root": 0.01,
+    "processor seconds": 10,
+    "processor seconds, with the report": 10,
 }  # per cent, in all
-_HISTORY = "runs in the history"  # may only grow
+_HISTORY = "runs in the history"  # has to grow, by one with every report
 _FLAT = (
     *("open files", "threads", "processes", "files in the data root", "leftovers"),
     "temporary files",
@@ -85,18 +95,18 @@ def summary(seen: list[dict[str, float]]) -> list[dict[str, Any]]:
     """Compare the first tenth of the runs, after a tenth to warm up, with the last tenth.
 
     Args:
-        seen: What was measured after each.
+        seen: What was measured after each; not every value after every run.
 
     Returns:
-        A row per measured value; ``flat`` says whether it has stayed. A time is told, not
-        judged: the machine may have been busier.
+        A row per measured value; ``flat`` says whether it has stayed, or has grown as it should.
+        Nothing is said of a value that one of the tenths has not.
     """
     tenth = max(1, len(seen) // 10)
     warm = int(_WARM * len(seen))
     first, last = seen[warm : warm + tenth], seen[-tenth:]
     rows = []
-    for what in seen[0]:
-        begin, end = (statistics.median(one[what] for one in some) for some in (first, last))
+    for what in dict.fromkeys(what for one in seen for what in one):
+        begin, end = (_median(what, some) for some in (first, last))
         rows.append(
             {
                 "what": what,
@@ -106,15 +116,26 @@ def summary(seen: list[dict[str, float]]) -> list[dict[str, Any]]:
                 "flat": _verdict(what, begin, end),
             }
         )
+        if what == _HISTORY:
+            rows[-1]["flat"] = _is_intact([one[what] for one in seen])
     return rows
 
 
+def _median(what: str, some: list[dict[str, float]]) -> float:
+    values = [one[what] for one in some if what in one]
+    return statistics.median(values) if values else math.nan
+
+
 def _verdict(what: str, begin: float, end: float) -> bool | str:
-    if what == _HISTORY:
-        return end >= begin
-    if what not in (*_MAY_GROW, *_FLAT):
+    if what not in (*_MAY_GROW, *_FLAT) or math.isnan(begin + end):
         return ""
     return end - begin <= begin * _MAY_GROW.get(what, 0) / 100
+
+
+def _is_intact(runs: list[float]) -> bool:
+    """Whether a history has had a run for the study and for every report, and never lost one."""
+    expected = 1 + len(runs) // _TRAINS
+    return runs[-1] == expected and all(now >= before for before, now in pairwise(runs))
 
 
 def _process(work: Path, runs: int, runner: str) -> list[dict[str, float]]:
@@ -148,18 +169,22 @@ def _process(work: Path, runs: int, runner: str) -> list[dict[str, float]]:
 
 
 def _in_process(given: dict[str, Any]) -> None:
+    import pyarrow
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
     from kedro.runner import SequentialRunner
 
     from regbench.runner import StudyRunner
 
+    # Arrow makes a thread for reading when reads overlap, up to eight and once for all: with one
+    # from the beginning, any further thread has another reason.
+    pyarrow.set_io_thread_count(1)
     runner = {"StudyRunner": StudyRunner, "SequentialRunner": SequentialRunner}[given["runner"]]
     root = Path(given["root"])
     with Path(given["told"]).open("w") as told:
         for number in range(given["runs"] + 1):
-            started = time.perf_counter()
             forget_one_run(root, trained=True)
+            started, used = time.perf_counter(), processor_seconds(os.getpid())
             bootstrap_project(ROOT)
             with KedroSession.create(
                 project_path=ROOT,
@@ -172,8 +197,10 @@ def _in_process(given: dict[str, Any]) -> None:
                     only_missing_outputs=number > 0,
                 )
             seconds = time.perf_counter() - started
+            used = processor_seconds(os.getpid()) - used
             if number:  # the first one trains everything
-                found = measured(root, Path(tempfile.gettempdir()), seconds)
+                found = times(number, seconds, used)
+                found |= measured(root, Path(tempfile.gettempdir()))
                 told.write(json.dumps(found) + "\n")
                 told.flush()
 
@@ -188,6 +215,7 @@ def _commands(work: Path, runs: int) -> list[dict[str, float]]:
     study = make_study(work)
     root, temporary = work / "data", work / "tmp"
     temporary.mkdir()
+    _adopt_orphans()
     code, said = finish(study.command(root))
     if code:
         raise BenchmarkError(f"the study ended with exit code {code}: {said}")
@@ -203,12 +231,49 @@ def _commands(work: Path, runs: int) -> list[dict[str, float]]:
 def _one_command(study: Study, root: Path, temporary: Path, number: int) -> dict[str, float]:
     pipelines = ",".join(_pipelines(number))
     command = study.command(root, f"--pipelines={pipelines}", "--only-missing-outputs")
-    started = time.perf_counter()
+    started, used = time.perf_counter(), _used_by_children()
     code, said = finish(command, {"TMPDIR": str(temporary)})
     seconds = time.perf_counter() - started
+    _bury_orphans()
     if code:
         raise BenchmarkError(f"run {number} ended with exit code {code}: {said}")
-    return of_folders(root, temporary, seconds)
+    return times(number, seconds, _used_by_children() - used) | of_folders(root, temporary)
+
+
+def times(number: int, seconds: float, used: float) -> dict[str, float]:
+    """What a run took, and how much of the processor; those with the report are told apart."""
+    apart = ", with the report" if number % _TRAINS == 0 else ""
+    return {f"seconds{apart}": seconds, f"processor seconds{apart}": used}
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process has used, and those that it has started, at work or ended and waited for."""
+    ticks = 0
+    for one in descendants(pid):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:15]))  # utime, stime, cutime, cstime
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _used_by_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _adopt_orphans() -> None:
+    """Have what a command leaves behind become children of this process, which count their time.
+
+    The server that training processes are forked from ends after the command that started it.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _bury_orphans() -> None:
+    """Wait until all of them have ended."""
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
 
 
 def forget_one_run(root: Path, *, trained: bool) -> None:
@@ -218,11 +283,11 @@ def forget_one_run(root: Path, *, trained: bool) -> None:
         (root / f"06_models/{_TECHNIQUE}/seed_2.keras").unlink(missing_ok=True)
 
 
-def measured(root: Path, temporary: Path, seconds: float) -> dict[str, float]:
+def measured(root: Path, temporary: Path) -> dict[str, float]:
     """What may grow in this process and around it."""
     me = os.getpid()
     others = [pid for pid in descendants(me) if pid != me]
-    return of_folders(root, temporary, seconds) | {
+    return of_folders(root, temporary) | {
         "memory, MB": _memory(me),
         "children's memory, MB": sum(_memory(pid) for pid in others),
         "open files": len(list(Path("/proc/self/fd").iterdir())),
@@ -231,7 +296,7 @@ def measured(root: Path, temporary: Path, seconds: float) -> dict[str, float]:
     }
 
 
-def of_folders(root: Path, temporary: Path, seconds: float) -> dict[str, float]:
+def of_folders(root: Path, temporary: Path) -> dict[str, float]:
     """What may grow outside of a process."""
     paths = [path for path in root.rglob("*") if path.is_file()]
     history = root / "09_history"  # the one thing that has to grow
@@ -239,7 +304,6 @@ def of_folders(root: Path, temporary: Path, seconds: float) -> dict[str, float]:
     table = history / "history.parquet"
     return {
         _HISTORY: pd.read_parquet(table)["run"].nunique() if table.exists() else 0,
-        "seconds": seconds,
         "files in the data root": len(sizes),
         "bytes in the data root": sum(sizes),
         "leftovers": len(whole.leftovers(root)),

@@ -4,7 +4,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ _TIMES = re.compile("seconds|_at$")  # figures and columns that differ from run 
 _BOOKKEEPING = (".runs",)  # no results
 # What tells when and where runs were made, or is a digest of that, is different every time.
 _OF_THE_OCCASION = ("09_history/", "08_reporting/report_made_from.json")
+_HISTORY = "09_history/history.parquet"
+_RUN_OF_TECHNIQUE = ["run", "technique"]
+_WHEN = ["run", "time", "run_seconds", "versions", "alarms"]
 _PNG_END = b"IEND\xaeB`\x82"
 
 
@@ -53,12 +56,59 @@ def differences(one: Path, other: Path) -> list[str]:
     names = {str(path.relative_to(root)) for root in (one, other) for path in files(root)}
     found = []
     for name in sorted(name for name in names if not name.startswith(_OF_THE_OCCASION)):
-        compared = _COMPARED.get(Path(name).suffix)
         if not (one / name).exists() or not (other / name).exists():
             found.append(f"{name}: in one only")
-        elif compared and compared(one / name) != compared(other / name):
+        elif not _same(one / name, other / name):
             found.append(f"{name}: differs")
     return found
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether files hold the same; one that cannot be read does not."""
+    compared = _COMPARED.get(one.suffix)
+    try:
+        return compared is None or bool(compared(one) == compared(other))
+    except Exception:  # see ``damaged``
+        return False
+
+
+def runs_in_history(data_root: Path) -> list[str]:
+    """The names of the runs that the history holds, the oldest first; none if it has not begun."""
+    path = data_root / _HISTORY
+    return list(pd.read_parquet(path)["run"].unique()) if path.exists() else []
+
+
+def history_faults(data_root: Path, earlier: Iterable[str] = ()) -> list[str]:
+    """What is wrong with a history: it cannot be read, runs are lost, or are in it twice.
+
+    Args:
+        data_root: With or without a history.
+        earlier: Names of the runs that it held before.
+    """
+    path = data_root / _HISTORY
+    aside = path.parent.glob("history.unreadable-*")
+    found = [f"{other.name}: set aside as unreadable" for other in aside]
+    try:
+        table = pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=_RUN_OF_TECHNIQUE)
+        names = list(table["run"].unique())
+        twice = table["run"][table.duplicated(_RUN_OF_TECHNIQUE)].unique()
+        outcomes = [_outcome(table[table["run"] == name]) for name in names]
+    except Exception as error:  # see ``damaged``
+        return [*found, f"{_HISTORY}: {type(error).__name__}: {error}"]
+    found += [f"{_HISTORY}: run {name} is lost" for name in earlier if name not in names]
+    found += [f"{_HISTORY}: run {name} is in it twice" for name in twice]
+    found += [
+        f"{_HISTORY}: run {name} is the one before once more"
+        for name, outcome, before in zip(names[1:], outcomes[1:], outcomes, strict=False)
+        if outcome == before
+    ]
+    return found
+
+
+def _outcome(run: pd.DataFrame) -> str:
+    """A run of the history without what tells when it was: the same trainings, the same text."""
+    outcome = run.drop(columns=_WHEN, errors="ignore").sort_values("technique")
+    return str(outcome.to_csv(index=False))
 
 
 def _json(path: Path) -> Any:

@@ -11,6 +11,7 @@ from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
+from regbench.command_line import check_selection
 from regbench.config_loader import PROJECT, StudyConfigLoader
 from regbench.errors import FailedRunsError, StudyError, explanation
 from regbench.lease import leased
@@ -64,9 +65,10 @@ class StudyHooks:
         """Look after what is missing or stale, and show progress if there is something to train.
 
         Raises:
-            StudyError: The pipeline needs what nobody has made yet, or another run is at work on
-                the same results.
+            StudyError: A name that was given is none, the pipeline needs what nobody has made
+                yet, or another run is at work on the same results.
         """
+        check_selection(run_params)  # Kedro passes over a tag that no node has
         only_missing_outputs = bool(run_params.get("only_missing_outputs"))
         self._reservation.close()  # of a run in the same process that was interrupted
         try:

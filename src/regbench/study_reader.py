@@ -173,7 +173,7 @@ def _settings(
         if part in inside:
             problems.append(Problem(path, f"{quoted(part)} contains itself"))
         elif not isinstance(part, str) or not isinstance(entries.get(part), Mapping):
-            near = _nearest(str(part), entries)
+            near = nearest(str(part), entries)
             wrong = f"{quoted(part)} is not a technique, or is set to null{near}"
             problems.append(Problem(path, wrong))
         else:
@@ -225,7 +225,7 @@ def _technique_problems(group: str, technique: Any, techniques: Iterable[str]) -
         Problem(
             (group, "technique"),
             f"{quoted(technique)} is not a technique; allowed: {', '.join(known)}"
-            f"{_nearest(technique, known)}",
+            f"{nearest(technique, known)}",
         )
     ]
 
@@ -234,7 +234,7 @@ def _published_problems(published: Iterable[str], techniques: Iterable[str]) -> 
     return [
         Problem(
             ("reporting", "published", name),
-            f"is not a technique; allowed: {', '.join(techniques)}{_nearest(name, techniques)}",
+            f"is not a technique; allowed: {', '.join(techniques)}{nearest(name, techniques)}",
         )
         for name in published
         if name not in techniques
@@ -259,7 +259,7 @@ def _problems(
         path = (*parent, *(str(part) for part in detail["loc"]))
         if detail["type"] == "extra_forbidden":
             allowed = (allowed_keys or _allowed_keys)(path[:-1])
-            message = f"unknown key; allowed: {', '.join(allowed)}{_nearest(path[-1], allowed)}"
+            message = f"unknown key; allowed: {', '.join(allowed)}{nearest(path[-1], allowed)}"
         elif detail["type"] == "missing":
             message = "is missing"
         elif detail["type"] == "value_error":
@@ -269,7 +269,7 @@ def _problems(
             message = f"{fault(detail.get('ctx', {}))}, not {quoted(detail['input'])}"
             if detail["type"] == "literal_error":
                 choices = re.findall("'(.*?)'", detail["ctx"]["expected"])
-                message += _nearest(str(detail["input"]), choices)
+                message += nearest(str(detail["input"]), choices)
         problems.append(Problem(path, message))
     return problems
 
@@ -297,7 +297,7 @@ def _model_in(annotation: Any) -> type[BaseModel]:
     return model
 
 
-def _nearest(name: str, names: Iterable[Any]) -> str:
+def nearest(name: str, names: Iterable[Any]) -> str:
     """A hint at the most similar valid name, if one is similar."""
     near = get_close_matches(name, [str(other) for other in names], n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from tensorflow.python.eager import context as eager  # no public name leads there
 
 from regbench.augmentation import augment
 from regbench.large_arrays import in_chunks
@@ -66,6 +67,15 @@ def set_up_tensorflow() -> None:
     tf.config.experimental.enable_op_determinism()
     for device in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(device, True)
+
+
+def forget_earlier_networks() -> None:
+    """Drop what TensorFlow keeps of every network that there has been: 71 kB each, for ever.
+
+    It caches a kernel for every variable by the variable's name, which no other network has. Keras
+    drops them with ``clear_session``, which would also take its scopes from other threads.
+    """
+    eager.context().clear_kernel_cache()
 
 
 def train(

@@ -45,6 +45,7 @@ def train_network(
     from regbench import network, progress, training
 
     training.set_up_tensorflow()
+    training.forget_earlier_networks()
     shared = Protocol.model_validate(protocol)
     technique = Technique.model_validate(run["regularizers"])
     model = network.build_network(
