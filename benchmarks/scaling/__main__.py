@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from datetime import datetime
@@ -25,6 +26,7 @@ MEASUREMENTS = {"ticks": measure_ticks, "workers": measure_workers, "loss": meas
 def main() -> None:
     """Measure, and write each outcome to the JSON file as soon as it is there."""
     arguments = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # and clear up
     failed = []
     for name in arguments.names or MEASUREMENTS:
         say(name)
