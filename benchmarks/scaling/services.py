@@ -149,7 +149,7 @@ def central(airflow: Airflow) -> Iterator[None]:
     airflow.call("db", "migrate")
     commands = {
         "api-server": ["api-server", "--host", airflow.host, "--port", str(airflow.port)],
-        "scheduler": ["scheduler"],
+        "scheduler": ["scheduler", "--skip-serve-logs"],  # they would be for all addresses
         "dag-processor": ["dag-processor"],
     }
     with ExitStack() as running:
