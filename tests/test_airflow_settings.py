@@ -32,9 +32,9 @@ def test_a_pipelines_own_values_are_on_top_of_the_default() -> None:
 
 
 @pytest.mark.parametrize(
-    "schedule", ["@daily", "@once", "* * * * *", "*/10 2-4 1,15 * MON", "0  2 * * *"]
+    "schedule", ["@daily", "@once", "* * * * *", "*/10 2-4 1,15 * MON", "0  2 * * *", None]
 )
-def test_schedules_that_airflow_takes(schedule: str) -> None:
+def test_schedules_that_airflow_takes(schedule: str | None) -> None:
     read_schedules({"default": BASE | {"schedule": schedule}})
 
 

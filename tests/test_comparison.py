@@ -20,6 +20,7 @@ from regbench.comparison import (
     best_technique,
     collect,
     compare,
+    failure,
     failures,
     headline_part,
     judged_part,
@@ -377,6 +378,30 @@ class TestRows:
         assert pd.isna(found.loc["all", "test_accuracy"])
         assert pd.isna(found.loc["old", "test_accuracy"])
         assert found.loc["partly_old", "difference"] == pytest.approx(0.85 - 0.91)
+
+    def test_say_of_which_techniques_the_task_died(self) -> None:
+        results = {
+            "baseline": BASELINE,  # all it should have, whatever became of its task
+            "none": UNTRAINED,
+            "old": UNTRAINED,
+            "partly": collected(run(1, 0.9)),
+            "some": collected(run(1, 0.9), failed(2, "first reason"), run(3, 0.9)),
+        }
+        stale = {"old": "changed since: the data"}
+        found = compare(results, stale, BAND, seeds=3, died=results).set_index("technique")
+        assert found["status"].to_dict() == {"baseline": "trained"} | dict.fromkeys(
+            ("none", "old", "partly", "some"), "failed"
+        )
+        died = "its task ended without results"
+        assert found["reason"].dropna().to_dict() == {
+            "none": died,
+            "old": f"{died}; changed since: the data",
+            "partly": died,
+            "some": "first reason",
+        }
+        rows = found.reset_index().set_index("technique", drop=False).to_dict("index")
+        assert failure(rows["none"]) == f"none: failed: {died}"
+        assert failure(rows["some"]) == "some: 1 of 3 runs failed: first reason"
 
     @pytest.mark.parametrize(
         ("results", "status"),

@@ -127,6 +127,7 @@ class TestTheCommand:
             ("local", {}, "kedro run"),  # is what Kedro takes without --env
             ("article", {}, "kedro run --env=article"),
             (None, {"images": "mine.zip"}, "kedro run --params=images=mine.zip"),
+            (None, {"reporting": {"failed": "l1 l2"}}, "kedro run"),  # of that run alone
             (
                 "article",
                 {"data_root": "x", "protocol": {"epochs": 2, "split": {"seed": 3}}},

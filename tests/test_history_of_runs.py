@@ -1,6 +1,7 @@
 """Real runs, one after the other: remembered, compared, told of, and kept as long as asked for."""
 
 import csv
+import errno
 import json
 import shutil
 from collections.abc import Callable
@@ -11,7 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regbench.errors import AlarmError, SettingsError, StudyError
+from regbench import hooks
+from regbench.errors import AlarmError, InUseError, SettingsError, StudyError
+from regbench.reservation import Use, reserved
 
 Run = Callable[..., dict[str, Any]]
 ALARMS = {"technique": "baseline", "drop": 5, "rejected": 0.1}
@@ -121,6 +124,44 @@ def test_runs_are_remembered_compared_and_told_of(
     with pytest.raises(StudyError, match="nowhere"):
         run("baseline", images=str(tmp_path / "nowhere"), **shared)
     assert webhook.received[-1]["title"] == "RegBench: the run ended with an error"
+
+
+def test_errors_before_and_after_the_nodes_are_told_of(
+    run: Run,
+    own_conf: Callable[..., Path],
+    tmp_path: Path,
+    webhook: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told_of = {"conf": own_conf(credentials={"notifications": [webhook.url]})}
+    with pytest.raises(StudyError, match="not there yet"):
+        run("reporting", **told_of)
+    (tmp_path / "file").touch()
+    with pytest.raises(StudyError, match="Not a directory"):
+        run("data", data_root=tmp_path / "file/data", **told_of)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(hooks, "record_report", refuse)
+    with pytest.raises(StudyError, match="No space left"):
+        run("data", **told_of)
+    lines = [message["message"].splitlines()[0] for message in webhook.received]
+    assert len(lines) == 3
+    for line, said in zip(lines, ("not there yet", "Not a directory", "No space"), strict=True):
+        assert said in line
+
+
+def test_another_run_at_work_is_no_error_to_be_told_of(
+    run: Run, own_conf: Callable[..., Path], tmp_path: Path, webhook: Any
+) -> None:
+    use = Use(["data"], [])
+    with (
+        reserved(tmp_path / "data", use, "kedro run", wait=False),
+        pytest.raises(InUseError),
+    ):
+        run("data", conf=own_conf(credentials={"notifications": [webhook.url]}))
+    assert webhook.received == []
 
 
 def test_wrong_addresses_are_one_line_before_anything_runs(

@@ -57,6 +57,14 @@ def test_every_run_has_a_row_and_its_report(page: str) -> None:
     assert "1 of 2" in row(page, 4)
 
 
+def test_a_report_made_by_a_command_of_its_own_does_not_hide_the_trainings(
+    page: str, a_past_run: APast
+) -> None:
+    assert "<td>15 s</td>\n        <td>60 s</td>" in row(page, 4)  # 5 seeds of 3 s; 5 failed
+    hours = a_past_run(5, {"baseline": 0.9, "l2": 0.9}, run_seconds=8.0, seconds=2880.0)
+    assert "<td>8 h 00 min</td>\n        <td>8 s</td>" in row(render_history(hours, [], ""), 5)
+
+
 def test_every_technique_has_a_picture(page: str) -> None:
     labels = re.findall(r'aria-label="(\w+: test accuracy.*?)"', page)
     assert labels == [

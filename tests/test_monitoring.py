@@ -11,7 +11,14 @@ from kedro.io import DataCatalog, MemoryDataset
 
 from regbench import monitoring, notification
 from regbench.datasets.optional import OptionalJSONDataset
-from regbench.errors import AlarmError, FailedRunsError, InterruptedStudyError, StudyError
+from regbench.errors import (
+    AlarmError,
+    FailedRunsError,
+    InterruptedStudyError,
+    InUseError,
+    SettingsError,
+    StudyError,
+)
 
 URLS = ["json://127.0.0.1:1/"]
 DROP = {"kind": "drop", "message": "l2 fell"}
@@ -150,7 +157,8 @@ def test_an_error_is_told(sent: Sent, error: Exception, said: str) -> None:
 
 
 def test_an_error_is_not_told_where_that_is_not_wanted(sent: Sent) -> None:
-    monitoring.tell_of_error(InterruptedStudyError("stopped"), catalog(), URLS)
+    for error in (InterruptedStudyError, InUseError, SettingsError):
+        monitoring.tell_of_error(error("known to somebody"), catalog(), URLS)
     monitoring.tell_of_error(ValueError(), catalog(notify_on_error=False), URLS)
     monitoring.tell_of_error(ValueError(), catalog(), [])
     assert sent == []

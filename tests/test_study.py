@@ -149,8 +149,12 @@ class TestUnknownKeys:
             ("zca.eps", ["epsilon"], "epsilon"),
             ("augmentation.rotate", AUGMENTATION_KEYS, "rotation"),
             ("evaluation.robustness_image", ["robustness_images"], "robustness_images"),
-            ("reporting.publish", ["equivalence_band", "published"], "published"),
-            ("reporting.equivalence", ["equivalence_band", "published"], "equivalence_band"),
+            ("reporting.publish", ["equivalence_band", "published", "failed"], "published"),
+            (
+                "reporting.equivalence",
+                ["equivalence_band", "published", "failed"],
+                "equivalence_band",
+            ),
             ("prediction.techniques", ["technique"], "technique"),
             ("techniques.l2.l3", TECHNIQUE_KEYS, None),
             ("techniques.batch_normalization.batchnormalization", TECHNIQUE_KEYS, "batch_norm"),
@@ -707,6 +711,12 @@ class TestAlarms:
         found = problem(changed("alarms.technique", "dropuot"))
         assert dotted(found) == "alarms.technique"
         assert "did you mean 'dropout'?" in found.message
+
+
+def test_failed_techniques_are_listed_or_words() -> None:
+    for listed in (["l2", "gone"], "l2 gone"):
+        assert read_study(changed("reporting.failed", listed)).reporting.failed == ["l2", "gone"]
+    assert problem(changed("reporting.failed", 2)).message == "must be a list, not 2"
 
 
 class TestPublications:

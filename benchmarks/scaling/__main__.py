@@ -8,14 +8,16 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks.scaling.over_machines import measure_loss, measure_workers
-from benchmarks.scaling.project import ROOT
-from benchmarks.scaling.services import ScalingError, say
+from benchmarks.scaling.project import ROOT, ScalingError
+from benchmarks.scaling.services import say
 from benchmarks.scaling.ticks import measure_ticks
 
 MEASUREMENTS = {"ticks": measure_ticks, "workers": measure_workers, "loss": measure_loss}
@@ -24,34 +26,58 @@ MEASUREMENTS = {"ticks": measure_ticks, "workers": measure_workers, "loss": meas
 def main() -> None:
     """Measure, and write each outcome to the JSON file as soon as it is there."""
     arguments = _parser().parse_args()
-    out: Path = arguments.out
-    measured = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # and clear up
     failed = []
     for name in arguments.names or MEASUREMENTS:
         say(name)
-        load = os.getloadavg()[0]
-        with tempfile.TemporaryDirectory(prefix="regbench-scaling-") as folder:
+        folder = tempfile.TemporaryDirectory(prefix="regbench-scaling-", ignore_cleanup_errors=True)
+        with folder:
             try:
-                figures = MEASUREMENTS[name](Path(folder), arguments)
+                figures = _figures(name, Path(folder.name), arguments)
             except ScalingError as error:
-                say(str(error))
+                say(f"not measured: {error}")
                 failed.append(name)
-                continue
-            finally:
-                if arguments.keep:
-                    shutil.copytree(folder, arguments.keep / name, dirs_exist_ok=True)
-        measured[name] = {
-            "date": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "cores": os.cpu_count(),
-            "load average before": round(load, 1),
-            "images": arguments.images.name,
-            **({"epochs": arguments.epochs, "seeds": arguments.seeds} if name != "ticks" else {}),
-            **figures,
-        }
-        text = json.dumps(measured, indent=1, ensure_ascii=False)
-        out.write_text(text + "\n", encoding="utf-8")
+            else:
+                _write(arguments.out, name, figures)
+                for fault in figures["not as it should be"]:
+                    say(f"not as it should be: {fault}")
+                if not figures["passed"]:
+                    failed.append(name)
+            if arguments.keep:
+                _keep(Path(folder.name), arguments.keep / name)
     if failed:
-        sys.exit(f"not measured: {', '.join(failed)}")
+        sys.exit(f"not measured, or not passed: {', '.join(failed)}")
+
+
+def _figures(name: str, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measure, and judge the outcome."""
+    began, load = datetime.now().astimezone(), os.getloadavg()[0]
+    figures, faults = MEASUREMENTS[name](folder, arguments)
+    return {
+        "passed": not faults,
+        "not as it should be": faults,
+        "date": began.isoformat(timespec="seconds"),
+        "cores": os.cpu_count(),
+        "load average before": round(load, 1),
+        "images": arguments.images.name,
+        **({"epochs": arguments.epochs, "seeds": arguments.seeds} if name != "ticks" else {}),
+        **figures,
+    }
+
+
+def _write(out: Path, name: str, figures: dict[str, Any]) -> None:
+    """Put an outcome beside those of the other measurements."""
+    measured = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+    text = json.dumps(measured | {name: figures}, indent=1, ensure_ascii=False)
+    out.write_text(text + "\n", encoding="utf-8")
+
+
+def _keep(folder: Path, kept: Path) -> None:
+    """Copy logs and databases; what cannot be copied hides no outcome."""
+    try:
+        shutil.copytree(folder, kept, symlinks=True, dirs_exist_ok=True)
+    except (OSError, shutil.Error) as error:
+        say(f"not all is kept in {kept}: {str(error)[:200]}")
 
 
 def _parser() -> argparse.ArgumentParser:

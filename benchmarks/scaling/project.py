@@ -1,6 +1,7 @@
 """Copies of the project, each with a study of its own configuration."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,23 @@ CREATE = "airflow create --group-by namespace --jinja-file schedule/airflow_dag.
 TECHNIQUES = ("baseline", "l2", "l1", "dropout", "early_stopping", "batch_normalization")
 
 
+class ScalingError(Exception):
+    """A benchmark cannot be made, in one line."""
+
+
+def called(command: list[str], **options: Any) -> str:
+    """Run a command, and return what it writes.
+
+    Raises:
+        ScalingError: It failed.
+    """
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    if ended.returncode:
+        last = (ended.stderr or ended.stdout).strip().splitlines()[-1:]
+        raise ScalingError(f"{shlex.join(command)}: exit code {ended.returncode}: {''.join(last)}")
+    return ended.stdout
+
+
 def copy_project(
     folder: Path, images: Path, data_root: Path, schedule: dict[str, Any], protocol: dict[str, Any]
 ) -> Path:
@@ -26,6 +44,9 @@ def copy_project(
         data_root: Where its results go.
         schedule: Of ``airflow.yml``, what differs from base.
         protocol: Of the protocol, what differs from base.
+
+    Raises:
+        ScalingError: The DAG cannot be generated.
     """
     for part in ("src", "conf", "schedule"):
         ignored = shutil.ignore_patterns("__pycache__", "local")
@@ -40,7 +61,7 @@ def copy_project(
         parameters_techniques={"techniques": techniques()},
     )
     create = [sys.executable, "-m", "kedro", *CREATE.split()]
-    subprocess.run(create, cwd=folder, env=variables(folder), check=True, capture_output=True)
+    called(create, cwd=folder, env=variables(folder))
     return folder
 
 

@@ -15,15 +15,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scaling.project import variables
+from benchmarks.scaling.project import ScalingError, called, variables
 
 DAG = "regbench"
 BRIDGE, NETWORK = "regbench0", "10.77.41"  # of the simulated machines
 LOST_AFTER = 30  # seconds without a sign of life after which a task counts as lost
-
-
-class ScalingError(Exception):
-    """A benchmark cannot be made, in one line."""
 
 
 def _free_port() -> int:
@@ -44,6 +40,7 @@ class Airflow:
         host: The address of the central services.
         secret: What machines prove themselves with.
         port: Of the central services.
+        services: The processes that must not end, by name.
     """
 
     project: Path
@@ -52,6 +49,7 @@ class Airflow:
     host: str = "127.0.0.1"
     secret: str = field(default_factory=lambda: secrets.token_hex(32))
     port: int = field(default_factory=_free_port)
+    services: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     def variables(self) -> dict[str, str]:
         """The environment of every Airflow process."""
@@ -82,17 +80,7 @@ class Airflow:
         Raises:
             ScalingError: It failed.
         """
-        called = subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments],
-            env=self.variables(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if called.returncode:
-            last = (called.stderr or called.stdout).strip().splitlines()[-1:]
-            raise ScalingError(f"airflow {' '.join(arguments)}: {' '.join(last)}")
-        return called.stdout
+        return called([sys.executable, "-m", "airflow", *arguments], env=self.variables())
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
         """Ask Airflow's database, which is SQLite here."""
@@ -105,16 +93,38 @@ class Airflow:
         query = "select * from task_instance where run_id = ? order by start_date"
         return {task["task_id"]: task for task in self.rows(query, run)}
 
+    def wait_for(self, what: str, done: Callable[[], Any], seconds: float) -> Any:
+        """Wait until a function returns something true, and return that.
+
+        Raises:
+            ScalingError: It took longer than ``seconds``, or a service has ended.
+        """
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for name, service in self.services.items():
+                if service.poll() is not None:
+                    raise ScalingError(f"{what}: {name} has ended ({service.returncode})")
+            try:
+                found = done()
+            except sqlite3.OperationalError:  # locked, or not made yet
+                found = None
+            if found:
+                return found
+            time.sleep(1)
+        raise ScalingError(f"{what}: not within {seconds:.0f} seconds")
+
 
 @contextmanager
-def process(command: list[str], environment: dict[str, str], log: Path) -> Iterator[int]:
+def process(
+    command: list[str], environment: dict[str, str], log: Path
+) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a command in a process group of its own until the block ends."""
     with log.open("ab") as output:
         started = subprocess.Popen(
             command, env=environment, stdout=output, stderr=output, start_new_session=True
         )
         try:
-            yield started.pid
+            yield started
         finally:
             stop(started)
 
@@ -139,14 +149,15 @@ def central(airflow: Airflow) -> Iterator[None]:
     airflow.call("db", "migrate")
     commands = {
         "api-server": ["api-server", "--host", airflow.host, "--port", str(airflow.port)],
-        "scheduler": ["scheduler"],
+        "scheduler": ["scheduler", "--skip-serve-logs"],  # they would be for all addresses
         "dag-processor": ["dag-processor"],
     }
     with ExitStack() as running:
         for name, command in commands.items():
             full = [sys.executable, "-m", "airflow", *command]
             log = airflow.home / f"{name}.log"
-            running.enter_context(process(full, airflow.variables(), log))
+            service = running.enter_context(process(full, airflow.variables(), log))
+            airflow.services[name] = service
         yield
 
 
@@ -163,6 +174,7 @@ def machines(count: int) -> Iterator[list[str]]:
             _ip(f"netns add {name}")
             made.callback(_ip, f"netns del {name}")
             _ip(f"link add {name} type veth peer name eth0 netns {name}")
+            made.callback(_ip, f"link del {name}")  # at once, where the namespace takes its time
             _ip(f"link set {name} master {BRIDGE} up")
             _ip(f"-n {name} addr add {NETWORK}.{number}/24 dev eth0")
             _ip(f"-n {name} link set eth0 up")
@@ -171,10 +183,10 @@ def machines(count: int) -> Iterator[list[str]]:
 
 
 @contextmanager
-def worker(airflow: Airflow, machine: str, core: int) -> Iterator[int]:
+def worker(airflow: Airflow, machine: str, core: int) -> Iterator["subprocess.Popen[bytes]"]:
     """Run an Edge worker on a machine of one core, with names and processes of its own.
 
-    Killing the process whose id it yields is pulling the machine's plug.
+    Killing the process that it yields is pulling the machine's plug.
     """
     airflow.home.mkdir(parents=True, exist_ok=True)
     inside = [
@@ -187,8 +199,8 @@ def worker(airflow: Airflow, machine: str, core: int) -> Iterator[int]:
         *("unshare", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"),
         *("sh", "-c", 'hostname "$0" && exec "$@"', machine, *inside),
     ]
-    with process(command, airflow.variables(), airflow.home / "worker.log") as pid:
-        yield pid
+    with process(command, airflow.variables(), airflow.home / "worker.log") as started:
+        yield started
 
 
 def seconds(run: dict[str, Any]) -> float:
@@ -206,25 +218,5 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def wait_for(what: str, done: Callable[[], Any], seconds: float) -> Any:
-    """Wait until a function returns something true, and return that.
-
-    Raises:
-        ScalingError: It took longer than ``seconds``.
-    """
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            found = done()
-        except sqlite3.OperationalError:  # locked, or not made yet
-            found = None
-        if found:
-            return found
-        time.sleep(1)
-    raise ScalingError(f"{what}: not within {seconds:.0f} seconds")
-
-
 def _ip(arguments: str) -> None:
-    called = subprocess.run(["ip", *arguments.split()], capture_output=True, text=True, check=False)
-    if called.returncode:
-        raise ScalingError(f"ip {arguments}: {called.stderr.strip()}")
+    called(["ip", *arguments.split()])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from regbench.comparison import UNTRAINED
+from regbench.comparison import UNTRAINED, failure
 from regbench.history import is_complete, watched
 from regbench.results import FAILED
 from regbench.study import BEST, Alarms
@@ -75,11 +75,7 @@ def _failed(run: pd.DataFrame, settings: Alarms) -> Iterator[Alarm]:
     if not settings.failed:
         return
     for row in run[run["status"] == FAILED].to_dict("records"):
-        yield Alarm(
-            "failed",
-            f"{row['technique']}: {row['failed_runs']} of {row['runs']} runs failed: "
-            f"{' '.join(row['reason'].split())}",
-        )
+        yield Alarm("failed", failure(row))
 
 
 def _drop(run: pd.DataFrame, earlier: pd.DataFrame, settings: Alarms) -> Iterator[Alarm]:

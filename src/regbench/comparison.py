@@ -11,6 +11,8 @@ from regbench.fingerprint import changed
 from regbench.results import CORRUPTION, FAILED, PRUNING, RECALL, TRAINED, Results
 from regbench.study import BASELINE
 
+DIED = "its task ended without results"  # of a technique that a scheduler saw fail
+
 UNTRAINED, STALE = "not trained", "stale"  # a technique's status, beside those of runs
 
 # What a row averages over its runs; the headline figures come with a standard deviation too.
@@ -104,12 +106,19 @@ def failures(results: Mapping[str, Results]) -> list[str]:
     ]
 
 
+def failure(row: Mapping[Any, Any]) -> str:
+    """Say of a failed technique's row in one line how it failed."""
+    runs = f"{row['failed_runs']} of {row['runs']} runs " if row["failed_runs"] else ""
+    return f"{row['technique']}: {runs}failed: {' '.join(row['reason'].split())}"
+
+
 def compare(
     results: Mapping[str, Results],
     stale: Mapping[str, str],
     band: float,
     published: Mapping[str, float] | None = None,
     seeds: int = 0,
+    died: Container[str] = (),
 ) -> pd.DataFrame:
     """Compare all techniques with the baseline.
 
@@ -119,6 +128,7 @@ def compare(
         band: Differences of at most so much are practically none, a share of 1.
         published: Accuracies to set beside ours.
         seeds: How many runs each technique should have.
+        died: Techniques whose task is known to have failed, whatever it has left.
 
     Returns:
         A row per technique, the best headline figure first, techniques without figures last.
@@ -134,9 +144,11 @@ def compare(
     """
     headline = f"{judged_part(results)}_accuracy"
     rows = pd.DataFrame(
-        [_row(technique, runs, stale.get(technique)) for technique, runs in results.items()]
+        [
+            _row(technique, runs, stale.get(technique), seeds, died=technique in died)
+            for technique, runs in results.items()
+        ]
     )
-    rows["missing_runs"] = (seeds - rows["runs"]).clip(lower=0)
     comparison = rows.join(_differences(results, headline, band), on="technique")
     comparison["published_accuracy"] = comparison["technique"].map(dict(published or {}))
     order = comparison.sort_values(
@@ -198,24 +210,34 @@ def best_seed(results: Results) -> int | None:
     return None if figures.empty else int(figures.index.to_numpy()[figures.argmax()])
 
 
-def _row(technique: str, results: Results, stale: str | None) -> dict[str, Any]:
-    row: dict[str, Any] = {"technique": technique, **_status(results.runs, stale)}
+def _row(
+    technique: str, results: Results, stale: str | None, seeds: int, *, died: bool
+) -> dict[str, Any]:
+    status = _status(results.runs, stale, seeds, died=died)
+    row: dict[str, Any] = {"technique": technique, **status}
     for figure in ("validation_accuracy", "test_accuracy"):
         values = _figure_by_seed(results, figure)
         row |= {figure: values.mean(), f"{figure}_sd": values.std()}
     return row | {figure: _figure_by_seed(results, figure).mean() for figure in _MEANS}
 
 
-def _status(runs: pd.DataFrame, stale: str | None) -> dict[str, Any]:
-    if runs.empty:
-        status = STALE if stale else UNTRAINED
-        return {"status": status, "runs": 0, "failed_runs": 0, "reason": stale}
-    failed = runs[runs["status"] == FAILED]
+def _status(runs: pd.DataFrame, stale: str | None, seeds: int, *, died: bool) -> dict[str, Any]:
+    failed = runs[runs["status"] == FAILED] if len(runs) else runs
+    missing = max(0, seeds - len(runs))
+    cut_off = died and (runs.empty or missing > 0 or stale is not None)
+    reasons = [*failed.get("reason", [])[:1], *([DIED] if cut_off else []), stale]
+    if len(failed) or cut_off:
+        status = FAILED
+    elif stale:
+        status = STALE
+    else:
+        status = TRAINED if len(runs) else UNTRAINED
     return {
-        "status": FAILED if len(failed) else STALE if stale else TRAINED,
+        "status": status,
         "runs": len(runs),
         "failed_runs": len(failed),
-        "reason": "; ".join([*failed.get("reason", [])[:1], *([stale] if stale else [])]) or None,
+        "reason": "; ".join(filter(None, reasons)) or None,
+        "missing_runs": missing,
     }
 
 

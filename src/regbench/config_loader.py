@@ -120,6 +120,7 @@ class StudyConfigLoader(OmegaConfigLoader):
         if self.env not in (None, self.default_run_env):
             words.append(f"--env={self.env}")
         given = _flat(self.runtime_params or {})
+        given.pop("reporting.failed", None)  # of this run only, not of the next command
         if given:
             params = ",".join(f"{key}={value}" for key, value in given.items())
             words.append(shlex.join([f"--params={without_secrets(params)}"]))

@@ -221,10 +221,11 @@ def runs(history: pd.DataFrame) -> pd.DataFrame:
     """A row per run, the earliest first.
 
     Returns:
-        run, time, run_seconds, versions, alarms, part; images and rejected; techniques, trained
-        (how many have figures), failed (the techniques with failed runs); best (on validation),
-        accuracy and its ends; baseline_accuracy; better (techniques with that verdict) and
-        changes: what differs from the run before.
+        run, time, run_seconds, versions, alarms, part; training_seconds (of all trainings that
+        it compares); images and rejected; techniques, trained (how many have figures), failed
+        (the techniques that are); best (on validation), accuracy and its ends;
+        baseline_accuracy; better (techniques with that verdict) and changes: what differs from
+        the run before.
     """
     rows = []
     changed = changes(history)
@@ -235,10 +236,11 @@ def runs(history: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {key: first[key] for key in (*_OF_THE_OCCASION, "part", "rejected")}
             | {
+                "training_seconds": float((run["seconds"] * _trained(run)).sum()),
                 "images": sum(first[f"images_{part}"] for part in _PARTS),
                 "techniques": len(run),
                 "trained": int(run["accuracy"].notna().sum()),
-                "failed": ", ".join(run.loc[run["failed_runs"] > 0, "technique"]),
+                "failed": ", ".join(run.loc[run["status"] == FAILED, "technique"]),
                 "best": best["technique"] if best else None,
                 **of_best,
                 "baseline_accuracy": baseline["accuracy"] if baseline else None,
@@ -328,6 +330,11 @@ def _interval(row: Mapping[Any, Any], figure: str) -> dict[str, float]:
         return {"accuracy_low": np.nan, "accuracy_high": np.nan}
     reach = float(stdtrit(seeds - 1, 1 - LEVEL / 2)) * spread / seeds**0.5
     return {"accuracy_low": max(0.0, mean - reach), "accuracy_high": min(1.0, mean + reach)}
+
+
+def _trained(run: pd.DataFrame) -> pd.Series:
+    """How many of each technique's trainings did not fail."""
+    return run["runs"] - run["failed_runs"]
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

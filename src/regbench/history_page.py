@@ -61,6 +61,7 @@ def _newest_first(history: pd.DataFrame) -> list[dict[str, Any]]:
             "when": f"{run['time']:%Y-%m-%d %H:%M}",
             "figure": f"{formatted('{:.2f}', 100)(run['accuracy'])} "
             f"{interval_text(run, 'accuracy')}".strip(),
+            "training": duration(run["training_seconds"]),
             "duration": duration(run["run_seconds"]),
             "alarm_lines": run["alarms"].splitlines(),
         }

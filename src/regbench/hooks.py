@@ -82,8 +82,9 @@ class StudyHooks:
                 return
             forget_data_fingerprint(pipeline, catalog, only_missing_outputs=only_missing_outputs)
             forget_report_record(pipeline, catalog)
-        except Exception as error:
+        except Exception as error:  # Kedro calls on_pipeline_error for those of nodes only
             self._reservation.close()
+            tell_of_error(error, catalog, self._notify)
             raise explanation(error) or error from error
         runs = [node for node in pipeline.nodes if node.name.endswith(".evaluate")]
         if run_params.get("only_missing_outputs"):
@@ -116,6 +117,7 @@ class StudyHooks:
         try:
             record_report(pipeline, catalog)
         except Exception as error:
+            tell_of_error(error, catalog, self._notify)
             raise explanation(error) or error from error
         finally:
             self._reservation.close()

@@ -9,12 +9,20 @@ from kedro.config import AbstractConfigLoader, MissingConfigException
 from kedro.io import CatalogProtocol
 
 from regbench import notification
-from regbench.errors import AlarmError, FailedRunsError, InterruptedStudyError, explanation
+from regbench.errors import (
+    AlarmError,
+    FailedRunsError,
+    InterruptedStudyError,
+    InUseError,
+    SettingsError,
+    explanation,
+)
 
 logger = logging.getLogger(__name__)
 
 Catalog = CatalogProtocol[Any, Any]
 
+_NOT_TOLD = (InterruptedStudyError, InUseError, SettingsError)
 _NEXT_LINE = "\n       "  # under what click writes after "Error: "
 
 
@@ -87,9 +95,9 @@ def _only_a_warning() -> Iterator[None]:
 
 
 def tell_of_error(error: BaseException, catalog: Catalog, notify: Sequence[str]) -> None:
-    """Send that a run ended with an error, if that is wanted."""
+    """Send that a run ended with an error, if that is wanted and no person is at work on it."""
     explained = explanation(error)
-    if isinstance(explained, InterruptedStudyError) or not notify:
+    if isinstance(explained, _NOT_TOLD) or not notify:
         return
     parameters = catalog.load("parameters")
     if parameters["alarms"]["notify_on_error"]:

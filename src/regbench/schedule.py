@@ -33,7 +33,7 @@ Minutes = Annotated[Float, Field(gt=0)]
 class Schedule(Settings):
     """When a pipeline runs, and what its tasks may take."""
 
-    schedule: Annotated[Name, AfterValidator(_known_schedule)]
+    schedule: Annotated[Name, AfterValidator(_known_schedule)] | None  # None: only by hand
     timezone: Annotated[Name, AfterValidator(_known_timezone)]
     owner: Name
     retries: Annotated[Int, Field(ge=0)]

@@ -252,6 +252,13 @@ class Reporting(Settings):
 
     equivalence_band: Annotated[Float, Field(ge=0, le=100, description="percentage points")]
     published: dict[str, Publication]
+    failed: Annotated[list[Name], Field(description="techniques that a scheduler saw fail")]
+
+    @field_validator("failed", mode="before")
+    @classmethod
+    def _words(cls, value: Any) -> Any:
+        """Let words stand for a list: ``--params`` takes no lists."""
+        return value.split() if isinstance(value, str) else value
 
 
 class History(Settings):

@@ -7,7 +7,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from regbench.comparison import STALE, UNTRAINED, headline_part
+from regbench.comparison import STALE, UNTRAINED, failure, headline_part
 from regbench.results import FAILED
 from regbench.statistics import BETTER, DESCRIPTIVE, MIN_SEEDS, WORSE
 from regbench.study import BASELINE
@@ -166,10 +166,7 @@ def status_notes(comparison: pd.DataFrame, command: str) -> list[str]:
         comparison: From ``compare``.
         command: How the study is run: ``kedro run`` with its environment and parameters.
     """
-    notes = [
-        f"{row.technique}: {row.failed_runs} of {row.runs} runs failed: {row.reason}"
-        for row in comparison[comparison["status"] == FAILED].itertuples()
-    ]
+    notes = [failure(row) for row in comparison[comparison["status"] == FAILED].to_dict("records")]
     stale = comparison[comparison["status"] == STALE]
     notes += [f"{row.technique} is stale; {row.reason}." for row in stale.itertuples()]
     partial = comparison[(comparison["runs"] > 0) & (comparison["missing_runs"] > 0)]

@@ -133,7 +133,7 @@ assert not bag.import_errors, bag.import_errors
 
 
 class EndedTask:
-    dag_id, run_id = "regbench", "night"
+    dag_id, run_id, task_id = "regbench", "night", "reporting"
 
     def __init__(self, state):
         self.state = state
@@ -143,18 +143,23 @@ class EndedTask:
         return {"night": {"data": "success", "l2": self.state, "reporting": "running"}}
 
 
+(file,) = Path(sys.argv[1]).glob("*.py")
+functions = runpy.run_path(file)
+
+
 def end_of_report(state):
-    (file,) = Path(sys.argv[1]).glob("*.py")
     try:
-        runpy.run_path(file)["fail_if_others_failed"]({"ti": EndedTask(state)}, None)
+        functions["fail_if_others_failed"]({"ti": EndedTask(state)}, None)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
 
 
+STATES = ("success", "failed", "upstream_failed")
 print("described", json.dumps({
-    "end_of_report": {s: end_of_report(s) for s in ("success", "failed", "upstream_failed")},
+    "end_of_report": {state: end_of_report(state) for state in STATES},
+    "told_to_report": {state: functions["and_failed"](EndedTask(state)) for state in STATES},
     "dag_id": dag.dag_id,
-    "schedule": dag.timetable.expression,
+    "schedule": getattr(dag.timetable, "expression", None),
     "timezone": str(dag.timezone),
     "catchup": dag.catchup,
     "max_active_runs": dag.max_active_runs,
@@ -212,26 +217,32 @@ def test_what_airflow_yml_says_holds(dag: dict[str, Any], scheduled: Scheduled) 
         assert (task["retries"], task["retry_delay"], task["execution_timeout"]) == (0, 300, 5400)
         assert task["owner"] == "somebody's"
         assert task["cwd"] == str(scheduled.project)
+        failed = "{{ and_failed(ti) }}" if name == "reporting" else ""
         assert task["command"] == (
             f"{sys.executable} -m kedro run --namespaces={name} --only-missing-outputs "
-            "--params=if_in_use=wait"
+            f"--params=if_in_use=wait{failed}"
         )
 
 
-def test_a_task_that_was_killed_fails_the_run_too(dag: dict[str, Any]) -> None:
-    said = "AirflowFailException: failed: l2; the report is made and says so"
+def test_a_task_that_failed_is_told_to_the_report_and_fails_the_run(dag: dict[str, Any]) -> None:
+    said = "AirflowFailException: failed: l2; the report is of the results that there are"
     assert dag["end_of_report"] == {"success": None, "failed": said, "upstream_failed": said}
+    told = """',reporting.failed="l2"'"""
+    assert dag["told_to_report"] == {"success": "", "failed": told, "upstream_failed": told}
 
 
 def test_each_seed_may_be_a_task(scheduled: Scheduled) -> None:
-    per_seed = {"default": STUDY["airflow"]["default"] | {"task_per_seed": True}}
+    own = {"task_per_seed": True, "schedule": None}
+    per_seed = {"default": STUDY["airflow"]["default"] | own}
     configure(scheduled.project, {"airflow": per_seed})
     try:
         made = scheduled.call("kedro", *CREATE.split(), "--target-dir=per_seed")
     finally:
         configure(scheduled.project, STUDY)
     assert made.returncode == 0, made.stdout
-    tasks = describe(scheduled, "per_seed")["tasks"]
+    described = describe(scheduled, "per_seed")
+    assert described["schedule"] is None  # by hand
+    tasks = described["tasks"]
     assert tasks["l2.seed_1"]["after"] == tasks["l2.seed_2"]["after"] == ["data"]
     assert " --namespaces=l2.seed_2 " in tasks["l2.seed_2"]["command"]
     assert tasks["l2"]["after"] == ["data", "l2.seed_1", "l2.seed_2"]
@@ -284,6 +295,38 @@ def test_a_failed_technique_is_reported_and_fails_the_run_and_is_all_that_runs_a
     for path, made in made_at.items():
         if path.parts[1] != "l2":
             assert (results / path).stat().st_mtime_ns == made
+
+
+def test_a_technique_whose_task_was_killed_is_reported_as_failed(scheduled: Scheduled) -> None:
+    results = scheduled.project / "results"
+    killed = scheduled.project / "src" / "sitecustomize.py"  # as by the kernel, for want of memory
+    killed.write_text(
+        "import os, signal, sys\n"
+        "if '--namespaces=dropout' in sys.orig_argv:\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    study = STUDY["parameters_study"]
+    longer = study | {"protocol": study["protocol"] | {"epochs": 2}}
+    configure(scheduled.project, {"parameters_study": longer})
+    try:
+        first = scheduled.call("airflow", "dags", "test", "regbench")
+    finally:
+        killed.unlink()
+    assert first.returncode == 1, first.stdout
+    assert "Error: dropout: failed: its task ended without results" in first.stdout
+    table = pd.read_csv(results / "08_reporting/comparison.csv").set_index("technique")
+    assert table["status"].to_dict() == {
+        "baseline": "trained",
+        "l2": "trained",
+        "dropout": "failed",
+    }
+    report = (results / "08_reporting/report.html").read_text()
+    assert "dropout: failed: its task ended without results" in report
+    second = scheduled.call("airflow", "dags", "test", "regbench")
+    assert second.returncode == 0, second.stdout
+    table = pd.read_csv(results / "08_reporting/comparison.csv")
+    assert set(table["status"]) == {"trained"}
+    configure(scheduled.project, STUDY)
 
 
 def failed_runs(results: Path) -> dict[str, int]:

@@ -60,7 +60,7 @@ def compare_techniques(
     reporting = Reporting.model_validate(settings)
     published = {name: said.accuracy for name, said in reporting.published.items()}
     band, seeds = reporting.equivalence_band / 100, len(protocol["seeds"])
-    return comparison.compare(results, stale, band, published, seeds)
+    return comparison.compare(results, stale, band, published, seeds, reporting.failed)
 
 
 def write_markdown(compared: DataFrame, command: str) -> str:
