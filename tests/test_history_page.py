@@ -54,6 +54,7 @@ def test_every_run_has_a_row_and_its_report(page: str) -> None:
     told = page[page.index(row(page, 4)) :].partition("</tr>")[2].partition("</tr>")[0]
     assert "<li>l2 fell</li><li>&lt;script&gt;" in told
     assert page.count('class="told"') == 1
+    assert "[95&nbsp;%]</th>" in page  # in one piece however narrow the column
     assert "1 of 2" in row(page, 4)
 
 

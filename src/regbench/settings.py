@@ -14,8 +14,14 @@ if find_spec("kedro_mlflow"):  # the extra `mlflow`
 
     HOOKS += (TrackingHooks(),)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow reports its use otherwise
-    # Of a class of kedro-mlflow's MLflow would say so on every command.
-    warnings.filterwarnings("ignore", ".*Add type hints to the `predict` method")
+    # Of a class of kedro-mlflow's MLflow would say so on every command, past any filter.
+    _show = warnings.showwarning
+
+    def _show_others(message: Warning | str, *rest: Any) -> None:
+        if "Add type hints to the `predict` method" not in str(message):
+            _show(message, *rest)
+
+    warnings.showwarning = _show_others  # type: ignore[assignment]
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)  # as its package spells itself; see tracking_hooks
 CONFIG_LOADER_CLASS = StudyConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -18,6 +18,7 @@ from urllib.request import url2pathname
 import pandas as pd
 
 from regbench import fingerprint
+from regbench.drawing import line_styles
 from regbench.results import CORRUPTION, FAILED, PRUNING, Results
 from regbench.study import Augmentation, Technique
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _KIND, _STUDY, _IDENTITY, _UP_TO_DATE = "kind", "fingerprint.study", "identity", "up_to_date"
 _FINGERPRINT = "fingerprint_"  # of columns
 _OF_STUDY = ("data", "split", "protocol", "training", "evaluation")  # what all techniques share
+_COLOUR = "mlflow.runColor"  # else MLflow draws lots, and two techniques may look the same
 _OFF = "off"
 _METRICS_AT_ONCE = 1000  # MLflow's limit
 
@@ -129,6 +131,7 @@ def tracked_runs(
         settings: The study's, as plain values.
     """
     parameters = shared_parameters(settings) | technique_parameters(technique, settings)
+    styles = line_styles(list(settings["techniques"]))
     for run in results.runs.to_dict("records"):
         name, seed = str(run["technique"]), int(run["seed"])
         prints = {
@@ -138,10 +141,16 @@ def tracked_runs(
         }
         trained_on = prints.pop("trained_on", "")
         tags = {"technique": name, "seed": str(seed), "status": str(run["status"])}
+        tags[_COLOUR] = styles[name]["color"]
         if isinstance(run.get("reason"), str):
             tags["reason"] = run["reason"]
         of_seed = results.measurements[results.measurements["seed"] == seed]
-        figures = {key: value for key, value in run.items() if key not in ("technique", "seed")}
+        figures = {
+            str(key): value for key, value in run.items() if key not in ("technique", "seed")
+        }
+        # MLflow's comparison begins with the metric that was logged first.
+        first = ("test_accuracy", "validation_accuracy")
+        figures = {key: figures[key] for key in first if key in figures} | figures
         figures |= {
             f"{row['measure']}/{row['setting']}": row["value"]
             for row in of_seed.to_dict("records")
@@ -156,7 +165,7 @@ def tracked_runs(
             tags=tags
             | {"trained_on": trained_on}
             | {f"fingerprint.{part}": value for part, value in prints.items()},
-            figures={str(key): float(value) for key, value in figures.items() if _finite(value)},
+            figures={key: float(value) for key, value in figures.items() if _finite(value)},
             epochs=results.epochs[results.epochs["seed"] == seed].drop(columns="seed"),
             identity=fingerprint.digest([name, seed, prints]),
         )
@@ -184,7 +193,9 @@ def log_study(
     Raises:
         MlflowException: The store refuses.
     """
-    parent = _parent(client, experiment_id, study)
+    tracked = list(runs)
+    took = round(1000 * sum(run.seconds for run in tracked))
+    parent = _parent(client, experiment_id, study, took)
     # One that is still running was left half-written by a process that was killed.
     logged = {
         run.data.tags[_IDENTITY]: run
@@ -192,7 +203,6 @@ def log_study(
         if run.data.tags.get(_KIND) == "run" and run.info.status != "RUNNING"
     }
     verdicts = {} if study.comparison is None else _verdicts(study.comparison)
-    tracked = list(runs)
     new = 0
     for run in tracked:
         here = {_UP_TO_DATE: "yes"}
@@ -205,7 +215,7 @@ def log_study(
             _log_run(client, experiment_id, parent, study.fingerprint, run, here, network)
             new += 1
     _mark_replaced(client, logged.values(), tracked)
-    _finish_parent(client, parent, study, failed=any(run.failed for run in tracked))
+    _finish_parent(client, parent, study, took, failed=any(run.failed for run in tracked))
     return new
 
 
@@ -221,19 +231,24 @@ def _mark_replaced(
             _retag(client, run, {_UP_TO_DATE: "no"})
 
 
-def _parent(client: "MlflowClient", experiment_id: str, study: TrackedStudy) -> "Run":
-    """The run of the study, made if it is not there."""
+def _parent(client: "MlflowClient", experiment_id: str, study: TrackedStudy, took: int) -> "Run":
+    """The run of the study, made if it is not there.
+
+    Its duration is that of its trainings, in milliseconds, not the time from the first logging to
+    the last.
+    """
     asked = f"tags.`{_STUDY}` = '{study.fingerprint}' and tags.`{_KIND}` = 'study'"
     for run in _search(client, experiment_id, asked):
         return run
     tags = {_KIND: "study", _STUDY: study.fingerprint}
-    made = client.create_run(experiment_id, tags=tags, run_name=study.name)
+    began = _now() - took
+    made = client.create_run(experiment_id, start_time=began, tags=tags, run_name=study.name)
     _log_parameters(client, made, study.parameters)
     return made
 
 
 def _finish_parent(
-    client: "MlflowClient", parent: "Run", study: TrackedStudy, *, failed: bool
+    client: "MlflowClient", parent: "Run", study: TrackedStudy, took: int, *, failed: bool
 ) -> None:
     if study.comparison is not None:
         rows = study.comparison.set_index("technique")
@@ -249,7 +264,9 @@ def _finish_parent(
             _retag(client, parent, {f"verdict.{technique}": verdict})
     for file in study.files:
         _log_file(client, parent, file)
-    client.set_terminated(parent.info.run_id, "FAILED" if failed else "FINISHED")
+    # A part of the study, run alone, makes it no shorter.
+    ended = max(parent.info.end_time or 0, parent.info.start_time + took)
+    client.set_terminated(parent.info.run_id, "FAILED" if failed else "FINISHED", ended)
 
 
 def _log_run(
@@ -263,7 +280,7 @@ def _log_run(
 ) -> None:
     from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID  # noqa: PLC0415
 
-    ended = time.time_ns() // 1_000_000
+    ended = _now()
     made = client.create_run(
         experiment_id,
         start_time=ended - round(1000 * run.seconds),
@@ -315,7 +332,7 @@ def _log_figures(
     """Log figures: name, value and step."""
     from mlflow.entities import Metric  # noqa: PLC0415 - only with the extra
 
-    now = time.time_ns() // 1_000_000
+    now = _now()
     metrics = [Metric(name, value, now, step) for name, value, step in figures]
     for start in range(0, len(metrics), _METRICS_AT_ONCE):
         client.log_batch(run.info.run_id, metrics=metrics[start : start + _METRICS_AT_ONCE])
@@ -357,8 +374,13 @@ def _verdicts(comparison: pd.DataFrame) -> dict[str, str]:
 
 
 def _finite(value: Any) -> bool:
-    """Whether a figure is one: not text, nor missing."""
-    return isinstance(value, int | float) and math.isfinite(value)
+    """Whether a figure is one: not text, nor missing, nor a yes or no."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _now() -> int:
+    """Milliseconds, as MLflow counts."""
+    return time.time_ns() // 1_000_000
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

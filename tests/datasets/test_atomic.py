@@ -116,3 +116,9 @@ def test_a_table_is_previewed_with_six_digits(tmp_path: Path) -> None:
     assert dataset.preview()["data"] == [["x", 0.333333, 1399510], ["y", 1.23457e-7, 2]]
     assert dataset.preview(nrows=1)["data"] == [["x", 0.333333, 1399510]]
     assert dataset.load()["b"][0] == 1 / 3
+
+
+def test_what_a_previewed_table_lacks_is_a_dash(tmp_path: Path) -> None:
+    dataset = atomic.CSVDataset(filepath=str(tmp_path / "table.csv"))
+    dataset.save(pd.DataFrame({"a": ["x", None], "b": [None, 0.5]}))
+    assert dataset.preview()["data"] == [["x", "–"], ["–", 0.5]]

@@ -96,8 +96,12 @@ def test_the_preview_shows_the_last_rows_first(dataset: HistoryDataset, a_past_r
     rows = [dict(zip(shown["columns"], row, strict=True)) for row in shown["data"]]
     assert [row["run"][:10] for row in rows] == ["2026-01-02"] * 2 + ["2026-01-01"] * 2
     assert [row["technique"] for row in rows] == ["l2", "baseline"] * 2
-    assert rows[0]["accuracy"] is None
+    assert rows[0]["accuracy"] == "–"
     assert rows[1]["accuracy"] == 0.9
+    assert shown["columns"][:4] == ["time", "technique", "status", "accuracy"]
+    assert rows[0]["time"] == "2026-01-02 02:00"
+    # Long text in any column makes a row of kedro-viz high.
+    assert all(len(str(value)) <= 30 for row in shown["data"] for value in row)
 
 
 def test_the_clock_starts_with_the_run() -> None:

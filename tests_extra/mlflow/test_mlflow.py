@@ -60,6 +60,7 @@ class Study:
             check=False,
         )
         assert "Traceback" not in done.stderr, done.stderr
+        assert "UserWarning" not in done.stderr, done.stderr
         return done
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -119,6 +120,7 @@ def test_every_epoch_is_as_in_the_history(study: Study) -> None:
         logged = study.client().get_metric_history(run.info.run_id, f"epoch/{figure}")
         assert [metric.step for metric in logged] == [1, 2]
         assert [metric.value for metric in logged] == list(history[figure])
+    assert "epoch/kept" not in run.data.metrics  # a yes or no is no curve
 
 
 def test_final_figures_and_settings_have_names_of_their_own(study: Study) -> None:
@@ -140,6 +142,26 @@ def test_final_figures_and_settings_have_names_of_their_own(study: Study) -> Non
     }
     assert expected.items() <= run.data.params.items()
     assert run.data.tags["fingerprint.weights"] == metrics["fingerprint"]["weights"]
+
+
+def test_techniques_have_colours_of_their_own_and_the_headline_is_compared_first(
+    study: Study,
+) -> None:
+    runs = study.logged("tags.kind = 'run'")
+    colours = {(run.data.tags["technique"], run.data.tags["mlflow.runColor"]) for run in runs}
+    assert len(colours) == len({colour for _, colour in colours}) == 3
+    for run in runs:
+        assert next(iter(run.data.metrics)) == "test_accuracy"
+
+
+def test_a_study_took_as_long_as_its_trainings(study: Study) -> None:
+    def milliseconds(run: Run) -> int:
+        return run.info.end_time - run.info.start_time
+
+    study.run("--pipelines=reporting")  # later on
+    (parent,) = study.logged("tags.kind = 'study'")
+    of_runs = sum(milliseconds(run) for run in study.logged("tags.kind = 'run'"))
+    assert milliseconds(parent) == pytest.approx(of_runs, abs=5)
 
 
 def test_the_network_predicts_what_is_stored(study: Study, tmp_path: Path) -> None:

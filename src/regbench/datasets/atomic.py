@@ -69,9 +69,16 @@ class AtomicSave:
 
 
 def table_preview(table: dict[str, Any]) -> TablePreview:
-    """Shorten the figures of a table in pandas' split form to six digits, for kedro-viz."""
+    """Make a table in pandas' split form readable in kedro-viz.
+
+    Figures have six digits; what is missing is a dash, kedro-viz would write ``null``.
+    """
     rows = [
-        [float(f"{x:.6g}") if isinstance(x, float) else x for x in row] for row in table["data"]
+        [
+            "–" if pd.isna(value) else float(f"{value:.6g}") if isinstance(value, float) else value
+            for value in row
+        ]
+        for row in table["data"]
     ]
     return TablePreview(table | {"data": rows})
 

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SHOWN_FIRST = (
+    *("time", "technique", "status", "accuracy", "accuracy_low", "accuracy_high"),
+    *("difference", "difference_low", "difference_high", "verdict", "alarms"),
+)
+_NOT_SHOWN = ("schema", "versions")  # the versions alone would make each row fill the page
+
 
 class HistoryDataset(ParquetDataset):
     """A history as Parquet; an empty one if there is none.
@@ -52,9 +58,11 @@ class HistoryDataset(ParquetDataset):
 
     def preview(self, nrows: int = 50) -> TablePreview:
         """The last rows, the newest first, for kedro-viz."""
-        newest = self.load().iloc[::-1].head(nrows)
-        shown = newest.assign(time=newest["time"].astype(str)).astype(object)
-        return table_preview(shown.where(shown.notna(), None).to_dict(orient="split"))
+        newest = self.load().iloc[::-1].head(nrows).drop(columns=list(_NOT_SHOWN))
+        minutes = newest["time"].dt.strftime("%Y-%m-%d %H:%M")
+        others = [name for name in newest.columns if name not in _SHOWN_FIRST]
+        shown = newest.assign(time=minutes)[[*_SHOWN_FIRST, *others]].astype(object)
+        return table_preview(shown.to_dict(orient="split"))
 
     def _fault(self) -> BaseException | None:
         """Why the stored file is no history; None if it is one.
