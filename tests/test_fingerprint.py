@@ -21,11 +21,15 @@ from regbench.fingerprint import (
     changed,
     current,
     digest,
+    is_sealed,
     of_data,
     of_machine,
+    of_metrics,
     of_preparation,
+    of_table,
     of_techniques,
     of_weights,
+    sealed,
 )
 from regbench.study import Study
 from regbench.study_reader import read_study
@@ -404,6 +408,59 @@ class TestWeights:
         found = {of_weights(other) for other in others}
         assert len(found) == len(others)
         assert of_weights(WEIGHTS) not in found
+
+
+class TestTable:
+    TABLE = pd.DataFrame(
+        {
+            "epoch": [1, 2],
+            "train_cross_entropy": [0.1 + 0.2, 1e-17 / 3],
+            "penalty": [0.0, float("nan")],
+            "seconds": [1.5, 0.1],
+            "kept": [True, False],
+        }
+    )
+
+    def test_is_the_same_from_a_file(self, tmp_path: Path) -> None:
+        self.TABLE.to_csv(tmp_path / "t.csv", index=False)
+        stored = pd.read_csv(tmp_path / "t.csv")
+        assert of_table(stored) == of_table(self.TABLE)
+        answers = pd.DataFrame(
+            {
+                "predicted": np.asarray(["1", "02"], dtype=object),
+                "confidence": np.asarray([0.1, 0.7], np.float32),
+                "probabilities": list(np.asarray([[0.1, 0.9], [0.7, 0.3]], np.float32)),
+            }
+        )
+        answers.to_parquet(tmp_path / "t.parquet")
+        assert of_table(pd.read_parquet(tmp_path / "t.parquet")) == of_table(answers)
+
+    def test_all_but_seconds_count(self) -> None:
+        again = self.TABLE.assign(seconds=[7.0, 8.0])
+        assert of_table(again) == of_table(self.TABLE)
+        others = [
+            self.TABLE[:1],
+            self.TABLE.rename(columns={"kept": "left"}),
+            self.TABLE.assign(epoch=[1, 3]),
+            self.TABLE.assign(penalty=[0.0, 0.0]),
+            self.TABLE.assign(seconds=["1.5", "\0"]),
+        ]
+        assert of_table(self.TABLE) not in {of_table(other) for other in others}
+
+
+class TestRecords:
+    def test_a_sealed_record_is_known_as_written(self) -> None:
+        record = sealed({"data": "d", "made_from": {"files": "f"}})
+        assert is_sealed(json.loads(json.dumps(record)))
+        assert not is_sealed(record | {"data": "e"})
+        assert not is_sealed({"data": "d"})
+        assert not is_sealed({})
+
+    def test_metrics_count_without_their_seconds(self) -> None:
+        metrics = {"test_accuracy": 0.5, "recall": {"1": 0.25}, "seconds": 1.0}
+        again = metrics | {"seconds": 2.0, "fingerprint": {"data": "d"}}
+        assert of_metrics(again) == of_metrics(metrics)
+        assert of_metrics(metrics | {"test_accuracy": 0.6}) != of_metrics(metrics)
 
 
 NOW = of_techniques(study())

@@ -290,7 +290,7 @@ class TestWeights:
         assert list(found) == list(expected)
         for name, weight in found.items():
             np.testing.assert_array_equal(weight, expected[name])
-        assert of_weights(found) == of_weights(expected)
+        assert of_weights(found) == of_weights(expected) == of_weights(dataset.weights())
         # And the weights of the best epoch, from a file too, can be given to it.
         stored = ArraysDataset(filepath=str(tmp_path / "best.npz"))
         stored.save(shuffled(technique))

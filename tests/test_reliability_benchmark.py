@@ -19,7 +19,16 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the suite is no part of the package
 
-from benchmarks.reliability import dependencies, disk, kill, record, small, soak, whole
+from benchmarks.reliability import (
+    damage,
+    dependencies,
+    disk,
+    kill,
+    record,
+    small,
+    soak,
+    whole,
+)
 
 CHANCE = random.Random(0)  # noqa: S311 - no secret
 TABLE = pd.DataFrame({"technique": ["l2"], "test_accuracy": [0.5], "seconds": [1.5]})
@@ -83,6 +92,74 @@ def test_other_figures_and_missing_files_are_seen(tmp_path: Path) -> None:
         "08/comparison.csv: differs",
         "08/plot.png: in one only",
     ]
+
+
+def test_tables_are_compared_by_what_they_hold(tmp_path: Path) -> None:
+    one, other = results(tmp_path / "one"), results(tmp_path / "other")
+    TABLE.to_parquet(other / "07/predictions.parquet", compression="gzip")
+    assert whole.differences(one, other) == []
+    TABLE.assign(test_accuracy=0.6).to_parquet(other / "07/predictions.parquet")
+    assert whole.differences(one, other) == ["07/predictions.parquet: differs"]
+
+
+def test_every_damage_changes_a_file(tmp_path: Path) -> None:
+    chance = random.Random(0)  # noqa: S311 - no secret
+    files = {name: tmp_path / name for name in damage._FILES}
+    for number, path in enumerate([*files.values(), *map(tmp_path.joinpath, OTHERS)]):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(f"<what is in the file of this number: {number}>".encode())
+    for path in files.values():
+        content = path.read_bytes()
+        assert all(
+            inflict(content, path, chance) != content for inflict in damage._DAMAGES.values()
+        )
+
+
+OTHERS = (
+    "06_models/baseline/seed_2.keras",
+    "06_models/early_stopping/seed_2_best_epoch.npz",
+    "07_model_output/baseline/results.zip",
+    "07_model_output/baseline/seed_2/history.csv",
+    "07_model_output/baseline/seed_2/metrics.json",
+    "07_model_output/baseline/seed_2/predictions.parquet",
+    "08_reporting/gaps.png",
+)
+
+
+@pytest.mark.parametrize(
+    ("file", "fault", "warnings", "verdict"),
+    [
+        ("a/x.json", "", ["x.json: changed"], "named and made again"),
+        ("a/x.json", "x.json: changed", [], "stopped with the file's name; went on without it"),
+        ("a/x.json", "", ["y.json: changed"], "made again without a word"),
+        ("a/x.json", "y.json: changed", [], "the file is not named"),
+        ("a/x.json", "CRASH KeyError: 'x.json'", [], "a crash"),
+    ],
+)
+def test_a_damaged_file_has_to_be_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    fault: str,
+    warnings: list[str],
+    verdict: str,
+) -> None:
+    study = small.Study(tmp_path, tmp_path)
+    (tmp_path / "a").mkdir()
+
+    def run(*_: object, **__: object) -> tuple[str, list[str]]:
+        if fault and (tmp_path / file).exists():
+            return fault, warnings
+        (tmp_path / file).write_text("whole")
+        return "", warnings
+
+    (tmp_path / file).write_text("damaged")
+    monkeypatch.setattr(damage, "_run", run)
+    try:
+        outcome, _ = damage._resume(study, tmp_path, file, b"damaged")
+    except damage._LostError as lost:
+        outcome = lost.args[0]
+    assert outcome == verdict
 
 
 def test_what_a_killed_run_leaves_is_seen(tmp_path: Path) -> None:

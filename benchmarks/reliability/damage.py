@@ -2,8 +2,10 @@
 
 One file of a finished study is damaged, and what was made of it is removed, so that it has to be
 read. Then the study is resumed, as a nightly run is. Asked for: the results of the undamaged
-study, or a stop with one line that names the file; then, with the file deleted as the line says,
-the results. The report alone is asked of the damaged study, too, and must not crash.
+study, with a line that names the file if it was made again; or a stop with one line that names
+it, and then, with the file deleted as the line says, the results. The report alone is asked of
+the damaged study, too, and must not crash: before the study is resumed, or, where it is the
+report's own file that is damaged and the report alone would write over it, afterwards.
 """
 
 import argparse
@@ -18,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.reliability import record, whole
-from benchmarks.reliability.small import Study, make_study
+from benchmarks.reliability.small import TECHNIQUES, Study, make_study
 from benchmarks.speed.harness import ROOT, say
 
 ABOUT = "Files damaged after they were written."
 _MODELS, _OUTPUT = "06_models/dropout", "07_model_output/dropout"
 _COLLECTED = (f"{_OUTPUT}/results.zip",)
+_REPORT = ("08_reporting/", "09_history/")
 _EVALUATED = (f"{_OUTPUT}/seed_1/metrics.json", f"{_OUTPUT}/seed_1/predictions.parquet")
 # What is removed beside a damaged file, for it to be read.
 _FILES: dict[str, tuple[str, ...]] = {
@@ -31,12 +34,16 @@ _FILES: dict[str, tuple[str, ...]] = {
     "02_intermediate/image_index.parquet": (),
     "02_intermediate/rejected_images.csv": (),
     "02_intermediate/classes.json": (),
+    "02_intermediate/ingested_files.parquet": (),
     "03_primary/split_index.parquet": (),
+    "03_primary/duplicate_images.csv": (),
     "04_feature/normalization.json": (),
+    "04_feature/zca.npz": (),
     "04_feature/augmentation.json": (),
     "04_feature/corrupted_images.npy": (),
     "04_feature/corrupted_rows.json": (),
     "04_feature/data_fingerprint.json": (),
+    "04_feature/prepared_files.json": (),
     f"{_MODELS}/seed_1.keras": _EVALUATED,
     f"{_MODELS}/seed_1_best_epoch.npz": _EVALUATED,
     f"{_MODELS}/seed_1_fingerprint.json": (),
@@ -45,11 +52,16 @@ _FILES: dict[str, tuple[str, ...]] = {
     f"{_OUTPUT}/seed_1/metrics.json": _COLLECTED,
     f"{_OUTPUT}/results.zip": (),
     "08_reporting/comparison.csv": (),
+    "08_reporting/comparison.md": (),
+    "08_reporting/comparison.png": (),
     "08_reporting/made_from.json": (),
+    "08_reporting/report_made_from.json": (),
     "08_reporting/report.html": (),
+    "09_history/alarms.json": (),
+    "09_history/history.html": (),
+    "09_history/history.parquet": (),
 }
-# A flipped byte in text is another text: a digit, a name. Nobody can know.
-_TEXT = {".csv", ".json", ".html"}
+_SET_ASIDE = ".unreadable-"  # what a history that cannot be read is kept as
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,30 +78,38 @@ def run(arguments: argparse.Namespace) -> record.Figures:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="regbench-damage-") as folder:
         work = Path(folder)
-        study = make_study(work)
+        study = make_study(work, (*TECHNIQUES, "zca"))
         reference = work / "reference"
         _run(study, reference, resumed=False)
-        for name in arguments.files or _FILES:
-            for damage, inflict in _DAMAGES.items():
-                if damage in _BYTES and Path(name).suffix in _TEXT:
-                    continue
+        for damage, inflict in _DAMAGES.items():
+            for name in arguments.files or _FILES:
                 root = work / "data"
                 shutil.copytree(reference, root)
-                outcome, said = _try(study, root, reference, name, inflict, chance)
+                try:
+                    outcome, said = _try(study, root, reference, name, inflict, chance)
+                except _LostError as lost:
+                    outcome, said = f"LOST: {lost.args[0]}", lost.args[1]
+                except Exception as error:  # of the benchmark, too: nothing is known of this case
+                    outcome, said = "LOST: not judged", f"{type(error).__name__}: {error}"
                 outcomes[outcome] += 1
                 rows.append({"file": name, "damage": damage, "outcome": outcome, "said": said})
                 say(f"{name}, {damage}: {outcome}: {said}")
+                record.save(arguments.out, "damage", ABOUT, _figures(rows, outcomes))
                 shutil.rmtree(root)
-    bad = sum(count for outcome, count in outcomes.items() if outcome.startswith("LOST"))
-    figures = {
-        "faults injected": len(rows),
-        "outcomes": dict(outcomes),
-        "lost": bad,
-        "passed": not bad,
-        "cases": rows,
-    }
+    figures = _figures(rows, outcomes)
     record.write(arguments.out, "damage", ABOUT, figures)
     return figures
+
+
+def _figures(rows: list[dict[str, Any]], outcomes: Counter[str]) -> record.Figures:
+    lost = sum(count for outcome, count in outcomes.items() if outcome.startswith("LOST"))
+    return {
+        "faults injected": len(rows),
+        "outcomes": dict(outcomes),
+        "lost": lost,
+        "passed": bool(rows) and not lost,
+        "cases": rows,
+    }
 
 
 def _try(
@@ -100,35 +120,77 @@ def _try(
     inflict: Callable[[bytes, Path, random.Random], bytes],
     chance: random.Random,
 ) -> tuple[str, str]:
-    """Return what came of it, and what was said."""
+    """Return what came of it, and what was said.
+
+    Raises:
+        _LostError: It went badly.
+    """
     path = root / name
-    path.write_bytes(inflict(path.read_bytes(), path, chance))
-    said = _run(study, root, "reporting", resumed=False)
-    if said.startswith("CRASH"):
-        return "LOST: the report crashed", said
+    damaged = inflict(path.read_bytes(), path, chance)
+    if damaged == path.read_bytes():
+        raise _LostError("not judged", "the damage changed nothing")
+    path.write_bytes(damaged)
+    of_report = name.startswith(_REPORT)
+    if not of_report:
+        fault = _report_alone(study, root)
+        if fault and not _names(name, fault):
+            raise _LostError("the report does not name the file", fault)
+        path.write_bytes(damaged)
     for needed_for in _FILES[name]:
-        if needed_for != name:
-            (root / needed_for).unlink(missing_ok=True)
-    said = _run(study, root, resumed=True)
-    outcome = "made again, or not needed"
-    if said.startswith("CRASH"):
-        return "LOST: a crash", said
-    if said:
-        if Path(name).name not in said and "is not the one that its fingerprint" not in said:
-            return "LOST: the file is not named", said
-        outcome = "stopped with the file's name; went on without it"
-        path.unlink()
-        after = _run(study, root, resumed=True)
-        if after:
-            return "LOST: did not go on", after
-    found = whole.differences(reference, root) + whole.damaged(root)
+        (root / needed_for).unlink(missing_ok=True)
+    outcome, said = _resume(study, root, name, damaged)
+    if of_report:
+        fault = _report_alone(study, root)
+        if fault:
+            raise _LostError("no report afterwards", fault)
+    found = whole.differences(reference, root)
+    found += [fault for fault in whole.damaged(root) if _SET_ASIDE not in fault]
     if found:
-        return "LOST: other results", "; ".join(found)
+        raise _LostError("other results", "; ".join(found))
     return outcome, said.replace(str(root), "<data_root>")
 
 
-def _run(study: Study, root: Path, *pipelines: str, resumed: bool) -> str:
-    """Run in this process; return what a person is told, nothing if all is well."""
+class _LostError(Exception):
+    """What went badly, and what was said."""
+
+
+def _report_alone(study: Study, root: Path) -> str:
+    """Ask for the report; return why there is none, nothing if there is."""
+    fault, _ = _run(study, root, "reporting", resumed=False)
+    if fault.startswith("CRASH"):
+        raise _LostError("the report crashed", fault)
+    return fault
+
+
+def _resume(study: Study, root: Path, name: str, damaged: bytes) -> tuple[str, str]:
+    """Resume the study, and do what it says; return what came of it, and what was said."""
+    path = root / name
+    fault, warnings = _run(study, root, resumed=True)
+    if fault.startswith("CRASH"):
+        raise _LostError("a crash", fault)
+    if fault:
+        if not _names(name, fault):
+            raise _LostError("the file is not named", fault)
+        path.unlink(missing_ok=True)
+        after, _ = _run(study, root, resumed=True)
+        if after:
+            raise _LostError("did not go on", after)
+        return "stopped with the file's name; went on without it", fault
+    if path.read_bytes() == damaged:
+        return "not needed", ""
+    said = " | ".join(warnings)
+    if not _names(name, said):
+        raise _LostError("made again without a word", said)
+    return "named and made again", said
+
+
+def _names(name: str, said: str) -> bool:
+    """Whether a text names a file, or the run that it is of."""
+    return Path(name).name in said or "dropout.seed_1" in said or "dropout, seed 1" in said
+
+
+def _run(study: Study, root: Path, *pipelines: str, resumed: bool) -> tuple[str, list[str]]:
+    """Run in this process; return why it stopped, nothing if all is well, and its warnings."""
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
     from kedro.runner import SequentialRunner
@@ -137,6 +199,8 @@ def _run(study: Study, root: Path, *pipelines: str, resumed: bool) -> str:
 
     bootstrap_project(ROOT)
     parameters = {"images": str(study.images), "data_root": str(root)}
+    warnings = _Kept()
+    logger = logging.getLogger()
     kept = os.dup(1)  # tables are of no interest here
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
@@ -144,7 +208,7 @@ def _run(study: Study, root: Path, *pipelines: str, resumed: bool) -> str:
         with KedroSession.create(
             project_path=ROOT, conf_source=str(study.conf), runtime_params=parameters
         ) as session:
-            logging.disable(logging.CRITICAL)
+            logger.handlers = [warnings]  # instead of those that Kedro has just set up
             session.run(
                 pipeline_names=list(pipelines),
                 runner=SequentialRunner(),
@@ -152,12 +216,25 @@ def _run(study: Study, root: Path, *pipelines: str, resumed: bool) -> str:
             )
     except Exception as error:
         fault = explanation(error)
-        return fault.message if fault else f"CRASH {type(error).__name__}: {error}"
+        stopped = fault.message if fault else f"CRASH {type(error).__name__}: {error}"
+        return stopped, warnings.lines
     finally:
-        logging.disable(logging.NOTSET)
+        logger.handlers = []
         os.dup2(kept, 1)
         os.close(kept)
-    return ""
+    return "", warnings.lines
+
+
+class _Kept(logging.Handler):
+    """Keeps what is said from a warning upwards."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line."""
+        self.lines.append(record.getMessage())
 
 
 def _half(content: bytes, path: Path, chance: random.Random) -> bytes:
@@ -190,30 +267,32 @@ def _zeros(content: bytes, path: Path, chance: random.Random) -> bytes:
 def _foreign(content: bytes, path: Path, chance: random.Random) -> bytes:
     """A sound file of the same kind that holds something else."""
     others = {
-        ".npy": "04_feature/corrupted_images.npy",
-        ".parquet": "07_model_output/baseline/seed_2/predictions.parquet",
-        ".csv": "07_model_output/baseline/seed_2/history.csv",
-        ".json": "07_model_output/baseline/seed_2/metrics.json",
-        ".keras": "06_models/baseline/seed_2.keras",
-        ".npz": "06_models/early_stopping/seed_2_best_epoch.npz",
-        ".zip": "06_models/baseline/seed_2.keras",
-        ".html": "08_reporting/comparison.md",
+        ".npy": ("04_feature/corrupted_images.npy", "02_intermediate/images.npy"),
+        ".parquet": ("07_model_output/baseline/seed_2/predictions.parquet",),
+        ".csv": ("07_model_output/baseline/seed_2/history.csv",),
+        ".json": ("07_model_output/baseline/seed_2/metrics.json",),
+        ".keras": ("06_models/baseline/seed_2.keras",),
+        ".npz": ("04_feature/zca.npz", "06_models/early_stopping/seed_2_best_epoch.npz"),
+        ".zip": ("07_model_output/baseline/results.zip",),
+        ".html": ("08_reporting/report.html", "09_history/history.html"),
+        ".md": ("08_reporting/comparison.csv",),
+        ".png": ("08_reporting/gaps.png",),
     }
     root = next(parent for parent in path.parents if (parent / "06_models").exists())
-    return (root / others[path.suffix]).read_bytes()
+    contents = [(root / other).read_bytes() for other in others[path.suffix]]
+    return next(other for other in contents if other != content)
 
 
 def _text(content: bytes, path: Path, chance: random.Random) -> bytes:
     return b"<html><body>502 Bad Gateway</body></html>\n"
 
 
-_BYTES = {"a byte flipped", "64 bytes flipped"}
 _DAMAGES: dict[str, Callable[[bytes, Path, random.Random], bytes]] = {
+    "another file's content": _foreign,
+    "a byte flipped": _flip_one,
+    "a quarter zeroed": _zeros,
     "cut in half": _half,
     "emptied": _nothing,
-    "a byte flipped": _flip_one,
     "64 bytes flipped": _flip_many,
-    "a quarter zeroed": _zeros,
-    "another file's content": _foreign,
     "a web page's content": _text,
 }

@@ -59,7 +59,7 @@ class Study:
         ]
 
 
-def make_study(work: Path) -> Study:
+def make_study(work: Path, techniques: tuple[str, ...] = TECHNIQUES) -> Study:
     """Write the images and the configuration below a folder."""
     images = work / "set"
     if not images.exists():
@@ -69,7 +69,7 @@ def make_study(work: Path) -> Study:
         shutil.copytree(ROOT / "conf", conf, ignore=shutil.ignore_patterns("local"))
         (conf / "local").mkdir()
         base = yaml.safe_load((conf / "base/parameters_techniques.yml").read_text("utf-8"))
-        left_out = {name: None for name in base["techniques"] if name not in TECHNIQUES}
+        left_out = {name: None for name in base["techniques"] if name not in techniques}
         settings = {**_SETTINGS, "techniques": left_out}
         (conf / "local/parameters_small.yml").write_text(yaml.safe_dump(settings), "utf-8")
     return Study(images, conf)

@@ -183,6 +183,15 @@ def _timeless_table(path: Path) -> str:
     return str(table[[name for name in table if not _TIMES.search(name)]].to_csv())
 
 
+def _table(path: Path) -> Any:
+    """All values, whatever else the file tells of itself."""
+    table = pd.read_parquet(path)
+    return {
+        name: json.dumps(column.tolist(), default=np.ndarray.tolist)
+        for name, column in table.items()
+    }
+
+
 def _arrays(path: Path) -> Any:
     with np.load(path, allow_pickle=False) as arrays:
         return {name: (v.shape, str(v.dtype), v.tobytes()) for name, v in arrays.items()}
@@ -194,6 +203,6 @@ _COMPARED: dict[str, Callable[[Path], Any]] = {
     ".json": lambda path: _timeless(_json(path)),
     ".npy": Path.read_bytes,
     ".npz": _arrays,
-    ".parquet": Path.read_bytes,
+    ".parquet": _table,
     ".png": Path.read_bytes,
 }

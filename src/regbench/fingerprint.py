@@ -123,10 +123,40 @@ def of_decoding(settings: Ingest) -> str:
 def of_weights(weights: Mapping[str, "np.ndarray"]) -> str:
     """Identify a network's weights, to tell whether a file holds the ones it should."""
     made = _hash()
-    for name, values in weights.items():
+    for name, values in sorted(weights.items()):
         made.update(f"{name}{values.shape}{values.dtype}".encode())
         made.update(values.tobytes())
     return _name(made)
+
+
+def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a record its own digest, to tell later whether it is as it was written."""
+    return {**record, "record": digest(record)}
+
+
+def is_sealed(record: Mapping[str, Any]) -> bool:
+    """Whether a record is as ``sealed`` returned it."""
+    return record.get("record") == digest({k: record[k] for k in record if k != "record"})
+
+
+def of_table(table: "pd.DataFrame") -> str:
+    """Identify a table by its values; of seconds only that they are numbers.
+
+    They are others every time that the same is made again.
+    """
+    made = _hash()
+    for name, column in table.items():
+        values = column.tolist()
+        if name == "seconds":
+            values = [isinstance(value, float) for value in values]
+        text = json.dumps([name, values], default=lambda array: array.tolist())
+        made.update(text.encode())
+    return _name(made)
+
+
+def of_metrics(metrics: Mapping[str, Any]) -> str:
+    """Identify a run's figures, its fingerprint and the seconds aside."""
+    return digest({key: metrics[key] for key in metrics if key not in {"fingerprint", "seconds"}})
 
 
 def of_machine() -> Fingerprint:

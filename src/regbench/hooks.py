@@ -18,6 +18,7 @@ from regbench.lease import leased
 from regbench.monitoring import addresses, raise_alarms, tell_of_error
 from regbench.reservation import Use, reserved
 from regbench.staleness import (
+    check_prepared,
     forget_data_fingerprint,
     forget_report_record,
     is_up_to_date,
@@ -187,14 +188,18 @@ def _credentials_of(address: str) -> dict[str, Any]:
 
 
 def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-    """Stop where the prepared images are needed and nobody has prepared them."""
+    """Stop where the prepared images are needed and are not there, or not as they were made."""
     prepared = pipelines["data"].all_outputs() & pipeline.inputs()
-    missing = sorted(name for name in prepared if not catalog.exists(name))
+    if not prepared:
+        return
+    needed = prepared | {"prepared_files"}
+    missing = sorted(name for name in needed if not catalog.exists(name))
     if missing:
         raise StudyError(
             f"{', '.join(missing)}: not there yet; {catalog.load('params:command')} "
             "--pipelines=data prepares the images, and without --pipelines everything is run"
         )
+    check_prepared(prepared, catalog)
 
 
 def _use(pipeline: Pipeline) -> Use:

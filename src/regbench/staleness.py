@@ -4,6 +4,7 @@
 """
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from kedro.framework.project import pipelines
@@ -12,6 +13,8 @@ from kedro.pipeline import Pipeline
 
 from regbench import fingerprint
 from regbench.errors import DamagedFileError, StudyError, UnreachableError, explanation
+from regbench.files import made_by_regbench
+from regbench.storage import digest
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +29,6 @@ _DATA_SETTINGS = {
     "augmentation": ("augmentation",),
     "evaluation": ("corrupted_images", "corrupted_rows", "corruption_preview"),
 }
-_IDENTIFIED = ("images", "split_index", "classes")  # by the data's fingerprint
 _OF_TRAINING = ("network", "history", "best_epoch_weights", "fingerprint")
 _OF_EVALUATION = ("predictions", "metrics")
 # Inputs of the report that are looked at by themselves, or that the run itself has changed.
@@ -76,16 +78,36 @@ def treat_stale_as_missing(pipeline: Pipeline, catalog: Catalog) -> None:
 def forget_data_fingerprint(
     pipeline: Pipeline, catalog: Catalog, *, only_missing_outputs: bool
 ) -> None:
-    """Remove the data's fingerprint before the data are made again.
+    """Remove the data's fingerprint and the record of their files before they are made again.
 
-    It says what the stored data are; while they are replaced nobody can. It is made from the
-    data alone, so nothing is lost.
+    These say what the stored data are; while they are replaced nobody can. They are made from
+    the data alone, so nothing is lost.
     """
-    made = {"images", "split_index"} & pipeline.all_outputs()
+    made = _recorded_names(catalog) & pipeline.all_outputs()
     if only_missing_outputs:
         made = {name for name in made if not catalog.exists(name)}
     if made:
+        stored_dataset(catalog, "prepared_files").remove()
+    if made & {"images", "split_index"}:
         stored_dataset(catalog, "data_fingerprint").remove()
+
+
+def check_prepared(names: set[str], catalog: Catalog) -> None:
+    """Stop where prepared files that are about to be read are not those that were made.
+
+    Raises:
+        StudyError: They are not; it names them, and the command that makes them again.
+    """
+    record = catalog.load("prepared_files")
+    if isinstance(record, dict) and fingerprint.is_sealed(record):
+        said = _changed_prepared(names, record, catalog)
+    else:
+        said = f"{_file(catalog, 'prepared_files')}: damaged, or changed since it was made"
+    if said:
+        raise DamagedFileError(
+            f"{said}; {catalog.load('params:command')} --pipelines=data --only-missing-outputs "
+            "prepares the images again"
+        )
 
 
 def is_up_to_date(pipeline: Pipeline, catalog: Catalog) -> bool:
@@ -109,20 +131,24 @@ def record_report(pipeline: Pipeline, catalog: Catalog) -> None:
     """Write down what the report was made from, when all of it has been made."""
     if pipelines["reporting"].all_outputs() <= pipeline.all_outputs():
         images = catalog.load("comparison_made_from")["images"]
-        catalog.save("report_made_from", _made_from_now(catalog, images))
+        made_from = fingerprint.sealed(_made_from_now(catalog, images))
+        catalog.save("report_made_from", made_from)
 
 
 def _stale(pipeline: Pipeline, catalog: Catalog) -> set[str]:
     parameters = catalog.load("parameters")
-    recorded = _load(catalog, "data_fingerprint")
+    prepared = _sealed(catalog, "prepared_files", "the images are prepared again")
+    recorded = _recorded_data(prepared, catalog)
     in_pipeline = pipeline.all_outputs()
     of_data = pipelines["data"].all_outputs() & in_pipeline
     of_report = pipelines["reporting"].all_outputs() & in_pipeline
     files = _files(catalog) if of_data or of_report else None
     stale = _stale_data(of_data, recorded.get("made_from", {}), parameters, files)
     data_are_stale = bool({"images", "split_index"} & stale) or not recorded
-    if not data_are_stale and _are_damaged(of_data - stale, recorded, catalog):
+    if not data_are_stale and _are_damaged(of_data - stale, prepared, catalog):
         stale |= of_data  # made again as they were: what was trained on them stays
+    if any(name in stale or not catalog.exists(name) for name in of_data):
+        stale |= {"prepared_files"} & of_data
     current = fingerprint.current(recorded, parameters["preparation"], parameters["fingerprints"])
     seeds = [str(seed) for seed in parameters["protocol"]["seeds"]]
     for technique, now in current.items():
@@ -136,9 +162,7 @@ def _stale(pipeline: Pipeline, catalog: Catalog) -> set[str]:
             stale.add(f"{technique}_results")
             for seed in seeds:
                 stale |= _damaged_run(f"{technique}.seed_{seed}", stale, catalog)
-    if of_report and (
-        stale & in_pipeline or _load(catalog, "report_made_from") != _made_from_now(catalog, files)
-    ):
+    if of_report and (stale & in_pipeline or not _is_report_current(catalog, files)):
         stale |= of_report
     # Nobody has written down what the labels of the unlabelled images were made from.
     unrecorded: set[str] = pipelines["prediction"].all_outputs() & in_pipeline
@@ -146,18 +170,72 @@ def _stale(pipeline: Pipeline, catalog: Catalog) -> set[str]:
 
 
 def _made_from_now(catalog: Catalog, images: str | None) -> dict[str, Any]:
-    """What the report would be made from now.
+    """What the report would be made from now, and what its files hold.
 
     Args:
         catalog: Of the session.
         images: The digest of the set of images; None if it cannot be read.
 
     Returns:
-        Digests by input of the report.
+        Digests by input of the report, and, as ``files``, by what is made.
     """
     inputs = pipelines["reporting"].inputs() - _OF_DATA - _OF_EVERY_RUN
-    digests = {name: _digest(catalog, name) for name in sorted(inputs)}
-    return digests | {"image_digest": images, "code": fingerprint.of_package()}
+    digests: dict[str, Any] = {name: _digest(catalog, name) for name in sorted(inputs)}
+    digests |= {"image_digest": images, "code": fingerprint.of_package()}
+    return digests | {"files": catalog.load("report_digests")}
+
+
+def _is_report_current(catalog: Catalog, images: str | None) -> bool:
+    """Whether the report is made from what there is now, and is as it was made."""
+    recorded = _sealed(catalog, "report_made_from", "the report is made again")
+    if not recorded:
+        return False
+    record = _file(catalog, "report_made_from")
+    now = _made_from_now(catalog, images)
+    files = recorded["files"]
+    said = _changed_files("report_digests", now["files"], files, record, catalog)
+    if said:
+        logger.warning("%s; the report is made again", said)
+    return recorded == fingerprint.sealed(now)
+
+
+def _recorded_data(prepared: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
+    """The data's fingerprint as it was written."""
+    if prepared:
+        recorded: dict[str, Any] = prepared["data_fingerprint"]
+        return recorded if catalog.exists("data_fingerprint") else {}
+    return _load(catalog, "data_fingerprint")
+
+
+def _recorded_names(catalog: Catalog) -> set[str]:
+    """The prepared datasets whose files are recorded."""
+    return set(stored_dataset(catalog, "prepared_digests").files)
+
+
+def _changed_prepared(names: Iterable[str], prepared: dict[str, Any], catalog: Catalog) -> str:
+    record = _file(catalog, "prepared_files")
+    return _changed_files("prepared_digests", names, prepared["files"], record, catalog)
+
+
+def _changed_files(
+    digests: str, names: Iterable[str], recorded: dict[str, str], record: str, catalog: Catalog
+) -> str:
+    """Say which files are not those that were recorded; nothing if all are.
+
+    Args:
+        digests: The dataset of their digests now.
+        names: Of datasets.
+        recorded: The digests as they should be.
+        record: The file that they stand in.
+        catalog: Of the session.
+    """
+    dataset = stored_dataset(catalog, digests)
+    changed = [
+        str(file)
+        for name, file in dataset.files.items()
+        if name in names and digest(file) != recorded.get(name, "")
+    ]
+    return f"{', '.join(changed)}: not as {record} has it, damaged or changed" if changed else ""
 
 
 def _digest(catalog: Catalog, name: str) -> str:
@@ -189,7 +267,7 @@ def _stale_data(
 def _stale_run(
     run: str, now: fingerprint.Fingerprint, data_are_stale: bool, catalog: Catalog
 ) -> set[str]:
-    trained = _load(catalog, f"{run}.fingerprint")
+    trained = _sealed(catalog, f"{run}.fingerprint", "the run is trained again")
     until_training = {part: now[part] for part in now if part != "evaluation"}
     changed = any(trained.get(part) != now[part] for part in until_training)
     if data_are_stale or changed or not catalog.exists(f"{run}.network"):
@@ -199,24 +277,34 @@ def _stale_run(
     metrics = _load(catalog, f"{run}.metrics")
     evaluated = metrics.get("fingerprint", {})
     changed = bool(fingerprint.changed(evaluated, now)) or metrics.get("status") == FAILED
+    if metrics and not _are_metrics_of(run, metrics):
+        said = "%s: damaged, or changed since it was made; the run is evaluated again"
+        logger.warning(said, _file(catalog, f"{run}.metrics"))
+        changed = True
     if changed or evaluated.get("weights") != trained.get("weights"):
         return {f"{run}.{made}" for made in _OF_EVALUATION}
     return set()
 
 
-def _are_damaged(of_data: set[str], recorded: dict[str, Any], catalog: Catalog) -> bool:
-    """Whether prepared data cannot be read, or are not those that were recorded."""
-    stored = {name for name in of_data if catalog.exists(name) and not name.endswith("_preview")}
-    if any(_is_damaged(name, catalog) for name in sorted(stored)):
-        return True
-    made = [catalog.load(name) for name in _IDENTIFIED if name in stored]
-    if len(made) < len(_IDENTIFIED):
-        return False  # made again because they are missing
-    now = fingerprint.of_data(*made)
-    if all(recorded.get(part) == digest for part, digest in now.items()):
+def _are_metrics_of(run: str, metrics: dict[str, Any]) -> bool:
+    """Whether these are the metrics of a run as they were written."""
+    recorded = metrics.get("fingerprint", {}).get("metrics")
+    of_run = f"{metrics.get('technique')}.seed_{metrics.get('seed')}"
+    return of_run == run and recorded == fingerprint.of_metrics(metrics)
+
+
+def _are_damaged(of_data: set[str], prepared: dict[str, Any], catalog: Catalog) -> bool:
+    """Whether prepared files are not those that were recorded."""
+    stored = {name for name in of_data & _recorded_names(catalog) if catalog.exists(name)}
+    if not stored:
         return False
-    logger.warning("the prepared images have been changed or damaged since; they are made again")
-    return True
+    if prepared:
+        said = _changed_prepared(stored, prepared, catalog)
+    else:
+        said = f"{_file(catalog, 'prepared_files')}: no record of the prepared files"
+    if said:
+        logger.warning("%s; the images are prepared again", said)
+    return bool(said)
 
 
 def _damaged_run(run: str, stale: set[str], catalog: Catalog) -> set[str]:
@@ -224,26 +312,35 @@ def _damaged_run(run: str, stale: set[str], catalog: Catalog) -> set[str]:
     trained, evaluated = ({f"{run}.{made}" for made in of} for of in (_OF_TRAINING, _OF_EVALUATION))
     if trained & stale:
         return set()
-    to_read = {f"{run}.history", f"{run}.predictions"} - stale
+    recorded = _load(catalog, f"{run}.fingerprint")
+    to_read = {"history": recorded.get("history")}
     if evaluated & stale:
-        to_read |= {f"{run}.network", f"{run}.best_epoch_weights"}
-    to_read = {name for name in to_read if name in catalog and catalog.exists(name)}
-    damaged = {name for name in sorted(to_read) if _is_damaged(name, catalog)}
+        of_network = {"network": "weights", "best_epoch_weights": "best_epoch_weights"}
+        to_read |= {made: recorded.get(part) for made, part in of_network.items()}
+    else:
+        metrics = _load(catalog, f"{run}.metrics")
+        to_read["predictions"] = metrics["fingerprint"].get("predictions")
+    damaged = {
+        f"{run}.{made}"
+        for made, now in to_read.items()
+        if catalog.exists(f"{run}.{made}") and _is_damaged(f"{run}.{made}", now, catalog)
+    }
     if damaged & trained:
         return trained | evaluated
     return evaluated if damaged else set()
 
 
-def _is_damaged(name: str, catalog: Catalog) -> bool:
-    """Whether a stored dataset cannot be read; a warning says so."""
-    from regbench.datasets.network_dataset import NetworkDataset  # noqa: PLC0415 - imports pandas
-
-    dataset = _dataset(catalog, name)
+def _is_damaged(name: str, recorded: str | None, catalog: Catalog) -> bool:
+    """Whether a file of a run is not the one that was recorded; a warning says so."""
+    dataset = stored_dataset(catalog, name)
     try:
-        if isinstance(dataset, NetworkDataset):
-            dataset.check()  # without importing Keras
-        else:
-            dataset.load()
+        # A network's weights are read without importing Keras.
+        value = dataset.weights() if hasattr(dataset, "weights") else dataset.load()
+        with made_by_regbench(_file(catalog, name)):
+            is_table = hasattr(value, "to_csv")
+            identify = fingerprint.of_table if is_table else fingerprint.of_weights
+            if identify(value) != recorded:
+                raise ValueError("it does not hold what was recorded of it")
     except Exception as error:
         fault = explanation(error)
         if not isinstance(fault, DamagedFileError):
@@ -259,6 +356,9 @@ def _is_complete(
     """Whether the collected results are of all seeds and of the stored runs."""
     runs = stored_dataset(catalog, f"{technique}_results").runs()
     if runs.empty:
+        return False
+    if set(runs["technique"]) != {technique}:
+        logger.warning("%s: results of another technique", _file(catalog, f"{technique}_results"))
         return False
     stored = {str(run["seed"]): run for run in runs.to_dict("records")}
     return set(stored) == set(seeds) and not any(
@@ -291,6 +391,11 @@ def stored_dataset(catalog: Catalog, name: str) -> Any:
     return dataset
 
 
+def _file(catalog: Catalog, name: str) -> str:
+    """Where a dataset is stored, as messages name it."""
+    return str(stored_dataset(catalog, name)._file)
+
+
 def _is_kept(catalog: Catalog, name: str) -> bool:
     return name in catalog and not getattr(catalog.get(name), "_EPHEMERAL", False)
 
@@ -314,3 +419,13 @@ def _load(catalog: Catalog, name: str) -> dict[str, Any]:
         logger.warning("%s", fault.message)
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def _sealed(catalog: Catalog, name: str, then: str) -> dict[str, Any]:
+    """A stored record as it was written; an empty one if there is none, and ``then`` is said."""
+    record = _load(catalog, name)
+    if record and not fingerprint.is_sealed(record):
+        said = "%s: damaged, or changed since it was made; %s"
+        logger.warning(said, _file(catalog, name), then)
+        return {}
+    return record

@@ -384,6 +384,16 @@ def stored_file(address: str, options: Mapping[str, Any] | None = None) -> Store
     return RemoteFile(clean_address(address), options or {})
 
 
+def digest(file: StoredFile) -> str:
+    """Identify a file by its bytes; empty if there is none."""
+    try:
+        with file.readable().open("rb") as content:
+            made = hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=8))
+            return made.hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
 def is_remote(address: str) -> bool:
     """Say whether an address is in a store, not on this machine."""
     protocol, separator, _ = address.partition("://")

@@ -9,6 +9,8 @@ import pytest
 from kedro.io import DatasetError
 
 from regbench.datasets.network_dataset import NetworkDataset
+from regbench.results import FailedTraining
+from regbench.storage import LocalFile
 
 
 @pytest.fixture
@@ -71,3 +73,22 @@ def test_a_damaged_file_is_named(dataset: NetworkDataset) -> None:
     dataset._file.path.write_bytes(dataset._file.path.read_bytes()[:200])
     with pytest.raises(DatasetError, match=r"seed_1\.keras"):
         dataset.load()
+
+
+@pytest.mark.parametrize("failed_at_last", [True, False])
+def test_one_that_is_killed_while_it_saves_leaves_nothing_that_counts(
+    dataset: NetworkDataset, monkeypatch: pytest.MonkeyPatch, failed_at_last: bool
+) -> None:
+    before, after = network(1.5), FailedTraining("no luck")
+    if not failed_at_last:
+        before, after = after, before
+    dataset.save(before)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LocalFile, "written", killed)
+    with pytest.raises(KeyboardInterrupt):
+        dataset.save(after)
+    assert not dataset.exists()
+    assert list(dataset._file.path.parent.iterdir()) == []

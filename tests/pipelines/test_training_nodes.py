@@ -10,7 +10,7 @@ import pytest
 from regbench import progress
 from regbench.corruption import CORRUPTIONS
 from regbench.errors import StudyError
-from regbench.fingerprint import of_weights
+from regbench.fingerprint import is_sealed, of_metrics, of_table, of_weights
 from regbench.network import weights_of
 from regbench.pipelines.training.nodes import collect_results, evaluate_network, train_network
 
@@ -79,13 +79,16 @@ def evaluated(made: Trained, **changes: Any) -> tuple[pd.DataFrame, dict[str, An
 
 
 def test_a_network_is_told_what_it_was_made_from(trained: Trained) -> None:
-    network, history, _, made_from = trained
+    network, history, best_epoch_weights, made_from = trained
     assert {part: made_from[part] for part in ("data", "split", *SETTINGS)} == {
         "data": "d",
         "split": "s",
         **SETTINGS,
     }
     assert made_from["weights"] == of_weights(weights_of(network))
+    assert made_from["best_epoch_weights"] == of_weights(best_epoch_weights)
+    assert made_from["history"] == of_table(history)
+    assert is_sealed(made_from)
     assert "tensorflow" in made_from["trained_on"]
     assert len(history) == 3
 
@@ -97,7 +100,11 @@ def test_its_metrics_carry_the_fingerprint(trained: Trained) -> None:
     predictions, metrics = evaluated(trained, trained=network)
     assert metrics["technique"] == "l2"
     assert metrics["seed"] == 7
-    assert metrics["fingerprint"] == made_from | {"evaluation": "e"}
+    made = {"predictions": of_table(predictions), "metrics": of_metrics(metrics)}
+    assert metrics["fingerprint"] | {"record": made_from["record"]} == (
+        made_from | {"evaluation": "e"} | made
+    )
+    assert "record" not in metrics["fingerprint"]
     assert len(predictions) == 16
     collected = collect_results(metrics, trained[1], predictions)
     assert collected.runs["fingerprint_evaluation"].tolist() == ["e"]

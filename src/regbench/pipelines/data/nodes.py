@@ -179,6 +179,23 @@ def fingerprint_data(
     return {**fingerprint.of_data(images, split_index, classes), "made_from": made_from}
 
 
+def record_files(
+    digests: dict[str, str], data_fingerprint: dict[str, Any], *prepared: Any
+) -> dict[str, Any]:
+    """Write down what the prepared files hold, once all of them are there.
+
+    Args:
+        digests: Of the files, by dataset; empty for one that is not there.
+        data_fingerprint: The stored one.
+        prepared: What the other files hold: Kedro then runs this last.
+
+    Returns:
+        ``files``, the digests, and ``data_fingerprint``, for the case that its file is damaged.
+    """
+    files = {name: digest for name, digest in digests.items() if digest}
+    return fingerprint.sealed({"files": files, "data_fingerprint": data_fingerprint})
+
+
 def _train_rows(split_index: DataFrame) -> ndarray:
     import numpy as np
 

@@ -5,7 +5,8 @@ labeled_images (, earlier_ingestion)
     image_index -> split -> split_index -> find_duplicates -> duplicate_images
     train rows -> fit_normalization, fit_zca; build_augmentation -> preview_augmentation
     test rows -> corrupt -> preview_corruptions
-    all of it -> fingerprint
+    images, split_index, classes -> fingerprint -> data_fingerprint
+    all of it but the previews (, prepared_digests) -> record_files -> prepared_files
 """
 
 from kedro.pipeline import Node, Pipeline
@@ -21,9 +22,15 @@ def create_pipeline(*, with_zca: bool) -> Pipeline:
         "augmentation": "augmentation",
         "fitted_normalization": "normalization",
     }
+    prepared = [
+        *("images", "image_index", "rejected_images", "classes", "ingested_files"),
+        *("split_index", "duplicate_images", "normalization", "augmentation"),
+        *("corrupted_images", "corrupted_rows"),
+    ]
     whitening = []
     if with_zca:
         preview_inputs["zca"] = "zca"
+        prepared.append("zca")
         whitening = [
             Node(
                 nodes.fit_zca,
@@ -90,6 +97,12 @@ def create_pipeline(*, with_zca: bool) -> Pipeline:
                 ["labeled_images", "images", "split_index", "classes", "params:preparation"],
                 "data_fingerprint",
                 name="fingerprint",
+            ),
+            Node(
+                nodes.record_files,
+                ["prepared_digests", "data_fingerprint", *prepared],
+                "prepared_files",
+                name="record_files",
             ),
         ],
         namespace="data",

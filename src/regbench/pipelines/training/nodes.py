@@ -40,7 +40,7 @@ def train_network(
     Returns:
         The network (raw uint8 images in, class probabilities out); its history, a row per
         epoch; the weights of the epoch that was best on validation, if the network has others;
-        and the fingerprint: what the network was made from, and of its weights.
+        and the fingerprint: what the network was made from, and of what was made.
     """
     from regbench import network, progress, training
 
@@ -73,7 +73,10 @@ def train_network(
     )
     made_from = {part: data_fingerprint[part] for part in ("data", "split")} | run_fingerprint
     made_from["weights"] = fingerprint.of_weights(network.weights_of(model))
-    return model, history, best_epoch_weights, made_from | fingerprint.of_machine()
+    made_from["best_epoch_weights"] = fingerprint.of_weights(best_epoch_weights)
+    made_from["history"] = fingerprint.of_table(history)
+    made_from = fingerprint.sealed(made_from | fingerprint.of_machine())
+    return model, history, best_epoch_weights, made_from
 
 
 def evaluate_network(
@@ -148,8 +151,13 @@ def _finished(
             metrics.get("reason"),
         )
     )
-    identity = {"technique": run["technique"], "seed": seed}
-    return predictions, {**identity, **metrics, "fingerprint": made_from}
+    metrics = {"technique": run["technique"], "seed": seed, **metrics}
+    made_from = {part: made_from[part] for part in made_from if part != "record"}  # its own seal
+    made = {
+        "predictions": fingerprint.of_table(predictions),
+        "metrics": fingerprint.of_metrics(metrics),
+    }
+    return predictions, {**metrics, "fingerprint": made_from | made}
 
 
 def training_failed(
@@ -162,7 +170,7 @@ def training_failed(
     from regbench.results import FailedTraining
 
     made_from = {part: data_fingerprint[part] for part in ("data", "split")} | run_fingerprint
-    made_from |= {"weights": "", **fingerprint.of_machine()}
+    made_from = fingerprint.sealed(made_from | {"weights": "", **fingerprint.of_machine()})
     columns = [*training.Epoch.__annotations__, "kept"]
     return FailedTraining(reason), pd.DataFrame(columns=columns), {}, made_from
 
