@@ -149,8 +149,12 @@ def of_table(table: "pd.DataFrame") -> str:
         values = column.tolist()
         if name == "seconds":
             values = [isinstance(value, float) for value in values]
-        text = json.dumps([name, values], default=lambda array: array.tolist())
-        made.update(text.encode())
+        made.update(f"{name}:{len(values)}:".encode())
+        if values and hasattr(values[0], "tobytes"):  # as text, millions of them are gigabytes
+            for array in values:
+                made.update(array.tobytes())
+        else:
+            made.update(json.dumps(values).encode())
     return _name(made)
 
 
