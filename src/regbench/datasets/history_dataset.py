@@ -21,6 +21,7 @@ _SHOWN_FIRST = (
     *("difference", "difference_low", "difference_high", "verdict", "alarms"),
 )
 _NOT_SHOWN = ("schema", "versions")  # the versions alone would make each row fill the page
+_IN_ONE_LINE = "%Y\u2011%m\u2011%d\u00a0%H:%M"
 
 
 class HistoryDataset(ParquetDataset):
@@ -57,9 +58,10 @@ class HistoryDataset(ParquetDataset):
         super().save(data)
 
     def preview(self, nrows: int = 50) -> TablePreview:
-        """The last rows, the newest first, for kedro-viz."""
-        newest = self.load().iloc[::-1].head(nrows).drop(columns=list(_NOT_SHOWN))
-        minutes = newest["time"].dt.strftime("%Y-%m-%d %H:%M")
+        """The last runs, the newest first, each in the order of its comparison, for kedro-viz."""
+        runs = self.load().sort_values("time", ascending=False, kind="stable")
+        newest = runs.head(nrows).drop(columns=list(_NOT_SHOWN))
+        minutes = newest["time"].dt.strftime(_IN_ONE_LINE)
         others = [name for name in newest.columns if name not in _SHOWN_FIRST]
         shown = newest.assign(time=minutes)[[*_SHOWN_FIRST, *others]].astype(object)
         return table_preview(shown.to_dict(orient="split"))
