@@ -217,6 +217,7 @@ def _commands(work: Path, runs: int) -> list[dict[str, float]]:
     temporary.mkdir()
     _adopt_orphans()
     code, said = finish(study.command(root))
+    _bury_orphans()
     if code:
         raise BenchmarkError(f"the study ended with exit code {code}: {said}")
     found = []
