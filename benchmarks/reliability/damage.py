@@ -260,8 +260,11 @@ def _flip_many(content: bytes, path: Path, chance: random.Random) -> bytes:
 def _zeros(content: bytes, path: Path, chance: random.Random) -> bytes:
     """A block that a disk has lost."""
     size = max(1, len(content) // 4)
-    place = chance.randrange(len(content) - size + 1)
-    return content[:place] + bytes(size) + content[place + size :]
+    zeroed = content
+    while zeroed == content and any(content):  # a file may have a quarter of zeros already
+        place = chance.randrange(len(content) - size + 1)
+        zeroed = content[:place] + bytes(size) + content[place + size :]
+    return zeroed
 
 
 def _foreign(content: bytes, path: Path, chance: random.Random) -> bytes:
