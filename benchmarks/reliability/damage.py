@@ -27,6 +27,7 @@ ABOUT = "Files damaged after they were written."
 _MODELS, _OUTPUT = "06_models/dropout", "07_model_output/dropout"
 _COLLECTED = (f"{_OUTPUT}/results.zip",)
 _REPORT = ("08_reporting/", "09_history/")
+_HISTORY = "09_history/history.parquet"
 _EVALUATED = (f"{_OUTPUT}/seed_1/metrics.json", f"{_OUTPUT}/seed_1/predictions.parquet")
 # What is removed beside a damaged file, for it to be read.
 _FILES: dict[str, tuple[str, ...]] = {
@@ -59,7 +60,7 @@ _FILES: dict[str, tuple[str, ...]] = {
     "08_reporting/report.html": (),
     "09_history/alarms.json": (),
     "09_history/history.html": (),
-    "09_history/history.parquet": (),
+    _HISTORY: (),
 }
 _SET_ASIDE = ".unreadable-"  # what a history that cannot be read is kept as
 
@@ -145,6 +146,11 @@ def _try(
             raise _LostError("no report afterwards", fault)
     found = whole.differences(reference, root)
     found += [fault for fault in whole.damaged(root) if _SET_ASIDE not in fault]
+    if name != _HISTORY:  # which is set aside, and begins anew
+        kept = whole.runs_in_history(root)
+        found += [
+            f"run {run} is lost" for run in whole.runs_in_history(reference) if run not in kept
+        ]
     if found:
         raise _LostError("other results", "; ".join(found))
     return outcome, said.replace(str(root), "<data_root>")
