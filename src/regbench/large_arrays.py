@@ -44,9 +44,11 @@ def _gathered(images: np.ndarray, rows: np.ndarray, held: int) -> np.ndarray:
 
     A row brings its surroundings along, up to 2 MB: a thousand rows at random, the whole file.
     """
-    gathered: np.ndarray = np.empty((len(rows), *images.shape[1:]), images.dtype)
-    if len(images) <= held:
-        return np.take(images, rows, axis=0, out=gathered)
+    gathered: np.ndarray
+    if images.shape[0] <= held:
+        gathered = images[rows]
+        return gathered
+    gathered = np.empty((len(rows), *images.shape[1:]), images.dtype)
     stretches = rows // held
     for stretch in np.unique(stretches):
         here = stretches == stretch
