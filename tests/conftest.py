@@ -194,6 +194,7 @@ def run_in(small_set: Path) -> Run:
         env: str | None = None,
         runner: AbstractRunner | None = None,
         only_missing_outputs: bool = False,
+        selection: dict[str, list[str]] | None = None,
         **params: Any,
     ) -> dict[str, Any]:
         bootstrap_project(PROJECT)
@@ -213,6 +214,7 @@ def run_in(small_set: Path) -> Run:
                 pipeline_names=list(pipelines),
                 runner=runner or SequentialRunner(),
                 only_missing_outputs=only_missing_outputs,
+                **(selection or {}),
             )
 
     return run_pipelines

@@ -192,6 +192,8 @@ def test_ctrl_c_outside_of_trainings_is_told_too(monkeypatch: pytest.MonkeyPatch
 
 def stopped_after(seed: int, root: Path, number: signal.Signals, *command: str) -> tuple[int, str]:
     """Run a command until a seed of l2 is trained, stop it, and return what it said."""
+    # A shell has what it starts in the background ignore Ctrl-C, and whatever that starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [sys.executable, "-m", "kedro", *command],
         cwd=PROJECT,

@@ -199,10 +199,11 @@ def test_processes_killed_between_two_nodes_are_replaced(
 
 
 def test_only_what_stays_as_it_is_in_files_is_let_go_of() -> None:
-    def mapping(rights: str, inode: int, anonymous: int) -> str:
+    def mapping(rights: str, inode: int, anonymous: int, swapped: int = 0) -> str:
         return (
             f"7f0a{inode:x}000-7f0a{inode:x}800 {rights} 00000000 fe:00 {inode}  /lib/some lib.so\n"
             f"Rss:                   2 kB\nAnonymous:             {anonymous} kB\n"
+            f"Swap:                  {swapped} kB\n"
         )
 
     maps = [
@@ -210,6 +211,7 @@ def test_only_what_stays_as_it_is_in_files_is_let_go_of() -> None:
         mapping("r--p", 2, 0),
         mapping("r--p", 3, 4),  # addresses that the loader has filled in
         mapping("rw-p", 4, 0),
+        mapping("r--p", 5, 0, 4),  # the same, swapped out
         mapping("r--p", 0, 0),  # of no file
     ]
     assert worker.unchanged_parts_of_files("".join(maps)) == [

@@ -429,6 +429,57 @@ def test_prepared_files_that_nobody_has_recorded_are_made_again(
     assert made_at(root) == before
 
 
+def test_a_part_of_the_data_made_again_as_it_was_is_recorded_and_another_is_not(
+    root: Path, run: Run, resume: Callable[..., None]
+) -> None:
+    before, record = made_at(root), root / "04_feature/prepared_files.json"
+    recorded = record.read_text()
+    parts: dict[str, Any] = {
+        "protocol": ONE_SEED,
+        "selection": {"node_names": ["data.build_augmentation"]},
+    }
+    run("data", **parts)
+    assert record.read_text() == recorded
+    run("reporting", protocol=ONE_SEED)
+    run("data", **parts, augmentation={"rotation": 1})
+    with pytest.raises(StudyError, match=r"augmentation\.json: not as .*prepared_files\.json"):
+        run("augmentation", protocol=ONE_SEED, selection={"namespaces": ["augmentation"]})
+    resume()
+    assert record.read_text() == recorded
+    assert changed(before, made_at(root)) == set()
+
+
+def test_a_selection_that_ends_before_the_record_makes_one(
+    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options: dict[str, Any] = {
+        "protocol": ONE_SEED,
+        "selection": {"to_outputs": ["l2_results"]},
+    }
+    run("l2", **options)
+    before = made_at(tmp_path / "data")
+    run("l2", **options, only_missing_outputs=True)
+    assert made_at(tmp_path / "data") == before
+    assert "up to date" in caplog.text
+
+
+def test_preparing_that_was_cut_off_trains_nothing_again(
+    root: Path, resume: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = made_at(root)
+    (root / "03_primary/duplicate_images.csv").write_text("changed\n")
+
+    def cut_off(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("regbench.ingestion.ingest_labeled", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            resume()
+    resume()
+    assert changed(before, made_at(root)) == set()
+
+
 def _without_last_line(content: bytes) -> bytes:
     return b"".join(content.splitlines(keepends=True)[:-1])
 

@@ -71,6 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> record.Figures:
     """Kill, compare, count."""
     chance = random.Random(arguments.seed)  # noqa: S311 - no secret
+    # A shell has what it starts in the background ignore Ctrl-C, and whatever that starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="regbench-kill-") as folder:
         work = Path(folder)

@@ -47,8 +47,8 @@ def check_runner(path: str, given: Mapping[str, Any]) -> None:
                 f"--runner-params: {name}: unknown key{nearest(name, takes)}; "
                 f"{path} takes {', '.join(takes)}"
             )
-    workers = given.get("max_workers", 1)
-    if type(workers) is not int or workers < 1:
+    workers = given.get("max_workers")  # None: as many as the runner takes
+    if workers is not None and (type(workers) is not int or workers < 1):
         raise SettingsError(
             f"--runner-params: max_workers: must be a whole number from 1, not {quoted(workers)}"
         )

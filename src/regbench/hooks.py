@@ -18,11 +18,13 @@ from regbench.lease import leased
 from regbench.monitoring import addresses, raise_alarms, tell_of_error
 from regbench.reservation import Use, reserved
 from regbench.staleness import (
+    Forgotten,
     check_prepared,
-    forget_data_fingerprint,
+    forget_prepared,
     forget_report_record,
     is_up_to_date,
     record_report,
+    remember_prepared,
     treat_stale_as_missing,
 )
 from regbench.storage import LocalFile, RemoteFile, credentials_of, is_remote, stored_file
@@ -52,6 +54,7 @@ class StudyHooks:
         """Begin with nothing reserved."""
         self._reservation = ExitStack()
         self._notify: list[str] = []
+        self._forgotten = Forgotten(set(), {})
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -73,15 +76,17 @@ class StudyHooks:
         only_missing_outputs = bool(run_params.get("only_missing_outputs"))
         self._reservation.close()  # of a run in the same process that was interrupted
         try:
-            _check_inputs(pipeline, catalog)
             self._reserve(pipeline, catalog)
+            _check_inputs(pipeline, catalog)
             if only_missing_outputs:
                 treat_stale_as_missing(pipeline, catalog)
             self._nothing_to_do = only_missing_outputs and is_up_to_date(pipeline, catalog)
             if self._nothing_to_do:
                 self._one_line_is_enough()
                 return
-            forget_data_fingerprint(pipeline, catalog, only_missing_outputs=only_missing_outputs)
+            self._forgotten = forget_prepared(
+                pipeline, catalog, only_missing_outputs=only_missing_outputs
+            )
             forget_report_record(pipeline, catalog)
         except Exception as error:  # Kedro calls on_pipeline_error for those of nodes only
             self._reservation.close()
@@ -116,6 +121,7 @@ class StudyHooks:
         from regbench import comparison, tables  # noqa: PLC0415 - they import pandas and Rich
 
         try:
+            remember_prepared(self._forgotten, pipeline, catalog)
             record_report(pipeline, catalog)
         except Exception as error:
             tell_of_error(error, catalog, self._notify)

@@ -5,7 +5,7 @@
 
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from kedro.framework.project import pipelines
 from kedro.io import AbstractDataset, CatalogProtocol
@@ -75,21 +75,61 @@ def treat_stale_as_missing(pipeline: Pipeline, catalog: Catalog) -> None:
         kedro.setLevel(level)
 
 
-def forget_data_fingerprint(
-    pipeline: Pipeline, catalog: Catalog, *, only_missing_outputs: bool
-) -> None:
-    """Remove the data's fingerprint and the record of their files before they are made again.
+class Forgotten(NamedTuple):
+    """The prepared files that a run makes again, and the record of all of them before."""
 
-    These say what the stored data are; while they are replaced nobody can. They are made from
-    the data alone, so nothing is lost.
+    made: set[str]
+    record: dict[str, Any]
+
+
+def forget_prepared(
+    pipeline: Pipeline, catalog: Catalog, *, only_missing_outputs: bool
+) -> Forgotten:
+    """Take out of the record what is about to be made again, and remove the data's fingerprint.
+
+    These say what the stored data are; while they are replaced nobody can. The record keeps what
+    the data were: if they become the same again, what was trained on them stays.
+
+    Returns:
+        For ``remember_prepared``; the record is empty if there is none.
     """
+    record = _load(catalog, "prepared_files")
+    record = record if fingerprint.is_sealed(record) else {}
     made = _recorded_names(catalog) & pipeline.all_outputs()
     if only_missing_outputs:
         made = {name for name in made if not catalog.exists(name)}
-    if made:
+    if made and record:
+        left = {name: file for name, file in record["files"].items() if name not in made}
+        _save_record(left, record["data_fingerprint"], catalog)
+    elif made:
         stored_dataset(catalog, "prepared_files").remove()
     if made & {"images", "split_index"}:
         stored_dataset(catalog, "data_fingerprint").remove()
+    return Forgotten(made, record)
+
+
+def remember_prepared(forgotten: Forgotten, pipeline: Pipeline, catalog: Catalog) -> None:
+    """Bring the record up to date where only a part of the data pipeline was run.
+
+    Without a new fingerprint of the data, only files that are as they were go back into it: of
+    others nobody knows what they were made from.
+    """
+    made, record = forgotten
+    if not made or "prepared_files" in pipeline.all_outputs():
+        return
+    before = record.get("files", {})
+    now = stored_dataset(catalog, "prepared_digests").load()
+    files = {name: file for name, file in before.items() if name not in made or now[name] == file}
+    if "data_fingerprint" in pipeline.all_outputs():
+        files |= {name: now[name] for name in made if now[name]}
+        _save_record(files, catalog.load("data_fingerprint"), catalog)
+    elif record:
+        _save_record(files, record["data_fingerprint"], catalog)
+
+
+def _save_record(files: dict[str, str], data: dict[str, Any], catalog: Catalog) -> None:
+    record = fingerprint.sealed({"files": files, "data_fingerprint": data})
+    stored_dataset(catalog, "prepared_files").save(record)
 
 
 def check_prepared(names: set[str], catalog: Catalog) -> None:
@@ -200,11 +240,9 @@ def _is_report_current(catalog: Catalog, images: str | None) -> bool:
 
 
 def _recorded_data(prepared: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
-    """The data's fingerprint as it was written."""
-    if prepared:
-        recorded: dict[str, Any] = prepared["data_fingerprint"]
-        return recorded if catalog.exists("data_fingerprint") else {}
-    return _load(catalog, "data_fingerprint")
+    """The data's fingerprint as it was written; the record has it if its own file is gone."""
+    recorded: dict[str, Any] = prepared.get("data_fingerprint", {})
+    return recorded or _load(catalog, "data_fingerprint")
 
 
 def _recorded_names(catalog: Catalog) -> set[str]:
@@ -281,6 +319,7 @@ def _stale_run(
         said = "%s: damaged, or changed since it was made; the run is evaluated again"
         logger.warning(said, _file(catalog, f"{run}.metrics"))
         changed = True
+    changed = changed or not catalog.exists(f"{run}.predictions")
     if changed or evaluated.get("weights") != trained.get("weights"):
         return {f"{run}.{made}" for made in _OF_EVALUATION}
     return set()
@@ -407,11 +446,11 @@ def _fault(error: Exception) -> StudyError | None:
 
 
 def _load(catalog: Catalog, name: str) -> dict[str, Any]:
-    """A stored JSON record; an empty one if there is none that can be read."""
-    if name not in catalog or not catalog.exists(name):
+    """A stored JSON record, stale or not; an empty one if there is none that can be read."""
+    if name not in catalog or not stored_dataset(catalog, name).exists():
         return {}
     try:
-        record = catalog.load(name)
+        record = stored_dataset(catalog, name).load()
     except Exception as error:
         fault = _fault(error)
         if fault is None:

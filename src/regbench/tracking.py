@@ -141,7 +141,8 @@ def tracked_runs(
         }
         trained_on = prints.pop("trained_on", "")
         tags = {"technique": name, "seed": str(seed), "status": str(run["status"])}
-        tags[_COLOUR] = styles[name]["color"]
+        if name in styles:
+            tags[_COLOUR] = styles[name]["color"]
         if isinstance(run.get("reason"), str):
             tags["reason"] = run["reason"]
         of_seed = results.measurements[results.measurements["seed"] == seed]

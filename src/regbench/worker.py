@@ -154,7 +154,7 @@ def unchanged_parts_of_files(maps: str) -> list[tuple[int, int]]:
     for mapping in re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", maps, flags=re.MULTILINE)[1:]:
         addresses, rights, _, _, inode = mapping.split(maxsplit=5)[:5]
         start, end = (int(address, 16) for address in addresses.split("-"))
-        changed = not re.search(r"^Anonymous: +0 kB$", mapping, re.MULTILINE)
+        changed = re.search(r"^(Anonymous|Swap): +[1-9]", mapping, re.MULTILINE)
         if inode != "0" and "w" not in rights and not changed:
             found.append((start, end - start))
     return found

@@ -180,14 +180,14 @@ def fingerprint_data(
 
 
 def record_files(
-    digests: dict[str, str], data_fingerprint: dict[str, Any], *prepared: Any
+    digests: dict[str, str], data_fingerprint: dict[str, Any], *last: Any
 ) -> dict[str, Any]:
     """Write down what the prepared files hold, once all of them are there.
 
     Args:
         digests: Of the files, by dataset; empty for one that is not there.
         data_fingerprint: The stored one.
-        prepared: What the other files hold: Kedro then runs this last.
+        last: What is made last: Kedro then runs this after everything else.
 
     Returns:
         ``files``, the digests, and ``data_fingerprint``, for the case that its file is damaged.

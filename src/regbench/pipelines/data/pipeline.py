@@ -22,15 +22,12 @@ def create_pipeline(*, with_zca: bool) -> Pipeline:
         "augmentation": "augmentation",
         "fitted_normalization": "normalization",
     }
-    prepared = [
-        *("images", "image_index", "rejected_images", "classes", "ingested_files"),
-        *("split_index", "duplicate_images", "normalization", "augmentation"),
-        *("corrupted_images", "corrupted_rows"),
-    ]
+    # One file of every node that the fingerprint does not wait for.
+    last = ["duplicate_images", "normalization", "augmentation", "corrupted_rows"]
     whitening = []
     if with_zca:
         preview_inputs["zca"] = "zca"
-        prepared.append("zca")
+        last.append("zca")
         whitening = [
             Node(
                 nodes.fit_zca,
@@ -100,7 +97,7 @@ def create_pipeline(*, with_zca: bool) -> Pipeline:
             ),
             Node(
                 nodes.record_files,
-                ["prepared_digests", "data_fingerprint", *prepared],
+                ["prepared_digests", "data_fingerprint", *last],
                 "prepared_files",
                 name="record_files",
             ),
