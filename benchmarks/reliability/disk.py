@@ -338,7 +338,7 @@ def _unreadable_image(place: Place) -> Iterator[Fault]:
         return [] if line in rejected else [f"not rejected: {rejected}"]
 
     with _mode(image, 0):
-        yield Fault("1 of 300 .*rejected", options=(), may_go_on=True, leaves=not_rejected)
+        yield Fault(f"299 images .*; 1 rejected: .*{_DENIED}", options=(), may_go_on=True, leaves=not_rejected)
 
 
 def _unreadable_input(name: str) -> Case:
@@ -347,7 +347,7 @@ def _unreadable_input(name: str) -> Case:
     @contextmanager
     def case(place: Place) -> Iterator[Fault]:
         with _mode(place.images / name, 0):
-            yield Fault(f"{_DENIED}|rejected", options=())
+            yield Fault(f"^Error: .*{_DENIED}", options=())
 
     return case
 
