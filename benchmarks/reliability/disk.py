@@ -338,7 +338,8 @@ def _unreadable_image(place: Place) -> Iterator[Fault]:
         return [] if line in rejected else [f"not rejected: {rejected}"]
 
     with _mode(image, 0):
-        yield Fault(f"299 images .*; 1 rejected: .*{_DENIED}", options=(), may_go_on=True, leaves=not_rejected)
+        said = f"299 images .*; 1 rejected: .*{_DENIED}"
+        yield Fault(said, options=(), may_go_on=True, leaves=not_rejected)
 
 
 def _unreadable_input(name: str) -> Case:
