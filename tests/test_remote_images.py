@@ -97,13 +97,15 @@ def test_what_was_interrupted_goes_on(
 
 
 def test_a_damaged_index_brings_everything_again(
-    store: MemoryFileSystem, brought: list[str]
+    store: MemoryFileSystem, brought: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     fill(store, a_png=b"one")
     folder = brought_here(SET)
+    assert "damaged" not in caplog.text
     (folder.parent / "index.json").write_text(json.dumps(["nonsense"]))
     brought_here(SET)
     assert brought == ["a.png", "a.png"]
+    assert "index.json: damaged; all files are brought here again" in caplog.text
 
 
 def test_no_name_leads_out_of_the_folder(

@@ -422,6 +422,9 @@ def test_prepared_files_that_nobody_has_recorded_are_made_again(
     resume()
     assert "no record of the prepared files" in caplog.text
     assert record.read_text() == recorded
+    record.write_text(recorded[: len(recorded) // 2])
+    with pytest.raises(StudyError, match=r"prepared_files\.json: damaged.*--pipelines=data"):
+        run("reporting", protocol=ONE_SEED)
     record.write_text(recorded.replace('"classes": "', '"classes": "0'))
     resume()
     assert "prepared_files.json: damaged, or changed" in caplog.text

@@ -81,8 +81,10 @@ class _Mirror:
         try:
             stored = json.loads(self._index.read_text(encoding="utf-8"))
             self._known = {name: (str(v), int(n), int(t)) for name, (v, n, t) in stored.items()}
+        except FileNotFoundError:
+            pass  # the first time
         except (OSError, ValueError, TypeError, AttributeError):
-            pass  # the first time, or damaged: everything is brought
+            logger.warning("%s: damaged; all files are brought here again", self._index)
 
     def has(self, name: str, entry: Entry) -> bool:
         """Whether a file is here, as it is in the store and as it was brought."""

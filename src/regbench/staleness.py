@@ -138,8 +138,8 @@ def check_prepared(names: set[str], catalog: Catalog) -> None:
     Raises:
         StudyError: They are not; it names them, and the command that makes them again.
     """
-    record = catalog.load("prepared_files")
-    if isinstance(record, dict) and fingerprint.is_sealed(record):
+    record = _load(catalog, "prepared_files")
+    if fingerprint.is_sealed(record):
         said = _changed_prepared(names, record, catalog)
     else:
         said = f"{_file(catalog, 'prepared_files')}: damaged, or changed since it was made"
