@@ -150,25 +150,24 @@ class KnownFiles:
             A row per file: content, row (of an image with its pixels; -1 without one), pixels
             (their digest; without an image, one of content and fault), fault and made_with.
         """
-        rows = {digest: row for row, digest in enumerate(stored)}
-        images = pd.DataFrame(
-            {
-                "content": self._noted_images,
-                "row": [rows.get(digest, _NO_ROW) for digest in digests],
-                "pixels": digests,
-                "fault": "",
-            }
+        places = {digest: row for row, digest in enumerate(stored)}
+        found = (places.get(digest, _NO_ROW) for digest in digests)
+        rows = np.fromiter(found, np.int64, len(digests))
+        del places, found  # there may be millions
+        faults = self._noted_faults
+        columns: dict[str, Sequence[str] | NDArray[np.int64] | str] = {
+            "content": [*self._noted_images, *faults],
+            "row": np.append(rows, np.full(len(faults), _NO_ROW)),
+            "pixels": [*digests, *(_seal(*noted) for noted in faults.items())],
+            "fault": [*[""] * len(rows), *faults.values()],
+            "made_with": self._made_with,
+        }
+        index = pd.RangeIndex(len(rows) + len(faults))
+        files = pd.DataFrame(
+            {name: pd.Series(columns[name], index, dtype) for name, dtype in _COLUMNS.items()}
         )
-        faulty = pd.DataFrame(
-            {
-                "content": list(self._noted_faults),
-                "row": _NO_ROW,
-                "pixels": [_seal(*noted) for noted in self._noted_faults.items()],
-                "fault": list(self._noted_faults.values()),
-            }
-        )
-        files = pd.concat([images[images["row"] >= 0], faulty], ignore_index=True)
-        return files.assign(made_with=self._made_with).astype(_COLUMNS)
+        usable = np.append(rows != _NO_ROW, np.full(len(faults), True))
+        return files if usable.all() else files[usable].reset_index(drop=True)
 
 
 def content_of(source: ImageSource, name: str, limit: int) -> tuple[str, bytes | None]:
