@@ -364,3 +364,14 @@ def test_whitening_is_left_out_where_no_technique_whitens(
     run("data", conf=conf)
     assert (tmp_path / "data/04_feature/augmentation_preview.png").exists()
     assert not (tmp_path / "data/04_feature/zca.npz").exists()
+
+
+def test_kedro_viz_is_told_of_the_last_run_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[list[str]] = []
+    writer = "kedro_viz.integrations.kedro.run_hooks.write_events"
+    monkeypatch.setattr(writer, lambda events: written.append([event["event"] for event in events]))
+    for _ in range(2):
+        run("data")
+    for events in written:
+        assert events.count("before_pipeline_run") == events.count("after_pipeline_run") == 1
+    assert len(written) == 2

@@ -13,7 +13,7 @@ import pandas as pd
 
 from regbench.comparison import headline_part
 from regbench.results import FAILED, TRAINED, Results
-from regbench.statistics import LEVEL
+from regbench.statistics import BETTER, LEVEL
 from regbench.study import BASELINE, BEST
 
 SCHEMA = 1  # of the table; counted up when a column changes its meaning or goes
@@ -207,14 +207,15 @@ def networks_to_keep(
 
 def watched(run: pd.DataFrame, technique: str) -> dict[str, Any] | None:
     """The row of a run's technique, or of the best on validation; None if it has no figures."""
-    trained = run[run["accuracy"].notna()]
+    return _watched(_records(run), technique)
+
+
+def _watched(run: Sequence[dict[str, Any]], technique: str) -> dict[str, Any] | None:
+    trained = [row for row in run if _is_figure(row["accuracy"])]
     if technique == BEST:
-        trained = trained[trained["validation_accuracy"].notna()]
-        best = trained["validation_accuracy"]
-        rows = trained[best == best.max()]
-    else:
-        rows = trained[trained["technique"] == technique]
-    return _records(rows)[0] if len(rows) else None
+        judged = [row for row in trained if _is_figure(row["validation_accuracy"])]
+        return max(judged, key=lambda row: row["validation_accuracy"], default=None)
+    return next((row for row in trained if row["technique"] == technique), None)
 
 
 def runs(history: pd.DataFrame) -> pd.DataFrame:
@@ -227,25 +228,29 @@ def runs(history: pd.DataFrame) -> pd.DataFrame:
         baseline_accuracy; better (techniques with that verdict) and changes: what differs from
         the run before.
     """
-    rows = []
+    by_run: dict[str, list[dict[str, Any]]] = {}
+    for row in _records(history):  # once: there may be years of nights
+        by_run.setdefault(row["run"], []).append(row)
     changed = changes(history)
-    for name, run in history.groupby("run", sort=False):
-        first = _records(run)[0]
-        best, baseline = watched(run, BEST), watched(run, BASELINE)
+    rows = []
+    for name, run in by_run.items():
+        first = run[0]
+        best, baseline = _watched(run, BEST), _watched(run, BASELINE)
         of_best = {key: (best or {}).get(key) for key in _ACCURACY}
+        seconds = [row["seconds"] * (row["runs"] - row["failed_runs"]) for row in run]
         rows.append(
             {key: first[key] for key in (*_OF_THE_OCCASION, "part", "rejected")}
             | {
-                "training_seconds": float((run["seconds"] * _trained(run)).sum()),
+                "training_seconds": float(np.nansum(seconds)),
                 "images": sum(first[f"images_{part}"] for part in _PARTS),
                 "techniques": len(run),
-                "trained": int(run["accuracy"].notna().sum()),
-                "failed": ", ".join(run.loc[run["status"] == FAILED, "technique"]),
+                "trained": sum(_is_figure(row["accuracy"]) for row in run),
+                "failed": ", ".join(row["technique"] for row in run if row["status"] == FAILED),
                 "best": best["technique"] if best else None,
                 **of_best,
                 "baseline_accuracy": baseline["accuracy"] if baseline else None,
-                "better": ", ".join(run.loc[run["verdict"] == "better", "technique"]),
-                "changes": changed[str(name)],
+                "better": ", ".join(row["technique"] for row in run if row["verdict"] == BETTER),
+                "changes": changed[name],
             }
         )
     return pd.DataFrame(rows)
@@ -330,11 +335,6 @@ def _interval(row: Mapping[Any, Any], figure: str) -> dict[str, float]:
         return {"accuracy_low": np.nan, "accuracy_high": np.nan}
     reach = float(stdtrit(seeds - 1, 1 - LEVEL / 2)) * spread / seeds**0.5
     return {"accuracy_low": max(0.0, mean - reach), "accuracy_high": min(1.0, mean + reach)}
-
-
-def _trained(run: pd.DataFrame) -> pd.Series:
-    """How many of each technique's trainings did not fail."""
-    return run["runs"] - run["failed_runs"]
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
