@@ -266,6 +266,17 @@ def test_growth_is_seen() -> None:
     assert rows["memory, MB"]["a run adds"] == pytest.approx(1, abs=0.01)
 
 
+def test_reports_that_grow_are_seen_and_a_collection_in_some_of_them_is_no_growth() -> None:
+    what = "processor seconds, with the report"
+    seen = growing()
+    for number in (29, 59, 99):
+        seen[number][what] *= 1.15
+    assert flat(seen)[what] is True
+    for number in range(9, 100, 10):
+        seen[number][what] = 7.0 + 0.02 * number
+    assert flat(seen)[what] is False
+
+
 @pytest.mark.parametrize(
     "runs",
     [
@@ -282,7 +293,7 @@ def test_nothing_is_said_of_reports_that_a_short_soak_has_not_made() -> None:
     seen = growing()[:20]
     row = {row["what"]: row for row in soak.summary(seen)}["processor seconds, with the report"]
     assert row["flat"] == ""
-    assert row["last tenth"] == 7.0
+    assert row["at the end"] == 7.0
 
 
 def test_the_time_of_ended_children_counts() -> None:

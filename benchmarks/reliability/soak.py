@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -42,6 +43,7 @@ _TECHNIQUE = "dropout"
 _TRAINS = 10  # every so many commands
 _PR_SET_CHILD_SUBREAPER = 36  # from linux/prctl.h
 _WARM = 0.1  # the share of runs at the start that may still import and compile
+_LEAST = 5  # values at the beginning, and as many at the end
 _RUNNERS = {"process": "StudyRunner", "sequential": "SequentialRunner"}
 _KINDS = (*_RUNNERS, "commands")
 _MAY_GROW = {
@@ -92,28 +94,33 @@ def run(arguments: argparse.Namespace) -> record.Figures:
 
 
 def summary(seen: list[dict[str, float]]) -> list[dict[str, Any]]:
-    """Compare the first tenth of the runs, after a tenth to warm up, with the last tenth.
+    """Compare the runs at the beginning, after a tenth of all to warm up, with those at the end.
+
+    A tenth of the values each, and five where there are fewer than fifty: a full collection of
+    Python's garbage takes a third of a second, and falls into some of the runs.
 
     Args:
         seen: What was measured after each; not every value after every run.
 
     Returns:
         A row per measured value; ``flat`` says whether it has stayed, or has grown as it should.
-        Nothing is said of a value that one of the tenths has not.
+        Nothing is said of a value that was measured less than four times.
     """
-    tenth = max(1, len(seen) // 10)
     warm = int(_WARM * len(seen))
-    first, last = seen[warm : warm + tenth], seen[-tenth:]
     rows = []
     for what in dict.fromkeys(what for one in seen for what in one):
-        begin, end = (_median(what, some) for some in (first, last))
+        measured = [number for number in range(warm, len(seen)) if what in seen[number]]
+        some = max(1, len(measured) // 10, min(_LEAST, len(measured) // 2))
+        first, last = measured[:some], measured[-some:]
+        begin, end = (_median([seen[number][what] for number in part]) for part in (first, last))
+        between = _median(last) - _median(first)
         rows.append(
             {
                 "what": what,
-                "first tenth": begin,
-                "last tenth": end,
-                "a run adds": (end - begin) / max(1, len(seen) - warm - tenth),
-                "flat": _verdict(what, begin, end),
+                "at the beginning": begin,
+                "at the end": end,
+                "a run adds": (end - begin) / max(1, between),
+                "flat": _verdict(what, begin, end) if len(measured) >= 4 else "",
             }
         )
         if what == _HISTORY:
@@ -121,13 +128,12 @@ def summary(seen: list[dict[str, float]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _median(what: str, some: list[dict[str, float]]) -> float:
-    values = [one[what] for one in some if what in one]
+def _median(values: Sequence[float]) -> float:
     return statistics.median(values) if values else math.nan
 
 
 def _verdict(what: str, begin: float, end: float) -> bool | str:
-    if what not in (*_MAY_GROW, *_FLAT) or math.isnan(begin + end):
+    if what not in (*_MAY_GROW, *_FLAT):
         return ""
     return end - begin <= begin * _MAY_GROW.get(what, 0) / 100
 
