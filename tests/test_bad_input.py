@@ -12,6 +12,7 @@ import re
 import resource
 import stat
 import struct
+import tempfile
 import unicodedata
 import zipfile
 import zlib
@@ -32,6 +33,8 @@ from kedro.framework.startup import bootstrap_project
 from kedro.runner import SequentialRunner
 from PIL import Image
 
+from regbench.datasets.atomic import CSVDataset
+from regbench.duplicates import find_duplicates
 from regbench.errors import StudyError
 from regbench.ingestion import LabeledImages, ingest_labeled
 from regbench.sources import open_source
@@ -133,6 +136,26 @@ def seen_picture(result: LabeledImages) -> str:
     return f"accepted as pixels {' / '.join(rows)}"
 
 
+def seen_duplicates(result: LabeledImages) -> str:
+    """What is reported of equal pictures, where the first six train and two each judge."""
+    shares = {"method": "sequential", "train": 0.6, "validation": 0.2, "test": 0.2}
+    found = find_duplicates(split_rows(result.index, Split.model_validate(SPLIT | shares)))
+    groups = [
+        f"{', '.join(same['filename'])}: {same['finding'].iloc[0] or 'no fault'}"
+        for _, same in found.groupby("group")
+    ]
+    return f"reported: {'; '.join(groups)}"
+
+
+def seen_written(result: LabeledImages) -> str:
+    """The labels as they stand in a CSV file that RegBench writes."""
+    with tempfile.TemporaryDirectory() as elsewhere:
+        path = Path(elsewhere) / "written.csv"
+        CSVDataset(filepath=str(path), save_args={"index": False}).save(result.index[["label"]])
+        with path.open(newline="") as file:
+            return f"written as {', '.join(repr(label) for (label,) in list(csv.reader(file))[1:])}"
+
+
 def picture(
     case: str,
     make: Callable[[], bytes],
@@ -151,11 +174,16 @@ def picture(
     PICTURES[case] = make, name, listed
 
 
-def label_file(case: str, text: str | bytes, **settings: Any) -> None:
+def label_file(
+    case: str,
+    text: str | bytes,
+    seen: Callable[[LabeledImages], str] = seen_labels,
+    **settings: Any,
+) -> None:
     """A label file beside four pictures, a to d."""
     data = text if isinstance(text, bytes) else text.encode()
     files = {f"{name}.png": grey(at) for at, name in enumerate("abcd")} | {"labels.csv": data}
-    add(case, Case(partial(folder, files), seen_labels, settings))
+    add(case, Case(partial(folder, files), seen, settings))
 
 
 def whole_set(
@@ -703,7 +731,9 @@ label_file("labels: capitals", "filename,label\na.png,Cat\nb.png,cat\n")
 label_file("labels: two forms of an accent", "filename,label\na.png,\xe9\nb.png,e\u0301\n")
 label_file("labels: newline in a label", 'filename,label\na.png,"x\ny"\nb.png,y\n')
 label_file("labels: HTML", "filename,label\na.png,<script>alert(1)</script>\nb.png,y\n")
-label_file("labels: formulas", "filename,label\na.png,=1+1\nb.png,@SUM(1)\nc.png,-x\nd.png,-1\n")
+FORMULAS = "filename,label\na.png,=1+1\nb.png,@SUM(1)\nc.png,-x\nd.png,-1\n"
+label_file("labels: formulas", FORMULAS)
+label_file("labels: formulas, in what we write", FORMULAS, seen_written)
 label_file("labels: path as a label", "filename,label\na.png,../../x\nb.png,/etc/passwd\n")
 label_file("labels: 200,000 characters", f"filename,label\na.png,{'x' * 200_000}\nb.png,y\n")
 label_file("labels: empty file", "")
@@ -748,11 +778,16 @@ add("two images per class", Case(partial(many_classes, 12, 2), seen_labels, spli
 # ---------------------------------------------------------------------------------------------
 
 
-def twice(case: str, *values: tuple[int, str], **settings: Any) -> None:
+def twice(
+    case: str,
+    *values: tuple[int, str],
+    seen: Callable[[LabeledImages], str] = seen_labels,
+    **settings: Any,
+) -> None:
     """Pictures of these greys and labels."""
     files = labels(*(f"{at}.png,{label}" for at, (_, label) in enumerate(values)))
     files |= {f"{at}.png": grey(value) for at, (value, _) in enumerate(values)}
-    add(f"duplicates: {case}", Case(partial(folder, files), seen_labels, settings))
+    add(f"duplicates: {case}", Case(partial(folder, files), seen, settings))
 
 
 SAME, CONFLICT = ((7, "x"), (7, "x"), (8, "y")), ((7, "x"), (7, "y"), (8, "x"), (9, "y"))
@@ -760,6 +795,8 @@ twice("one label", *SAME)
 twice("one label, to be dropped", *SAME, duplicates="drop", max_rejected=0)
 twice("two labels", *CONFLICT)
 twice("two labels, to be dropped", *CONFLICT, duplicates="drop")
+ACROSS = [(value, "xy"[at % 2]) for at, value in enumerate([0, 1, 2, 1, 4, 5, 6, 2, 0, 9])]
+twice("in several parts", *ACROSS, seen=seen_duplicates)
 twice("nothing left", (7, "x"), (7, "y"), duplicates="drop")
 twice("one class left", (7, "x"), (7, "y"), (8, "x"), duplicates="drop")
 
@@ -846,10 +883,13 @@ def test_the_limit_of_memory_holds() -> None:
 # ---------------------------------------------------------------------------------------------
 
 
-def run_data(root: Path, images: Path, *outputs: str, **ingest: Any) -> dict[str, pd.DataFrame]:
+def run_data(
+    root: Path, images: Path, *outputs: str, split: dict[str, Any] | None = None, **ingest: Any
+) -> dict[str, pd.DataFrame]:
     """Run the data pipeline as far as these outputs, and load what it stored."""
     bootstrap_project(PROJECT)
     params = {"images": str(images), "data_root": str(root / "data"), "ingest": FLAT | ingest}
+    params |= {"protocol": {"split": split}} if split else {}
     with KedroSession.create(project_path=PROJECT, runtime_params=params) as session:
         session.run(pipeline_names=["data"], runner=SequentialRunner(), to_outputs=outputs)
         catalog = session.load_context().catalog
@@ -902,7 +942,9 @@ def test_a_run_stops_with_the_same_line(case: str, tmp_path: Path) -> None:
     assert f"stopped: {caught.value.message.replace(str(path), 'SET')}" == EXPECTED[case]
 
 
-def test_a_run_reports_duplicates_and_drops_them_if_asked_to(tmp_path: Path) -> None:
+def test_a_run_reports_duplicates_and_drops_them_if_asked_to(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     values = [*range(40), 7, 8, 8, 9]
     names = [f"{at:02}.png" for at in range(len(values))]
     said = ["xy"[value % 2] for value in values[:-1]] + ["x"]  # 9 is y the first time
@@ -911,16 +953,16 @@ def test_a_run_reports_duplicates_and_drops_them_if_asked_to(tmp_path: Path) -> 
     path = folder(files, tmp_path)
     outputs = ("split_index", "duplicate_images", "rejected_images")
 
-    kept = run_data(tmp_path, path, *outputs, max_rejected=0)
+    # The first ones train and the last ones test.
+    kept = run_data(tmp_path, path, *outputs, split={"method": "sequential"}, max_rejected=0)
     duplicates = kept["duplicate_images"].astype({"group": int})
     groups = [["07.png", "40.png"], ["08.png", "41.png", "42.png"], ["09.png", "43.png"]]
     assert duplicates.groupby("group")["filename"].apply(list).tolist() == groups
     parts = kept["split_index"].set_index("filename")["split"]
-    for row in duplicates.itertuples():
-        assert row.split == parts[row.filename]
-        leaks = len(set(parts[groups[row.group - 1]])) > 1
-        findings = ["different labels"] * (row.group == 3) + ["in several parts"] * leaks
-        assert row.finding == ", ".join(findings)
+    assert duplicates["split"].tolist() == parts[duplicates["filename"]].tolist()
+    findings = duplicates.drop_duplicates("group")["finding"].tolist()
+    assert findings == ["in several parts"] * 2 + ["different labels, in several parts"]
+    assert "(4 test images also trained on)" in caplog.text
     assert kept["rejected_images"].empty
     assert len(kept["split_index"]) == len(values)
 

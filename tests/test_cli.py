@@ -209,6 +209,7 @@ def stopped_after(seed: int, root: Path, number: signal.Signals, *command: str) 
         said = study.stderr.read()
     assert "--only-missing-outputs goes on from there" in said
     assert "Traceback" not in said
+    assert re.search(r"[1-5] of the [1-5] trainings to be made are finished", said), said
     return study.returncode, said
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import json
 import os
 import random
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -91,6 +93,35 @@ def test_other_figures_and_missing_files_are_seen(tmp_path: Path) -> None:
         "07/metrics.json: differs",
         "08/comparison.csv: differs",
         "08/plot.png: in one only",
+    ]
+
+
+def network(path: Path, weight: float) -> None:
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        file["layers/dense/vars/0"] = np.full((2, 2), weight, np.float32)
+    with zipfile.ZipFile(path, "w") as parts:
+        parts.writestr("config.json", "{}")
+        parts.writestr("model.weights.h5", weights.getvalue())
+
+
+def test_networks_results_and_tables_to_read_are_compared_but_for_seconds(tmp_path: Path) -> None:
+    one, other = results(tmp_path / "one"), results(tmp_path / "other")
+    head = "| technique | accuracy | seconds |\n"
+    for root, weight, accuracy, seconds in ((one, 1, 0.5, 1.5), (other, 1, 0.5, 9.5)):
+        network(root / "07/seed_1.keras", weight)
+        (root / "08/comparison.md").write_text(f"{head}| l2 | {accuracy} | {seconds} |\n")
+        with zipfile.ZipFile(root / "07/results.zip", "w") as tables:
+            tables.writestr("runs.parquet", TABLE.assign(seconds=seconds).to_parquet())
+    assert whole.differences(one, other) == []
+    network(other / "07/seed_1.keras", 2)
+    (other / "08/comparison.md").write_text(f"{head}| l2 | 0.6 | 1.5 |\n")
+    with zipfile.ZipFile(other / "07/results.zip", "w") as tables:
+        tables.writestr("runs.parquet", TABLE.assign(test_accuracy=0.6).to_parquet())
+    assert whole.differences(one, other) == [
+        "07/results.zip: differs",
+        "07/seed_1.keras: differs",
+        "08/comparison.md: differs",
     ]
 
 

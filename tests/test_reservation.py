@@ -184,14 +184,30 @@ def test_without_locks_it_warns(
     assert "no locks on this system" in caplog.text
 
 
-def test_a_study_that_another_run_makes_is_left_alone(
-    tmp_path: Path, run_in: Callable[..., object]
+def test_a_study_that_another_run_makes_is_left_alone_or_waited_for(
+    tmp_path: Path,
+    run_in: Callable[..., object],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    monkeypatch.setattr(reservation, "_SECONDS_BETWEEN_LOOKS", 0.01)
     root = tmp_path / "data"
     with reserved(root, Use(["l2"], ["data"]), "kedro run", wait=False):
         with pytest.raises(InUseError, match=f"process {os.getpid()} on"):
             run_in(root, "data")
         assert [path.name for path in root.iterdir()] == [".runs"]
-    run_in(root, "data")
+        order: list[str] = []
+
+        def wait() -> None:
+            run_in(root, "data", if_in_use="wait")
+            order.append("second")
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        while "waiting" not in caplog.text and thread.is_alive():
+            time.sleep(0.01)
+        order.append("first ends")
+    thread.join()
+    assert order == ["first ends", "second"]
     assert (root / "02_intermediate/images.npy").exists()
     assert [path.name for path in root.glob(".runs/*")] == ["lock"]

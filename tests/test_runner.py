@@ -64,7 +64,9 @@ def test_a_killed_process_is_explained(tmp_path: Path) -> None:
     )
     catalog = catalog_in(tmp_path, "kept", "never")
     catalog["start"] = MemoryDataset(9)
-    with pytest.raises(StudyError, match=r"process was killed.*0 of 1 trainings are finished"):
+    with pytest.raises(
+        StudyError, match=r"process was killed.*0 of the 1 trainings to be made are finished"
+    ):
         StudyRunner(max_workers=1).run(pipeline, catalog)
     assert json.loads((tmp_path / "kept").read_text()) == 9
 

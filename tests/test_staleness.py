@@ -263,6 +263,14 @@ def test_prediction_takes_no_stale_network(root: Path, run: Run) -> None:
         )
 
 
+def test_prediction_takes_no_network_but_the_one_that_was_evaluated(root: Path, run: Run) -> None:
+    shutil.copy(root / "06_models/baseline/seed_1.keras", root / "06_models/l2/seed_1.keras")
+    said = "the network l2/seed_1 is not the one that was evaluated; .*--pipelines=l2 trains it"
+    with pytest.raises(StudyError, match=said):
+        run("prediction", protocol=ONE_SEED, prediction={"technique": "l2"})
+    assert not (root / "07_model_output/unlabeled_predictions.csv").exists()
+
+
 def test_metrics_carry_the_fingerprint_of_data_settings_and_code(root: Path) -> None:
     metrics = json.loads((root / "07_model_output/l2/seed_1/metrics.json").read_text())
     data = json.loads((root / "04_feature/data_fingerprint.json").read_text())

@@ -62,6 +62,8 @@ _FILES: dict[str, tuple[str, ...]] = {
     "09_history/history.html": (),
     _HISTORY: (),
 }
+# The zip around arrays has dates, lengths twice and rights, which nothing is read by.
+_WITH_BYTES_TO_SPARE = (f"{_MODELS}/seed_1.keras", f"{_MODELS}/seed_1_best_epoch.npz")
 _SET_ASIDE = ".unreadable-"  # what a history that cannot be read is kept as
 
 
@@ -183,6 +185,8 @@ def _resume(study: Study, root: Path, name: str, damaged: bytes) -> tuple[str, s
             raise _LostError("did not go on", after)
         return "stopped with the file's name; went on without it", fault
     if path.read_bytes() == damaged:
+        if name not in _WITH_BYTES_TO_SPARE:
+            raise _LostError("left as it was", "")
         return "not needed", ""
     said = " | ".join(warnings)
     if not _names(name, said):

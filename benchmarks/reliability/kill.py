@@ -36,6 +36,7 @@ from benchmarks.speed.harness import BenchmarkError, say
 ABOUT = "kill -9 at random moments; Ctrl-C."
 _VICTIMS = {"main process": 3, "whole group": 3, "a training process": 3, "fork server": 1}
 _MOST_KILLS_IN_A_ROW = 4
+_AT_ONCE = 0.5  # the share of killed runs whose orphans are not waited for
 _ORPHANS_MAY_LIVE = 30.0  # seconds: the fork server first ends its imports
 _LOOK_AGAIN = 0.01
 _CTRL_C_MAY_TAKE = 15.0  # seconds
@@ -58,6 +59,7 @@ class Tally:
     stopped: int = 0
     lost: list[str] = field(default_factory=list)
     orphan_seconds: list[float] = field(default_factory=list)
+    overlaps: int = 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,6 +112,7 @@ def _figures(tally: Tally, interrupts: list[float], seed: int) -> record.Figures
         "of them made twice": tally.made_twice,
         "studies that ended by themselves with an error": tally.stopped,
         "orphans lived, s, at most": max(tally.orphan_seconds, default=0.0),
+        "started again while orphans of the killed run were alive": tally.overlaps,
         "interrupted with Ctrl-C": len(interrupts),
         "lost": tally.lost,
         "seed": seed,
@@ -134,9 +137,11 @@ def _one_study(
     planned = chance.randint(1, _MOST_KILLS_IN_A_ROW)
     options: tuple[str, ...] = ()
     killed = 0
+    left: Started | None = None  # whose orphans may still be at work
     while True:
         before = _State.of(root)
         command = Started(study.command(root, *options))
+        tally.overlaps += bool(left and left.others())
         victim = None
         if killed < planned and tally.kills.total() < wanted:
             victim = _kill(command, root, seconds, chance)
@@ -147,7 +152,13 @@ def _one_study(
                 tally.harmless += 1
         code, said = command.ended()
         name = f"kill {tally.kills.total()} ({victim})"
-        tally.orphan_seconds.append(_wait_for_orphans(command, name, tally))
+        if left:
+            _wait_for_orphans(left, f"before {name}", tally)
+            left = None
+        if code == -signal.SIGKILL and chance.random() < _AT_ONCE:
+            left = command
+        else:
+            tally.orphan_seconds.append(_wait_for_orphans(command, name, tally))
         tally.lost += [f"{name}: {fault}" for fault in whole.damaged(root)]
         tally.files_read += len(whole.files(root))
         _compare(before, root, name, tally)

@@ -185,10 +185,14 @@ def _timeless_table(path: Path) -> str:
 
 def _table(path: Path) -> Any:
     """All values, whatever else the file tells of itself."""
-    table = pd.read_parquet(path)
+    return _values(pd.read_parquet(path))
+
+
+def _values(table: pd.DataFrame) -> dict[str, str]:
     return {
-        name: json.dumps(column.tolist(), default=np.ndarray.tolist)
+        str(name): json.dumps(column.tolist(), default=np.ndarray.tolist)
         for name, column in table.items()
+        if not _TIMES.search(str(name))
     }
 
 
@@ -197,12 +201,51 @@ def _arrays(path: Path) -> Any:
         return {name: (v.shape, str(v.dtype), v.tobytes()) for name, v in arrays.items()}
 
 
-# A network's weights are compared by the digest in its fingerprint, results by their parts.
+def _weights(path: Path) -> Any:
+    import h5py
+
+    found: dict[str, Any] = {}
+
+    def note(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = (item.shape, str(item.dtype), item[()].tobytes())
+
+    with (
+        zipfile.ZipFile(path) as entries,
+        h5py.File(io.BytesIO(entries.read("model.weights.h5"))) as weights,
+    ):
+        weights.visititems(note)
+    return found
+
+
+def _tables(path: Path) -> Any:
+    """The tables of a technique's results."""
+    with zipfile.ZipFile(path) as entries:
+        return {
+            name: _values(pd.read_parquet(io.BytesIO(entries.read(name))))
+            for name in entries.namelist()
+            if name.endswith(".parquet")
+        }
+
+
+def _markdown(path: Path) -> Any:
+    """A table's lines without the column of seconds."""
+    lines = path.read_text("utf-8").splitlines()
+    split = [line.split(" | ") for line in lines]
+    heads = next((cells for cells in split if "seconds" in "".join(cells)), [])
+    timed = {at for at, head in enumerate(heads) if "seconds" in head}
+    return [[cell for at, cell in enumerate(cells) if at not in timed] for cells in split]
+
+
+# A page shows times, durations and pictures of them, and is not compared: a table beside it is.
 _COMPARED: dict[str, Callable[[Path], Any]] = {
     ".csv": _timeless_table,
     ".json": lambda path: _timeless(_json(path)),
+    ".keras": _weights,
+    ".md": _markdown,
     ".npy": Path.read_bytes,
     ".npz": _arrays,
     ".parquet": _table,
     ".png": Path.read_bytes,
+    ".zip": _tables,
 }

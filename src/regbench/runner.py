@@ -235,8 +235,8 @@ def _how_far(pipeline: Pipeline, done: set[Node]) -> str:
     trainings = [node for node in pipeline.nodes if node.name.endswith(".train")]
     finished = sum(node in done for node in trainings)
     return (
-        f"{finished} of {len(trainings)} trainings are finished and kept; the same command with "
-        "--only-missing-outputs goes on from there"
+        f"{finished} of the {len(trainings)} trainings to be made are finished and kept; the same "
+        "command with --only-missing-outputs goes on from there"
     )
 
 

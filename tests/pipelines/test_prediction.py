@@ -23,6 +23,7 @@ def results(*accuracies: float, **others: str) -> Results:
     made = {f"fingerprint_{part}": value for part, value in (CURRENT | others).items()}
     runs = [
         {"seed": seed, "status": "trained", "validation_accuracy": accuracy, **made}
+        | {"fingerprint_weights": f"w{seed}"}
         for seed, accuracy in enumerate(accuracies, start=1)
     ]
     return Results(
@@ -53,25 +54,27 @@ def test_the_best_is_best_on_validation() -> None:
     assert choose("best", results(0.7, 0.8), results(0.9, 0.5)) == {
         "technique": "baseline",
         "seed": 2,
+        "weights": "w2",
     }
-    assert choose("best", results(0.7, 0.8), results(0.9, 0.8)) == {"technique": "l2", "seed": 1}
+    assert choose("best", results(0.7, 0.8), results(0.9, 0.8)) == {
+        "technique": "l2",
+        "seed": 1,
+        "weights": "w1",
+    }
 
 
 def test_the_best_run_of_a_named_technique() -> None:
     chosen = choose("baseline", results(0.7, 0.8), results(0.9, 0.95))
-    assert chosen == {"technique": "baseline", "seed": 2}
+    assert chosen == {"technique": "baseline", "seed": 2, "weights": "w2"}
 
 
 def test_runs_made_from_something_else_are_not_chosen() -> None:
     stale = results(0.99, 0.98, split="another")
-    assert choose("best", results(0.7), stale) == {"technique": "baseline", "seed": 1}
+    assert choose("best", results(0.7), stale)["technique"] == "baseline"
 
 
 def test_runs_with_seeds_of_an_earlier_study_are_not_chosen() -> None:
-    assert choose("best", results(0.7, 0.8, 0.9), UNTRAINED, (1, 2)) == {
-        "technique": "baseline",
-        "seed": 2,
-    }
+    assert choose("best", results(0.7, 0.8, 0.9), UNTRAINED, (1, 2))["seed"] == 2
 
 
 def test_a_named_technique_has_to_be_trained() -> None:
@@ -109,7 +112,7 @@ def test_without_any_network_there_is_no_best(made: Results, said: str) -> None:
 def test_a_network_that_is_gone_or_does_not_fit(networks: dict[str, type], said: str) -> None:
     with pytest.raises(StudyError, match=said):
         label_images(
-            {"technique": "l2", "seed": 3},
+            {"technique": "l2", "seed": 3, "weights": "w3"},
             networks,
             np.zeros((2, 9, 9, 1), np.uint8),
             pd.DataFrame({"filename": ["a", "b"]}),

@@ -51,7 +51,7 @@ def choose_network(
     """Choose a trained run by validation accuracy, of those that are up to date.
 
     Returns:
-        technique and seed.
+        technique and seed, and weights: the digest of what the network has to hold.
 
     Raises:
         StudyError: Nothing is trained, or not the technique asked for, or with other settings.
@@ -72,7 +72,9 @@ def choose_network(
         lacks = f"stale ({stale[technique]})" if technique in stale else "not trained"
         raise StudyError(f"{technique} is {lacks}; kedro run --pipelines={technique} trains it")
     logger.info("labelling with %s, seed %d: the best on validation", technique, seed)
-    return {"technique": technique, "seed": seed}
+    runs = by_technique[technique].runs.set_index("seed")
+    weights = str(runs.loc[seed, "fingerprint_weights"])
+    return {"technique": technique, "seed": seed, "weights": weights}
 
 
 def label_images(
@@ -88,9 +90,11 @@ def label_images(
         filename, label and confidence.
 
     Raises:
-        StudyError: The network's file is gone, or was trained on images of another size.
+        StudyError: The network's file is gone, was trained on images of another size, or holds
+            other weights than those that were chosen.
     """
     from regbench import labeling
+    from regbench.network import weights_of
 
     name = f"{chosen['technique']}/seed_{chosen['seed']}"
     if name not in networks:
@@ -105,5 +109,10 @@ def label_images(
         raise StudyError(
             f"the network {name} knows {network.output_shape[-1]} classes, the set has "
             f"{len(classes)}: train again"
+        )
+    if fingerprint.of_weights(weights_of(network)) != chosen["weights"]:
+        raise StudyError(
+            f"the network {name} is not the one that was evaluated; kedro run "
+            f"--pipelines={chosen['technique']} trains it again"
         )
     return labeling.label_images(network, unlabeled, unlabeled_index, classes)
