@@ -1,5 +1,7 @@
+import ast
 import json
 import sys
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the suite is no part of the package
 
 from benchmarks.speed import __main__ as command
-from benchmarks.speed import results
+from benchmarks.speed import machine, results, settings
 from benchmarks.speed.agreement import welch_interval
 from benchmarks.speed.harness import (
     BenchmarkError,
@@ -34,7 +36,7 @@ MOMENT = {"date": "2026-01-01", "load": [0.0, 0.0, 0.0]}
 def entry_of(value: float) -> dict[str, Any]:
     measurement = Measurement("m", "What it is.", 1, lambda options, rounds: Outcome([], []))
     outcome = Outcome([Side("one", "s", [value])], [Figure("figure", value, 1.0)], ["a note"])
-    return results.entry(measurement, outcome, MACHINE, MOMENT)
+    return results.entry(measurement, outcome, MACHINE, MOMENT, "speed m --rounds=3")
 
 
 def test_sides_take_turns() -> None:
@@ -77,6 +79,7 @@ def test_a_partial_run_keeps_other_figures(tmp_path: Path) -> None:
     text = (tmp_path / "speed.md").read_text()
     assert "| figure (`first`) | 0.5 |  | ≤ 1 | met |" in text
     assert "| figure (`second`) | 2 |  | ≤ 1 | **not met** |" in text
+    assert "What it is. `speed m --rounds=3`" in text
 
 
 def test_a_damaged_file_is_not_overwritten(tmp_path: Path) -> None:
@@ -93,6 +96,62 @@ def test_missing_images_are_said_in_one_line(
         command.main()
     assert "kedro run --pipelines=fetch_mnist makes it" in str(stop.value)
     assert "\n" not in str(stop.value)
+
+
+def test_what_repeats_a_figure_is_said_with_its_options() -> None:
+    given = ["study", "--rounds=2", "--torch-python=/a/python", "--scale-sizes=1,2,3", "--out=x"]
+    said = command._given(command._parser().parse_args(given))
+    assert said == ["--rounds=2", "--torch-python=python", "--scale-sizes=1,2,3"]
+    assert command._given(command._parser().parse_args(["study"])) == []
+
+
+def test_a_busy_machine_is_seen() -> None:
+    begin = time.process_time()
+    share = machine.busy_share(seconds=0.2)
+    assert 0 <= share <= 1
+    assert time.process_time() - begin < 0.1  # it does not count itself
+
+
+RIVALS = Path(__file__).parents[1] / "benchmarks/rivals"
+
+
+@pytest.mark.parametrize("rival", ["plain_keras", "plain_torch"])
+def test_the_rivals_do_what_the_published_study_does(rival: str) -> None:
+    constants = {}
+    for node in ast.parse((RIVALS / f"{rival}.py").read_text()).body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(target, ast.Name) and target.id.isupper():
+            constants[target.id] = ast.literal_eval(node.value)  # type: ignore[attr-defined]
+    techniques, protocol = settings._read()["techniques"], settings.protocol()
+    expected = {}
+    for name, regularizers in techniques.items():
+        parts = [techniques[part] for part in regularizers.get("combine", [])] or [regularizers]
+        combined = {key: value for part in parts for key, value in part.items()}
+        expected[name] = {
+            key: True if isinstance(value, dict) else value for key, value in combined.items()
+        }
+    assert constants["TECHNIQUES"] == expected
+    assert constants["BATCH_SIZE"] == protocol.batch_size
+    assert constants["TRAIN_SHARE"] == protocol.split.train
+    stopping = techniques["early_stopping"]["early_stopping"]
+    assert constants.get("PATIENCE", stopping["patience"]) == stopping["patience"]
+
+
+def test_the_plain_keras_script_builds_the_network_of_the_study() -> None:
+    from benchmarks.rivals import plain_keras
+
+    def units(network: Any) -> list[int]:
+        return [layer.units for layer in network.layers if hasattr(layer, "units")]
+
+    hidden = settings.protocol().network.hidden_units
+    assert units(plain_keras.build_model((28, 28, 1), 10)) == [*hidden, 10]
+    ranges = settings.augmentation()
+    turn, shift, zoom = plain_keras.augmentation_layers()
+    assert turn.get_config()["factor"] == pytest.approx(
+        (-ranges.rotation / 360, ranges.rotation / 360)
+    )
+    for layer in (shift, zoom):
+        assert layer.get_config()["height_factor"] in (0.1, (-0.1, 0.1), [-0.1, 0.1])
 
 
 def test_a_straight_line_is_found() -> None:

@@ -20,7 +20,7 @@ from benchmarks.speed.scale import measure_scale
 from benchmarks.speed.startup import measure_startup
 from benchmarks.speed.study import measure_study
 
-BUSY = 0.3  # load average above which figures are doubtful
+BUSY = 0.05  # the share of the cores above which figures are doubtful
 MEASUREMENTS = [
     Measurement("epoch", "One training epoch without augmentation.", 5, measure_epoch),
     Measurement("augmented_epoch", "An epoch with augmentation.", 5, measure_augmented_epoch),
@@ -70,21 +70,34 @@ def _measure(
     with tempfile.TemporaryDirectory(prefix="regbench-speed-") as work:
         options = _options(arguments, Path(work))
         for one in chosen:
-            moment = machine.moment()
             say(f"{one.name}: {one.about}")
-            if moment["load"][0] > BUSY:
-                say(f"  the machine is not idle: load average {moment['load'][0]}")
+            moment = machine.idle_moment()
+            if moment["busy"] > BUSY:
+                say(f"  the machine is not idle: {moment['busy']:.0%} of it is at work")
             try:
                 outcome = one.measure(options, options.rounds or one.rounds)
             except BenchmarkError as error:
                 say(f"  {error}")
                 failed.append(one.name)
                 continue
-            measured[one.name] = results.entry(one, outcome, described, moment)
+            command = f"{results.COMMAND} {' '.join([one.name, *_given(arguments)])}"
+            measured[one.name] = results.entry(one, outcome, described, moment, command)
             results.write(arguments.out, measured, order)
             for figure in outcome.figures:
                 say(f"  = {results.one_line(figure.as_dict())}")
     return failed
+
+
+def _given(arguments: argparse.Namespace) -> list[str]:
+    """The options that make a figure what it is, as they were given; of paths, the names."""
+    parser, others = _parser(), {"names", "list", "out", "cache"}
+    found = []
+    for name, value in vars(arguments).items():
+        if name not in others and value != parser.get_default(name):
+            said = ",".join(map(str, value)) if isinstance(value, tuple) else value
+            said = said.name if isinstance(said, Path) else said
+            found.append(f"--{name.replace('_', '-')}={said}")
+    return found
 
 
 def _options(arguments: argparse.Namespace, work: Path) -> Options:
@@ -122,7 +135,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--study-techniques", type=_names, default=(), help="a,b,...; default: all")
     parser.add_argument("--scale-sizes", type=_sizes, default=(10_000, 100_000, 1_000_000))
     parser.add_argument("--larger-images", type=_count, default=20_000)
-    parser.add_argument("--cap", type=_count, default=1000, help="of larger_than_memory, MB")
+    parser.add_argument("--cap", type=_count, default=Options.cap, help="of larger_than_memory, MB")
+    parser.add_argument("--agreement-techniques", type=_names, default=Options.agreement_techniques)
     parser.add_argument("--agreement-images", type=_path, default=DIGITS)
     parser.add_argument("--agreement-seeds", type=_count, default=10)
     parser.add_argument("--agreement-epochs", type=_count, default=10)

@@ -11,8 +11,6 @@ from benchmarks.speed.harness import Figure, Options, Outcome, Side, say
 from benchmarks.speed.processes import kedro_run, timed
 from benchmarks.speed.study import plain_script
 
-TECHNIQUES = ("baseline", "dropout")
-
 
 def measure_agreement(options: Options, rounds: int) -> Outcome:
     """Compare validation accuracies over seeds; once, whatever the rounds."""
@@ -21,7 +19,7 @@ def measure_agreement(options: Options, rounds: int) -> Outcome:
     timed(
         kedro_run(
             env="article",
-            pipelines=TECHNIQUES,
+            pipelines=options.agreement_techniques,
             images=options.agreement_images,
             data_root=root,
             protocol__seeds=options.agreement_seeds,
@@ -35,14 +33,14 @@ def measure_agreement(options: Options, rounds: int) -> Outcome:
             "plain_keras",
             images=options.agreement_images,
             json=written,
-            techniques=",".join(TECHNIQUES),
+            techniques=",".join(options.agreement_techniques),
             seeds=options.agreement_seeds,
             epochs=options.agreement_epochs,
         )
     )
     runs = json.loads(written.read_text(encoding="utf-8"))
     sides, figures, notes = [], [], []
-    for technique in TECHNIQUES:
+    for technique in options.agreement_techniques:
         mine = _accuracies(root, technique)
         theirs = [run["accuracy"] for run in runs if run["technique"] == technique]
         difference, low, high = welch_interval(mine, theirs)

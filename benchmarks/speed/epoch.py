@@ -43,7 +43,7 @@ def measure_epoch(options: Options, rounds: int) -> Outcome:
     if python:
         sides["PyTorch script"] = partial(_torch_epoch, python, options)
     else:
-        notes.append("The PyTorch script was skipped: torch is not installed (--torch-python).")
+        notes.append("The PyTorch script was skipped: no interpreter has it (--torch-python).")
     made = interleave(sides, rounds, "s")
     bare = min(
         (side for name, side in made.items() if name.startswith("bare")), key=lambda s: s.median

@@ -21,6 +21,8 @@ def measure_ingestion(options: Options, rounds: int) -> Outcome:
     """Compare readers on the same pictures."""
     folder, zipped = str(sets.unpacked(options)), str(options.images)
     classes = str(sets.class_folders(options))
+    for path in (Path(zipped), *sorted(Path(folder).rglob("*.png"))):
+        path.read_bytes()  # into the page cache, for whoever comes first
     sides = {
         "folder: RegBench": ("regbench", folder),
         "folder: Pillow loop": ("pillow_on_folder", folder),

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import time
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 from benchmarks.speed.processes import THREAD_SETTINGS
 
+_IDLE = 0.03  # the share of the cores that a system's own work may take
+_PATIENCE = 60.0  # seconds
 PACKAGES = ("numpy", "tensorflow", "keras", "kedro", "kedro-datasets", "pillow", "torch")
 
 
@@ -32,14 +35,41 @@ def describe(torch_python: Path | None = None) -> dict[str, Any]:
     }
 
 
+def idle_moment() -> dict[str, Any]:
+    """Wait for the machine to be idle, a minute at most; say when it is and how busy it is."""
+    busy, deadline = busy_share(), time.monotonic() + _PATIENCE
+    while busy > _IDLE and time.monotonic() < deadline:
+        busy = busy_share()
+    return {"busy": round(busy, 3), **moment()}
+
+
 def moment() -> dict[str, Any]:
-    """Say when it is and how busy the machine is."""
+    """Say when it is and how busy the machine has been."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "load": [round(load, 2) for load in os.getloadavg()],
         # Taken out of the environment of all that is timed.
         "thread settings set aside": [name for name in THREAD_SETTINGS if name in os.environ],
     }
+
+
+def busy_share(seconds: float = 3.0) -> float:
+    """The share of all cores' time that is used, over some seconds; 0 where nobody says."""
+    try:
+        before = _ticks()
+        time.sleep(seconds)
+        after = _ticks()
+    except OSError:
+        return 0.0
+    idle, everything = (now - then for now, then in zip(after, before, strict=True))
+    return 1 - idle / everything if everything else 0.0
+
+
+def _ticks() -> tuple[int, int]:
+    """Idle, and in all, since the start of the system; from Linux' /proc/stat."""
+    fields = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:9]
+    numbers = [int(field) for field in fields]
+    return numbers[3] + numbers[4], sum(numbers)
 
 
 def usable_cores() -> int:

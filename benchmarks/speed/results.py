@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.speed.harness import BenchmarkError, Measurement, Outcome, readable
 
 JSON, MARKDOWN = "speed.json", "speed.md"
-_COMMAND = "uv run python -m benchmarks.speed"
+COMMAND = "uv run python -m benchmarks.speed"
 
 
 def read(out: Path) -> dict[str, Any]:
@@ -27,11 +27,16 @@ def read(out: Path) -> dict[str, Any]:
 
 
 def entry(
-    measurement: Measurement, outcome: Outcome, machine: dict[str, Any], moment: dict[str, Any]
+    measurement: Measurement,
+    outcome: Outcome,
+    machine: dict[str, Any],
+    moment: dict[str, Any],
+    command: str,
 ) -> dict[str, Any]:
-    """What the JSON file says of one measurement."""
+    """What the JSON file says of one measurement, and the command that repeats it."""
     return {
         "about": measurement.about,
+        "command": command,
         **moment,
         "machine": machine,
         "figures": [figure.as_dict() for figure in outcome.figures],
@@ -74,7 +79,7 @@ def as_markdown(measured: dict[str, Any]) -> str:
             for figure in of_one["figures"]
         ]
     for name, of_one in measured.items():
-        lines += ["", f"## {name}", "", f"{of_one['about']} `{_COMMAND} {name}`", ""]
+        lines += ["", f"## {name}", "", f"{of_one['about']} `{_repeat(name, of_one)}`", ""]
         if of_one["sides"]:
             lines += ["| | median | min | max | values |", "|---|---:|---:|---:|---:|"]
         for side in of_one["sides"]:
@@ -93,6 +98,10 @@ def one_line(figure: dict[str, Any]) -> str:
     return " ".join(parts)
 
 
+def _repeat(name: str, of_one: dict[str, Any]) -> str:
+    return str(of_one.get("command", f"{COMMAND} {name}"))  # was not kept before
+
+
 def _circumstances(of_one: dict[str, Any]) -> str:
     machine = of_one["machine"]
     hardware = (
@@ -104,7 +113,8 @@ def _circumstances(of_one: dict[str, Any]) -> str:
         f"{name} {version}" for name, version in machine.items() if name not in beside
     )
     load = " ".join(f"{value:.2f}" for value in of_one["load"])
-    return f"{of_one['date']}, load average before {load}; {hardware}; {software}."
+    busy = f"{of_one['busy']:.0%} of the cores at work before, " if "busy" in of_one else ""
+    return f"{of_one['date']}, {busy}load average before {load}; {hardware}; {software}."
 
 
 def _value(figure: dict[str, Any]) -> str:

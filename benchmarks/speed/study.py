@@ -15,6 +15,7 @@ from benchmarks.speed.epoch import torch_interpreter
 from benchmarks.speed.harness import ROOT, Options, Outcome, Side, interleave, ratio, say
 from benchmarks.speed.log_times import durations, end_of_run, logging_variables, node_starts
 from benchmarks.speed.machine import usable_cores
+from benchmarks.speed.memory import Watch
 from benchmarks.speed.processes import kedro_run, side_by_side, timed
 
 REGBENCH, KERAS, TORCH = "kedro run", "plain Keras script", "plain PyTorch script"
@@ -32,6 +33,7 @@ def measure_study(options: Options, rounds: int) -> Outcome:
         "epochs": options.study_epochs,
     }
     reports: list[float] = []
+    peaks: list[float] = []
     roots: list[Path] = []
 
     def regbench() -> float:
@@ -44,7 +46,9 @@ def measure_study(options: Options, rounds: int) -> Outcome:
             protocol__seeds=options.study_seeds,
             protocol__epochs=options.study_epochs,
         )
-        seconds, _, log = timed(command, logging_variables(root))
+        watch = Watch(seconds=1.0)
+        seconds, _, log = timed(command, logging_variables(root), watch)
+        peaks.append(watch.peak.proportional / 1e6)
         reports.append(_seconds_of_report(log))
         roots.append(root)
         return seconds
@@ -59,7 +63,7 @@ def measure_study(options: Options, rounds: int) -> Outcome:
         script = partial(plain_script, "plain_torch", python, **shared)
         sides[TORCH] = lambda: timed(script())[0]
     else:
-        notes.append("The PyTorch script was skipped: torch is not installed (--torch-python).")
+        notes.append("The PyTorch script was skipped: no interpreter has it (--torch-python).")
     made = interleave(sides, rounds, "s")
     say("  timing the metrics that the scripts do not compute")
     metrics = _seconds_of_metrics(roots[-1], names) * options.study_seeds / usable_cores()
@@ -72,6 +76,7 @@ def measure_study(options: Options, rounds: int) -> Outcome:
             for seconds, report in zip(made[REGBENCH].values, reports, strict=True)
         ],
     )
+    memory = Side("kedro run, peak memory (PSS of all processes)", "MB", peaks)
     more_metrics = Side("metrics that the script does not compute", "s", [metrics])
     figures = [
         ratio("whole study, same work / plain Keras script", comparable, made[KERAS], 0.5),
@@ -89,10 +94,11 @@ def measure_study(options: Options, rounds: int) -> Outcome:
         f"The metrics took {metrics:.1f} s of the wall time: the seconds of evaluation.evaluate "
         "less those of predictions and accuracy on validation, for one network of every "
         f"technique, side by side, times {options.study_seeds} seeds, divided by {usable_cores()} "
-        f"processes. Plots and page took {reporting.median:.1f} s by Kedro's log of the same run. "
-        "Corrupting images, and pictures of them, run beside the trainings and are not taken off.",
+        f"processes. Plots, pages and history took {reporting.median:.1f} s by Kedro's log of the "
+        "same run. Corrupting images, and pictures of them, run beside the trainings and are not "
+        "taken off.",
     ]
-    return Outcome([*made.values(), more_metrics, reporting, comparable], figures, notes)
+    return Outcome([*made.values(), more_metrics, reporting, comparable, memory], figures, notes)
 
 
 def plain_script(name: str, python: Path | None = None, **arguments: Any) -> list[str]:
