@@ -77,6 +77,8 @@ def made_by_regbench(path: object) -> Iterator[None]:
         if explanation(error):
             raise
         reason = " ".join(str(error).split())[:100] or type(error).__name__
+        if "pickle" in reason:  # NumPy, of what is no array: it then says how to load it unsafely
+            reason = "no plain array"
         raise DamagedFileError(
             f"{path} is damaged, or made by another version of RegBench ({reason}); delete it, and "
             "kedro run --only-missing-outputs makes it anew"
