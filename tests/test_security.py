@@ -28,7 +28,7 @@ from regbench.datasets.array_dataset import ArrayDataset, ArraysDataset
 from regbench.datasets.atomic import CSVDataset, JSONDataset, ParquetDataset
 from regbench.datasets.network_dataset import NetworkDataset
 from regbench.datasets.results_dataset import ResultsDataset
-from regbench.errors import SettingsError, StudyError
+from regbench.errors import SettingsError, StudyError, explanation
 from regbench.ingestion import ingest_labeled
 from regbench.mnist import read_mnist
 from regbench.pipelines.reporting.nodes import _shown as shown_setting
@@ -68,8 +68,11 @@ class TestLoading:
         with pytest.raises(DatasetError, match=r"evil\.npy"):
             ArrayDataset(filepath=str(tmp_path / "evil.npy")).load()
         np.savez(tmp_path / "evil.npz", x_train=evil, mean=evil)
-        with pytest.raises(DatasetError, match=r"evil\.npz"):
+        with pytest.raises(DatasetError, match=r"evil\.npz") as refused:
             ArraysDataset(filepath=str(tmp_path / "evil.npz")).load()
+        said = explanation(refused.value)
+        assert said is not None
+        assert "(no plain array)" in said.message  # NumPy says how to load it unsafely
         with pytest.raises(StudyError, match=r"evil\.npz"):
             read_mnist(tmp_path / "evil.npz")
 
