@@ -51,7 +51,7 @@ class Options:
     study_techniques: tuple[str, ...] = ()
     scale_sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     larger_images: int = 20_000
-    cap: int = 900
+    cap: int = 980
     agreement_techniques: tuple[str, ...] = (
         "baseline",
         "dropout",
