@@ -10,7 +10,6 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
-from kedro_viz.integrations.kedro.run_hooks import PipelineRunStatusHook, pipeline_run_hook
 
 from regbench.command_line import check_selection
 from regbench.config_loader import PROJECT, StudyConfigLoader
@@ -62,8 +61,11 @@ class StudyHooks:
         """Have the registry read this session's configuration, not an earlier session's."""
         pipelines.configure(f"{__package__}.pipeline_registry")
         self._notify = addresses(context.config_loader)
+        # Slow to import, and a session has imported it, which other commands do not make.
+        from kedro_viz.integrations.kedro import run_hooks  # noqa: PLC0415
+
         # kedro-viz never forgets a run of this process, and would write all of them as one.
-        vars(pipeline_run_hook).update(vars(PipelineRunStatusHook()))
+        vars(run_hooks.pipeline_run_hook).update(vars(run_hooks.PipelineRunStatusHook()))
 
     @hook_impl
     def before_pipeline_run(
