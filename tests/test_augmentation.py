@@ -1,5 +1,6 @@
 """Random changes of images against SciPy's resampling of the same maps."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
-from regbench.augmentation import affine_matrices, augment, augment_once
+from regbench.augmentation import affine_maps, augment, augment_once
 from regbench.study import Augmentation
 
 STILL: dict[str, Any] = {
@@ -53,14 +54,15 @@ def changed(images: np.ndarray, settings: Augmentation, *seed: int) -> np.ndarra
 
 def maps(settings: Augmentation, count: int = 2000, *seed: int) -> np.ndarray:
     """The maps from new pixels to old ones, in float64."""
-    found = affine_matrices(
+    found = affine_maps(
         tf.constant(count),
         tf.constant(HEIGHT),
         tf.constant(WIDTH),
         settings,
         tf.constant(seed or (1, 2)),
     )
-    return np.asarray(found, dtype=float)
+    upper = np.asarray(found, dtype=float).reshape(count, 2, 3)
+    return np.concatenate([upper, np.broadcast_to([0.0, 0.0, 1.0], (count, 1, 3))], axis=1)
 
 
 def linear(settings: Augmentation) -> np.ndarray:
@@ -205,6 +207,14 @@ class TestRanges:
         self.evenly(matrices[:, 0, 2], 0.2 * WIDTH)
         self.evenly(matrices[:, 1, 2], 0.2 * HEIGHT)
         assert abs(np.corrcoef(matrices[:, 0, 2], matrices[:, 1, 2])[0, 1]) < 0.1
+
+    def test_all_at_once_are_the_product_of_each_alone(self) -> None:
+        # A seed draws the same for every change, whether the others are asked for or not.
+        order = ["vertical_flip", "horizontal_flip", "zoom", "shear", "rotation", "shift"]
+        alone = [maps(changes(**{name: STRONG[name]})) for name in order]
+        np.testing.assert_allclose(
+            maps(changes(**STRONG)), functools.reduce(np.matmul, alone), atol=1e-4
+        )
 
     def test_all_turn_about_the_middle(self) -> None:
         settings = changes(**STRONG | {"shift": 0})

@@ -12,6 +12,8 @@ from benchmarks.speed.processes import in_fresh_process
 
 BATCH = 128
 REGBENCH, GENERATOR, LAYERS = "RegBench", "ImageDataGenerator", "stacked Keras layers"
+AS_IN_TRAINING = "RegBench, 16 batches a call"
+BATCHES_A_CALL = 16
 
 
 def measure_augmentation(options: Options, rounds: int) -> Outcome:
@@ -23,16 +25,19 @@ def measure_augmentation(options: Options, rounds: int) -> Outcome:
     for side in sides.values():
         say(f"  {side.name}: {', '.join(map(readable, side.values))} images/s")
     mine, generator, layers = (sides[name] for name in (REGBENCH, GENERATOR, LAYERS))
+    trained = sides[AS_IN_TRAINING]
     return Outcome(
         list(sides.values()),
         [
             ratio("augmented images a second / ImageDataGenerator", mine, generator, 8, False),
             ratio("augmented images a second / stacked Keras layers", mine, layers),
+            ratio("16 batches a call, as in training / ImageDataGenerator", trained, generator),
         ],
         [
             "Batches of 128, rotation, shift and zoom in the same ranges; everything warm, all "
             "cores, one process; RegBench and the layers as compiled functions, called once a "
-            "batch. RegBench takes and gives uint8, the others float32."
+            "batch, of which the call takes a sixth or so: a training makes one for "
+            f"{BATCHES_A_CALL} batches. RegBench takes and gives uint8, the others float32."
         ],
     )
 
@@ -48,6 +53,7 @@ def rates(folder: str, rounds: int, seconds: float) -> dict[str, list[float]]:
     images = np.load(f"{folder}/images.npy", mmap_mode="r")[: 64 * BATCH]
     batches = {
         REGBENCH: _regbench(images),
+        AS_IN_TRAINING: _regbench_in_training(images),
         GENERATOR: _generator(images),
         LAYERS: _layers(images),
     }
@@ -84,6 +90,34 @@ def _regbench(images: np.ndarray) -> Callable[[], int]:
         return len(made.numpy())
 
     return next_batch
+
+
+def _regbench_in_training(images: np.ndarray) -> Callable[[], int]:
+    import tensorflow as tf
+
+    from regbench.augmentation import augment
+
+    ranges = settings.augmentation()
+
+    @tf.function
+    def many(images: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        changed = tf.TensorArray(tf.uint8, BATCHES_A_CALL)
+        for batch in tf.range(BATCHES_A_CALL):
+            some = images[batch * BATCH : (batch + 1) * BATCH]
+            seed = tf.stack([1, step * BATCHES_A_CALL + batch])
+            changed = changed.write(batch, augment(some, ranges, seed))
+        return changed.concat()
+
+    at_once = BATCHES_A_CALL * BATCH
+    parts = [tf.constant(images[at : at + at_once]) for at in range(0, len(images), at_once)]
+    step = 0
+
+    def next_batches() -> int:
+        nonlocal step
+        step += 1
+        return len(many(parts[step % len(parts)], tf.constant(step)).numpy())
+
+    return next_batches
 
 
 def _layers(images: np.ndarray) -> Callable[[], int]:
