@@ -2,6 +2,7 @@
 
 import os
 import random
+import socket
 import stat
 import zipfile
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from regbench import sources
 from regbench.errors import StudyError
 from regbench.sources import ImageSource, Unreadable, UnsafeName, clean_name, open_source
 
@@ -245,6 +247,26 @@ class TestFolder:
             assert reason(source, "file") == "leaves the set"
             assert reason(source, "chain") == "leaves the set"
 
+    def test_links_are_told_where_opening_follows_them(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sources, "_NO_LINKS", 0)  # as on Windows
+        (root / "file").symlink_to("a/1")
+        (root / "out").symlink_to("../outside/secret")
+        with open_source(root) as source:
+            assert source.read("file", 9) == b"one"
+            assert reason(source, "out") == "leaves the set"
+
+    def test_keeps_no_file_open(self, root: Path) -> None:
+        (root / "out").symlink_to("../outside/secret")
+        before = os.listdir("/dev/fd")
+        with open_source(root) as source:
+            source.read("a/1", 9)
+            for name, limit in (("a/1", 2), ("a", 9), ("out", 9), ("absent", 9)):
+                assert reason(source, name, limit)
+            source.digest()
+        assert os.listdir("/dev/fd") == before
+
     def test_names_linked_folders_without_walking_them(self, root: Path) -> None:
         (root / "b").symlink_to(root.parent / "outside")
         (root / "a/loop").symlink_to(root)
@@ -258,11 +280,19 @@ class TestFolder:
         with open_source(tmp_path / "set") as source:
             assert source.top_folder() is None
 
-    def test_refuses_what_is_no_plain_file(self, root: Path) -> None:
+    def test_refuses_what_is_no_plain_file(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         os.mkfifo(root / "pipe")  # opening it would wait for ever
+        (root / "to_pipe").symlink_to("pipe")
         (root / "loop").symlink_to("loop")
+        monkeypatch.chdir(root)  # the name of a socket must be short
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind("socket")
         with open_source(root) as source:
             assert reason(source, "pipe") == "not a file"
+            assert reason(source, "to_pipe") == "not a file"
+            assert reason(source, "socket") == "not a file"
             assert reason(source, "a") == "not a file"
             assert reason(source, "loop") == "not a file"
             assert reason(source, "x" * 300) == "unreadable: File name too long"

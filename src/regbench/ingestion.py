@@ -30,7 +30,7 @@ from regbench.errors import StudyError, quoted
 from regbench.incremental import EarlierIngestion, KnownFiles, content_of
 from regbench.large_arrays import empty_images, in_chunks, let_go
 from regbench.png import PlainPngs, lacks_rows
-from regbench.sources import ImageSource, Unreadable, clean_name
+from regbench.sources import ImageSource, Unreadable, clean_name, rare_garbage_collection
 from regbench.study import Ingest
 
 logger = logging.getLogger(__name__)
@@ -119,6 +119,7 @@ class _Ingested(NamedTuple):
     rejected: pd.DataFrame
 
 
+@rare_garbage_collection()
 def ingest_labeled(
     source: ImageSource, settings: Ingest, earlier: EarlierIngestion | None = None
 ) -> LabeledImages:
@@ -179,6 +180,7 @@ def ingest_labeled(
     return LabeledImages(ingested.images, index, ingested.rejected, classes, files)
 
 
+@rare_garbage_collection()
 def ingest_unlabeled(source: ImageSource, settings: Ingest) -> UnlabeledImages:
     """Read the unlabelled images of a set.
 
@@ -367,7 +369,7 @@ def _read_label_file(
     try:
         text = source.read(name, MAX_LABEL_FILE_BYTES).decode("utf-8-sig")
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=settings.separator, strict=True)
-        cells = [line for line in lines if any(cell.strip() for cell in line)]
+        cells = [line for line in lines if any(map(str.strip, line))]
     except Unreadable as problem:
         raise StudyError(f"{where}: {problem.reason}") from None
     except UnicodeDecodeError as error:
@@ -380,7 +382,7 @@ def _read_label_file(
     positions = _positions(header, columns, where)
     if not cells:
         raise StudyError(f"{where} has a header and no rows")
-    for line in cells:
+    for line in (line for line in cells if len(line) != len(header)):
         if any(line[len(header) :]):
             raise StudyError(
                 f"{where}: the row of {quoted(line[0])} has {len(line)} cells, the header "
@@ -561,14 +563,16 @@ def _screen(rows: list[_Row]) -> tuple[dict[int, str], dict[int, str]]:
     """
     paths: dict[int, str] = {}
     reasons: dict[int, str] = {}
-    same_name: defaultdict[str, list[int]] = defaultdict(list)
     for position, row in enumerate(rows):
         try:
             paths[position] = _path(row)
         except Unreadable as problem:
             reasons[position] = problem.reason
-        else:
-            same_name[paths[position]].append(position)
+    if len(set(paths.values())) == len(paths):
+        return paths, reasons
+    same_name: defaultdict[str, list[int]] = defaultdict(list)
+    for position, path in paths.items():
+        same_name[path].append(position)
     for positions in same_name.values():
         conflict = len({rows[position].label for position in positions}) > 1
         for position in positions if conflict else positions[1:]:

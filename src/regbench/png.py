@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 _BYTES_AT_ONCE = 1 << 20
+_FILTERS = bytes(range(5))  # that a row may be filtered by
 _COLOUR_TYPES = {"L": 0, "RGB": 2}
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 # Adam7: the first column and row of each pass, and the steps to the next ones.
@@ -49,7 +50,7 @@ class PlainPngs:
         end = len(data) - len(_END) - 4
         if not (data.startswith(self._begin) and data.endswith(_END) and end > body):
             return None
-        if data[body - 8 : body] != struct.pack(">I4s", end - body, b"IDAT"):
+        if data[body - 8 : body] != (end - body).to_bytes(4) + b"IDAT":
             return None
         if data[end : end + 4] != zlib.crc32(data[body - 4 : end]).to_bytes(4):
             return None
@@ -58,8 +59,9 @@ class PlainPngs:
             rows = inflater.decompress(data[body:end], self._height * self._row + 1)
         except zlib.error:
             return None
-        whole = inflater.eof and len(rows) == self._height * self._row
-        return rows if whole and max(rows[:: self._row]) <= 4 else None  # 5 is no filter
+        if not inflater.eof or len(rows) != self._height * self._row:
+            return None
+        return None if rows[:: self._row].translate(None, _FILTERS) else rows
 
     def pixels(self, rows: list[bytes]) -> NDArray[np.uint8]:
         """Decode the rows of some files at once.

@@ -1,5 +1,7 @@
 """A set of images as it lies on disk: a folder, or a zip of one, read without leaving it."""
 
+import errno
+import gc
 import hashlib
 import os
 import re
@@ -11,7 +13,6 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import FileIO
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple, NoReturn, Self
@@ -21,8 +22,13 @@ from regbench.errors import StudyError
 _HIDDEN = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 _DRIVE = re.compile(r"[A-Za-z]:")
 _SURELY_CLEAN = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", re.ASCII)
+# A pipe would be waited for, and a link may lead out of the set; Windows has neither of the flags.
+_TO_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINKS: int = getattr(os, "O_NOFOLLOW", 0)
+_NO_FILE = "not a file"
 _DIGESTIBLE = 1 << 30  # bytes; a larger file is no picture
 _BYTES_AT_ONCE = 1 << 20
+_NEW_OBJECTS = 100_000  # between two looks
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a zip's entry: signature, two lengths
 # Only these can be inflated piece by piece; Python unpacks bzip2 and LZMA without a bound.
 _COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
@@ -192,41 +198,18 @@ class FolderSource(ImageSource):
 
     def read(self, name: str, limit: int) -> bytes:
         """See :class:`ImageSource`."""
-        with self._open(clean_name(name), limit) as (file, size):
-            data = file.read(size + 1)
+        file, size = self._open(clean_name(name), limit)
+        try:
+            data = os.read(file, size + 1)
+            while len(data) < size and (more := os.read(file, size + 1 - len(data))):
+                data += more
+        except OSError as error:
+            raise _unreadable(error) from None
+        finally:
+            os.close(file)
         if len(data) > limit:
             raise Unreadable(_too_many_bytes(limit))
         return data
-
-    @contextmanager
-    def _open(self, name: str, limit: int) -> Iterator[tuple[FileIO, int]]:
-        """Open a file by its clean name, and say how many bytes it has.
-
-        Raises:
-            Unreadable: See ``read``.
-        """
-        try:
-            folder, _, base = name.rpartition("/")
-            path = f"{self._real_folder(folder)}/{base}"
-            status = os.lstat(path)
-            if stat.S_ISLNK(status.st_mode):
-                path = self._inside(path)
-                status = os.lstat(path)
-            # Anything else, such as a pipe, may block for ever when it is opened.
-            if not stat.S_ISREG(status.st_mode):
-                raise Unreadable("not a file")
-            if status.st_size > limit:
-                raise Unreadable(_too_many_bytes(limit))
-            with open(path, "rb", buffering=0) as file:
-                yield file, status.st_size
-        except (FileNotFoundError, NotADirectoryError):
-            stored = self._as_stored(name)
-            if stored is None:
-                raise Unreadable("missing") from None
-            with self._open(stored, limit) as opened:
-                yield opened
-        except OSError as error:
-            raise Unreadable(f"unreadable: {error.strerror}") from None
 
     def digest(self) -> str:
         """See :class:`ImageSource`; every file is read, a large one in pieces."""
@@ -234,13 +217,60 @@ class FolderSource(ImageSource):
         for name in self.names():
             made.update(os.fsencode(name) + b"\0")
             try:
-                with self._open(clean_name(name), _DIGESTIBLE) as (file, size):
-                    made.update(f"{size}\0".encode())
-                    while piece := file.read(_BYTES_AT_ONCE):
-                        made.update(piece)
+                self._add_content(made, clean_name(name))
             except Unreadable as fault:  # rejected when the set is read
                 made.update(f"{len(fault.reason)}\0{fault.reason}".encode())
         return made.hexdigest()
+
+    def _add_content(self, made: "hashlib.blake2b", name: str) -> None:
+        file, size = self._open(name, _DIGESTIBLE)
+        try:
+            made.update(f"{size}\0".encode())
+            while piece := os.read(file, _BYTES_AT_ONCE):
+                made.update(piece)
+        except OSError as error:
+            raise _unreadable(error) from None
+        finally:
+            os.close(file)
+
+    def _open(self, name: str, limit: int) -> tuple[int, int]:
+        """Open a file by its clean name; return its descriptor, to be closed, and its bytes.
+
+        Raises:
+            Unreadable: See ``read``.
+        """
+        folder, _, base = name.rpartition("/")
+        try:
+            file = self._descriptor(f"{self._real_folder(folder)}/{base}")
+        except (FileNotFoundError, NotADirectoryError):
+            stored = self._as_stored(name)
+            if stored is None:
+                raise Unreadable("missing") from None
+            return self._open(stored, limit)
+        except OSError as error:
+            raise _unreadable(error) from None
+        status = os.fstat(file)
+        if stat.S_ISREG(status.st_mode) and status.st_size <= limit:
+            return file, status.st_size
+        os.close(file)
+        plain = stat.S_ISREG(status.st_mode)
+        raise Unreadable(_too_many_bytes(limit) if plain else _NO_FILE)
+
+    def _descriptor(self, path: str) -> int:
+        """Open whatever is there, or what a link there leads to inside of the set."""
+        if not _NO_LINKS:
+            return os.open(self._inside(path), _TO_READ)
+        try:
+            return os.open(path, _TO_READ | _NO_LINKS)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # a socket
+                raise Unreadable(_NO_FILE) from None
+            if error.errno not in (errno.ELOOP, errno.EMLINK):
+                raise
+        real = self._inside(path)
+        if os.path.islink(real):  # to itself
+            raise Unreadable(_NO_FILE)
+        return os.open(real, _TO_READ | _NO_LINKS)
 
     def top_folder(self) -> str | None:
         """See :class:`ImageSource`."""
@@ -313,7 +343,7 @@ class ZipSource(ImageSource):
         super().__init__(display)
         self._archive = archive
         self._entries = entries
-        self._by_name = dict(reversed(entries))
+        self._by_name = {name: entry for name, entry in reversed(entries) if _is_clean(name)}
 
     @classmethod
     def open(cls, display: str, path: str) -> Self:
@@ -371,13 +401,12 @@ class ZipSource(ImageSource):
         Raises:
             Unreadable: It is missing, encrypted, a link, or too large.
         """
-        clean = clean_name(name)
-        entry = self._by_name.get(clean)
+        entry = self._by_name.get(name)
         if entry is None:
-            stored = self._as_stored(clean)
-            if stored is None:
-                raise Unreadable("missing")
-            return self._readable(stored, limit)
+            clean = clean_name(name)
+            entry = self._by_name.get(clean) or self._by_name.get(self._as_stored(clean) or "")
+        if entry is None:
+            raise Unreadable("missing")
         if entry.encrypted:
             raise Unreadable("unreadable: encrypted")
         if entry.is_link:
@@ -450,10 +479,26 @@ def open_source(path: Path, display: str = "") -> ImageSource:
     if not os.path.exists(path):
         raise StudyError(f"the set of images {display!r} does not exist")
     try:
-        return ZipSource.open(display, str(path))
+        with rare_garbage_collection():
+            return ZipSource.open(display, str(path))
     except Exception as error:  # zipfile raises many kinds, some of them by accident
         problem = str(error) or type(error).__name__
         raise StudyError(f"{display!r} is neither a folder nor a readable zip: {problem}") from None
+
+
+@contextmanager
+def rare_garbage_collection() -> Iterator[None]:
+    """Have Python look for unused cycles less often.
+
+    A set's names and entries are a million objects without a cycle, and looking through them again
+    and again takes a sixth of the time of reading a zip.
+    """
+    first, *others = gc.get_threshold()
+    gc.set_threshold(max(first, _NEW_OBJECTS) if first else 0, *others)
+    try:
+        yield
+    finally:
+        gc.set_threshold(first, *others)
 
 
 def _hash() -> "hashlib.blake2b":
@@ -481,6 +526,10 @@ def _is_clean(name: str) -> bool:
         return clean_name(name) == name
     except Unreadable:
         return False
+
+
+def _unreadable(error: OSError) -> Unreadable:
+    return Unreadable(f"unreadable: {error.strerror}")
 
 
 def _too_many_bytes(limit: int) -> str:
