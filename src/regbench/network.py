@@ -143,10 +143,20 @@ def architecture(network: keras.Model) -> str:
     return _architectures[network]
 
 
+def of_architecture(described: str) -> keras.Model:
+    """Build an untrained network from what ``architecture`` returned.
+
+    All layers at once: ``keras.models.model_from_json`` builds it anew with each of them.
+    """
+    config = json.loads(described)["config"]
+    layers = [keras.layers.deserialize(layer) for layer in config["layers"]]
+    return keras.Sequential(layers, name=config["name"])
+
+
 @lru_cache(maxsize=1)  # each holds a network
 def _compiled_forward(described: str) -> Callable[..., tf.Tensor]:
     """Compile the way from images to probabilities, the weights given: two thirds of the time."""
-    network = keras.models.model_from_json(described)
+    network = of_architecture(described)
 
     def forward(trained: list[tf.Tensor], fixed: list[tf.Tensor], images: tf.Tensor) -> tf.Tensor:
         probabilities, _ = network.stateless_call(trained, fixed, images, training=False)

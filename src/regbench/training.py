@@ -14,7 +14,14 @@ from tensorflow.python.eager import context as eager  # no public name leads the
 
 from regbench.augmentation import augment
 from regbench.large_arrays import in_chunks
-from regbench.network import LOGITS, architecture, predict, set_weights, weights_of
+from regbench.network import (
+    LOGITS,
+    architecture,
+    of_architecture,
+    predict,
+    set_weights,
+    weights_of,
+)
 from regbench.study import Augmentation, EarlyStopping, Protocol
 
 # A call trains on so many batches, or on fewer that have so many bytes: it bounds memory and the
@@ -187,7 +194,7 @@ def _compiled_step(
 ) -> "_Step":
     """Compile once for all seeds: a second that a small study cannot afford for every run."""
     return _Step(
-        keras.models.model_from_json(described),
+        of_architecture(described),
         batch_size,
         learning_rate,
         Augmentation.model_validate_json(augmentation) if augmentation else None,
