@@ -8,13 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kedro.framework.project import pipelines
+from kedro.framework.startup import bootstrap_project
+
+from regbench.config_loader import StudyConfigLoader
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the suite is no part of the package
 
 from benchmarks.speed import __main__ as command
-from benchmarks.speed import machine, results, settings
+from benchmarks.speed import machine, results, settings, study
 from benchmarks.speed.agreement import welch_interval
 from benchmarks.speed.harness import (
+    ROOT,
     BenchmarkError,
     Figure,
     Measurement,
@@ -26,7 +31,7 @@ from benchmarks.speed.harness import (
 from benchmarks.speed.ingestion import pixel_data
 from benchmarks.speed.limit import operations
 from benchmarks.speed.log_times import durations, end_of_run, node_starts
-from benchmarks.speed.scale import fit_line, slope_growth
+from benchmarks.speed.scale import _waiting_for_tensorflow, fit_line, slope_growth
 from benchmarks.speed.sets import repetitions
 
 MACHINE = {"processor": "P", "cores": 2, "memory, GB": 8.0, "system": "S", "python": "3"}
@@ -101,7 +106,7 @@ def test_missing_images_are_said_in_one_line(
 def test_what_repeats_a_figure_is_said_with_its_options() -> None:
     given = ["study", "--rounds=2", "--torch-python=/a/python", "--scale-sizes=1,2,3", "--out=x"]
     said = command._given(command._parser().parse_args(given))
-    assert said == ["--rounds=2", "--torch-python=python", "--scale-sizes=1,2,3"]
+    assert said == ["--rounds=2", "--torch-python=PATH/TO/python", "--scale-sizes=1,2,3"]
     assert command._given(command._parser().parse_args(["study"])) == []
 
 
@@ -179,6 +184,39 @@ def test_node_times_are_read_from_kedros_log() -> None:
     starts = node_starts(log)
     assert starts == [("split", 1.5), ("collect_results", 3.0)]
     assert durations(starts, end_of_run(log)) == {"split": 1.5, "collect_results": 0.5}
+
+
+def test_the_wait_for_tensorflow_is_told_from_the_log() -> None:
+    log = "\n".join(
+        [
+            "1.0000 Running node: ingest: ingest_images([images]) -> [index]",
+            "2.0000 Running node: record_files: record_files([index]) -> [record]",
+            "4.5000 Running node: train: train_network([index]) -> [network]",
+            "5.0000 Running node: preview: preview([index]) -> [picture]",
+        ]
+    )
+    assert _waiting_for_tensorflow(log) == 2.5
+
+
+def test_measurements_name_nodes_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StudyConfigLoader, "latest", None)  # another test's
+    bootstrap_project(ROOT)
+    names = {node.name.rpartition(".")[2] for node in pipelines["__default__"].nodes}
+    assert {"train", "record_files", *study._SAME_AS_SCRIPT} <= names
+
+
+def test_an_interpreter_without_pytorch_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match="absent: No such file"):
+        machine.check_torch(tmp_path / "absent")
+    bare = tmp_path / "python"
+    bare.write_text(
+        "#!/bin/sh\necho \"ModuleNotFoundError: No module named 'torch'\" >&2; exit 1\n"
+    )
+    bare.chmod(0o755)
+    with pytest.raises(
+        BenchmarkError, match="python: ModuleNotFoundError: No module named 'torch'"
+    ):
+        machine.check_torch(bare)
 
 
 def test_the_pixels_of_a_png_are_found() -> None:

@@ -14,7 +14,9 @@ from regbench.datasets.array_dataset import ArraysDataset
 from regbench.datasets.network_dataset import NetworkDataset
 from regbench.fingerprint import of_weights
 from regbench.network import (
+    architecture,
     build_network,
+    of_architecture,
     predict,
     set_weights,
     trained_kernels,
@@ -340,3 +342,16 @@ class TestPredict:
         np.testing.assert_array_equal(
             predict(network, IMAGES[1], rows), predict(network, IMAGES[1], rows)
         )
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES)
+def test_an_architecture_is_built_as_keras_builds_it(technique: str) -> None:
+    network = build(technique)
+    made = of_architecture(architecture(network))
+    expected = keras.models.model_from_json(architecture(network))
+    assert made.to_json() == expected.to_json()
+    assert [(v.name, v.shape, v.trainable) for v in made.variables] == [
+        (v.name, v.shape, v.trainable) for v in expected.variables
+    ]
+    set_weights(made, weights_of(network))
+    np.testing.assert_array_equal(outputs(made, IMAGES[1]), outputs(network, IMAGES[1]))

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -170,6 +171,45 @@ def _wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def _die_once(folder: str) -> bool:
+    """Be killed while the other is at work; the next time, say whether that has ended."""
+    died = Path(folder, "died")
+    if died.exists():
+        return Path(folder, "survivor").exists()
+    _wait_for(Path(folder, "begun").exists)
+    died.touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+    return False
+
+
+def _survive(folder: str) -> int:
+    with Path(folder, "begun").open("a") as begun:
+        begun.write(f"{os.getpid()}\n")
+    _wait_for(Path(folder, "died").exists)
+    time.sleep(1)  # until the main process knows
+    return os.getpid()
+
+
+def test_a_killed_process_leaves_the_others_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.syspath_prepend(PROJECT)  # where a training process finds this module
+    pipeline = Pipeline(
+        [
+            Node(_die_once, "folder", "killed", name="x.train", tags=["tensorflow"]),
+            Node(_survive, "folder", "survivor", name="y.train", tags=["tensorflow"]),
+        ]
+    )
+    catalog = catalog_in(tmp_path, "killed", "survivor")
+    catalog["folder"] = MemoryDataset(str(tmp_path))
+    StudyRunner(max_workers=2).run(pipeline, catalog)
+    survivor = json.loads((tmp_path / "survivor").read_text())
+    assert (tmp_path / "begun").read_text() == f"{survivor}\n"  # once, and never again
+    assert json.loads((tmp_path / "killed").read_text()) is True  # run again, alone
+    assert "was killed" in caplog.text
+    assert "once more, alone: x.train" in caplog.text
+
+
 class _GonePool:
     """A pool whose processes, or whose maker of processes, have been killed."""
 
@@ -189,10 +229,12 @@ def test_processes_killed_between_two_nodes_are_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     gone = _GonePool(error)
-    make = runner._Trainings._new_pool
+    make = runner._Process._new_pool
     pools = [gone]
     monkeypatch.setattr(
-        runner._Trainings, "_new_pool", lambda self: pools.pop() if pools else make(self)
+        runner._Process,
+        "_new_pool",
+        lambda self, records: pools.pop() if pools else make(self, records),
     )
     pipeline = Pipeline([Node(os.getpid, None, "made", name="x.train", tags=["tensorflow"])])
     StudyRunner(max_workers=1).run(pipeline, catalog_in(tmp_path, "made"))

@@ -1,11 +1,12 @@
 """A set is read as a folder or a zip, and nothing outside of it ever is."""
 
+import gc
 import os
 import random
 import socket
 import stat
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +16,14 @@ from hypothesis import strategies as st
 
 from regbench import sources
 from regbench.errors import StudyError
-from regbench.sources import ImageSource, Unreadable, UnsafeName, clean_name, open_source
+from regbench.sources import (
+    ImageSource,
+    Unreadable,
+    UnsafeName,
+    clean_name,
+    open_source,
+    rare_garbage_collection,
+)
 
 Files = dict[str, bytes]
 MakeSet = Callable[[Files], Path]
@@ -257,6 +265,48 @@ class TestFolder:
             assert source.read("file", 9) == b"one"
             assert reason(source, "out") == "leaves the set"
 
+    def test_reads_a_file_that_comes_in_pieces(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read = os.read
+        (root / "long").write_bytes(bytes(range(256)))
+        with open_source(root) as source:
+            whole = source.digest()
+            monkeypatch.setattr(os, "read", lambda file, size: read(file, min(size, 7)))
+            assert source.read("long", 256) == bytes(range(256))
+            assert source.digest() == whole
+
+    def test_a_file_held_by_another_program_is_waited_for(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened = os.open
+
+        def held(path: str, flags: int) -> int:
+            if flags & os.O_NONBLOCK:
+                raise BlockingIOError(11, "Resource temporarily unavailable")
+            return opened(path, flags)
+
+        with open_source(root) as source:
+            monkeypatch.setattr(os, "open", held)
+            assert source.read("a/1", 9) == b"one"
+
+    @pytest.mark.parametrize("fails", ["fstat", "read"])
+    def test_a_failing_disk_is_told_and_no_file_stays_open(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(5, "Input/output error")
+
+        before = os.listdir("/dev/fd")
+        with open_source(root) as source:
+            whole = source.digest()
+            with monkeypatch.context() as disk:
+                disk.setattr(os, fails, refuse)
+                assert reason(source, "a/1") == "unreadable: Input/output error"
+                assert source.digest() != whole
+            assert source.digest() == whole
+        assert os.listdir("/dev/fd") == before
+
     def test_keeps_no_file_open(self, root: Path) -> None:
         (root / "out").symlink_to("../outside/secret")
         before = os.listdir("/dev/fd")
@@ -285,6 +335,7 @@ class TestFolder:
     ) -> None:
         os.mkfifo(root / "pipe")  # opening it would wait for ever
         (root / "to_pipe").symlink_to("pipe")
+        (root / "to_socket").symlink_to("socket")
         (root / "loop").symlink_to("loop")
         monkeypatch.chdir(root)  # the name of a socket must be short
         with socket.socket(socket.AF_UNIX) as server:
@@ -293,6 +344,7 @@ class TestFolder:
             assert reason(source, "pipe") == "not a file"
             assert reason(source, "to_pipe") == "not a file"
             assert reason(source, "socket") == "not a file"
+            assert reason(source, "to_socket") == "not a file"
             assert reason(source, "a") == "not a file"
             assert reason(source, "loop") == "not a file"
             assert reason(source, "x" * 300) == "unreadable: File name too long"
@@ -408,3 +460,28 @@ def test_no_damage_to_a_zip_raises_anything_else(
         for name in source.names():
             with suppress(Unreadable):
                 assert len(source.read(name, 1000)) <= 1000
+
+
+class TestGarbageCollection:
+    @pytest.fixture(autouse=True)
+    def thresholds(self) -> Iterator[None]:
+        before = gc.get_threshold()
+        yield
+        gc.set_threshold(*before)
+
+    def test_is_rare_and_then_as_before(self) -> None:
+        gc.set_threshold(700, 10, 10)
+        with suppress(ValueError), rare_garbage_collection():
+            assert gc.get_threshold() == (100_000, 10, 10)
+            with rare_garbage_collection():
+                pass
+            assert gc.get_threshold() == (100_000, 10, 10)
+            raise ValueError
+        assert gc.get_threshold() == (700, 10, 10)
+
+    @pytest.mark.parametrize("first", [0, 1_000_000])
+    def test_that_is_off_or_rarer_stays_so(self, first: int) -> None:
+        gc.set_threshold(first, 10, 10)
+        with rare_garbage_collection():
+            assert gc.get_threshold()[0] == first
+        assert gc.get_threshold()[0] == first

@@ -115,10 +115,11 @@ def run(
     epochs: int,
     train: tuple[np.ndarray, np.ndarray],
     validation: tuple[np.ndarray, np.ndarray],
-) -> float:
-    """Train with one technique and seed; return the accuracy on the validation images.
+) -> tuple[float, int]:
+    """Train with one technique and seed; for ZCA, the images are whitened before.
 
-    Images for a technique with ZCA are whitened before.
+    Returns:
+        The accuracy on the validation images, and how many epochs it took.
     """
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
@@ -130,7 +131,7 @@ def run(
             keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
         ]
     model = build_model(x_train.shape[1:], len(np.unique(y_train)), **layers)
-    model.fit(
+    history = model.fit(
         x_train,
         y_train,
         batch_size=BATCH_SIZE,
@@ -140,7 +141,7 @@ def run(
         verbose=0,
     )
     predicted = model.predict(x_validation, batch_size=BATCH_SIZE, verbose=0).argmax(axis=1)
-    return float(accuracy_score(y_validation, predicted))
+    return float(accuracy_score(y_validation, predicted)), len(history.epoch)
 
 
 def main() -> None:
@@ -166,9 +167,10 @@ def main() -> None:
         parts = whitened if "zca" in TECHNIQUES[name] else (train, validation)
         for seed in range(1, arguments.seeds + 1):
             started = time.perf_counter()
-            accuracy = run(TECHNIQUES[name], seed, arguments.epochs, *parts)
+            accuracy, epochs_done = run(TECHNIQUES[name], seed, arguments.epochs, *parts)
             seconds = time.perf_counter() - started
-            rows.append({"technique": name, "seed": seed, "accuracy": accuracy, "seconds": seconds})
+            row = {"technique": name, "seed": seed, "accuracy": accuracy, "seconds": seconds}
+            rows.append(row | {"epochs": epochs_done})
             print(f"{name} seed {seed}: {accuracy:.4f} ({seconds:.1f} s)", flush=True)
 
     runs = pd.DataFrame(rows)

@@ -204,7 +204,7 @@ def main() -> None:
             accuracy, epochs = run(TECHNIQUES[name], seed, arguments.epochs, *parts)
             seconds = time.perf_counter() - started
             row = {"technique": name, "seed": seed, "accuracy": accuracy, "seconds": seconds}
-            rows.append(row | {"epoch_seconds": epochs})
+            rows.append(row | {"epochs": len(epochs), "epoch_seconds": epochs})
             print(f"{name} seed {seed}: {accuracy:.4f} ({seconds:.1f} s)", flush=True)
 
     runs = pd.DataFrame(rows)

@@ -3,6 +3,7 @@
 import argparse
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 from benchmarks.speed import machine, results
@@ -29,10 +30,10 @@ MEASUREMENTS = [
     Measurement("incremental", "Reading a set that has grown.", 5, measure_incremental),
     Measurement("run_overhead", "The fixed cost of one more run.", 3, measure_run_overhead),
     Measurement("startup", "Commands before they do their work.", 5, measure_startup),
-    Measurement("memory", "Peak memory of the full-MNIST study.", 1, measure_memory),
+    Measurement("memory", "Peak memory of the full-MNIST study.", 3, measure_memory),
     Measurement("progress", "The cost of the live display.", 5, measure_progress),
     Measurement("agreement", "Accuracies beside the plain script's.", 1, measure_agreement),
-    Measurement("scale", "Time and memory by the number of images.", 1, measure_scale),
+    Measurement("scale", "Time and memory by the number of images.", 3, measure_scale),
     Measurement(
         "larger_than_memory", "Images as large as the memory.", 1, measure_larger_than_memory
     ),
@@ -50,6 +51,8 @@ def main() -> None:
     try:
         chosen = _chosen(arguments.names)
         _check_images(arguments.images)
+        if arguments.torch_python:
+            machine.check_torch(arguments.torch_python)
         measured = results.read(arguments.out)
         failed = _measure(chosen, measured, arguments)
     except BenchmarkError as error:
@@ -80,6 +83,10 @@ def _measure(
                 say(f"  {error}")
                 failed.append(one.name)
                 continue
+            except Exception:  # the others may take hours
+                traceback.print_exc()
+                failed.append(one.name)
+                continue
             command = f"{results.COMMAND} {' '.join([one.name, *_given(arguments)])}"
             measured[one.name] = results.entry(one, outcome, described, moment, command)
             results.write(arguments.out, measured, order)
@@ -89,13 +96,13 @@ def _measure(
 
 
 def _given(arguments: argparse.Namespace) -> list[str]:
-    """The options that make a figure what it is, as they were given; of paths, the names."""
+    """The options that make a figure what it is, as they were given, without this one's paths."""
     parser, others = _parser(), {"names", "list", "out", "cache"}
     found = []
     for name, value in vars(arguments).items():
         if name not in others and value != parser.get_default(name):
             said = ",".join(map(str, value)) if isinstance(value, tuple) else value
-            said = said.name if isinstance(said, Path) else said
+            said = f"PATH/TO/{said.name}" if isinstance(said, Path) else said
             found.append(f"--{name.replace('_', '-')}={said}")
     return found
 
@@ -133,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--study-epochs", type=_count, default=10)
     parser.add_argument("--study-seeds", type=_count, default=3)
     parser.add_argument("--study-techniques", type=_names, default=(), help="a,b,...; default: all")
-    parser.add_argument("--scale-sizes", type=_sizes, default=(10_000, 100_000, 1_000_000))
+    parser.add_argument("--scale-sizes", type=_sizes, default=Options.scale_sizes)
     parser.add_argument("--larger-images", type=_count, default=20_000)
     parser.add_argument("--cap", type=_count, default=Options.cap, help="of larger_than_memory, MB")
     parser.add_argument("--agreement-techniques", type=_names, default=Options.agreement_techniques)

@@ -31,11 +31,18 @@ def measure_augmentation(options: Options, rounds: int) -> Outcome:
         [
             ratio("augmented images a second / ImageDataGenerator", mine, generator, 8, False),
             ratio("augmented images a second / stacked Keras layers", mine, layers),
-            ratio("16 batches a call, as in training / ImageDataGenerator", trained, generator),
+            ratio(
+                "16 batches a call, as in training / ImageDataGenerator",
+                trained,
+                generator,
+                8,
+                False,
+            ),
         ],
         [
-            "Batches of 128, rotation, shift and zoom in the same ranges; everything warm, all "
-            "cores, one process; RegBench and the layers as compiled functions, called once a "
+            "Batches of 128, rotation, shift and zoom in the same ranges; everything warm, one "
+            "process. TensorFlow may use all cores, ImageDataGenerator is Python and uses one. "
+            "RegBench and the layers as compiled functions, called once a "
             "batch, of which the call takes a sixth or so: a training makes one for "
             f"{BATCHES_A_CALL} batches. RegBench takes and gives uint8, the others float32."
         ],

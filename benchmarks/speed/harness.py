@@ -49,7 +49,7 @@ class Options:
     study_epochs: int = 10
     study_seeds: int = 3
     study_techniques: tuple[str, ...] = ()
-    scale_sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    scale_sizes: tuple[int, ...] = (10_000, 30_000, 100_000, 300_000, 1_000_000)
     larger_images: int = 20_000
     cap: int = 980
     agreement_techniques: tuple[str, ...] = (

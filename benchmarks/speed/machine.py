@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.speed.harness import BenchmarkError
 from benchmarks.speed.processes import THREAD_SETTINGS
 
 _IDLE = 0.03  # the share of the cores that a system's own work may take
@@ -84,6 +85,21 @@ def torch_version(python: Path) -> str:
     command = [str(python), "-c", "import torch; print(torch.__version__)"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     return answer.stdout.strip() or "not installed"
+
+
+def check_torch(python: Path) -> None:
+    """See whether an interpreter can run the PyTorch script.
+
+    Raises:
+        BenchmarkError: There is none, or it lacks a package.
+    """
+    command = [str(python), "-c", "import numpy, pandas, PIL, sklearn, torch"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise BenchmarkError(f"--torch-python={python}: {error.strerror}") from None
+    if answer.returncode:
+        raise BenchmarkError(f"--torch-python={python}: {answer.stderr.strip().splitlines()[-1]}")
 
 
 def _version(package: str) -> str:

@@ -12,7 +12,16 @@ import pandas as pd
 
 from benchmarks.speed import child, settings
 from benchmarks.speed.epoch import torch_interpreter
-from benchmarks.speed.harness import ROOT, Options, Outcome, Side, interleave, ratio, say
+from benchmarks.speed.harness import (
+    ROOT,
+    Figure,
+    Options,
+    Outcome,
+    Side,
+    interleave,
+    ratio,
+    say,
+)
 from benchmarks.speed.log_times import durations, end_of_run, logging_variables, node_starts
 from benchmarks.speed.machine import usable_cores
 from benchmarks.speed.memory import Watch
@@ -53,14 +62,15 @@ def measure_study(options: Options, rounds: int) -> Outcome:
         roots.append(root)
         return seconds
 
+    written = {name: options.folder("study") / "runs.json" for name in (KERAS, TORCH)}
     sides = {
         REGBENCH: regbench,
-        KERAS: lambda: timed(plain_script("plain_keras", **shared))[0],
+        KERAS: lambda: timed(plain_script("plain_keras", **shared, json=written[KERAS]))[0],
     }
     notes = []
     python = torch_interpreter(options)
     if python:
-        script = partial(plain_script, "plain_torch", python, **shared)
+        script = partial(plain_script, "plain_torch", python, **shared, json=written[TORCH])
         sides[TORCH] = lambda: timed(script())[0]
     else:
         notes.append("The PyTorch script was skipped: no interpreter has it (--torch-python).")
@@ -81,15 +91,19 @@ def measure_study(options: Options, rounds: int) -> Outcome:
     figures = [
         ratio("whole study, same work / plain Keras script", comparable, made[KERAS], 0.5),
         ratio("whole study, everything / plain Keras script", made[REGBENCH], made[KERAS]),
+        Figure("peak memory of the whole study", max(peaks), 1500, unit="MB"),
     ]
     if python:
         figures.append(
             ratio("whole study, same work / plain PyTorch script", comparable, made[TORCH])
         )
+    ended = {name: file for name, file in written.items() if file.exists()}
     notes += [
         f"{len(names)} techniques, {options.study_seeds} seeds, {options.study_epochs} epochs: "
         "reading, training, predictions, accuracy, table; processes are started and libraries "
-        "imported in the time.",
+        "imported in the time. Early stopping may end sooner; epochs in all: "
+        f"{REGBENCH} {_epochs_of_regbench(roots[-1])}"
+        f"{''.join(f', {name} {_epochs(made_at)}' for name, made_at in ended.items())}.",
         f"RegBench also measures calibration, corrupted and pruned networks, and writes a report. "
         f"The metrics took {metrics:.1f} s of the wall time: the seconds of evaluation.evaluate "
         "less those of predictions and accuracy on validation, for one network of every "
@@ -99,6 +113,15 @@ def measure_study(options: Options, rounds: int) -> Outcome:
         "taken off.",
     ]
     return Outcome([*made.values(), more_metrics, reporting, comparable, memory], figures, notes)
+
+
+def _epochs_of_regbench(root: Path) -> int:
+    files = (root / "07_model_output").glob("*/seed_*/metrics.json")
+    return sum(json.loads(file.read_text(encoding="utf-8"))["epochs"] for file in files)
+
+
+def _epochs(runs: Path) -> int:
+    return sum(run["epochs"] for run in json.loads(runs.read_text(encoding="utf-8")))
 
 
 def plain_script(name: str, python: Path | None = None, **arguments: Any) -> list[str]:

@@ -103,49 +103,45 @@ class StudyRunner(AbstractRunner):
 class _Trainings:
     """Nodes that run in processes of their own.
 
-    Where a process is killed, all nodes that were running are run again, one at a time: whose
-    process is killed once more is the one to blame. A training that fails is replaced by the
-    record of its failure, and the others go on.
+    A training that fails is replaced by the record of its failure. One whose process is killed is
+    run once more, without others beside it, as memory may have been short; if it is killed again,
+    it has failed. In any case the others go on.
     """
 
     def __init__(self, processes: int, threads: int) -> None:
         self.running: dict[Future[None], Node] = {}
-        self._processes, self._threads = processes, threads
-        self._suspects: set[Node] = set()
+        self._context = _process_context()
+        self._processes = [_Process(self._context, threads) for _ in range(processes)]
+        self._idle = list(self._processes)
+        self._at_work: dict[Future[None], _Process] = {}
+        self._killed: set[Node] = set()
         self._failed: dict[Node, str] = {}
 
     def __enter__(self) -> Self:
-        self._context = _process_context()
         if self._processes and self._context.get_start_method() == "forkserver":
             forkserver.set_forkserver_preload([worker.PRELOADED])
             forkserver.ensure_running()  # imports while the data nodes run
-        self._pool = self._new_pool()
+        for process in self._processes:
+            process.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
-        self._listener.stop()
+        for process in self._processes:
+            process.stop()
 
     def take(self, node: Node, catalog: CatalogProtocol[Any, Any]) -> bool:
         """Run a node now; False if it has to wait."""
-        if self._suspects and (self.running or node not in self._suspects):
+        if self._killed and (self.running or node not in self._killed):
             return False
-        if len(self.running) >= self._processes:
+        if not self._idle:
             return False
         instead = node
         if node in self._failed:
             instead = node._copy(func=partial(INSTEAD[node.func], self._failed[node]))
         task = _task(instead, catalog)
-        try:
-            future = self._pool.submit(worker.run, *task)
-        except BrokenProcessPool:  # a process has been killed that had nothing to do
-            if self.running:
-                return False  # they are lost, too; wait finds that out
-            self._renew_pool()
-            future = self._pool.submit(worker.run, *task)
-        except (EOFError, ConnectionError):  # or the one that makes them
-            self._renew_pool()
-            future = self._pool.submit(worker.run, *task)
+        process = self._idle.pop()
+        future = process.run(*task)
+        self._at_work[future] = process
         self.running[future] = node
         return True
 
@@ -157,56 +153,31 @@ class _Trainings:
         """
         finished, _ = wait(self.running, return_when=FIRST_COMPLETED)
         done: set[Node] = set()
-        failed: list[Node] = []
-        lost: list[Node] = []
+        again: list[Node] = []
         for future in finished:
-            node = self.running.pop(future)
+            node, process = self.running.pop(future), self._at_work.pop(future)
+            self._idle.append(process)
             error = future.exception()
             if error is None:
                 done.add(node)
-                self._suspects.discard(node)
-            elif isinstance(error, BrokenProcessPool):
-                lost.append(node)
-                broken = error
-            else:
+                self._killed.discard(node)
+                continue
+            again.append(node)
+            if not isinstance(error, BrokenProcessPool):
                 self._fail(node, error, _reason(error))
-                failed.append(node)
-        if lost:  # and with it whatever else was running
-            lost += self.running.values()
-            self.running.clear()
-            self._renew_pool()
-            self._find_out(lost, broken)
-        return done, failed + lost
+                continue
+            process.start_anew()
+            if node in self._killed:
+                self._fail(node, error, KILLED)
+            else:
+                logger.warning("%s; once more, alone: %s", KILLED, node.name)
+                self._killed.add(node)
+        return done, again
 
     def kill(self) -> None:
         """Stop what runs, at once."""
-        for process in list((self._pool._processes or {}).values()):
-            process.terminate()
-
-    def _new_pool(self) -> ProcessPoolExecutor:
-        # With its own queue: a process may have been killed while it kept others from writing.
-        records: Any = self._context.Queue()
-        self._listener = logging.handlers.QueueListener(records, _Relay())
-        self._listener.start()
-        return ProcessPoolExecutor(
-            max(1, self._processes),
-            self._context,
-            initializer=worker.start,
-            initargs=(records, self._threads),
-        )
-
-    def _renew_pool(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._pool = self._new_pool()
-
-    def _find_out(self, lost: list[Node], error: BaseException) -> None:
-        """Suspect nodes whose process was killed, or know which one it was."""
-        if len(lost) == 1 and lost[0] in self._suspects:
-            self._fail(lost[0], error, KILLED)
-            return
-        names = ", ".join(sorted(node.name for node in lost))
-        logger.warning("%s; once more, one at a time: %s", KILLED, names)
-        self._suspects |= set(lost)
+        for process in self._processes:
+            process.kill()
 
     def _fail(self, node: Node, error: BaseException, reason: str) -> None:
         """Have the record of a failure made instead, where there is such a thing."""
@@ -215,7 +186,57 @@ class _Trainings:
         logger.error("%s failed: %s", node.name, reason)
         logger.debug("%s", node.name, exc_info=error)
         self._failed[node] = reason
-        self._suspects.discard(node)
+        self._killed.discard(node)
+
+
+class _Process:
+    """Runs one node after another in a process, made for the first, and made anew if it is killed.
+
+    A pool of several processes would lose all that is at work with one of them.
+    """
+
+    def __init__(self, context: BaseContext, threads: int) -> None:
+        self._context, self._threads = context, threads
+        self._was_killed = False
+
+    def start(self) -> None:
+        """Be ready to make the process."""
+        # With its own queue: a process may be killed while it keeps others from writing.
+        records: Any = self._context.Queue()
+        self._listener = logging.handlers.QueueListener(records, _Relay())
+        self._listener.start()
+        self._pool = self._new_pool(records)
+
+    def start_anew(self) -> None:
+        """Leave a process that was killed, and its queue, which it may have locked."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self.start()
+
+    def run(self, node: Node, datasets: dict[str, Any]) -> Future[None]:
+        """Run a node."""
+        try:
+            return self._pool.submit(worker.run, node, datasets)
+        # The process has been killed while it had nothing to do, or the one that makes it.
+        except (BrokenProcessPool, EOFError, ConnectionError):
+            self.start_anew()
+            return self._pool.submit(worker.run, node, datasets)
+
+    def kill(self) -> None:
+        """Stop what runs, at once."""
+        self._was_killed = True
+        for process in list((self._pool._processes or {}).values()):
+            process.terminate()
+
+    def stop(self) -> None:
+        """End the process when it has nothing more to do."""
+        self._pool.shutdown(cancel_futures=True)
+        if not self._was_killed:  # otherwise its queue may be locked
+            self._listener.stop()
+
+    def _new_pool(self, records: Any) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            1, self._context, initializer=worker.start, initargs=(records, self._threads)
+        )
 
 
 def _cores() -> int:

@@ -1,6 +1,5 @@
 """A set of images as it lies on disk: a folder, or a zip of one, read without leaving it."""
 
-import errno
 import gc
 import hashlib
 import os
@@ -22,9 +21,11 @@ from regbench.errors import StudyError
 _HIDDEN = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 _DRIVE = re.compile(r"[A-Za-z]:")
 _SURELY_CLEAN = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", re.ASCII)
-# A pipe would be waited for, and a link may lead out of the set; Windows has neither of the flags.
-_TO_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_TO_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
+# A link may lead out of the set, and a pipe would be waited for (who writes to it is let go on).
+# Windows has neither of the two.
 _NO_LINKS: int = getattr(os, "O_NOFOLLOW", 0)
+_NO_WAITING: int = getattr(os, "O_NONBLOCK", 0)
 _NO_FILE = "not a file"
 _DIGESTIBLE = 1 << 30  # bytes; a larger file is no picture
 _BYTES_AT_ONCE = 1 << 20
@@ -201,8 +202,8 @@ class FolderSource(ImageSource):
         file, size = self._open(clean_name(name), limit)
         try:
             data = os.read(file, size + 1)
-            while len(data) < size and (more := os.read(file, size + 1 - len(data))):
-                data += more
+            if len(data) < size:  # a disk in a network may give a file piece by piece
+                data = b"".join([data, *_pieces(file, size + 1 - len(data))])
         except OSError as error:
             raise _unreadable(error) from None
         finally:
@@ -234,7 +235,10 @@ class FolderSource(ImageSource):
             os.close(file)
 
     def _open(self, name: str, limit: int) -> tuple[int, int]:
-        """Open a file by its clean name; return its descriptor, to be closed, and its bytes.
+        """Open a plain file by its clean name.
+
+        Returns:
+            Its descriptor, to be closed, and how many bytes it has.
 
         Raises:
             Unreadable: See ``read``.
@@ -242,6 +246,15 @@ class FolderSource(ImageSource):
         folder, _, base = name.rpartition("/")
         try:
             file = self._descriptor(f"{self._real_folder(folder)}/{base}")
+            try:
+                status = os.fstat(file)
+                if not stat.S_ISREG(status.st_mode):
+                    raise Unreadable(_NO_FILE)
+                if status.st_size > limit:
+                    raise Unreadable(_too_many_bytes(limit))
+            except BaseException:
+                os.close(file)
+                raise
         except (FileNotFoundError, NotADirectoryError):
             stored = self._as_stored(name)
             if stored is None:
@@ -249,26 +262,24 @@ class FolderSource(ImageSource):
             return self._open(stored, limit)
         except OSError as error:
             raise _unreadable(error) from None
-        status = os.fstat(file)
-        if stat.S_ISREG(status.st_mode) and status.st_size <= limit:
-            return file, status.st_size
-        os.close(file)
-        plain = stat.S_ISREG(status.st_mode)
-        raise Unreadable(_too_many_bytes(limit) if plain else _NO_FILE)
+        return file, status.st_size
 
     def _descriptor(self, path: str) -> int:
-        """Open whatever is there, or what a link there leads to inside of the set."""
-        if not _NO_LINKS:
-            return os.open(self._inside(path), _TO_READ)
-        try:
-            return os.open(path, _TO_READ | _NO_LINKS)
-        except OSError as error:
-            if error.errno == errno.ENXIO:  # a socket
-                raise Unreadable(_NO_FILE) from None
-            if error.errno not in (errno.ELOOP, errno.EMLINK):
+        """Open what is there: at once if it is a plain file, otherwise after a closer look.
+
+        Raises:
+            Unreadable: It is no file, or a link that leads out of the set.
+            OSError: It is missing, or cannot be opened.
+        """
+        if _NO_LINKS:
+            try:
+                return os.open(path, _TO_READ | _NO_LINKS | _NO_WAITING)
+            except (FileNotFoundError, NotADirectoryError):
                 raise
+            except OSError:  # a link, a socket, a file that another program holds, ...
+                pass
         real = self._inside(path)
-        if os.path.islink(real):  # to itself
+        if not stat.S_ISREG(os.lstat(real).st_mode):
             raise Unreadable(_NO_FILE)
         return os.open(real, _TO_READ | _NO_LINKS)
 
@@ -488,13 +499,16 @@ def open_source(path: Path, display: str = "") -> ImageSource:
 
 @contextmanager
 def rare_garbage_collection() -> Iterator[None]:
-    """Have Python look for unused cycles less often.
+    """Have Python look for unused cycles less often, in all of the process.
 
-    A set's names and entries are a million objects without a cycle, and looking through them again
-    and again takes a sixth of the time of reading a zip.
+    The names, rows and entries of a set are millions of objects without a cycle. Looking through
+    them again and again takes a sixth of the time of reading a zip, and some of a folder's.
     """
     first, *others = gc.get_threshold()
-    gc.set_threshold(max(first, _NEW_OBJECTS) if first else 0, *others)
+    if not 0 < first < _NEW_OBJECTS:  # it is off; or somebody else sees to it, and ends it
+        yield
+        return
+    gc.set_threshold(_NEW_OBJECTS, *others)
     try:
         yield
     finally:
@@ -526,6 +540,13 @@ def _is_clean(name: str) -> bool:
         return clean_name(name) == name
     except Unreadable:
         return False
+
+
+def _pieces(file: int, due: int) -> Iterator[bytes]:
+    """Read on until so many bytes are there, or no more."""
+    while due > 0 and (piece := os.read(file, due)):
+        yield piece
+        due -= len(piece)
 
 
 def _unreadable(error: OSError) -> Unreadable:
