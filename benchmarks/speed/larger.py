@@ -11,7 +11,16 @@ from pathlib import Path
 import yaml
 
 from benchmarks.speed import sets
-from benchmarks.speed.harness import ROOT, Figure, Options, Outcome, Side, readable, say
+from benchmarks.speed.harness import (
+    ROOT,
+    BenchmarkError,
+    Figure,
+    Options,
+    Outcome,
+    Side,
+    readable,
+    say,
+)
 from benchmarks.speed.memory import Watch
 from benchmarks.speed.processes import kedro_run, timed
 
@@ -84,7 +93,10 @@ def measure_larger_than_memory(options: Options, rounds: int) -> Outcome:
 def _empty_page_cache() -> None:
     """Have every page of a file counted for who reads it now; root's right, on Linux."""
     os.sync()
-    Path("/proc/sys/vm/drop_caches").write_text("3")
+    try:
+        Path("/proc/sys/vm/drop_caches").write_text("3")
+    except OSError as error:
+        raise BenchmarkError(f"the page cache cannot be emptied: {error.strerror}") from None
 
 
 def _conf(options: Options) -> Path:
