@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pandas as pd
 import pytest
 import yaml
@@ -21,6 +22,10 @@ from kedro.framework.startup import bootstrap_project
 from kedro.runner import AbstractRunner, SequentialRunner
 
 PROJECT = Path(__file__).parents[1]
+
+# No timing in a test: the first example may import what the others need.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 DIGITS = PROJECT / "data" / "01_raw" / "digits.zip"
 CLASSES = [str(digit) for digit in range(10)]
 

@@ -16,7 +16,7 @@ from regbench.config_loader import StudyConfigLoader
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the suite is no part of the package
 
 from benchmarks.speed import __main__ as command
-from benchmarks.speed import machine, results, settings, study
+from benchmarks.speed import augmentation, machine, results, settings, study
 from benchmarks.speed.agreement import welch_interval
 from benchmarks.speed.harness import (
     ROOT,
@@ -144,12 +144,14 @@ def test_the_rivals_do_what_the_published_study_does(rival: str) -> None:
 
 def test_the_plain_keras_script_builds_the_network_of_the_study() -> None:
     from benchmarks.rivals import plain_keras
+    from regbench import training
 
     def units(network: Any) -> list[int]:
         return [layer.units for layer in network.layers if hasattr(layer, "units")]
 
     hidden = settings.protocol().network.hidden_units
     assert units(plain_keras.build_model((28, 28, 1), 10)) == [*hidden, 10]
+    assert augmentation.BATCHES_A_CALL == training._BATCHES_A_CALL
     ranges = settings.augmentation()
     turn, shift, zoom = plain_keras.augmentation_layers()
     assert turn.get_config()["factor"] == pytest.approx(

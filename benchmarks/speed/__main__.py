@@ -96,7 +96,7 @@ def _measure(
 
 
 def _given(arguments: argparse.Namespace) -> list[str]:
-    """The options that make a figure what it is, as they were given, without this one's paths."""
+    """The options that make a figure what it is, as they were given; of paths, the names."""
     parser, others = _parser(), {"names", "list", "out", "cache"}
     found = []
     for name, value in vars(arguments).items():

@@ -13,7 +13,7 @@ from benchmarks.speed.processes import in_fresh_process
 BATCH = 128
 REGBENCH, GENERATOR, LAYERS = "RegBench", "ImageDataGenerator", "stacked Keras layers"
 AS_IN_TRAINING = "RegBench, 16 batches a call"
-BATCHES_A_CALL = 16
+BATCHES_A_CALL = 16  # as in training
 
 
 def measure_augmentation(options: Options, rounds: int) -> Outcome:
