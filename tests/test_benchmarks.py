@@ -144,6 +144,7 @@ def test_the_rivals_do_what_the_published_study_does(rival: str) -> None:
 
 def test_the_plain_keras_script_builds_the_network_of_the_study() -> None:
     from benchmarks.rivals import plain_keras
+
     from regbench import training
 
     def units(network: Any) -> list[int]:
