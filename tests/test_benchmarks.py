@@ -1,5 +1,6 @@
 import ast
 import json
+import subprocess
 import sys
 import time
 import zlib
@@ -160,6 +161,43 @@ def test_the_plain_keras_script_builds_the_network_of_the_study() -> None:
     )
     for layer in (shift, zoom):
         assert layer.get_config()["height_factor"] in (0.1, (-0.1, 0.1), [-0.1, 0.1])
+
+
+ORDERS = """
+import keras, numpy as np
+from benchmarks.rivals import plain_keras
+
+class Watched(keras.layers.Layer):
+    def call(self, numbers):
+        seen.append(np.asarray(numbers)[:, 0].tolist())
+        return numbers
+
+def weights_and_orders():
+    global seen
+    seen = []
+    plain_keras.set_seed(1)
+    network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(3)])
+    weights = network.get_weights()[0].tolist()
+    network = keras.Sequential([keras.Input((1,)), Watched(), keras.layers.Dense(1)])
+    network.compile("sgd", "mse", run_eagerly=True)
+    seen = []
+    numbers = np.arange(50.0)[:, None]
+    network.fit(numbers, 0 * numbers, batch_size=50, epochs=3, verbose=0)
+    return weights, seen
+
+(one, orders), (other, _) = weights_and_orders(), weights_and_orders()
+assert one == other, "a seed decides the weights"
+assert [sorted(order) for order in orders] == 3 * [list(range(50))], orders
+assert len(set(map(tuple, orders))) == 3, "the images come in the same order in every epoch"
+"""
+
+
+def test_the_plain_keras_script_shuffles_anew_in_every_epoch() -> None:
+    # In a process of its own: seeds of TensorFlow hold for the whole process.
+    done = subprocess.run(
+        [sys.executable, "-c", ORDERS], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_straight_line_is_found() -> None:

@@ -143,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scale-sizes", type=_sizes, default=Options.scale_sizes)
     parser.add_argument("--larger-images", type=_count, default=20_000)
     parser.add_argument("--cap", type=_count, default=Options.cap, help="of larger_than_memory, MB")
-    parser.add_argument("--agreement-techniques", type=_names, default=Options.agreement_techniques)
+    parser.add_argument("--agreement-techniques", type=_names, default=(), help="default: all")
     parser.add_argument("--agreement-images", type=_path, default=DIGITS)
     parser.add_argument("--agreement-seeds", type=_count, default=10)
     parser.add_argument("--agreement-epochs", type=_count, default=10)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+from benchmarks.speed import settings
 from benchmarks.speed.harness import Figure, Options, Outcome, Side, say
 from benchmarks.speed.processes import kedro_run, timed
 from benchmarks.speed.study import plain_script
@@ -15,11 +16,12 @@ from benchmarks.speed.study import plain_script
 def measure_agreement(options: Options, rounds: int) -> Outcome:
     """Compare validation accuracies over seeds; once, whatever the rounds."""
     root = options.folder("agreement")
+    techniques = list(options.agreement_techniques) or settings.techniques()
     say("  RegBench")
     timed(
         kedro_run(
             env="article",
-            pipelines=options.agreement_techniques,
+            pipelines=techniques,
             images=options.agreement_images,
             data_root=root,
             protocol__seeds=options.agreement_seeds,
@@ -33,14 +35,14 @@ def measure_agreement(options: Options, rounds: int) -> Outcome:
             "plain_keras",
             images=options.agreement_images,
             json=written,
-            techniques=",".join(options.agreement_techniques),
+            techniques=",".join(techniques),
             seeds=options.agreement_seeds,
             epochs=options.agreement_epochs,
         )
     )
     runs = json.loads(written.read_text(encoding="utf-8"))
     sides, figures, notes = [], [], []
-    for technique in options.agreement_techniques:
+    for technique in techniques:
         mine = _accuracies(root, technique)
         theirs = [run["accuracy"] for run in runs if run["technique"] == technique]
         difference, low, high = welch_interval(mine, theirs)

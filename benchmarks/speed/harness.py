@@ -34,7 +34,7 @@ class Options:
         scale_sizes: Numbers of images.
         larger_images: Number of pictures in the set that is larger than memory.
         cap: Of the memory then, in MB.
-        agreement_techniques: Whose accuracies are compared.
+        agreement_techniques: Whose accuracies are compared; empty for all.
         agreement_images: The set whose accuracies are compared.
         agreement_seeds: How many.
         agreement_epochs: Of every run.
@@ -52,12 +52,7 @@ class Options:
     scale_sizes: tuple[int, ...] = (10_000, 30_000, 100_000, 300_000, 1_000_000)
     larger_images: int = 20_000
     cap: int = 980
-    agreement_techniques: tuple[str, ...] = (
-        "baseline",
-        "dropout",
-        "augmentation",
-        "batch_normalization",
-    )
+    agreement_techniques: tuple[str, ...] = ()
     agreement_images: Path = DIGITS
     agreement_seeds: int = 10
     agreement_epochs: int = 10
