@@ -106,6 +106,13 @@ class TestResampling:
         expected = with_scipy(images, maps(settings, len(images)), settings)
         np.testing.assert_allclose(found.astype(float), expected, atol=0.51)
 
+    @pytest.mark.parametrize("count", range(11))
+    def test_is_of_every_image_however_few(self, count: int) -> None:
+        settings, images = changes(**STRONG), random_images(count)
+        found = changed(images, settings).astype(float)
+        expected = with_scipy(images, maps(settings, count), settings)
+        np.testing.assert_allclose(found, expected, atol=0.51)
+
     def test_wraps_as_scipy_does_but_at_the_seam(self) -> None:
         # TensorFlow does not interpolate between the last pixel and the first.
         settings = changes(**STRONG, fill="wrap")
