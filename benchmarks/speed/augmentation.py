@@ -43,7 +43,7 @@ def measure_augmentation(options: Options, rounds: int) -> Outcome:
             "Batches of 128, rotation, shift and zoom in the same ranges; everything warm, one "
             "process. TensorFlow may use all cores, ImageDataGenerator is Python and uses one. "
             "RegBench and the layers as compiled functions, called once a "
-            "batch, of which the call takes a sixth or so: a training makes one for "
+            "batch, of which the call takes a quarter or so: a training makes one for "
             f"{BATCHES_A_CALL} batches. RegBench takes and gives uint8, the others float32."
         ],
     )
