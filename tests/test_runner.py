@@ -1,16 +1,18 @@
 """Trainings side by side: where nodes run, and what happens when a process dies."""
 
 import json
+import logging
 import math
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
@@ -208,6 +210,53 @@ def test_a_killed_process_leaves_the_others_at_work(
     assert json.loads((tmp_path / "killed").read_text()) is True  # run again, alone
     assert "was killed" in caplog.text
     assert "once more, alone: x.train" in caplog.text
+
+
+def _lock_the_queue_and_die_later(folder: str) -> int:
+    """Be killed with the log's queue locked, as its writer is, once this node has ended."""
+
+    def die() -> None:
+        _wait_for(Path(folder, "ended").exists)
+        handler: Any = logging.getLogger().handlers[0]
+        handler.queue._wlock.acquire()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=die, daemon=True).start()
+    return os.getpid()
+
+
+def _see_it_die(process: int, folder: str) -> bool:
+    Path(folder, "ended").touch()
+    _wait_for(lambda: not _is_running(process))
+    return True
+
+
+_STUDY_OF_THE_DYING = """
+from pathlib import Path
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+from regbench.datasets.atomic import JSONDataset
+from regbench.runner import StudyRunner
+from tests.test_runner import _lock_the_queue_and_die_later, _see_it_die
+
+if __name__ == "__main__":
+    catalog = DataCatalog({name: JSONDataset(filepath=name) for name in ("process", "seen")})
+    catalog["folder"] = MemoryDataset(str(Path.cwd()))
+    dying = Node(
+        _lock_the_queue_and_die_later, "folder", "process", name="x.train", tags=["tensorflow"]
+    )
+    seeing = Node(_see_it_die, ["process", "folder"], "seen", name="see")
+    StudyRunner(max_workers=1).run(Pipeline([dying, seeing]), catalog)
+"""
+
+
+def test_a_process_killed_after_its_last_node_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    (tmp_path / "study.py").write_text(_STUDY_OF_THE_DYING)
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    subprocess.run(
+        [sys.executable, "study.py"], cwd=tmp_path, env=environment, check=True, timeout=300
+    )
+    assert json.loads((tmp_path / "seen").read_text()) is True
 
 
 class _GonePool:

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from regbench.study import Augmentation
 
-_PARTS = 4  # of a batch, resampled side by side: TensorFlow's kernel uses one core a call
+# Of a batch, resampled side by side: TensorFlow takes one core for so few pixels (up to 150,000).
+_PARTS = 4
 
 
 def augment(images: tf.Tensor, settings: Augmentation, seed: tf.Tensor) -> tf.Tensor:

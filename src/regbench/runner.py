@@ -197,7 +197,6 @@ class _Process:
 
     def __init__(self, context: BaseContext, threads: int) -> None:
         self._context, self._threads = context, threads
-        self._was_killed = False
 
     def start(self) -> None:
         """Be ready to make the process."""
@@ -223,15 +222,15 @@ class _Process:
 
     def kill(self) -> None:
         """Stop what runs, at once."""
-        self._was_killed = True
         for process in list((self._pool._processes or {}).values()):
             process.terminate()
 
     def stop(self) -> None:
         """End the process when it has nothing more to do."""
+        processes = list((self._pool._processes or {}).values())
         self._pool.shutdown(cancel_futures=True)
-        if not self._was_killed:  # otherwise its queue may be locked
-            self._listener.stop()
+        if all(process.exitcode == 0 for process in processes):
+            self._listener.stop()  # of one that was killed, the queue may be locked
 
     def _new_pool(self, records: Any) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
