@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the suite is no part of th
 
 from benchmarks.speed import __main__ as command
 from benchmarks.speed import augmentation, machine, results, settings, study
-from benchmarks.speed.agreement import welch_interval
+from benchmarks.speed.agreement import DIFFER, compare, welch
 from benchmarks.speed.harness import (
     ROOT,
     BenchmarkError,
@@ -94,6 +94,32 @@ def test_a_damaged_file_is_not_overwritten(tmp_path: Path) -> None:
         results.read(tmp_path)
 
 
+def test_what_others_write_meanwhile_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def measure(options: Any, rounds: int) -> Outcome:
+        results.write(tmp_path, results.read(tmp_path) | {"other": entry_of(2.0)}, [])
+        return Outcome([], [Figure("figure", 1.0)])
+
+    monkeypatch.setattr(machine, "idle_moment", lambda: {"busy": 0.0, **MOMENT})
+    results.write(tmp_path, {"other": entry_of(1.0)}, [])
+    arguments = command._parser().parse_args(["m", f"--out={tmp_path}"])
+    assert command._measure([Measurement("m", "About.", 1, measure)], arguments) == []
+    after = results.read(tmp_path)
+    assert after["other"]["figures"][0]["value"] == 2.0
+    assert after["m"]["figures"][0]["value"] == 1.0
+
+    skipped = Measurement("m", "About.", 1, lambda options, rounds: Outcome([], [], ["Skipped."]))
+    assert command._measure([skipped], arguments) == []
+    assert results.read(tmp_path) == after
+
+
+def test_agreement_needs_only_the_digits_that_ship() -> None:
+    by_name = {one.name: one for one in command.MEASUREMENTS}
+    arguments = command._parser().parse_args(["agreement", "--images=none.zip"])
+    command._check_images([by_name["agreement"]], arguments)
+    with pytest.raises(BenchmarkError, match="fetch_mnist makes it"):
+        command._check_images([by_name["agreement"], by_name["epoch"]], arguments)
+
+
 def test_missing_images_are_said_in_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -151,16 +177,19 @@ def test_the_plain_keras_script_builds_the_network_of_the_study() -> None:
     def units(network: Any) -> list[int]:
         return [layer.units for layer in network.layers if hasattr(layer, "units")]
 
+    def limits(factor: Any) -> list[float]:
+        return list(factor) if isinstance(factor, tuple | list) else [-factor, factor]
+
     hidden = settings.protocol().network.hidden_units
     assert units(plain_keras.build_model((28, 28, 1), 10)) == [*hidden, 10]
     assert augmentation.BATCHES_A_CALL == training._BATCHES_A_CALL
     ranges = settings.augmentation()
     turn, shift, zoom = plain_keras.augmentation_layers()
-    assert turn.get_config()["factor"] == pytest.approx(
-        (-ranges.rotation / 360, ranges.rotation / 360)
-    )
-    for layer in (shift, zoom):
-        assert layer.get_config()["height_factor"] in (0.1, (-0.1, 0.1), [-0.1, 0.1])
+    assert limits(turn.factor) == pytest.approx([-ranges.rotation / 360, ranges.rotation / 360])
+    for layer, largest in ((shift, ranges.shift), (zoom, ranges.zoom)):
+        assert limits(layer.height_factor) == pytest.approx([-largest, largest])
+    assert limits(shift.width_factor) == pytest.approx([-ranges.shift, ranges.shift])
+    assert zoom.width_factor is None  # as the height
 
 
 ORDERS = """
@@ -169,26 +198,27 @@ from benchmarks.rivals import plain_keras
 
 class Watched(keras.layers.Layer):
     def call(self, numbers):
-        seen.append(np.asarray(numbers)[:, 0].tolist())
+        if hasattr(numbers, "numpy"):  # not while Keras builds the network
+            seen.append(numbers.numpy()[:, 0].tolist())
         return numbers
 
-def weights_and_orders():
-    global seen
-    seen = []
-    plain_keras.set_seed(1)
-    network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(3)])
-    weights = network.get_weights()[0].tolist()
-    network = keras.Sequential([keras.Input((1,)), Watched(), keras.layers.Dense(1)])
-    network.compile("sgd", "mse", run_eagerly=True)
-    seen = []
-    numbers = np.arange(50.0)[:, None]
-    network.fit(numbers, 0 * numbers, batch_size=50, epochs=3, verbose=0)
-    return weights, seen
+def build_watched(shape, classes):
+    network = keras.Sequential([keras.Input(shape), Watched(), keras.layers.Dense(classes)])
+    network.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
+    weights.append(network.get_weights()[0].tolist())
+    seen.clear()
+    return network
 
-(one, orders), (other, _) = weights_and_orders(), weights_and_orders()
-assert one == other, "a seed decides the weights"
-assert [sorted(order) for order in orders] == 3 * [list(range(50))], orders
-assert len(set(map(tuple, orders))) == 3, "the images come in the same order in every epoch"
+seen, weights = [], []
+plain_keras.build_model = build_watched
+plain_keras.BATCH_SIZE = 50
+numbers = np.arange(50.0)[:, None]
+for _ in range(2):
+    plain_keras.run({}, 1, 3, (numbers, numbers[:, 0] // 25), (numbers, numbers[:, 0] // 25))
+    orders = [order for order in seen if order != sorted(order)]  # without validation
+    assert [sorted(order) for order in orders] == 3 * [list(range(50))], orders
+    assert len(set(map(tuple, orders))) == 3, "the images come in the same order in every epoch"
+assert weights[0] == weights[1], "a seed decides the weights"
 """
 
 
@@ -278,7 +308,24 @@ def test_repetitions_differ_from_one_another() -> None:
 
 
 def test_the_interval_of_equal_samples_holds_zero() -> None:
-    difference, low, high = welch_interval([0.1, 0.2, 0.3], [0.3, 0.2, 0.1])
+    difference, low, high, p_value = welch([0.1, 0.2, 0.3], [0.3, 0.2, 0.1])
     assert difference == pytest.approx(0)
     assert low < 0 < high
     assert np.isclose(low, -high)
+    assert p_value == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("shift", "differ"), [(0.0, 0), (0.02, 1)])
+def test_a_technique_that_trains_otherwise_is_seen_among_ten(shift: float, differ: int) -> None:
+    random = np.random.default_rng(0)
+    accuracies = {
+        str(number): (random.normal(0.93, 0.01, 20), random.normal(0.93, 0.01, 20))
+        for number in range(10)
+    }
+    mine, theirs = accuracies["3"]
+    outcome = compare(accuracies | {"3": (mine + shift, theirs)})
+    figure = outcome.figures[-1]
+    assert figure.what == DIFFER
+    assert figure.value == differ
+    assert figure.met is (differ == 0)
+    assert len(outcome.figures) == 11

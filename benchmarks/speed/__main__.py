@@ -50,11 +50,11 @@ def main() -> None:
         return
     try:
         chosen = _chosen(arguments.names)
-        _check_images(arguments.images)
+        _check_images(chosen, arguments)
         if arguments.torch_python:
             machine.check_torch(arguments.torch_python)
-        measured = results.read(arguments.out)
-        failed = _measure(chosen, measured, arguments)
+        results.read(arguments.out)  # before hours of work: a damaged file would stop it
+        failed = _measure(chosen, arguments)
     except BenchmarkError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
@@ -63,9 +63,7 @@ def main() -> None:
         sys.exit(f"not measured: {', '.join(failed)}")
 
 
-def _measure(
-    chosen: list[Measurement], measured: dict[str, dict[str, object]], arguments: argparse.Namespace
-) -> list[str]:
+def _measure(chosen: list[Measurement], arguments: argparse.Namespace) -> list[str]:
     """Measure and write one by one; return what could not be measured."""
     order = [one.name for one in MEASUREMENTS]
     described = machine.describe(arguments.torch_python)
@@ -86,6 +84,10 @@ def _measure(
             except Exception:  # the others may take hours
                 traceback.print_exc()
                 failed.append(one.name)
+                continue
+            measured = results.read(arguments.out)  # now: others may have written meanwhile
+            if not outcome.figures and one.name in measured:
+                say("  what was measured before stays")
                 continue
             command = f"{results.COMMAND} {' '.join([one.name, *_given(arguments)])}"
             measured[one.name] = results.entry(one, outcome, described, moment, command)
@@ -122,9 +124,13 @@ def _chosen(names: list[str]) -> list[Measurement]:
     return [by_name[name] for name in dict.fromkeys(names or by_name)]
 
 
-def _check_images(images: Path) -> None:
-    if not images.is_file():
-        raise BenchmarkError(f"{images} is missing: kedro run --pipelines=fetch_mnist makes it")
+def _check_images(chosen: list[Measurement], arguments: argparse.Namespace) -> None:
+    for one in chosen:
+        images = arguments.agreement_images if one.name == "agreement" else arguments.images
+        if images.is_dir():
+            raise BenchmarkError(f"{images} is a folder; the benchmarks take a zip")
+        if not images.is_file():
+            raise BenchmarkError(f"{images} is missing: kedro run --pipelines=fetch_mnist makes it")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -110,6 +110,8 @@ def _regbench_in_training(images: np.ndarray) -> Callable[[], int]:
     def many(images: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         changed = tf.TensorArray(tf.uint8, BATCHES_A_CALL)
         for batch in tf.range(BATCHES_A_CALL):
+            # A training's batches follow one another.
+            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
             some = images[batch * BATCH : (batch + 1) * BATCH]
             seed = tf.stack([1, step * BATCHES_A_CALL + batch])
             changed = changed.write(batch, augment(some, ranges, seed))

@@ -124,7 +124,7 @@ def stock_epoch(folder: str, epochs: int) -> float:
     targets = np.load(Path(folder) / "targets.npy")
     border = round(TRAIN_SHARE * len(images))
     ends: list[float] = []
-    keras.utils.set_random_seed(1)
+    plain_keras.set_seed(1)
     plain_keras.build_model(images.shape[1:], int(targets.max()) + 1).fit(
         images[:border],
         targets[:border],

@@ -85,7 +85,7 @@ def measure_larger_than_memory(options: Options, rounds: int) -> Outcome:
     ]
     figures = [
         Figure(f"{what}: share of runs that complete", sum(completed) / rounds, 1.0, False),
-        Figure("processes that the kernel killed", sum(kills)),
+        Figure("processes that the kernel killed", sum(kills), 0),
     ]
     return Outcome(sides, figures, notes)
 

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed.harness import BenchmarkError
+from benchmarks.speed.harness import ROOT, BenchmarkError
 from benchmarks.speed.processes import THREAD_SETTINGS
 
 _IDLE = 0.03  # the share of the cores that a system's own work may take
@@ -49,6 +49,7 @@ def moment() -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "load": [round(load, 2) for load in os.getloadavg()],
+        "commit": _commit(),
         # Taken out of the environment of all that is timed.
         "thread settings set aside": [name for name in THREAD_SETTINGS if name in os.environ],
     }
@@ -100,6 +101,16 @@ def check_torch(python: Path) -> None:
         raise BenchmarkError(f"--torch-python={python}: {error.strerror}") from None
     if answer.returncode:
         raise BenchmarkError(f"--torch-python={python}: {answer.stderr.strip().splitlines()[-1]}")
+
+
+def _commit() -> str:
+    """What is timed: the commit, and whether files differ from it."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return answer.stdout.strip()
 
 
 def _version(package: str) -> str:

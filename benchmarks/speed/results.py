@@ -114,7 +114,8 @@ def _circumstances(of_one: dict[str, Any]) -> str:
     )
     load = " ".join(f"{value:.2f}" for value in of_one["load"])
     busy = f"{of_one['busy']:.0%} of the cores at work before, " if "busy" in of_one else ""
-    return f"{of_one['date']}, {busy}load average before {load}; {hardware}; {software}."
+    commit = f"commit {of_one['commit']}, " if of_one.get("commit") else ""
+    return f"{of_one['date']}, {commit}{busy}load average before {load}; {hardware}; {software}."
 
 
 def _value(figure: dict[str, Any]) -> str:

@@ -55,7 +55,7 @@ def measure_scale(options: Options, rounds: int) -> Outcome:
     figures = [
         Figure("time off the straight line, at most", max(map(abs, off)), 0.15),
         Figure("time per further image, last step / first step - 1", abs(growth - 1), 0.15),
-        Figure("the same without waiting for TensorFlow", abs(growth_at_work - 1)),
+        Figure("the same without waiting for TensorFlow", abs(growth_at_work - 1), 0.15),
         Figure(f"peak memory with {sizes[-1]:,} images", memory[-1].median, 2000, unit="MB"),
         Figure("fixed part", fixed, unit="s"),
         Figure("per image", 1e6 * per_image, unit="µs"),

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -79,6 +80,8 @@ def _once(options: Options, name: str, maker: str, source: Path, **arguments: in
         say(f"  making {name}")
         options.cache.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f"{target.name}.part")
+        if partial.is_dir():  # of one that was interrupted
+            shutil.rmtree(partial)
         processes.in_fresh_process(
             f"sets:{maker}", source=str(source), target=str(partial), **arguments
         )
