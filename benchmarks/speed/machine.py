@@ -104,13 +104,18 @@ def check_torch(python: Path) -> None:
 
 
 def _commit() -> str:
-    """What is timed: the commit, and whether files differ from it."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"]
+    """What is timed: the commit, and whether files differ from it, figures aside."""
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        commit = _git("rev-parse", "--short", "HEAD")
+        changed = _git("status", "--porcelain", "--", ":!benchmarks/results")
     except OSError:
         return ""
-    return answer.stdout.strip()
+    return f"{commit} with changes" if commit and changed else commit
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _version(package: str) -> str:
