@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from regbench.statistics import (
+from regbench.comparison.statistics import (
     BETTER,
     EQUIVALENT,
     WORSE,
@@ -22,7 +22,7 @@ from regbench.statistics import (
     judge,
     paired_difference,
 )
-from regbench.tables import ReadableTable, as_markdown, print_table
+from regbench.report.text_table import ReadableTable, as_markdown, print_table
 
 NONE = (0.0,) * 9  # nine techniques, as many as RegBench ships, none of which differs
 

@@ -116,7 +116,7 @@ def a_past_run() -> Callable[..., pd.DataFrame]:
     """Rows of a history: a run of a day in January, by techniques' accuracies."""
 
     def rows(day: int, accuracies: dict[str, float | None], **changed: Any) -> pd.DataFrame:
-        from regbench import history
+        from regbench.history import table as history
 
         made: list[dict[str, Any]] = []
         for technique, accuracy in accuracies.items():

@@ -34,12 +34,12 @@ from kedro.runner import SequentialRunner
 from PIL import Image
 
 from regbench.datasets.atomic import CSVDataset
-from regbench.duplicates import find_duplicates
 from regbench.errors import StudyError
-from regbench.ingestion import LabeledImages, ingest_labeled
-from regbench.sources import open_source
-from regbench.splitting import split_rows
-from regbench.study import Ingest, Split
+from regbench.images.duplicates import find_duplicates
+from regbench.images.ingest import LabeledImages, ingest_labeled
+from regbench.images.sources.base import open_source
+from regbench.images.split import split_rows
+from regbench.study.schema import Ingest, Split
 
 PROJECT = Path(__file__).parents[1]
 TABLE = PROJECT / "docs/bad-input.md"

@@ -37,7 +37,7 @@ class TestFuzzing:
         # Python imports this when it starts. The first three calls are not of damaged inputs.
         (tmp_path / "sitecustomize.py").write_text(
             "import os\n"
-            "import regbench.ingestion as ingestion\n"
+            "import regbench.images.ingest as ingestion\n"
             "real, calls = ingestion.ingest_labeled, []\n"
             "def ingest_labeled(*given):\n"
             "    calls.append(1)\n"

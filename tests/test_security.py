@@ -23,19 +23,19 @@ from click.testing import CliRunner
 from kedro.io import DatasetError
 from PIL import Image, PngImagePlugin
 
-from regbench.config_loader import PROJECT, StudyConfigLoader
 from regbench.datasets.array_dataset import ArrayDataset, ArraysDataset
 from regbench.datasets.atomic import CSVDataset, JSONDataset, ParquetDataset
 from regbench.datasets.network_dataset import NetworkDataset
 from regbench.datasets.results_dataset import ResultsDataset
 from regbench.errors import SettingsError, StudyError, explanation
-from regbench.ingestion import ingest_labeled
-from regbench.mnist import read_mnist
+from regbench.images.ingest import ingest_labeled
+from regbench.images.mnist.arrays import read_mnist
+from regbench.images.sources.base import open_source
 from regbench.pipelines.reporting.nodes import _shown as shown_setting
 from regbench.redaction import without_secrets
+from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.settings import CONFIG_LOADER_ARGS
-from regbench.sources import open_source
-from regbench.study import Ingest
+from regbench.study.schema import Ingest
 
 MakeConf = Callable[..., Path]
 SECRET = "geheim-4711"  # noqa: S105

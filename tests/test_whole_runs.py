@@ -15,9 +15,9 @@ import yaml
 from PIL import Image
 from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 
-from regbench.corruption import CORRUPTIONS
 from regbench.errors import FailedRunsError, StudyError
-from regbench.runner import StudyRunner
+from regbench.evaluation.corruption import CORRUPTIONS
+from regbench.runs.runner import StudyRunner
 
 TECHNIQUES = [
     "baseline",

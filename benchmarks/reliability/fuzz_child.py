@@ -22,13 +22,13 @@ from typing import Any
 
 from benchmarks.reliability import mutations
 from benchmarks.reliability.mutations import Input
-from regbench.config_loader import PROJECT, StudyConfigLoader
 from regbench.errors import SettingsError, StudyError
-from regbench.ingestion import ingest_labeled, ingest_unlabeled
+from regbench.images.ingest import ingest_labeled, ingest_unlabeled
+from regbench.images.sources.base import open_source
+from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.settings import CONFIG_LOADER_ARGS
-from regbench.sources import open_source
-from regbench.study import Ingest
-from regbench.study_reader import InvalidStudy, read_study
+from regbench.study.reader import InvalidStudy, read_study
+from regbench.study.schema import Ingest
 
 LONGEST_LINE = 1500  # of a message; a value that is quoted in it may not fill the screen
 

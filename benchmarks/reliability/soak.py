@@ -180,7 +180,7 @@ def _in_process(given: dict[str, Any]) -> None:
     from kedro.framework.startup import bootstrap_project
     from kedro.runner import SequentialRunner
 
-    from regbench.runner import StudyRunner
+    from regbench.runs.runner import StudyRunner
 
     # Arrow makes a thread for reading when reads overlap, up to eight and once for all: with one
     # from the beginning, any further thread has another reason.

@@ -11,7 +11,7 @@ from benchmarks.speed import settings
 from benchmarks.speed.harness import Figure, Options, Outcome, Side, say
 from benchmarks.speed.processes import kedro_run, timed
 from benchmarks.speed.study import plain_script
-from regbench.statistics import LEVEL, holm
+from regbench.comparison.statistics import LEVEL, holm
 
 DIFFER = "techniques whose mean accuracies differ (Welch's t, Holm, 5 %)"
 

@@ -32,6 +32,6 @@ def wait_for_others() -> None:
 
 def become_worker(threads: int) -> None:
     """Set this process up as ``kedro run`` sets up its training processes."""
-    from regbench import worker
+    from regbench.runs import worker
 
     worker.start(queue.SimpleQueue(), threads)

@@ -154,8 +154,10 @@ def train(
         tells_as: The number under which every epoch is reported to the parent process, if any.
     """
     child.become_worker(threads)
-    from regbench import network, normalization, training
-    from regbench.study import Technique
+    from regbench.images import normalization
+    from regbench.networks import build
+    from regbench.study.schema import Technique
+    from regbench.training import train as training
 
     images = np.load(Path(folder) / "images.npy", mmap_mode="r")
     targets = np.load(Path(folder) / "targets.npy")
@@ -163,7 +165,7 @@ def train(
     border = round(TRAIN_SHARE * len(images))
     scaling = normalization.fit_normalization(images, rows[:border], settings.normalization())
     protocol = settings.protocol().model_copy(update={"epochs": 1 + epochs})
-    model = network.build_network(
+    model = build.build_network(
         images.shape[1:], int(targets.max()) + 1, protocol.network, Technique(), 1, scaling
     )
     seconds: list[float] = []

@@ -71,9 +71,9 @@ def read(path: str, known: str = "", save_to: str = "") -> float:
     """
     import pyarrow.parquet  # noqa: F401 - pandas would do so, within the time
 
-    from regbench.incremental import EarlierIngestion
-    from regbench.ingestion import ingest_labeled
-    from regbench.sources import open_source
+    from regbench.images.ingest import ingest_labeled
+    from regbench.images.known_files import EarlierIngestion
+    from regbench.images.sources.base import open_source
 
     started = time.perf_counter()
     earlier = None

@@ -96,8 +96,8 @@ def _identity(path: Path) -> str:
 
 
 def _read(images: str, folder: str) -> None:
-    from regbench.ingestion import ingest_labeled
-    from regbench.sources import open_source
+    from regbench.images.ingest import ingest_labeled
+    from regbench.images.sources.base import open_source
 
     with open_source(Path(images)) as source:
         made = ingest_labeled(source, settings.ingest())

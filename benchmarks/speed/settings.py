@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from benchmarks.speed.harness import ROOT
-from regbench.study import Augmentation, Ingest, Normalization, Protocol
+from regbench.study.schema import Augmentation, Ingest, Normalization, Protocol
 
 
 def protocol() -> Protocol:

@@ -136,7 +136,9 @@ def seconds_of_metrics(root: str, techniques: list[str]) -> dict[str, float]:
     child.become_worker(threads=1)
     import keras
 
-    from regbench import evaluation, network, training
+    from regbench.evaluation import evaluate
+    from regbench.networks import build
+    from regbench.training import train
 
     folder = Path(root)
     images = np.load(folder / "02_intermediate" / "images.npy", mmap_mode="r")
@@ -144,18 +146,18 @@ def seconds_of_metrics(root: str, techniques: list[str]) -> dict[str, float]:
     classes = json.loads((folder / "02_intermediate" / "classes.json").read_text())
     corrupted = np.load(folder / "04_feature" / "corrupted_images.npy")
     corrupted_rows = np.array(json.loads((folder / "04_feature/corrupted_rows.json").read_text()))
-    part = training.part(index, "validation")
+    part = train.part(index, "validation")
     child.wait_for_others()
     seconds = {}
     for name in techniques:
         model = keras.saving.load_model(folder / "06_models" / name / "seed_1.keras")
         history = pd.read_csv(folder / "07_model_output" / name / "seed_1" / "history.csv")
-        network.predict(model, images, part.rows[:10])
+        build.predict(model, images, part.rows[:10])
         started = time.perf_counter()
-        training.accuracy(network.predict(model, images, part.rows), part.targets)
+        train.accuracy(build.predict(model, images, part.rows), part.targets)
         plain = time.perf_counter() - started
         started = time.perf_counter()
-        evaluation.evaluate(model, images, index, classes, history, {}, corrupted, corrupted_rows)
+        evaluate.evaluate(model, images, index, classes, history, {}, corrupted, corrupted_rows)
         seconds[name] = time.perf_counter() - started - plain
     return seconds
 

@@ -19,9 +19,9 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import KedroCliError
 from kedro.io import DatasetError
 
-from regbench.command_line import DEFAULT_RUNNER, check_runner, check_selection
 from regbench.errors import SettingsError, StudyError, Terminated, stopped
 from regbench.redaction import SafeRecord, without_secrets
+from regbench.runs.command_line import DEFAULT_RUNNER, check_runner, check_selection
 
 logging.setLogRecordFactory(SafeRecord)  # Kedro imports this before it runs a command
 

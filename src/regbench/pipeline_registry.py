@@ -5,8 +5,8 @@ import os
 from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 
-from regbench.config_loader import PROJECT, StudyConfigLoader
 from regbench.pipelines import data, fetch_mnist, prediction, reporting, training
+from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 
 
 def register_pipelines() -> dict[str, Pipeline]:

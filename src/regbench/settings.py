@@ -5,12 +5,12 @@ import warnings
 from importlib.util import find_spec
 from typing import Any
 
-from regbench.config_loader import StudyConfigLoader
-from regbench.hooks import StudyHooks
+from regbench.runs.config_loader import StudyConfigLoader
+from regbench.runs.hooks import StudyHooks
 
 HOOKS: tuple[Any, ...] = (StudyHooks(),)
 if find_spec("kedro_mlflow"):  # the extra `mlflow`
-    from regbench.tracking_hooks import TrackingHooks
+    from regbench.runs.mlflow_hooks import TrackingHooks
 
     HOOKS += (TrackingHooks(),)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow reports its use otherwise

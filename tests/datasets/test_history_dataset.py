@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
-from regbench import history
 from regbench.datasets.history_dataset import HistoryDataset, RunClock
+from regbench.history import table
 
 APast = Callable[..., pd.DataFrame]
 
@@ -32,7 +32,7 @@ def test_what_is_saved_is_loaded(dataset: HistoryDataset, a_past_run: APast) -> 
 
 
 def test_none_is_an_empty_one(dataset: HistoryDataset) -> None:
-    pd.testing.assert_frame_equal(dataset.load(), history.empty())
+    pd.testing.assert_frame_equal(dataset.load(), table.empty())
 
 
 @pytest.mark.parametrize("fault", ["cut", "empty", "text", "another table", "a later version"])

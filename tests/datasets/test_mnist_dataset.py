@@ -14,7 +14,7 @@ from rich.console import Console
 from regbench.datasets import mnist_dataset
 from regbench.datasets.mnist_dataset import ImageSetDataset, MnistDataset, _progress
 from regbench.errors import StudyError
-from regbench.mnist import ImageSet, Mnist
+from regbench.images.mnist.arrays import ImageSet, Mnist
 from regbench.pipelines.fetch_mnist import create_pipeline, create_sample_pipeline
 
 ROOT = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ import pytest
 from kedro.io import DatasetError
 
 from regbench.datasets.network_dataset import NetworkDataset
-from regbench.results import FailedTraining
-from regbench.storage import LocalFile
+from regbench.evaluation.results import FailedTraining
+from regbench.storage.remote import LocalFile
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
-from regbench.comparison import collect
+from regbench.comparison.compare import collect
 from regbench.datasets.results_dataset import ResultsDataset
-from regbench.results import Results
+from regbench.evaluation.results import Results
 
 TABLES = [table.name for table in fields(Results)]
 

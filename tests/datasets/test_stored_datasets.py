@@ -23,8 +23,8 @@ from regbench.datasets.optional import EarlierIngestionDataset, OptionalJSONData
 from regbench.datasets.partitions_dataset import PartitionsDataset
 from regbench.datasets.results_dataset import ResultsDataset
 from regbench.errors import UnreachableError, explanation
-from regbench.mnist import ImageSet
-from regbench.results import FailedTraining, Results
+from regbench.evaluation.results import FailedTraining, Results
+from regbench.images.mnist.arrays import ImageSet
 
 TABLE = pd.DataFrame({"filename": ["a", "b"], "figure": [0.5, 1.5]})
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regbench import fingerprint
-from regbench.corruption import CORRUPTIONS, corrupt
+from regbench.evaluation.corruption import CORRUPTIONS, corrupt
+from regbench.images.sources.base import open_source
 from regbench.pipelines.data.nodes import corrupt_images, fingerprint_data, preview_corruptions
-from regbench.sources import open_source
+from regbench.study import fingerprints
 
 mpl.use("agg")
 
@@ -71,7 +71,7 @@ class TestFingerprint:
         with open_source(tmp_path) as source:
             files = source.digest()
         found = fingerprint_data(open_source(tmp_path), IMAGES, INDEX, CLASSES, PREPARATION)
-        expected = fingerprint.of_data(IMAGES, INDEX, CLASSES)
+        expected = fingerprints.of_data(IMAGES, INDEX, CLASSES)
         assert found == {**expected, "made_from": {"files": files, **PREPARATION}}
 
     def test_of_other_files_with_the_same_images_is_that_of_the_same_data(

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from regbench.errors import StudyError
+from regbench.evaluation.results import Results
 from regbench.pipelines.prediction.nodes import choose_network, label_images
-from regbench.results import Results
 
 PREPARATION = {"ingest": "i", "split": "p"}
 STORED = {"data": "d", "split": "s", "made_from": PREPARATION}

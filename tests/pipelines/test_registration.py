@@ -7,7 +7,7 @@ import pytest
 from kedro.framework.project import pipelines
 from kedro.framework.startup import bootstrap_project
 
-from regbench.config_loader import StudyConfigLoader
+from regbench.runs.config_loader import StudyConfigLoader
 
 PROJECT = Path(__file__).parents[2]
 

@@ -16,9 +16,9 @@ import pytest
 import s3fs
 import yaml
 
-from regbench.lease import leased
-from regbench.reservation import Use
-from regbench.storage import RemoteFile
+from regbench.runs.locks.machine import Use
+from regbench.runs.locks.store import leased
+from regbench.storage.remote import RemoteFile
 
 if TYPE_CHECKING:
     from conftest import Kedro, Line

@@ -5,9 +5,9 @@ from typing import IO, Any
 import numpy as np
 from kedro.io import AbstractDataset
 
-from regbench.files import made_by_regbench
-from regbench.large_arrays import let_go
-from regbench.storage import stored_file
+from regbench.storage.arrays import let_go
+from regbench.storage.atomic import made_by_regbench
+from regbench.storage.remote import stored_file
 
 _BYTES_HELD = 64 << 20
 

@@ -14,9 +14,9 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets import json, pandas, text
 from kedro_datasets._typing import ImagePreview, TablePreview
 
-from regbench.files import made_by_regbench
-from regbench.spreadsheet import guarded, quoting, unguarded
-from regbench.storage import stored_file
+from regbench.storage.atomic import made_by_regbench
+from regbench.storage.remote import stored_file
+from regbench.storage.spreadsheet import guarded, quoting, unguarded
 
 _PANEL_SHAPE = 458 / 300  # width by height of kedro-viz's preview panel
 

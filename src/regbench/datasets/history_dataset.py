@@ -33,16 +33,16 @@ class HistoryDataset(ParquetDataset):
 
     def load(self) -> "pd.DataFrame":
         """Return the history, or an empty one."""
-        from regbench import history  # noqa: PLC0415 - imports pandas
+        from regbench.history import table  # noqa: PLC0415 - imports pandas
 
         if not self._exists():
-            return history.empty()
+            return table.empty()
         fault = self._fault()
         if fault is None:
-            return history.checked(super().load())
+            return table.checked(super().load())
         said = "%s cannot be read as a history (%s): a new one begins"
         logger.warning(said, self._file, _reason(fault))
-        return history.empty()
+        return table.empty()
 
     def save(self, data: "pd.DataFrame") -> None:
         """Write the history whole or not at all, and set aside one that cannot be read."""
@@ -72,10 +72,10 @@ class HistoryDataset(ParquetDataset):
         Raises:
             Exception: The disk or the store refuses it, which says nothing about the file.
         """
-        from regbench import history  # noqa: PLC0415 - imports pandas
+        from regbench.history import table  # noqa: PLC0415 - imports pandas
 
         try:
-            history.checked(super().load())
+            table.checked(super().load())
         except MemoryError:
             raise
         except Exception as error:

@@ -6,9 +6,9 @@ from typing import Any, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 
 from regbench.errors import StudyError
-from regbench.remote_images import brought_here
-from regbench.sources import ImageSource, open_source
-from regbench.storage import LocalFile, stored_file
+from regbench.images.sources.base import ImageSource, open_source
+from regbench.images.sources.store import brought_here
+from regbench.storage.remote import LocalFile, stored_file
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,15 @@ from kedro.io import AbstractDataset, DatasetError
 from rich.console import Console
 from rich.progress import Progress
 
-from regbench.mnist import ImageSet, Mnist, OnProgress, load_mnist, local_path, write_set
-from regbench.storage import LocalFile, stored_file
+from regbench.images.mnist.arrays import (
+    ImageSet,
+    Mnist,
+    OnProgress,
+    load_mnist,
+    local_path,
+    write_set,
+)
+from regbench.storage.remote import LocalFile, stored_file
 
 logger = logging.getLogger(__name__)
 

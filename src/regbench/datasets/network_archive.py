@@ -9,12 +9,12 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from regbench.files import atomic_write
-from regbench.storage import RemoteFile, StoredFile, stored_file
+from regbench.storage.atomic import atomic_write
+from regbench.storage.remote import RemoteFile, StoredFile, stored_file
 
 logger = logging.getLogger(__name__)
 
-_RUN = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z(-\d+)?")  # as regbench.history names them
+_RUN = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z(-\d+)?")  # as regbench.history.table names them
 
 
 class NetworkArchiveDataset(AbstractDataset[dict[str, Any], list[str]]):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from regbench.files import made_by_regbench
-from regbench.results import FailedTraining
-from regbench.storage import StoredFile, stored_file
+from regbench.evaluation.results import FailedTraining
+from regbench.storage.atomic import made_by_regbench
+from regbench.storage.remote import StoredFile, stored_file
 
 if TYPE_CHECKING:
     import keras
@@ -62,7 +62,7 @@ class NetworkDataset(
         """Read the file in full, and its weights without Keras, which would take seconds.
 
         Returns:
-            What ``regbench.network.weights_of`` returns of the network.
+            What ``regbench.networks.build.weights_of`` returns of the network.
 
         Raises:
             DamagedFileError: It is damaged.

@@ -9,7 +9,7 @@ from kedro.io import AbstractDataset, DatasetError
 from regbench.datasets.array_dataset import ArrayDataset
 from regbench.datasets.atomic import CSVDataset, JSONDataset, ParquetDataset
 from regbench.errors import explanation
-from regbench.incremental import EarlierIngestion
+from regbench.images.known_files import EarlierIngestion
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from kedro_datasets.partitions import PartitionedDataset
 
-from regbench.storage import RemoteFile, stored_file
+from regbench.storage.remote import RemoteFile, stored_file
 
 
 class PartitionsDataset(PartitionedDataset):

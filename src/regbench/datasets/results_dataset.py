@@ -13,9 +13,9 @@ from kedro_datasets._typing import TablePreview
 
 from regbench.datasets.atomic import table_preview
 from regbench.errors import DamagedFileError
-from regbench.files import made_by_regbench
-from regbench.results import Results
-from regbench.storage import stored_file
+from regbench.evaluation.results import Results
+from regbench.storage.atomic import made_by_regbench
+from regbench.storage.remote import stored_file
 
 logger = logging.getLogger(__name__)
 

@@ -7,15 +7,15 @@ not wait for it.
 import logging
 from typing import TYPE_CHECKING, Any
 
-from regbench import fingerprint
-from regbench.study import Augmentation, Evaluation, Ingest, Normalization, Split, Zca
+from regbench.study import fingerprints
+from regbench.study.schema import Augmentation, Evaluation, Ingest, Normalization, Split, Zca
 
 if TYPE_CHECKING:
     from numpy import ndarray
     from pandas import DataFrame
 
-    from regbench.incremental import EarlierIngestion
-    from regbench.sources import ImageSource
+    from regbench.images.known_files import EarlierIngestion
+    from regbench.images.sources.base import ImageSource
 else:  # Kedro resolves annotations, and warns of names that are not there
     ndarray = DataFrame = EarlierIngestion = ImageSource = Any
 
@@ -31,7 +31,7 @@ def ingest_images(
         Images (N x H x W x C, uint8), image index (filename, label, target, digest), rejected
         images (filename, reason), the classes, sorted, and a record of the files for next time.
     """
-    from regbench import ingestion
+    from regbench.images import ingest as ingestion
 
     with labeled_images as source:
         settings = Ingest.model_validate(ingest)
@@ -41,7 +41,7 @@ def ingest_images(
 
 def split_images(image_index: DataFrame, split: dict[str, Any]) -> DataFrame:
     """Assign every image to train, validation or test."""
-    from regbench import splitting
+    from regbench.images import split as splitting
 
     return splitting.split_rows(image_index, Split.model_validate(split))
 
@@ -52,7 +52,7 @@ def find_duplicates(split_index: DataFrame) -> DataFrame:
     Returns:
         group, filename, label, split and finding.
     """
-    from regbench import duplicates
+    from regbench.images import duplicates
 
     found = duplicates.find_duplicates(split_index)
     counts = duplicates.count(found)
@@ -65,7 +65,7 @@ def fit_normalization(
     images: ndarray, split_index: DataFrame, settings: dict[str, Any]
 ) -> dict[str, list[float]]:
     """Find each channel's offset and scale on the train images."""
-    from regbench import normalization
+    from regbench.images import normalization
 
     return normalization.fit_normalization(
         images, _train_rows(split_index), Normalization.model_validate(settings)
@@ -79,7 +79,7 @@ def fit_zca(
     settings: dict[str, Any],
 ) -> dict[str, ndarray]:
     """Find the whitening of the train images."""
-    from regbench import normalization
+    from regbench.images import normalization
 
     return normalization.fit_zca(
         images, _train_rows(split_index), fitted_normalization, Zca.model_validate(settings)
@@ -103,11 +103,12 @@ def preview_augmentation(
     Returns:
         A Matplotlib figure.
     """
-    from regbench import normalization, plots
-    from regbench.augmentation import augment_once
+    from regbench.images import normalization
+    from regbench.regularizers.affine_maps import augment_once
+    from regbench.report.plots import confusion
 
     settings = Augmentation.model_validate(augmentation)
-    rows = plots.sheet_rows(split_index)
+    rows = confusion.sheet_rows(split_index)
     originals = images[rows]
     strips = {
         "original": originals,
@@ -118,7 +119,7 @@ def preview_augmentation(
         strips["whitened"] = normalization.whiten(
             normalization.normalize(originals, fitted_normalization), zca
         )
-    return plots.contact_sheet(strips, split_index["label"].to_numpy()[rows].tolist())
+    return confusion.contact_sheet(strips, split_index["label"].to_numpy()[rows].tolist())
 
 
 def corrupt_images(
@@ -129,13 +130,15 @@ def corrupt_images(
     Returns:
         Corruptions x M x H x W x C, uint8, in the order of ``CORRUPTIONS``, and the M rows.
     """
-    from regbench import comparison, corruption, large_arrays
+    from regbench.comparison import compare
+    from regbench.evaluation import corruption
+    from regbench.storage import arrays
 
-    part = comparison.headline_part(set(split_index["split"]))
+    part = compare.headline_part(set(split_index["split"]))
     most = Evaluation.model_validate(settings).robustness_images
     rows = corruption.robustness_rows(split_index, part, most)
     chosen = images[rows]
-    corrupted = large_arrays.empty_images((len(corruption.CORRUPTIONS), *chosen.shape))
+    corrupted = arrays.empty_images((len(corruption.CORRUPTIONS), *chosen.shape))
     for changed, name in zip(corrupted, corruption.CORRUPTIONS, strict=True):
         changed[:] = corruption.corrupt(chosen, name, seed=0)
     return corrupted, rows.tolist()
@@ -151,7 +154,8 @@ def preview_corruptions(
     """
     import numpy as np
 
-    from regbench import corruption, plots
+    from regbench.evaluation import corruption
+    from regbench.report.plots import confusion
 
     index = split_index.iloc[rows]
     _, shown = np.unique(index["target"], return_index=True)  # the first image of each class
@@ -159,7 +163,7 @@ def preview_corruptions(
     strips = {"original": images[np.asarray(rows)[shown]]}
     for name, changed in zip(corruption.CORRUPTIONS, corrupted, strict=True):
         strips[name.replace("_", " ")] = changed[shown]
-    return plots.contact_sheet(strips, index["label"].iloc[shown].tolist())
+    return confusion.contact_sheet(strips, index["label"].iloc[shown].tolist())
 
 
 def fingerprint_data(
@@ -176,7 +180,7 @@ def fingerprint_data(
     """
     with labeled_images as source:
         made_from = {"files": source.digest(), **preparation}
-    return {**fingerprint.of_data(images, split_index, classes), "made_from": made_from}
+    return {**fingerprints.of_data(images, split_index, classes), "made_from": made_from}
 
 
 def record_files(
@@ -193,7 +197,7 @@ def record_files(
         ``files``, the digests, and ``data_fingerprint``, for the case that its file is damaged.
     """
     files = {name: digest for name, digest in digests.items() if digest}
-    return fingerprint.sealed({"files": files, "data_fingerprint": data_fingerprint})
+    return fingerprints.sealed({"files": files, "data_fingerprint": data_fingerprint})
 
 
 def _train_rows(split_index: DataFrame) -> ndarray:

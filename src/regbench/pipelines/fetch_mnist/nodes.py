@@ -7,7 +7,7 @@ not wait for it.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from regbench.mnist import ImageSet, Mnist
+    from regbench.images.mnist.arrays import ImageSet, Mnist
 else:  # Kedro resolves annotations, and warns of names that are not there
     ImageSet = Mnist = Any
 
@@ -26,7 +26,7 @@ def lay_out_mnist(mnist: Mnist) -> ImageSet:
     Returns:
         49,000 labelled and 21,000 unlabelled images, 28 x 28 uint8, in MNIST's order.
     """
-    from regbench.mnist import full_set
+    from regbench.images.mnist.arrays import full_set
 
     return full_set(mnist)
 
@@ -40,6 +40,6 @@ def sample_mnist(mnist: Mnist) -> ImageSet:
     Returns:
         8,000 labelled and 1,000 unlabelled images, 28 x 28 uint8, every class in its share.
     """
-    from regbench.mnist import sample_set
+    from regbench.images.mnist.arrays import sample_set
 
     return sample_set(mnist, SAMPLE_LABELED, SAMPLE_UNLABELED, SAMPLE_SEED)

@@ -8,16 +8,16 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from regbench import fingerprint
 from regbench.errors import StudyError
-from regbench.study import BEST, Ingest
+from regbench.study import fingerprints as fingerprint
+from regbench.study.schema import BEST, Ingest
 
 if TYPE_CHECKING:
     from numpy import ndarray
     from pandas import DataFrame
 
-    from regbench.results import Results
-    from regbench.sources import ImageSource
+    from regbench.evaluation.results import Results
+    from regbench.images.sources.base import ImageSource
 else:  # Kedro resolves annotations, and warns of names that are not there
     ndarray = DataFrame = Results = ImageSource = Any
 
@@ -33,7 +33,7 @@ def ingest_unlabeled(
         Images (N x H x W x C, uint8), their index (filename) and the rejected ones (filename,
         reason).
     """
-    from regbench import ingestion
+    from regbench.images import ingest as ingestion
 
     with unlabeled_images as source:
         made = ingestion.ingest_unlabeled(source, Ingest.model_validate(ingest))
@@ -56,18 +56,18 @@ def choose_network(
     Raises:
         StudyError: Nothing is trained, or not the technique asked for, or with other settings.
     """
-    from regbench import comparison
+    from regbench.comparison import compare
 
     stored = dict(zip(fingerprints, results, strict=True))
     current = fingerprint.current(data_fingerprint, preparation, fingerprints)
-    by_technique, stale = comparison.set_aside_stale(stored, current, protocol["seeds"])
+    by_technique, stale = compare.set_aside_stale(stored, current, protocol["seeds"])
     technique = settings["technique"]
     if technique == BEST:
-        technique = comparison.best_technique(by_technique)
+        technique = compare.best_technique(by_technique)
         if technique is None:
             lacks = "up to date" if stale else "trained yet"
             raise StudyError(f"no technique is {lacks}; kedro run trains them all")
-    seed = comparison.best_seed(by_technique[technique])
+    seed = compare.best_seed(by_technique[technique])
     if seed is None:
         lacks = f"stale ({stale[technique]})" if technique in stale else "not trained"
         raise StudyError(f"{technique} is {lacks}; kedro run --pipelines={technique} trains it")
@@ -93,8 +93,8 @@ def label_images(
         StudyError: The network's file is gone, was trained on images of another size, or holds
             other weights than those that were chosen.
     """
-    from regbench import labeling
-    from regbench.network import weights_of
+    from regbench.evaluation import label
+    from regbench.networks.build import weights_of
 
     name = f"{chosen['technique']}/seed_{chosen['seed']}"
     if name not in networks:
@@ -115,4 +115,4 @@ def label_images(
             f"the network {name} is not the one that was evaluated; kedro run "
             f"--pipelines={chosen['technique']} trains it again"
         )
-    return labeling.label_images(network, unlabeled, unlabeled_index, classes)
+    return label.label_images(network, unlabeled, unlabeled_index, classes)

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from regbench.study import Alarms, History
+from regbench.study.schema import Alarms, History
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-    from regbench.results import Results
+    from regbench.evaluation.results import Results
 else:  # Kedro resolves annotations, and warns of names that are not there
     Figure = DataFrame = Results = Any
 
@@ -24,10 +24,10 @@ def describe_run(
     clock: dict[str, str],
 ) -> DataFrame:
     """Take from the comparison what the history keeps, a row per technique."""
-    from regbench import history as histories
-    from regbench import provenance
+    from regbench.history import table
+    from regbench.report import provenance
 
-    rows = histories.rows_of_run(
+    rows = table.rows_of_run(
         compared,
         results,
         made_from["fingerprints"],
@@ -35,7 +35,7 @@ def describe_run(
         split_index["split"],
         len(rejected),
     )
-    return histories.identified(rows, history, clock, provenance.versions())
+    return table.identified(rows, history, clock, provenance.versions())
 
 
 def check_alarms(run: DataFrame, history: DataFrame, settings: dict[str, Any]) -> dict[str, Any]:
@@ -47,18 +47,17 @@ def check_alarms(run: DataFrame, history: DataFrame, settings: dict[str, Any]) -
     """
     from dataclasses import asdict
 
-    from regbench import alarms
-    from regbench import history as histories
+    from regbench.history import alarms, table
 
-    found = alarms.check(run, histories.before(history, run), Alarms.model_validate(settings))
+    found = alarms.check(run, table.before(history, run), Alarms.model_validate(settings))
     return {"run": _name(run), "alarms": [asdict(alarm) for alarm in found]}
 
 
 def append_run(run: DataFrame, alarms: dict[str, Any], history: DataFrame) -> DataFrame:
     """Append the run to the history; compiled once more, it takes its own place."""
-    from regbench import history as histories
+    from regbench.history import table
 
-    return histories.with_run(history, run, [alarm["message"] for alarm in alarms["alarms"]])
+    return table.with_run(history, run, [alarm["message"] for alarm in alarms["alarms"]])
 
 
 def keep_report(report: str, run: DataFrame) -> dict[str, str]:
@@ -70,25 +69,25 @@ def keep_networks(
     run: DataFrame, results: dict[str, Results], history: DataFrame, settings: dict[str, Any]
 ) -> dict[str, Any]:
     """Say whose networks are kept, and which they are."""
-    from regbench import history as histories
+    from regbench.history import table
 
-    return histories.networks_to_keep(
+    return table.networks_to_keep(
         history, _name(run), results, History.model_validate(settings).keep_networks
     )
 
 
 def plot_history(history: DataFrame) -> Figure:
     """Draw every technique's accuracy over the runs."""
-    from regbench import trend
+    from regbench.history import trend
 
     return trend.trend_plot(history)
 
 
 def write_history_page(history: DataFrame, alarms: dict[str, Any], images: str) -> str:
     """Write the history as one page of HTML."""
-    from regbench import history_page
+    from regbench.history import page
 
-    return history_page.render_history(history, [a["message"] for a in alarms["alarms"]], images)
+    return page.render_history(history, [a["message"] for a in alarms["alarms"]], images)
 
 
 def _name(run: DataFrame) -> str:

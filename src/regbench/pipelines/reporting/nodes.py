@@ -7,16 +7,16 @@ not wait for it.
 import logging
 from typing import TYPE_CHECKING, Any
 
-from regbench import fingerprint
 from regbench.redaction import without_secrets
-from regbench.study import BASELINE, Reporting, Study
+from regbench.study import fingerprints as fingerprint
+from regbench.study.schema import BASELINE, Reporting, Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy import ndarray
     from pandas import DataFrame
 
-    from regbench.results import Results
+    from regbench.evaluation.results import Results
 else:  # Kedro resolves annotations, and warns of names that are not there
     Figure = ndarray = DataFrame = Results = Any
 
@@ -38,11 +38,11 @@ def set_aside_stale(
         Each technique's runs that are up to date; why others are not; and what the comparison
         is made from: ``fingerprints``, ``equivalence_band`` and ``images``, their digest.
     """
-    from regbench import comparison
+    from regbench.comparison import compare
 
     current = fingerprint.current(data_fingerprint, preparation, fingerprints, image_digest)
     stored = dict(zip(fingerprints, results, strict=True))
-    fresh, stale = comparison.set_aside_stale(stored, current, protocol["seeds"])
+    fresh, stale = compare.set_aside_stale(stored, current, protocol["seeds"])
     band = reporting["equivalence_band"]
     made_from = {"fingerprints": current, "equivalence_band": band, "images": image_digest}
     return fresh, stale, made_from
@@ -55,75 +55,77 @@ def compare_techniques(
     protocol: dict[str, Any],
 ) -> DataFrame:
     """Compare all techniques with the baseline, those without results included."""
-    from regbench import comparison
+    from regbench.comparison import compare
 
     reporting = Reporting.model_validate(settings)
     published = {name: said.accuracy for name, said in reporting.published.items()}
     band, seeds = reporting.equivalence_band / 100, len(protocol["seeds"])
-    return comparison.compare(results, stale, band, published, seeds, reporting.failed)
+    return compare.compare(results, stale, band, published, seeds, reporting.failed)
 
 
 def write_markdown(compared: DataFrame, command: str) -> str:
     """Write the comparison as a Markdown table."""
-    from regbench import tables
+    from regbench.report import text_table
 
-    return tables.as_markdown(tables.comparison_table(compared, command))
+    return text_table.as_markdown(text_table.comparison_table(compared, command))
 
 
 def plot_differences(
     compared: DataFrame, results: dict[str, Results], settings: dict[str, Any]
 ) -> Figure:
     """Draw every technique's difference to the baseline with its intervals."""
-    from regbench import plots
+    from regbench.report.plots import confusion
 
-    return plots.difference_plot(_with_band(compared, settings), results)
+    return confusion.difference_plot(_with_band(compared, settings), results)
 
 
 def plot_gaps(compared: DataFrame) -> Figure:
     """Draw how far train accuracy is above the headline accuracy."""
-    from regbench import plots
+    from regbench.report.plots import confusion
 
-    return plots.gap_plot(compared)
+    return confusion.gap_plot(compared)
 
 
 def plot_learning_curves(results: dict[str, Results]) -> Figure:
     """Draw the figures of every epoch, train against validation."""
-    from regbench import plots
+    from regbench.report.plots import confusion
 
-    return plots.learning_curves(results)
+    return confusion.learning_curves(results)
 
 
 def plot_pruning(results: dict[str, Results]) -> Figure:
     """Draw the accuracy that is left when the smallest weights are removed."""
-    from regbench import plots
+    from regbench.report.plots import confusion
 
-    return plots.pruning_plot(results)
+    return confusion.pruning_plot(results)
 
 
 def plot_corruptions(results: dict[str, Results]) -> Figure:
     """Draw the accuracy under every corruption."""
-    from regbench import plots
+    from regbench.report.plots import confusion
 
-    return plots.corruption_heatmap(results)
+    return confusion.corruption_heatmap(results)
 
 
 def plot_reliability(results: dict[str, Results]) -> Figure:
     """Draw the accuracy of answers by their confidence."""
-    from regbench import plots
+    from regbench.report.plots import confusion
 
-    return plots.reliability_plot(results)
+    return confusion.reliability_plot(results)
 
 
 def plot_confusion(results: dict[str, Results], classes: list[str]) -> Figure:
     """Draw what baseline and best technique take for what."""
-    from regbench import comparison, plots, summary
+    from regbench.comparison import compare
+    from regbench.report import sentences
+    from regbench.report.plots import confusion
 
-    part = comparison.judged_part(results)
+    part = compare.judged_part(results)
     others = {name: of_one for name, of_one in results.items() if name != BASELINE}
-    best = comparison.best_technique(others)
+    best = compare.best_technique(others)
     shown = [name for name in (BASELINE, best) if name and len(results[name].runs)]
-    matrices = {name: summary.confusion_matrix(results[name], part, classes) for name in shown}
-    return plots.confusion_plot(matrices, classes)
+    matrices = {name: sentences.confusion_matrix(results[name], part, classes) for name in shown}
+    return confusion.confusion_plot(matrices, classes)
 
 
 def compare_with_publication(
@@ -138,7 +140,8 @@ def compare_with_publication(
     Of the fair protocol only what was made from the same images with the same settings and code;
     only its split is another.
     """
-    from regbench import claims, comparison
+    from regbench.comparison import compare
+    from regbench.comparison import published_claims as claims
 
     alike = fingerprint.alike_but_for_the_split(made_from, fair_made_from or {})
     if fair_comparison is not None:
@@ -150,7 +153,7 @@ def compare_with_publication(
             ", ".join(sorted(made_from["fingerprints"].keys() - alike)),
         )
     published = Reporting.model_validate(settings).published
-    headline = f"{comparison.headline_part(compared.columns)}_accuracy"
+    headline = f"{compare.headline_part(compared.columns)}_accuracy"
     return claims.claims_table(published, compared, fair_comparison, headline)
 
 
@@ -167,9 +170,9 @@ def write_report(
     published_claims: DataFrame | None = None,
 ) -> str:
     """Write the report as one page of HTML."""
-    from regbench import provenance, report, tables
+    from regbench.report import page, provenance, text_table
 
-    content = report.ReportContent(
+    content = page.ReportContent(
         comparison=_with_band(compared, parameters["reporting"]),
         results=results,
         classes=classes,
@@ -178,11 +181,11 @@ def write_report(
         rejected=rejected,
         settings={key: _shown(parameters[key]) for key in Study.model_fields},
         provenance=provenance.of_study(data_fingerprint, parameters["fingerprints"], results),
-        notes=tables.status_notes(compared, parameters["command"]),
+        notes=text_table.status_notes(compared, parameters["command"]),
         claims=published_claims,
         alarms=[alarm["message"] for alarm in alarms["alarms"]],
     )
-    return report.render_report(content)
+    return page.render_report(content)
 
 
 def _shown(setting: Any) -> Any:
@@ -192,7 +195,7 @@ def _shown(setting: Any) -> Any:
 
 def _with_band(compared: DataFrame, settings: dict[str, Any]) -> DataFrame:
     """Give a stored comparison again what a CSV file does not hold."""
-    from regbench import comparison
+    from regbench.comparison import compare
 
     band = Reporting.model_validate(settings).equivalence_band / 100
-    return comparison.with_study_figures(compared, band)
+    return compare.with_study_figures(compared, band)

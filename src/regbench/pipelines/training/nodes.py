@@ -7,15 +7,15 @@ not wait for it.
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from regbench import fingerprint
 from regbench.errors import StudyError
-from regbench.study import Augmentation, Protocol, Technique
+from regbench.study import fingerprints
+from regbench.study.schema import Augmentation, Protocol, Technique
 
 if TYPE_CHECKING:
     from numpy import ndarray
     from pandas import DataFrame
 
-    from regbench.results import FailedTraining, Results
+    from regbench.evaluation.results import FailedTraining, Results
 else:  # Kedro resolves annotations, and warns of names that are not there
     ndarray = DataFrame = FailedTraining = Results = Any
 
@@ -42,26 +42,28 @@ def train_network(
         epoch; the weights of the epoch that was best on validation, if the network has others;
         and the fingerprint: what the network was made from, and of what was made.
     """
-    from regbench import network, progress, training
+    from regbench.networks import build
+    from regbench.runs import progress_display
+    from regbench.training import train
 
-    training.set_up_tensorflow()
-    training.forget_earlier_networks()
+    train.set_up_tensorflow()
+    train.forget_earlier_networks()
     shared = Protocol.model_validate(protocol)
     technique = Technique.model_validate(run["regularizers"])
-    model = network.build_network(
+    model = build.build_network(
         images.shape[1:], len(classes), shared.network, technique, seed, normalization, zca
     )
-    history, best_epoch_weights = training.train(
+    history, best_epoch_weights = train.train(
         model,
         images,
-        training.part(split_index, "train"),
-        training.part(split_index, "validation"),
+        train.part(split_index, "train"),
+        train.part(split_index, "validation"),
         shared,
         seed,
         technique.augmenter(Augmentation.model_validate(augmentation)) if augmentation else None,
         technique.early_stopping,
-        on_epoch=lambda epoch: progress.report(
-            progress.EpochDone(
+        on_epoch=lambda epoch: progress_display.report(
+            progress_display.EpochDone(
                 run["technique"],
                 seed,
                 epoch.epoch,
@@ -72,10 +74,10 @@ def train_network(
         ),
     )
     made_from = {part: data_fingerprint[part] for part in ("data", "split")} | run_fingerprint
-    made_from["weights"] = fingerprint.of_weights(network.weights_of(model))
-    made_from["best_epoch_weights"] = fingerprint.of_weights(best_epoch_weights)
-    made_from["history"] = fingerprint.of_table(history)
-    made_from = fingerprint.sealed(made_from | fingerprint.of_machine())
+    made_from["weights"] = fingerprints.of_weights(build.weights_of(model))
+    made_from["best_epoch_weights"] = fingerprints.of_weights(best_epoch_weights)
+    made_from["history"] = fingerprints.of_table(history)
+    made_from = fingerprints.sealed(made_from | fingerprints.of_machine())
     return model, history, best_epoch_weights, made_from
 
 
@@ -104,20 +106,21 @@ def evaluate_network(
     """
     import numpy as np
 
-    from regbench import evaluation, network
-    from regbench.results import FailedTraining
+    from regbench.evaluation import evaluate
+    from regbench.evaluation.results import FailedTraining
+    from regbench.networks import build
 
     made_from = made_from | {"evaluation": evaluation_fingerprint}
     if isinstance(trained, FailedTraining):
-        measured = evaluation.failed(trained.reason, split_index, classes, history)
+        measured = evaluate.failed(trained.reason, split_index, classes, history)
         return _finished(measured, run, seed, made_from)
     name = run["technique"]
-    if fingerprint.of_weights(network.weights_of(trained)) != made_from["weights"]:
+    if fingerprints.of_weights(build.weights_of(trained)) != made_from["weights"]:
         raise StudyError(
             f"the network of {name}, seed {seed}, is not the one that its fingerprint describes; "
             f"kedro run --pipelines={name} trains it again"
         )
-    measured = evaluation.evaluate(
+    measured = evaluate.evaluate(
         trained,
         images,
         split_index,
@@ -137,11 +140,11 @@ def _finished(
     made_from: dict[str, str],
 ) -> tuple[DataFrame, dict[str, Any]]:
     """Say that a run is done, and with which outcome."""
-    from regbench import progress
+    from regbench.runs import progress_display
 
     predictions, metrics = measured
-    progress.report(
-        progress.RunDone(
+    progress_display.report(
+        progress_display.RunDone(
             run["technique"],
             seed,
             metrics["epochs"],
@@ -154,8 +157,8 @@ def _finished(
     metrics = {"technique": run["technique"], "seed": seed, **metrics}
     made_from = {part: made_from[part] for part in made_from if part != "record"}  # its own seal
     made = {
-        "predictions": fingerprint.of_table(predictions),
-        "metrics": fingerprint.of_metrics(metrics),
+        "predictions": fingerprints.of_table(predictions),
+        "metrics": fingerprints.of_metrics(metrics),
     }
     return predictions, {**metrics, "fingerprint": made_from | made}
 
@@ -166,12 +169,12 @@ def training_failed(
     """Return what stands in the place of what ``train_network`` could not make."""
     import pandas as pd
 
-    from regbench import training
-    from regbench.results import FailedTraining
+    from regbench.evaluation.results import FailedTraining
+    from regbench.training import train
 
     made_from = {part: data_fingerprint[part] for part in ("data", "split")} | run_fingerprint
-    made_from = fingerprint.sealed(made_from | {"weights": "", **fingerprint.of_machine()})
-    columns = [*training.Epoch.__annotations__, "kept"]
+    made_from = fingerprints.sealed(made_from | {"weights": "", **fingerprints.of_machine()})
+    columns = [*train.Epoch.__annotations__, "kept"]
     return FailedTraining(reason), pd.DataFrame(columns=columns), {}, made_from
 
 
@@ -187,9 +190,9 @@ def evaluation_failed(
     **_: Any,
 ) -> tuple[DataFrame, dict[str, Any]]:
     """Return what stands in the place of what ``evaluate_network`` could not measure."""
-    from regbench import evaluation
+    from regbench.evaluation import evaluate
 
-    measured = evaluation.failed(reason, split_index, classes, history)
+    measured = evaluate.failed(reason, split_index, classes, history)
     return _finished(measured, run, seed, made_from | {"evaluation": evaluation_fingerprint})
 
 
@@ -207,7 +210,7 @@ def collect_results(*made: Any) -> Results:
     Args:
         made: The metrics of every run, then their histories, then their predictions.
     """
-    from regbench import comparison
+    from regbench.comparison import compare
 
     seeds = len(made) // 3
-    return comparison.collect(made[:seeds], made[seeds : 2 * seeds], made[2 * seeds :])
+    return compare.collect(made[:seeds], made[seeds : 2 * seeds], made[2 * seeds :])

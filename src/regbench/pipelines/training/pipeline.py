@@ -9,7 +9,7 @@ what all seeds made -> <technique>.collect -> <technique>_results
 from kedro.pipeline import Node, Pipeline
 
 from regbench.pipelines.training import nodes
-from regbench.study import Technique
+from regbench.study.schema import Technique
 
 _SHARED = ("images", "split_index", "classes", "normalization")
 

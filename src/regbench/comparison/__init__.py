@@ -1,0 +1,1 @@
+"""Every technique against the baseline: statistics, the comparison, published claims."""

@@ -1,0 +1,314 @@
+"""The comparison: every technique against the baseline, paired by seed."""
+
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from regbench.comparison import statistics
+from regbench.evaluation.results import CORRUPTION, FAILED, PRUNING, RECALL, TRAINED, Results
+from regbench.study.fingerprints import changed
+from regbench.study.schema import BASELINE
+
+DIED = "its task ended without results"  # of a technique that a scheduler saw fail
+
+UNTRAINED, STALE = "not trained", "stale"  # a technique's status, beside those of runs
+
+# What a row averages over its runs; the headline figures come with a standard deviation too.
+_MEANS = (
+    "train_accuracy",
+    "best_validation_accuracy",
+    "best_epoch_test_accuracy",
+    "validation_cross_entropy",
+    "test_cross_entropy",
+    "expected_calibration_error",
+    "macro_f1",
+    "generalization_gap",
+    "near_zero_share",
+    "epochs",
+    "best_epoch",
+    "seconds",
+    "weights",
+    "weights_bytes",
+)
+_PER_SETTING = (PRUNING, CORRUPTION, RECALL)
+
+
+def collect(
+    metrics: Sequence[Mapping[str, Any]],
+    histories: Sequence[pd.DataFrame],
+    predictions: Sequence[pd.DataFrame],
+) -> Results:
+    """Put a technique's runs into one set of tables.
+
+    Args:
+        metrics: Each run's, from ``evaluate``, with technique, seed and fingerprint.
+        histories: Each run's, in the same order.
+        predictions: Each run's, in the same order.
+    """
+    seeds = [run["seed"] for run in metrics]
+    runs = []
+    measured = []
+    for run in metrics:
+        of_fingerprint = {f"fingerprint_{k}": v for k, v in run["fingerprint"].items()}
+        nested = {"fingerprint", *_PER_SETTING}
+        runs.append({key: run[key] for key in run if key not in nested} | of_fingerprint)
+        measured += [
+            {"seed": run["seed"], "measure": measure, "setting": setting, "value": value}
+            for measure in _PER_SETTING
+            for setting, value in run.get(measure, {}).items()
+        ]
+    answers = [table.drop(columns="probabilities") for table in predictions]
+    return Results(
+        pd.DataFrame(runs),
+        _stack(seeds, histories),
+        _stack(seeds, answers),
+        pd.DataFrame(measured, columns=["seed", "measure", "setting", "value"]),
+    )
+
+
+def set_aside_stale(
+    results: Mapping[str, Results], current: Mapping[str, Mapping[str, str]], seeds: Sequence[int]
+) -> tuple[dict[str, Results], dict[str, str]]:
+    """Tell the runs of the study at hand from those made under other circumstances.
+
+    Args:
+        results: Each technique's, as they were stored.
+        current: Each technique's fingerprint now.
+        seeds: Those of the study; runs with other seeds are left out without a word.
+
+    Returns:
+        Each technique's runs that are up to date, and for every technique with stale runs what
+        has changed since.
+    """
+    fresh, stale = {}, {}
+    for technique, stored in results.items():
+        of_study = stored.of_seeds(seeds)
+        why = {
+            int(run["seed"]): changed(_recorded(run), current[technique])
+            for run in of_study.runs.to_dict("records")
+        }
+        fresh[technique] = of_study.of_seeds(seed for seed, parts in why.items() if not parts)
+        reasons = dict.fromkeys(part for parts in why.values() for part in parts)
+        if reasons:
+            stale[technique] = f"changed since: {', '.join(reasons)}"
+    return fresh, stale
+
+
+def failures(results: Mapping[str, Results]) -> list[str]:
+    """Name every failed run and its reason."""
+    return [
+        f"{technique} seed {run.seed} ({run.reason})"
+        for technique, of_technique in results.items()
+        if not of_technique.runs.empty
+        for run in of_technique.runs[of_technique.runs["status"] == FAILED].itertuples()
+    ]
+
+
+def failure(row: Mapping[Any, Any]) -> str:
+    """Say of a failed technique's row in one line how it failed."""
+    runs = f"{row['failed_runs']} of {row['runs']} runs " if row["failed_runs"] else ""
+    return f"{row['technique']}: {runs}failed: {' '.join(row['reason'].split())}"
+
+
+def compare(
+    results: Mapping[str, Results],
+    stale: Mapping[str, str],
+    band: float,
+    published: Mapping[str, float] | None = None,
+    seeds: int = 0,
+    died: Container[str] = (),
+) -> pd.DataFrame:
+    """Compare all techniques with the baseline.
+
+    Args:
+        results: Each technique's runs that are up to date; empty if there are none.
+        stale: Techniques with runs that are not, and why.
+        band: Differences of at most so much are practically none, a share of 1.
+        published: Accuracies to set beside ours.
+        seeds: How many runs each technique should have.
+        died: Techniques whose task is known to have failed, whatever it has left.
+
+    Returns:
+        A row per technique, the best headline figure first, techniques without figures last.
+        Columns: technique; status (trained, failed, stale or not trained); runs, failed_runs and
+        missing_runs; reason; validation_accuracy and (in a study with a test part)
+        test_accuracy with ``_sd``, the standard deviation over seeds (n - 1); difference: the
+        headline figure minus the baseline's over the seeds that both have, its mean with sd,
+        low and high (95 % paired-t), p_value, p_adjusted (Holm over techniques), bootstrap_low
+        and bootstrap_high (over seeds and images), win_share, detectable_difference (80 % power)
+        and verdict; further means over seeds; published_accuracy. Columns that would be empty
+        are left out.
+        Figures are shares of 1; cross-entropies nats; seconds are training's.
+    """
+    headline = f"{judged_part(results)}_accuracy"
+    rows = pd.DataFrame(
+        [
+            _row(technique, runs, stale.get(technique), seeds, died=technique in died)
+            for technique, runs in results.items()
+        ]
+    )
+    comparison = rows.join(_differences(results, headline, band), on="technique")
+    comparison["published_accuracy"] = comparison["technique"].map(dict(published or {}))
+    order = comparison.sort_values(
+        [headline, "technique"], ascending=[False, True], na_position="last", ignore_index=True
+    )
+    return order.dropna(axis="columns", how="all")
+
+
+def with_study_figures(comparison: pd.DataFrame, band: float) -> pd.DataFrame:
+    """Add to ``attrs`` what holds for the whole study.
+
+    Returns:
+        The comparison with ``band``; and, if something is compared, ``techniques`` (compared with
+        the baseline), ``seeds`` (the most that one has) and ``detectable_difference`` (the median
+        of the techniques').
+    """
+    described = comparison.copy()
+    described.attrs = {"band": band}
+    if "difference" in comparison:
+        compared = comparison[comparison["difference"].notna()]
+        described.attrs |= {
+            "techniques": len(compared),
+            "seeds": int((compared["runs"] - compared["failed_runs"]).max()),
+        }
+        if "detectable_difference" in comparison:
+            described.attrs["detectable_difference"] = float(
+                compared["detectable_difference"].median()
+            )
+    return described
+
+
+def headline_part(figures: Container[str]) -> str:
+    """The part that a study is judged on: test, or validation where there is no test.
+
+    Args:
+        figures: Names of parts, or of figures such as ``test_accuracy``.
+    """
+    return "test" if "test" in figures or "test_accuracy" in figures else "validation"
+
+
+def judged_part(results: Mapping[str, Results]) -> str:
+    """The part that finished runs are judged on."""
+    return headline_part([name for of_one in results.values() for name in of_one.runs.columns])
+
+
+def best_technique(results: Mapping[str, Results]) -> str | None:
+    """The technique with the best mean validation accuracy: validation selects, not test."""
+    means = {
+        technique: _figure_by_seed(of_technique, "validation_accuracy").mean()
+        for technique, of_technique in results.items()
+    }
+    trained = {technique: mean for technique, mean in means.items() if pd.notna(mean)}
+    return max(trained, key=lambda technique: trained[technique]) if trained else None
+
+
+def best_seed(results: Results) -> int | None:
+    """The seed of the run with the best validation accuracy."""
+    figures = _figure_by_seed(results, "validation_accuracy")
+    return None if figures.empty else int(figures.index.to_numpy()[figures.argmax()])
+
+
+def _row(
+    technique: str, results: Results, stale: str | None, seeds: int, *, died: bool
+) -> dict[str, Any]:
+    status = _status(results.runs, stale, seeds, died=died)
+    row: dict[str, Any] = {"technique": technique, **status}
+    for figure in ("validation_accuracy", "test_accuracy"):
+        values = _figure_by_seed(results, figure)
+        row |= {figure: values.mean(), f"{figure}_sd": values.std()}
+    return row | {figure: _figure_by_seed(results, figure).mean() for figure in _MEANS}
+
+
+def _status(runs: pd.DataFrame, stale: str | None, seeds: int, *, died: bool) -> dict[str, Any]:
+    failed = runs[runs["status"] == FAILED] if len(runs) else runs
+    missing = max(0, seeds - len(runs))
+    cut_off = died and (runs.empty or missing > 0 or stale is not None)
+    reasons = [*failed.get("reason", [])[:1], *([DIED] if cut_off else []), stale]
+    if len(failed) or cut_off:
+        status = FAILED
+    elif stale:
+        status = STALE
+    else:
+        status = TRAINED if len(runs) else UNTRAINED
+    return {
+        "status": status,
+        "runs": len(runs),
+        "failed_runs": len(failed),
+        "reason": "; ".join(filter(None, reasons)) or None,
+        "missing_runs": missing,
+    }
+
+
+def _differences(results: Mapping[str, Results], headline: str, band: float) -> pd.DataFrame:
+    """The statistics of every technique that shares seeds with the baseline, by technique."""
+    part = headline.removesuffix("_accuracy")
+    accuracies = {name: _figure_by_seed(of_one, headline) for name, of_one in results.items()}
+    of_baseline = accuracies.pop(BASELINE, pd.Series(dtype=float))
+    differences = {}
+    intervals = {}
+    for technique, of_technique in accuracies.items():
+        # Pairing by seed: only seeds that both have count.
+        both = of_technique.index.intersection(of_baseline.index).sort_values()
+        if not len(both):
+            continue
+        answers, reference = (
+            _correct_answers(results[name].of_seeds(both), part) for name in (technique, BASELINE)
+        )
+        differences[technique] = statistics.paired_difference(
+            of_technique[both].to_numpy(), of_baseline[both].to_numpy(), band, answers.shape[1]
+        )
+        intervals[technique] = statistics.bootstrap_interval(answers, reference)
+    judged = statistics.judge(differences)
+    corrected_for = sum(of.seeds >= statistics.MIN_SEEDS for of in differences.values())
+    rows = {
+        technique: {
+            "difference": difference.mean,
+            "difference_sd": difference.sd,
+            "difference_low": difference.low,
+            "difference_high": difference.high,
+            "p_value": difference.p_value,
+            "p_adjusted": judged[technique].p_adjusted,
+            "bootstrap_low": intervals[technique][0],
+            "bootstrap_high": intervals[technique][1],
+            "win_share": difference.win_share,
+            "detectable_difference": statistics.detectable_difference(
+                difference.sd, difference.seeds, corrected_for
+            )
+            if corrected_for
+            else float("nan"),
+            "verdict": judged[technique].verdict,
+        }
+        for technique, difference in differences.items()
+    }
+    columns = ["difference", "verdict"]  # so that a study without any has them too
+    return pd.DataFrame.from_dict(rows, orient="index", columns=None if rows else columns)
+
+
+def _correct_answers(results: Results, part: str) -> np.ndarray:
+    """Which images each run got right: runs (by seed) x images (by file name), bool."""
+    answers = results.predictions[results.predictions["split"] == part]
+    correct = answers.assign(correct=answers["predicted"] == answers["label"])
+    return correct.pivot(index="seed", columns="filename", values="correct").to_numpy(dtype=bool)
+
+
+def _recorded(run: Mapping[Any, Any]) -> dict[str, Any]:
+    of_run = {str(key): value for key, value in run.items() if "fingerprint_" in str(key)}
+    return {key.removeprefix("fingerprint_"): value for key, value in of_run.items()}
+
+
+def _stack(seeds: Sequence[int], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(
+        [table.assign(seed=seed) for seed, table in zip(seeds, tables, strict=True)],
+        ignore_index=True,
+    )
+
+
+def _figure_by_seed(results: Results, figure: str) -> pd.Series:
+    """One figure of the runs that did not fail, by seed."""
+    runs = results.runs
+    if figure not in runs:
+        return pd.Series(dtype=float)
+    trained = runs[runs["status"] == TRAINED]
+    return trained.set_index("seed")[figure].astype(float)

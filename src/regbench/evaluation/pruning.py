@@ -1,0 +1,67 @@
+"""What is left of a network's accuracy when its smallest weights are removed."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from regbench.networks.build import predict
+from regbench.training.train import accuracy
+
+SHARES = (0.5, 0.8, 0.9, 0.95)
+
+
+def pruned_accuracy(
+    network: keras.Model,
+    images: np.ndarray,
+    rows: np.ndarray,
+    targets: np.ndarray,
+    shares: Sequence[float] = SHARES,
+) -> dict[float, float]:
+    """Measure a network's accuracy with its smallest weights set to 0, without training it again.
+
+    Global magnitude pruning (Han et al., Learning both Weights and Connections for Efficient
+    Neural Networks, 2015): the kernels of all trained dense layers compete; biases, batch
+    normalization and the fixed whitening stay. The network gets its own weights back.
+
+    Args:
+        network: From ``build_network``, trained.
+        images: N x H x W x C, uint8; may be memory-mapped.
+        rows: Those to judge by, M ints.
+        targets: Of these rows, M ints.
+        shares: Of the weights to remove, each from 0 to 1: exactly ``round(share * weights)`` of
+            them; of equal ones, those nearer to the images first.
+
+    Returns:
+        The accuracy by share.
+    """
+    kernels = [
+        layer.kernel
+        for layer in network.layers
+        if isinstance(layer, keras.layers.Dense) and layer.trainable
+    ]
+    trained = [kernel.numpy() for kernel in kernels]
+    ends = np.cumsum([kernel.size for kernel in trained])
+    weights = np.concatenate([kernel.ravel() for kernel in trained])
+    magnitudes = np.abs(weights)
+    accuracies = {}
+    try:
+        for share in shares:
+            kept = np.where(_smallest(magnitudes, round(share * len(weights))), 0, weights)
+            for kernel, values in zip(kernels, np.split(kept, ends[:-1]), strict=True):
+                kernel.assign(values.reshape(kernel.shape))
+            accuracies[share] = accuracy(predict(network, images, rows), targets)
+    finally:
+        for kernel, values in zip(kernels, trained, strict=True):
+            kernel.assign(values)
+    return accuracies
+
+
+def _smallest(magnitudes: np.ndarray, count: int) -> np.ndarray:
+    """Mark the ``count`` smallest values; of equal ones, the first."""
+    if count == 0:
+        return np.zeros(len(magnitudes), dtype=bool)
+    largest = np.partition(magnitudes, count - 1)[count - 1]
+    smallest: np.ndarray = magnitudes < largest
+    smallest[np.flatnonzero(magnitudes == largest)[: count - smallest.sum()]] = True
+    return smallest

@@ -1,0 +1,1 @@
+"""Runs over time: the history, its page, alarms, notification, MLflow."""

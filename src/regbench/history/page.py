@@ -1,0 +1,120 @@
+"""The page of a study's history: one HTML page that needs nothing beside it but the reports."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from regbench.history import trend
+from regbench.history.table import runs
+from regbench.report.html_table import formatted
+from regbench.report.page import page_environment, source
+from regbench.report.sentences import interval_text, listed, percent
+from regbench.report.svg import Picture, inline_svg
+
+
+def render_history(history: pd.DataFrame, alarms: Sequence[str], images: str) -> str:
+    """Write the page.
+
+    Args:
+        history: From ``history.with_run``.
+        alarms: Those of the newest report.
+        images: Where the set of images is.
+
+    Returns:
+        HTML. Its only references are to the runs' reports, ``reports/<run>.html`` beside it.
+    """
+    environment = page_environment("regbench.history")
+    environment.filters["percent"] = formatted("{:.2f}", 100)
+    table = _newest_first(history)
+    page = environment.get_template("history.html.j2").render(
+        style=source("regbench.report", "report.css"),
+        own_style=source("regbench.history", "history.css"),
+        images=images,
+        alarms=alarms,
+        sentence=_sentence(table),
+        runs=table,
+        trends=_trends(history),
+        most_runs=trend.MOST_RUNS,
+    )
+    return page.encode(errors="replace").decode()  # a file name may be no valid text
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a reader says them: '45 s', '6 min', '2 h 05 min'."""
+    if math.isnan(seconds):
+        return "–"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _newest_first(history: pd.DataFrame) -> list[dict[str, Any]]:
+    """What the table of runs shows."""
+    if history.empty:
+        return []
+    shown = []
+    for run in reversed(runs(history).to_dict("records")):
+        texts = {
+            "when": f"{run['time']:%Y-%m-%d %H:%M}",
+            "figure": f"{formatted('{:.2f}', 100)(run['accuracy'])} "
+            f"{interval_text(run, 'accuracy')}".strip(),
+            "training": duration(run["training_seconds"]),
+            "duration": duration(run["run_seconds"]),
+            "alarm_lines": run["alarms"].splitlines(),
+        }
+        shown.append({str(key): value for key, value in run.items()} | texts)
+    return shown
+
+
+def _sentence(newest_first: Sequence[dict[str, Any]]) -> str:
+    """Say what is new."""
+    if not newest_first:
+        return "No run has compared anything yet."
+    now = newest_first[0]
+    if now["best"] is None or pd.isna(now["accuracy"]):
+        return f"The last run, of {now['when']} UTC, has no figures: every technique failed."
+    said = (
+        f"The last run, of {now['when']} UTC: {now['best']} is best on validation, with "
+        f"{percent(now['accuracy'], 2)} {now['part']} accuracy"
+    )
+    earlier = newest_first[1] if len(newest_first) > 1 else None
+    if earlier is None or pd.isna(earlier["accuracy"]) or earlier["part"] != now["part"]:
+        return f"{said}."
+    rose = 100 * (now["accuracy"] - earlier["accuracy"])
+    compared = (
+        "as much as"
+        if abs(rose) < 0.005
+        else f"{abs(rose):.2f} points {'more' if rose > 0 else 'less'} than"
+    )
+    then = f"{compared} the best of the run before"
+    changed = f"; changed since: {listed(now['changes'])}" if now["changes"] else ""
+    return f"{said}, {then}{changed}."
+
+
+def _trends(history: pd.DataFrame) -> list[Picture]:
+    """A picture per technique, all on one scale."""
+    shown = trend.recent(history)
+    pictures = []
+    for name in trend.techniques_of(shown):
+        own = shown[(shown["technique"] == name) & shown["accuracy"].notna()]
+        last = own.iloc[-1]
+        first, now, least, most = (
+            percent(figure, 2)
+            for figure in (
+                own["accuracy"].iloc[0],
+                last["accuracy"],
+                own["accuracy"].min(),
+                own["accuracy"].max(),
+            )
+        )
+        several = f"s, from {first} to {now}, between {least} and {most}"
+        alternative = (
+            f"{name}: {last['part']} accuracy over {len(own)} run"
+            f"{several if len(own) > 1 else f': {now}'}."
+        )
+        svg = inline_svg(trend.trend_plot(history, [name]), f"trend {name}", alternative)
+        pictures.append(Picture(svg, title=name, remark=now))
+    return pictures

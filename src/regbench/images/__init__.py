@@ -1,0 +1,1 @@
+"""From labelled pictures to arrays: sources, labels, decoding, duplicates, split, normalization."""

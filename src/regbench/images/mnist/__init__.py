@@ -1,0 +1,1 @@
+"""MNIST: fetched, read, and laid out as a set of pictures."""

@@ -1,0 +1,1 @@
+"""Where a set of images may be: a folder, a zip, a store."""

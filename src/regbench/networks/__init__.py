@@ -1,0 +1,1 @@
+"""Networks: how one is built, its weights, and its predictions."""

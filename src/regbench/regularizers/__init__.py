@@ -1,0 +1,1 @@
+"""Regularizers: what a technique changes in the training of a network."""

@@ -1,0 +1,92 @@
+"""Random geometric changes of images: one affine map and one resampling per image.
+
+Rotation, shear, zoom, flips and shift become a single map first, so an image is interpolated once
+instead of once per change: faster, and it does not blur.
+"""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import tensorflow as tf
+
+from regbench.study.schema import Augmentation
+
+# Of a batch, resampled side by side: TensorFlow takes one core for so few pixels (up to 150,000).
+_PARTS = 4
+
+
+def augment(images: tf.Tensor, settings: Augmentation, seed: tf.Tensor) -> tf.Tensor:
+    """Change every image at random.
+
+    Args:
+        images: B x H x W x C, uint8.
+        settings: How far each change may go.
+        seed: 2 integers; the same seed gives the same changes.
+
+    Returns:
+        B x H x W x C, uint8, bilinearly resampled.
+    """
+    count, height, width, _ = tf.unstack(tf.shape(images))
+    maps = affine_maps(count, height, width, settings, seed)
+    borders = [count * part // _PARTS for part in range(_PARTS + 1)]
+    parts = [
+        _resample(images[start:end], maps[start:end], settings) for start, end in pairwise(borders)
+    ]
+    return tf.concat(parts, axis=0)
+
+
+def augment_once(images: np.ndarray, augmentation: Augmentation, seed: int) -> np.ndarray:
+    """Change B x H x W x C uint8 images once, for looking at; see ``augment``."""
+    return np.asarray(augment(tf.constant(images), augmentation, tf.constant([seed, 0])))
+
+
+def _resample(images: tf.Tensor, maps: tf.Tensor, settings: Augmentation) -> tf.Tensor:
+    changed = tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.cast(images, tf.float32),
+        transforms=tf.pad(maps, [(0, 0), (0, 2)]),  # zeros: affine, no perspective
+        output_shape=tf.shape(images)[1:3],
+        fill_value=float(settings.fill_value),
+        interpolation="BILINEAR",
+        fill_mode=settings.fill.upper(),
+    )
+    return tf.cast(tf.round(changed), tf.uint8)
+
+
+def affine_maps(
+    count: tf.Tensor, height: tf.Tensor, width: tf.Tensor, settings: Augmentation, seed: tf.Tensor
+) -> tf.Tensor:
+    """Draw the maps from a changed image's pixels (x, y) back to the original's.
+
+    Around the image's middle, a shift is followed by a rotation, a shear along x, a zoom and
+    flips. The product is written out: multiplying matrices took a fifth of a batch's time.
+
+    Args:
+        count: How many, B.
+        height: Pixels.
+        width: Pixels.
+        settings: Each change is drawn evenly from its range, flips with probability one half.
+        seed: 2 integers.
+
+    Returns:
+        B x 6, float32: a, b, c, d, e, f of x' = a x + b y + c and y' = d x + e y + f.
+    """
+    height, width = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
+    draws = tf.random.stateless_uniform((7, count), seed, minval=-1.0, maxval=1.0)
+    turn, slant, zoom, right, down, side, upside = tf.unstack(draws)
+    turn *= math.radians(settings.rotation)
+    cosine, sine = tf.cos(turn), tf.sin(turn)
+    slant = tf.tan(slant * math.radians(settings.shear))
+    zoom_x = zoom_y = 1.0 / (1.0 + zoom * settings.zoom)
+    if settings.horizontal_flip:
+        zoom_x = tf.where(side < 0, -zoom_x, zoom_x)
+    if settings.vertical_flip:
+        zoom_y = tf.where(upside < 0, -zoom_y, zoom_y)
+    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+    shift_x = right * (settings.shift * width) - middle_x
+    shift_y = down * (settings.shift * height) - middle_y
+    a, b = zoom_x * (cosine + slant * sine), zoom_x * (slant * cosine - sine)
+    d, e = zoom_y * sine, zoom_y * cosine
+    c = a * shift_x + b * shift_y + middle_x
+    f = d * shift_x + e * shift_y + middle_y
+    return tf.stack([a, b, c, d, e, f], axis=1)

@@ -1,0 +1,1 @@
+"""The report: its page, tables, sentences and plots."""

@@ -1,0 +1,322 @@
+"""The report: one HTML page that needs nothing beside it."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from regbench.comparison.compare import headline_part
+from regbench.comparison.statistics import BETTER, EQUIVALENT, MIN_SEEDS, UNDECIDED, WORSE
+from regbench.evaluation.classification import recall_by_class
+from regbench.evaluation.results import Results
+from regbench.images import duplicates
+from regbench.report import sentences, svg
+from regbench.report.html_table import formatted, has, techniques_table
+from regbench.study.schema import BASELINE
+
+MOST_REJECTED = 200  # rejected images that are named; the rest is counted
+MOST_DUPLICATES = 200  # images with equal pixels that are named; the rest is counted
+MOST_SHOWN = 18  # images on each contact sheet
+
+_COMMAND = re.compile(r"kedro run(?: --[\w-]+(?:=[^\s;,]+(?:,[^\s;,]+)*)?)*")
+
+
+class _ShortLists(yaml.SafeDumper):
+    """Writes lists in one line: ``[28, 28]``."""
+
+    def represent_sequence(self, *args: Any, **kwargs: Any) -> yaml.SequenceNode:
+        kwargs["flow_style"] = True
+        return super().represent_sequence(*args, **kwargs)
+
+
+_JUDGED = (BETTER, WORSE, EQUIVALENT, UNDECIDED)
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """What a report is made of.
+
+    Attributes:
+        comparison: From ``compare``; its order is the order of techniques.
+        results: Runs that are up to date, by technique.
+        classes: The labels.
+        images: N x H x W x C, uint8; may be memory-mapped.
+        split_index: A row per image, in their order: filename, label, target, split, digest.
+        rejected: A row per rejected image: filename, reason.
+        settings: The study's, plain values.
+        provenance: What the figures come from: data fingerprint, versions, machine, date.
+        notes: What a reader has to know first, for example stale results; a line each.
+        claims: Published claims beside ours, a row each, or None.
+        alarms: Those that went off, a line each.
+    """
+
+    comparison: pd.DataFrame
+    results: Mapping[str, Results]
+    classes: list[str]
+    images: np.ndarray
+    split_index: pd.DataFrame
+    rejected: pd.DataFrame
+    settings: Mapping[str, Any]
+    provenance: Mapping[str, str]
+    notes: list[str]
+    claims: pd.DataFrame | None
+    alarms: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image on a contact sheet."""
+
+    address: str
+    alternative: str
+    pixelated: bool
+    filename: str
+    label: str
+    wrong: str  # what was said, and by how many of how many seeds
+    right: str
+
+
+def render_report(content: ReportContent) -> str:
+    """Write the page.
+
+    Whatever the study has no figures for is said to be missing in one line.
+
+    Returns:
+        HTML, without a reference to anything outside.
+    """
+    environment = page_environment("regbench.report")
+    environment.filters |= {
+        "percent": formatted("{:.2f}", 100),
+        "points": lambda value: "–" if pd.isna(value) else sentences.signed(100 * value),
+        "difference": lambda claim, figure: (
+            "–" if pd.isna(claim[figure]) else sentences.difference_text(claim, figure)
+        ),
+        "yes_or_no": lambda answer: "–" if pd.isna(answer) else "yes" if answer else "no",
+        "breakable": lambda name: escape(name).replace("_", Markup("_<wbr>")),
+        "with_commands": _with_commands,
+        "yaml": _yaml,
+    }
+    page = environment.get_template("report.html.j2").render(_context(content))
+    return page.encode(errors="replace").decode()  # a file name may be no valid text
+
+
+def page_environment(package: str) -> Environment:
+    """What pages are rendered with; whatever is put in is escaped.
+
+    Args:
+        package: Whose folder ``templates`` is looked in.
+    """
+    return Environment(
+        loader=PackageLoader(package),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _context(content: ReportContent) -> dict[str, Any]:
+    comparison = content.comparison
+    part = headline_part(comparison)
+    ordered = {name: content.results.get(name, Results.none()) for name in comparison["technique"]}
+    trained = sentences.finished(ordered)
+    curves = sentences.pruning_curves(trained)
+    corrupted = sentences.corruption_table(trained)
+    scored = int((content.split_index["split"] == part).sum())
+    corrupted_most = content.settings.get("evaluation", {}).get("robustness_images", scored)
+    script, style = (source("regbench.report", name) for name in ("report.js", "report.css"))
+    return {
+        "script": script,
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "style": style,
+        "content": content,
+        "part": part,
+        "headline": f"{part} accuracy",
+        "verdict": sentences.verdict_sentence(comparison, curves if len(curves) else None),
+        "facts": _facts(comparison, part),
+        "split": sentences.split_text(content.settings.get("protocol", {}).get("split")),
+        "scored": scored,
+        "corrupted": min(scored, int(corrupted_most)),
+        "table": techniques_table(comparison, part),
+        "statistics": _statistics(comparison),
+        "differences": svg.difference_picture(comparison, trained)
+        if has(comparison, "difference")
+        else None,
+        "learning": svg.learning_pictures(trained),
+        "gap": svg.gap_picture(comparison)
+        if has(comparison, "train_accuracy") and has(comparison, f"{part}_accuracy")
+        else None,
+        "pruning": svg.pruning_picture(trained) if len(curves) else None,
+        "pruning_table": _percentages(curves.rename(columns=lambda s: f"{100 * s:g} % removed")),
+        "corruption": svg.corruption_picture(trained) if len(corrupted) else None,
+        "corruption_table": _percentages(corrupted),
+        "reliability": svg.reliability_pictures(comparison, trained),
+        **_pair(content, trained, part),
+        "claims": None if content.claims is None else _claims(content.claims),
+        "duplicates": _duplicates(content.split_index),
+        "rejected": content.rejected.head(MOST_REJECTED).to_dict("records"),
+    }
+
+
+def _duplicates(split_index: pd.DataFrame) -> dict[str, Any]:
+    """What was found of images with equal pixels: a sentence, and the first of them."""
+    if "digest" not in split_index:
+        return {"sentence": "not looked for by the version that read the images", "images": []}
+    found = duplicates.find_duplicates(split_index)
+    return {
+        "sentence": duplicates.sentence(duplicates.count(found)),
+        "images": found.head(MOST_DUPLICATES).to_dict("records"),
+    }
+
+
+def source(package: str, name: str) -> Markup:
+    """A file beside the template, as it is."""
+    source = files(package).joinpath("templates", name).read_text("utf-8")
+    return Markup(source)  # noqa: S704 - our own
+
+
+def _facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]:
+    """The figures under the verdict: what it is, the figure, and a word on it."""
+    headline = f"{part}_accuracy"
+    rows = {row["technique"]: row for row in comparison.to_dict("records")}
+    facts = []
+    if has(comparison, headline) and pd.notna(rows.get(BASELINE, {}).get(headline)):
+        baseline = sentences.percent(rows[BASELINE][headline], 2)
+        facts.append(("Baseline", baseline, f"{part} accuracy"))
+    if has(comparison, "validation_accuracy"):
+        best = rows[comparison.set_index("technique")["validation_accuracy"].idxmax()]
+        figure = sentences.percent(best[headline], 2)
+        facts.append(("Best on validation", figure, f"{best['technique']}, {part} accuracy"))
+    detectable = _statistics(comparison)["detectable"]
+    if detectable:
+        facts.append(
+            ("Detectable difference", f"{detectable} points", "found with 80 % probability")
+        )
+    runs, failed = int(comparison["runs"].sum()), int(comparison["failed_runs"].sum())
+    of_techniques = f"{len(comparison)} technique{'s' if len(comparison) != 1 else ''}"
+    due = runs + int(comparison.get("missing_runs", pd.Series(dtype=int)).sum())
+    facts.append(("Runs finished", f"{runs - failed} of {due}", of_techniques))
+    return facts
+
+
+def _statistics(comparison: pd.DataFrame) -> dict[str, Any]:
+    """How sure the differences are, for the text; differences in percentage points."""
+    study = comparison.attrs
+    seeds = int((comparison["runs"] - comparison["failed_runs"]).max())
+    by_technique = comparison.get("detectable_difference", pd.Series(dtype=float)).dropna()
+    detectable = study.get("detectable_difference", by_technique.median())
+    ends = [by_technique.min(), by_technique.max()] if len(by_technique) else []
+    return {
+        "seeds": study.get("seeds", seeds),
+        "judged": int(comparison.get("verdict", pd.Series(dtype=str)).isin(_JUDGED).sum()),
+        "band": f"{100 * study['band']:g}" if "band" in study else None,
+        "detectable": "" if pd.isna(detectable) else f"{100 * detectable:.2f}",
+        "detectable_range": [f"{100 * end:.2f}" for end in ends],
+        "min_seeds": MIN_SEEDS,
+    }
+
+
+def _pair(content: ReportContent, trained: Mapping[str, Results], part: str) -> dict[str, Any]:
+    """Baseline and best technique side by side: confusion, recall and the images they differ on."""
+    rival = sentences.rival(content.comparison, trained)
+    names = [name for name in (BASELINE, rival) if name is not None and name in trained]
+    matrices = {
+        name: sentences.confusion_matrix(trained[name], part, content.classes) for name in names
+    }
+    sheets = []
+    if len(names) == 2:
+        for wrong, right in (names, names[::-1]):
+            images = sentences.disagreements(trained[wrong], trained[right], part)
+            shown = _sheet(content, images.head(MOST_SHOWN), wrong, right)
+            sheets.append({"wrong": wrong, "right": right, "count": len(images), "images": shown})
+    return {
+        "pair": names,
+        "confusion": svg.confusion_pictures(matrices, content.classes),
+        "recalls": _recalls(matrices, trained, content.classes),
+        "sheets": sheets,
+    }
+
+
+def _recalls(
+    matrices: Mapping[str, np.ndarray], trained: Mapping[str, Results], classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """A row per class: its images, its recall by technique, and the difference in the end."""
+    if not matrices:
+        return []
+    first = next(iter(matrices))
+    runs = trained[first].predictions["seed"].nunique()
+    images = matrices[first].sum(axis=1) // runs
+    recalls = [recall_by_class(matrix) for matrix in matrices.values()]
+    if len(recalls) == 2:
+        recalls.append(recalls[1] - recalls[0])
+    return [
+        {"label": label, "images": int(images[row]), "recalls": [recall[row] for recall in recalls]}
+        for row, label in enumerate(classes)
+    ]
+
+
+def _sheet(content: ReportContent, images: pd.DataFrame, wrong: str, right: str) -> list[Shown]:
+    rows = pd.Series(np.arange(len(content.split_index)), index=content.split_index["filename"])
+    rows = rows[~rows.index.duplicated()]
+    shown = []
+    for image in images.to_dict("records"):
+        pixels = np.asarray(content.images[rows[image["filename"]]])
+        gave_it, right_ones = (
+            f"{image[f'{side}_count']}\u00a0of\u00a0{image[f'{side}_runs']}"  # breaks no line
+            for side in ("one", "other")
+        )
+        label, mistake = image["label"], image["one_answer"]
+        shown.append(
+            Shown(
+                svg.image_address(pixels),
+                f"Image of class {label}: {wrong} says {mistake} ({gave_it} seeds), "
+                f"{right} says {label} ({right_ones} seeds).",
+                max(pixels.shape[:2]) <= 64,
+                image["filename"],
+                label,
+                f"{mistake} ({gave_it})",
+                f"{label} ({right_ones})",
+            )
+        )
+    return shown
+
+
+def _claims(claims: pd.DataFrame) -> list[dict[Any, Any]]:
+    """A row per claim; a missing text is empty, a missing figure NaN."""
+    texts = ["claim", "why_not", "verdict", "fair_verdict", "outcome"]
+    figures = ["published_accuracy", "published_difference", "accuracy", "fair_accuracy"]
+    figures += ["difference", "fair_difference", "decidable_with_one_seed"]
+    complete = claims.reindex(columns=list(dict.fromkeys([*claims, *texts, *figures])))
+    complete = complete.astype(dict.fromkeys(texts, object))
+    return complete.fillna(dict.fromkeys(texts, "")).to_dict("records")
+
+
+def _percentages(table: pd.DataFrame) -> dict[str, Any]:
+    """A table of shares as text, in percent."""
+    return {
+        "columns": [str(column).replace("_", " ") for column in table.columns],
+        "rows": [
+            {"name": name, "cells": [sentences.percent(value) for value in row]}
+            for name, row in zip(table.index, table.to_numpy(), strict=True)
+        ],
+    }
+
+
+def _with_commands(note: str) -> Markup:
+    """Mark the commands in a note."""
+    marked = _COMMAND.sub(lambda command: f"<code>{command[0]}</code>", str(escape(note)))
+    return Markup(marked)  # noqa: S704 - is escaped
+
+
+def _yaml(value: Any) -> str:
+    plain = yaml.dump(value, Dumper=_ShortLists, sort_keys=False, allow_unicode=True, width=60)
+    return str(plain).removesuffix("...\n")

@@ -1,0 +1,263 @@
+"""The report's pictures as parts of a page: plots as inline SVG, images as data addresses."""
+
+import base64
+import io
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from PIL import Image
+
+from regbench.comparison.compare import headline_part
+from regbench.evaluation.results import Results
+from regbench.report.plots import confusion
+from regbench.report.plots import style as drawing
+from regbench.report.sentences import (
+    corruption_table,
+    difference_text,
+    listed,
+    percent,
+    pruning_curves,
+    verdict_text,
+)
+
+_SVG = "http://www.w3.org/2000/svg"
+_VARIABLES = {colour: f"var(--{name})" for name, colour in drawing.COLOURS.items()}
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
+_TOLD = 12  # techniques told one by one in an alternative text
+_LARGEST_SIDE = 96  # of an image on the page, in pixels
+
+ElementTree.register_namespace("", _SVG)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A plot for wide screens, and for narrow ones if it is drawn differently there."""
+
+    wide: Markup
+    narrow: Markup | None = None
+    title: str = ""
+    remark: str = ""
+
+
+def difference_picture(comparison: pd.DataFrame, results: Mapping[str, Results]) -> Picture:
+    """The differences to the baseline."""
+    rows = comparison.dropna(subset=["difference"]).to_dict("records")
+    told = [
+        f"{row['technique']} {difference_text(row)}, {verdict_text(row) or 'not judged'}"
+        for row in rows
+    ]
+    alternative = (
+        "Each technique's difference to the baseline in percentage points with its 95 % "
+        f"interval: {_told(told)}."
+    )
+    return _responsive(
+        "difference",
+        lambda width: confusion.difference_plot(comparison, results, width),
+        alternative,
+    )
+
+
+def gap_picture(comparison: pd.DataFrame) -> Picture:
+    """Train against headline accuracy."""
+    headline = f"{headline_part(comparison)}_accuracy"
+    told = [
+        f"{row['technique']} {percent(row['train_accuracy'])} and {percent(row[headline])}"
+        for row in comparison.dropna(subset=["train_accuracy", headline]).to_dict("records")
+    ]
+    alternative = f"Each technique's train and {headline.replace('_', ' ')}: {_told(told)}."
+    return _responsive("gap", lambda width: confusion.gap_plot(comparison, width), alternative)
+
+
+def pruning_picture(results: Mapping[str, Results]) -> Picture:
+    """Accuracy after pruning."""
+    curves = pruning_curves(results)
+    most = percent(float(curves.columns[-1]), 0)
+    told = [
+        f"{name} from {percent(curve.iloc[0])} to {percent(curve.iloc[-1])}"
+        for name, curve in curves.iterrows()
+    ]
+    alternative = (
+        f"Each technique's accuracy before and after removing {most} of its weights: {_told(told)}."
+    )
+    return _responsive("pruning", lambda width: confusion.pruning_plot(results, width), alternative)
+
+
+def corruption_picture(results: Mapping[str, Results]) -> Picture:
+    """Accuracy under corruption."""
+    table = corruption_table(results)
+    told = [
+        f"{name} {percent(row.iloc[0])} and {percent(row.iloc[-1])}"
+        for name, row in table.iterrows()
+    ]
+    alternative = (
+        "Heat map of each technique's accuracy on clean images, under "
+        f"{listed([str(name).replace('_', ' ') for name in table.columns[1:-1]])}; clean and on "
+        f"average over the corruptions: {_told(told)}."
+    )
+    figure = confusion.corruption_heatmap(results)
+    return Picture(inline_svg(figure, "corruption", alternative))
+
+
+def learning_pictures(results: Mapping[str, Results]) -> list[Picture]:
+    """A picture of learning curves per technique, all on one scale."""
+    pictures = []
+    scale = confusion.learning_scale(results)
+    for name, found in results.items():
+        last = found.epochs.groupby("seed").tail(1)
+        alternative = (
+            f"Learning curves of {name}: after {_range(last['epoch'])} epochs train accuracy "
+            f"{percent(last['train_accuracy'].mean())}, validation accuracy "
+            f"{percent(last['validation_accuracy'].mean())}, means over {len(last)} seeds."
+        )
+        figure = confusion.learning_curves({name: found}, scale)
+        svg = inline_svg(figure, f"learning {name}", alternative)
+        pictures.append(Picture(svg, title=name))
+    return pictures
+
+
+def reliability_pictures(comparison: pd.DataFrame, results: Mapping[str, Results]) -> list[Picture]:
+    """A reliability curve per technique, titled with its calibration error."""
+    errors = comparison.set_index("technique").get("expected_calibration_error", pd.Series())
+    pictures = []
+    for name, found in results.items():
+        answers = found.predictions[found.predictions["split"] == headline_part(comparison)]
+        error = percent(errors.get(name, float("nan")))
+        alternative = (
+            f"Reliability curve of {name}: {percent(answers['confidence'].mean())} confident on "
+            f"average, {percent((answers['label'] == answers['predicted']).mean())} right; "
+            f"expected calibration error {error}."
+        )
+        figure = confusion.reliability_plot({name: found})
+        svg = inline_svg(figure, f"reliability {name}", alternative)
+        pictures.append(Picture(svg, title=name, remark=f"ECE {error}"))
+    return pictures
+
+
+def confusion_pictures(matrices: Mapping[str, np.ndarray], classes: Sequence[str]) -> list[Picture]:
+    """A confusion matrix per technique, shaded on one scale."""
+    pictures = []
+    most = max(
+        (int(confusion.mistakes_by_cell(matrix).max(initial=0)) for matrix in matrices.values()),
+        default=0,
+    )
+    for name, matrix in matrices.items():
+        mistakes = confusion.mistakes(matrix)
+        worst = [
+            f"{classes[true]} for {classes[said]} {mistakes[true, said]} times"
+            for true, said in zip(
+                *np.unravel_index(
+                    np.argsort(-mistakes, axis=None, kind="stable")[:3], matrix.shape
+                ),
+                strict=True,
+            )
+            if mistakes[true, said]
+        ]
+        alternative = (
+            f"Confusion matrix of {name}: {matrix.trace()} of {matrix.sum()} answers are right"
+            + (f"; most often taken: {', '.join(worst)}." if worst else ".")
+        )
+        figure = confusion.confusion_plot({name: matrix}, classes, most)
+        svg = inline_svg(figure, f"confusion {name}", alternative)
+        pictures.append(Picture(svg, title=name))
+    return pictures
+
+
+def inline_svg(figure: Figure, name: str, alternative: str) -> Markup:
+    """Turn a figure of ``plots`` into an SVG element for a page.
+
+    Args:
+        figure: Its colours become the page's variables, its texts the page's font.
+        name: Keeps the element's ids apart from those of other figures.
+        alternative: What it shows, in words.
+    """
+    buffer = io.StringIO()
+    # Salted with the name, ids are the same in every run and differ between figures.
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}), warnings.catch_warnings():
+        # The browser draws the text, and has more glyphs than Matplotlib.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+    drawn = _NO_XML.sub("\ufffd", buffer.getvalue())
+    root = ElementTree.fromstring(drawn)  # noqa: S314 - Matplotlib wrote it
+    for definitions in root.findall(f"{{{_SVG}}}defs"):
+        for style in definitions.findall(f"{{{_SVG}}}style"):
+            definitions.remove(style)  # it would hold for the whole page
+    for element in root.iter():
+        _tidy(element)
+    root.attrib = {
+        "class": "plot",
+        "role": "img",
+        "aria-label": alternative,
+        "width": root.attrib["width"].removesuffix("pt"),
+        "height": root.attrib["height"].removesuffix("pt"),
+        "viewBox": root.attrib["viewBox"],
+        "style": f"--natural:{root.attrib['width'].removesuffix('pt')}px",
+    }
+    return Markup(ElementTree.tostring(root, encoding="unicode"))  # noqa: S704 - is escaped
+
+
+def image_address(image: np.ndarray) -> str:
+    """An image as a ``data:`` address of a small PNG.
+
+    Args:
+        image: H x W x C, uint8.
+    """
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    picture.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE))
+    buffer = io.BytesIO()
+    picture.save(buffer, "png", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _tidy(element: ElementTree.Element) -> None:
+    """Leave to an element what the page needs."""
+    element.tail = None
+    element.text = element.text if (element.text or "").strip() else None
+    old, element.attrib = element.attrib, {}
+    for name, value in old.items():
+        if name == "style":
+            element.set("style", _style(value))
+        elif name == "id" and element.tag == f"{{{_SVG}}}g":
+            continue  # the same in every figure
+        elif name.endswith("}href"):
+            element.set("href", "".join(value.split()))
+        else:
+            element.set(
+                name, _LONG_NUMBER.sub(lambda n: f"{float(n[0]):.2f}", " ".join(value.split()))
+            )
+
+
+def _style(style: str) -> str:
+    kept = []
+    for declaration in style.split(";"):
+        name, _, value = (part.strip() for part in declaration.partition(":"))
+        if name != "font-family":
+            kept.append(f"{name}:{_VARIABLES.get(value, value)}")
+    return ";".join(kept)
+
+
+def _responsive(name: str, plot: Callable[[int], Figure], alternative: str) -> Picture:
+    wide, narrow = (
+        inline_svg(plot(width), f"{name} {width}", alternative)
+        for width in (drawing.WIDE, drawing.NARROW)
+    )
+    return Picture(wide, narrow)
+
+
+def _told(parts: list[str]) -> str:
+    more = len(parts) - _TOLD
+    return "; ".join([*parts[:_TOLD], *([f"{more} more, in the table"] if more > 0 else [])])
+
+
+def _range(values: pd.Series) -> str:
+    low, high = int(values.min()), int(values.max())
+    return str(low) if low == high else f"{low} to {high}"

@@ -1,0 +1,224 @@
+"""The comparison as a table to read: in the terminal and as Markdown."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from regbench.comparison.compare import STALE, UNTRAINED, failure, headline_part
+from regbench.comparison.statistics import BETTER, DESCRIPTIVE, MIN_SEEDS, WORSE
+from regbench.evaluation.results import FAILED
+from regbench.study.schema import BASELINE
+
+
+@dataclass(frozen=True)
+class ReadableTable:
+    """A table of text; the first column is left-aligned, the others right-aligned."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+
+
+def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
+    """Choose and format what a reader of a comparison wants first.
+
+    Args:
+        comparison: From ``compare``.
+        command: How the study is run, for notes that tell the next command.
+    """
+    columns = {"technique": comparison.apply(_name, axis=1).tolist()}
+    headline = f"{headline_part(comparison.columns)}_accuracy"
+    if headline not in comparison:
+        columns["status"] = comparison["status"].tolist()
+    else:
+        columns[_title(headline)] = comparison.apply(_headline, axis=1, figure=headline).tolist()
+    if headline == "test_accuracy":
+        columns["validation accuracy"] = [
+            _mean_and_spread(row["validation_accuracy"], row.get("validation_accuracy_sd"))
+            for row in comparison.to_dict("records")
+        ]
+    if "difference" in comparison:
+        columns["to baseline [95 %]"] = comparison.apply(_interval, axis=1).tolist()
+        columns["verdict"] = comparison["verdict"].fillna("–").tolist()
+    formats = {
+        "published_accuracy": ("published", _four_digits),
+        "best_validation_accuracy": ("best epoch's validation", _four_digits),
+        "generalization_gap": ("gap", _points),
+        "near_zero_share": ("near-zero weights", _percent),
+        "epochs": ("epochs", _one_digit),
+        "seconds": ("seconds", _one_digit),
+    }
+    for figure, (title, form) in formats.items():
+        if figure in comparison:
+            columns[title] = [form(value) for value in comparison[figure]]
+    rows = [list(row) for row in zip(*columns.values(), strict=True)]
+    notes = [*_legend(comparison), *status_notes(comparison, command)]
+    return ReadableTable("Comparison of techniques", list(columns), rows, notes)
+
+
+def results_table(technique: str, results: pd.DataFrame) -> ReadableTable:
+    """Format one technique's runs.
+
+    Args:
+        technique: Its name.
+        results: From ``collect``.
+    """
+    columns = {"seed": [str(seed) for seed in results["seed"]], "status": list(results["status"])}
+    formats = {
+        "test_accuracy": ("test accuracy", _four_digits),
+        "validation_accuracy": ("validation accuracy", _four_digits),
+        "train_accuracy": ("train accuracy", _four_digits),
+        "generalization_gap": ("gap", _points),
+        "epochs": ("epochs", _one_digit),
+        "seconds": ("seconds", _one_digit),
+    }
+    for figure, (title, form) in formats.items():
+        if figure in results:
+            columns[title] = [form(value) for value in results[figure]]
+    failed = results[results["status"] == FAILED]
+    notes = [f"seed {run.seed}: {run.reason}" for run in failed.itertuples()]
+    rows = [list(row) for row in zip(*columns.values(), strict=True)]
+    return ReadableTable(f"Results of {technique}", list(columns), rows, notes)
+
+
+def as_markdown(table: ReadableTable) -> str:
+    """Return the table as Markdown, pipes in cells escaped."""
+
+    def line(cells: list[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    alignment = ["---"] + ["---:"] * (len(table.columns) - 1)
+    lines = [f"# {table.title}", "", line(table.columns), "|" + "|".join(alignment) + "|"]
+    lines += [line(row) for row in table.rows]
+    lines += ["", *(f"- {note}" for note in table.notes)] if table.notes else []
+    return "\n".join(lines) + "\n"
+
+
+def print_table(table: ReadableTable, console: Console | None = None) -> None:
+    """Print the table on standard output; off a terminal it is never wrapped."""
+    console = console or Console()
+    if not console.is_terminal:
+        console = Console(file=console.file, width=240)
+    drawn = Table(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
+    for number, column in enumerate(table.columns):
+        drawn.add_column(column, justify="right" if number else "left", no_wrap=number == 0)
+    for row in table.rows:
+        drawn.add_row(*row)
+    console.print(drawn, highlight=False, markup=False)
+    for note in table.notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
+
+
+def _name(row: pd.Series) -> str:
+    name = str(row["technique"])
+    return f"{name} (reference)" if name == BASELINE else name
+
+
+def _headline(row: pd.Series, figure: str) -> str:
+    """The figure that the table is sorted by, or why there is none."""
+    if pd.isna(row[figure]):
+        return str(row["status"])
+    accuracy = _mean_and_spread(row[figure], row.get(f"{figure}_sd", float("nan")))
+    failed = f"; {row['failed_runs']} of {row['runs']} failed" if row["failed_runs"] else ""
+    return accuracy + failed
+
+
+def _interval(row: pd.Series) -> str:
+    """The difference to the baseline in percentage points, with its interval."""
+    if pd.isna(row["difference"]):
+        return "–"
+    if pd.isna(row.get("difference_low")):
+        return _points(row["difference"])
+    low, high = _points(row["difference_low"]), _points(row["difference_high"])
+    return f"{_points(row['difference'])} [{low}, {high}]"
+
+
+def _legend(comparison: pd.DataFrame) -> list[str]:
+    """What the figures mean."""
+    trained = comparison["runs"] - comparison["failed_runs"]
+    seeds = int(trained.max())
+    most = "" if (trained[trained > 0] == seeds).all() else "at most "
+    over = f"Mean ± standard deviation over {most}{seeds} seeds" if seeds > 1 else "One seed each"
+    headline = f"{headline_part(comparison.columns)} accuracy"
+    legend = [
+        f"{over}; 'to baseline' in percentage points, paired by seed; "
+        f"gap: train accuracy minus {headline}."
+    ]
+    if "difference" not in comparison:
+        return [*legend, "No differences: the baseline and another technique must be trained."]
+    if (comparison["verdict"] == DESCRIPTIVE).any():
+        return [*legend, f"Descriptive only: a verdict needs at least {MIN_SEEDS} seeds."]
+    return [
+        *legend,
+        "Verdicts: paired t tests, and two one-sided tests for 'equivalent', each at 5 % and "
+        "corrected for the techniques by Holm.",
+    ]
+
+
+def status_notes(comparison: pd.DataFrame, command: str) -> list[str]:
+    """Say of every technique without all its figures why, and which command helps.
+
+    Args:
+        comparison: From ``compare``.
+        command: How the study is run: ``kedro run`` with its environment and parameters.
+    """
+    notes = [failure(row) for row in comparison[comparison["status"] == FAILED].to_dict("records")]
+    stale = comparison[comparison["status"] == STALE]
+    notes += [f"{row.technique} is stale; {row.reason}." for row in stale.itertuples()]
+    partial = comparison[(comparison["runs"] > 0) & (comparison["missing_runs"] > 0)]
+    notes += [
+        f"{row['technique']} has {row['runs']} of {row['runs'] + row['missing_runs']} seeds."
+        for row in partial[partial["status"] != STALE].to_dict("records")
+    ]
+    if len(stale) + len(partial):
+        notes.append(f"{command} --only-missing-outputs trains what is stale or missing.")
+    notes += [
+        f"{row.technique} is {row.verdict} on these images; with other images and seeds the "
+        "difference might vanish: its bootstrap interval holds 0."
+        for row in _on_these_images(comparison).itertuples()
+    ]
+    untrained = comparison.loc[comparison["status"] == UNTRAINED, "technique"].tolist()
+    if untrained:
+        names = ",".join([*untrained, "reporting"])
+        notes.append(
+            f"Not trained: {', '.join(untrained)}; {command} --pipelines={names} trains them."
+        )
+    return notes
+
+
+def _on_these_images(comparison: pd.DataFrame) -> pd.DataFrame:
+    """Verdicts that the bootstrap, which varies the images too, does not bear out."""
+    if "bootstrap_low" not in comparison:
+        return comparison[:0]
+    found = comparison["verdict"].isin([BETTER, WORSE])
+    return comparison[
+        found & (comparison["bootstrap_low"] <= 0) & (comparison["bootstrap_high"] >= 0)
+    ]
+
+
+def _title(figure: str) -> str:
+    return figure.replace("_", " ")
+
+
+def _mean_and_spread(mean: float, spread: float | None) -> str:
+    return _four_digits(mean) + ("" if pd.isna(spread) else f" ± {spread:.4f}")
+
+
+def _four_digits(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:.4f}"
+
+
+def _one_digit(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:.1f}"
+
+
+def _points(value: float) -> str:
+    return "–" if pd.isna(value) else f"{100 * value:+.2f}"
+
+
+def _percent(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:.1%}"

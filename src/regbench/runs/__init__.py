@@ -1,0 +1,1 @@
+"""Carrying out a run: configuration, command line, hooks, runner and its processes."""

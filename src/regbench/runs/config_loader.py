@@ -1,0 +1,285 @@
+"""Configuration: Kedro's loader, and the study's settings checked as they are read."""
+
+import math
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+from kedro.config import MissingConfigException, OmegaConfigLoader
+from kedro.framework.project import settings
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from regbench.errors import SettingsError
+from regbench.redaction import keep_secret, without_secrets
+from regbench.storage import remote
+from regbench.study import fingerprints
+from regbench.study.reader import InvalidStudy, Problem, read_schedules, read_study, shown_path
+from regbench.study.schema import Study
+
+PROJECT = Path(__file__).parents[3]
+_MOST_VALUES = 2000  # of a file with its aliases spelled out; OmegaConf takes seconds for 10,000
+_DEEPEST = 50
+_LONGEST_FAULT = 500  # letters of what somebody else's error says
+
+
+class StudyConfigLoader(OmegaConfigLoader):
+    """An ``OmegaConfigLoader`` whose parameters are a valid study, or one clear line each.
+
+    Whoever reads ``parameters`` (the registry, a session, kedro-viz) gets the same checked
+    values, with combined techniques put together.
+    """
+
+    # The loader of the session at hand: the registry takes no arguments, and kedro-viz runs
+    # without hooks, so this is how the registry learns of --env, --conf-source and --params.
+    latest: ClassVar["StudyConfigLoader | None"] = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take what ``OmegaConfigLoader`` takes."""
+        self._looked_at: set[str] = set()
+        super().__init__(*args, **kwargs)
+        StudyConfigLoader.latest = self
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Return one kind of configuration.
+
+        Raises:
+            SettingsError: A file cannot be read, or the parameters make no study.
+        """
+        if key == "parameters":
+            return self._parameters(self.study())
+        if key == "airflow":  # kedro-airflow's
+            return self._schedules()
+        if key == "catalog":
+            return remote.with_credentials(self._read(key), self.credentials)
+        value = self._read(key)
+        if key == "credentials":
+            for text in _texts(value):
+                keep_secret(text)
+        return value
+
+    def credentials(self) -> dict[str, Any]:
+        """Return the credentials by name; none if there is no such file.
+
+        Raises:
+            SettingsError: A file cannot be read.
+        """
+        try:
+            return self["credentials"]
+        except MissingConfigException:
+            return {}
+
+    def study(self) -> Study:
+        """Return the study that the parameters describe.
+
+        Raises:
+            SettingsError: A file cannot be read, or the parameters make no study.
+        """
+        return self._checked(self._read("parameters"))
+
+    def _read(self, key: str) -> dict[str, Any]:
+        """One kind of configuration as Kedro puts it together."""
+        if key not in self._looked_at:
+            for path in self._paths(key):
+                _refuse_bomb(path)
+            self._looked_at.add(key)
+        try:
+            value: dict[str, Any] = super().__getitem__(key)
+        except MissingConfigException as error:
+            if key != "parameters":
+                raise  # Kedro does without the others
+            raise SettingsError(_one_line(error)) from error
+        except Exception as error:  # whatever Kedro and OmegaConf make of a bad file
+            fault = next(self._faults(key), None) or _known_fault(error)
+            if fault is None:
+                raise
+            raise SettingsError(fault) from error
+        return value
+
+    def _parameters(self, study: Study) -> dict[str, Any]:
+        """The study's settings, and what is derived from them and from the command."""
+        return study.as_parameters() | {
+            "fingerprints": fingerprints.of_techniques(study),
+            "preparation": fingerprints.of_preparation(study),
+            "command": self._command(),
+        }
+
+    def _command(self) -> str:
+        """How the study at hand is run, for messages that tell the next command."""
+        words = ["kedro run"]
+        if Path(self.conf_source).resolve() != PROJECT / settings.CONF_SOURCE:
+            words.append(shlex.join([f"--conf-source={self.conf_source}"]))
+        if self.env not in (None, self.default_run_env):
+            words.append(f"--env={self.env}")
+        given = _flat(self.runtime_params or {})
+        given.pop("reporting.failed", None)  # of this run only, not of the next command
+        if given:
+            params = ",".join(f"{key}={value}" for key, value in given.items())
+            words.append(shlex.join([f"--params={without_secrets(params)}"]))
+        return " ".join(words)
+
+    def _schedules(self) -> dict[str, Any]:
+        """What ``airflow.yml`` says, by pipeline."""
+        try:
+            schedules = read_schedules(self._read("airflow"))
+        except InvalidStudy as error:
+            raise self._settings_error(error, "airflow") from None
+        return {name: schedule.model_dump() for name, schedule in schedules.items()}
+
+    def _checked(self, parameters: dict[str, Any]) -> Study:
+        try:
+            return read_study({**self["globals"], **parameters})
+        except InvalidStudy as error:
+            raise self._settings_error(error, "parameters", "globals") from None
+
+    def _settings_error(self, error: InvalidStudy, *kinds: str) -> SettingsError:
+        """One line for each problem: where it stands, and what is wrong."""
+        lines = [self._where(problem, *kinds) + problem.message for problem in error.problems]
+        return SettingsError("\n       ".join(lines))
+
+    def _where(self, problem: Problem, *kinds: str) -> str:
+        """Name the file (or the command line) that holds a wrong value, and the key."""
+        places: list[tuple[str, Any]] = [("--params", self.runtime_params or {})]
+        places += [(str(path), content) for path, content in self._files(*kinds)]
+        depths = [_depth(content, problem.path) for _, content in places]
+        deepest = max(range(len(places)), key=lambda place: depths[place])
+        where = places[deepest][0] if depths[deepest] else str(Path(self.conf_source))
+        return f"{where}: {shown_path(problem.path)}: "
+
+    def _files(self, *kinds: str) -> Iterator[tuple[Path, Any]]:
+        """All files of some kinds of configuration, those of the environment first."""
+        for kind in kinds:
+            for path in self._paths(kind):
+                yield _shortest(path), OmegaConf.to_container(OmegaConf.load(path))
+
+    def _paths(self, key: str) -> Iterator[Path]:
+        """The files that Kedro reads for one kind of configuration."""
+        for environment in (self.env or self.default_run_env, self.base_env):
+            folder = Path(self.conf_source, environment).as_posix()
+            patterns = self.config_patterns.get(key, [])
+            found = {Path(p) for name in patterns for p in self._fs.glob(f"{folder}/{name}")}
+            for path in sorted(found):
+                if self._is_valid_config_path(path) and not self._is_hidden(str(path)):
+                    yield path
+
+    def _faults(self, key: str) -> Iterator[str]:
+        """Name the files that are no mapping of keys to values, and where."""
+        for path in (*self._paths("globals"), *self._paths(key)):
+            try:
+                content = OmegaConf.to_container(OmegaConf.load(path))
+            except yaml.MarkedYAMLError as error:
+                line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+                yield f"{_shortest(path)}: {line}{error.problem}"
+            except Exception as error:  # no text, or nothing that OmegaConf takes
+                yield f"{_shortest(path)}: {_one_line(error)}"
+            else:
+                if not isinstance(content, dict) or not all(isinstance(k, str) for k in content):
+                    yield f"{_shortest(path)}: must be a mapping of keys to values"
+                elif key == "parameters":
+                    for name in _GROUPS & content.keys():
+                        if not isinstance(content[name], dict):
+                            yield f"{_shortest(path)}: {name}: must be a mapping"
+
+
+_GROUPS = set(Study.model_fields) - {"images", "data_root", "mnist_source", "if_in_use"}
+
+
+def _known_fault(error: Exception) -> str | None:
+    """What is said of a fault between files: a key in two of them, a value from nowhere."""
+    known = (yaml.YAMLError, OmegaConfBaseException, ValueError)
+    return _one_line(error) if isinstance(error, known) else None
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= _LONGEST_FAULT else f"{text[:_LONGEST_FAULT]} ..."
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Stop at a small file that stands for very much, or takes very long to understand.
+
+    YAML's aliases are references; OmegaConf copies what they refer to, and references to
+    references to references fill the memory. What stands within one another is taken apart in a
+    time that grows with the square of its depth.
+
+    Raises:
+        SettingsError: With its aliases spelled out, the file has too many values; or it has too
+            many interpolations, or is too deep.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return  # named when it is read
+    if _depth_of_brackets(content) > _DEEPEST or content.count(b"${") > _MOST_VALUES:
+        raise SettingsError(
+            f"{_shortest(path)}: more than {_DEEPEST} brackets or interpolations (${{name}}) "
+            f"within one another, or more than {_MOST_VALUES:,} interpolations in all"
+        )
+    if b"*" not in content or b"&" not in content:
+        return
+    try:
+        root = yaml.compose(content, Loader=yaml.SafeLoader)
+        values = _values(root, {}) if root else 0
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return  # likewise
+    if values > _MOST_VALUES:
+        raise SettingsError(
+            f"{_shortest(path)}: its aliases (*name) stand for more than {_MOST_VALUES:,} values"
+        )
+
+
+def _depth_of_brackets(content: bytes) -> int:
+    """How many brackets are open at once, those in texts among them."""
+    depth = deepest = 0
+    for bracket in re.findall(rb"[\[\]{}]", content):
+        depth = depth + 1 if bracket in b"[{" else max(0, depth - 1)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _values(node: yaml.Node, counted: dict[int, float]) -> float:
+    """How many values a node stands for; infinitely many if it contains itself."""
+    if id(node) not in counted:
+        counted[id(node)] = math.inf
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        pairs = isinstance(node, yaml.MappingNode)
+        inner = [part for pair in parts for part in pair] if pairs else parts
+        counted[id(node)] = 1 + sum(_values(part, counted) for part in inner)
+    return counted[id(node)]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values as ``--params`` takes them: keys joined by dots."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= (
+            _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        )
+    return flat
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All values within a value, as text."""
+    parts = value.values() if isinstance(value, dict) else value
+    if isinstance(parts, str) or not isinstance(parts, Iterable):
+        yield str(parts)
+        return
+    for part in parts:
+        yield from _texts(part)
+
+
+def _depth(content: Any, path: tuple[str, ...]) -> int:
+    """How many of a path's keys lead into ``content``."""
+    for depth, key in enumerate(path):
+        if not isinstance(content, dict) or key not in content:
+            return depth
+        content = content[key]
+    return len(path)
+
+
+def _shortest(path: Path) -> Path:
+    """The path relative to the working folder where that is shorter to read."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

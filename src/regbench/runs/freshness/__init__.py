@@ -1,0 +1,1 @@
+"""Which stored datasets no longer match the study."""

@@ -1,0 +1,1 @@
+"""Two runs do not write the same results: locks on a machine and in a store."""

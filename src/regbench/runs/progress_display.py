@@ -1,0 +1,203 @@
+"""Telling the person at the terminal, or the log file, how far a study is.
+
+Training reports events through ``logging``, which also carries them out of worker processes.
+While a study runs, a handler turns them into a live display on a terminal and into plain log
+lines elsewhere.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+_EVENTS = logging.getLogger("regbench.runs.progress_display")
+_LINES = logging.getLogger("regbench")
+_SECONDS_BETWEEN_EPOCH_LINES = 30
+_RUNS_BEFORE_ESTIMATE = 4  # the first ones wait for data and imports
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """One more epoch of a run is trained."""
+
+    technique: str
+    seed: int
+    epoch: int
+    epochs: int
+    train_accuracy: float
+    validation_accuracy: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.technique} seed {self.seed}: epoch {self.epoch} of {self.epochs}, "
+            f"accuracy train {self.train_accuracy:.4f}, validation {self.validation_accuracy:.4f}"
+        )
+
+
+@dataclass(frozen=True)
+class RunDone:
+    """A run is trained and evaluated, or has failed."""
+
+    technique: str
+    seed: int
+    epochs: int
+    seconds: float
+    validation_accuracy: float | None = None
+    test_accuracy: float | None = None
+    failure: str | None = None
+
+    def __str__(self) -> str:
+        run = f"{self.technique} seed {self.seed}"
+        if self.failure:
+            return f"{run}: failed: {self.failure}"
+        test = "" if self.test_accuracy is None else f", test {self.test_accuracy:.4f}"
+        return (
+            f"{run}: accuracy validation {self.validation_accuracy:.4f}{test} "
+            f"({self.epochs} epochs, {self.seconds:.1f} s)"
+        )
+
+
+Event = EpochDone | RunDone
+
+
+def report(event: Event) -> None:
+    """Pass an event on to whoever shows progress."""
+    _EVENTS.info("%s", event, extra={"event": event})
+
+
+class PlainProgress(logging.Handler):
+    """Writes a log line per run, and one per epoch where epochs are slow."""
+
+    def __init__(self, runs: int) -> None:
+        """Expect so many runs."""
+        super().__init__()
+        self._runs = runs
+        self._done = 0
+        self._started = self._last_line = time.monotonic()
+
+    def start(self) -> None:
+        """Take the events from now on."""
+        _EVENTS.addHandler(self)
+        _EVENTS.propagate = False
+
+    def stop(self) -> None:
+        """Leave the events to ordinary logging again; may be called twice."""
+        _EVENTS.removeHandler(self)
+        _EVENTS.propagate = True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, or not."""
+        event = getattr(record, "event", None)
+        now = time.monotonic()
+        if isinstance(event, RunDone):
+            self._done += 1
+            left = (now - self._started) / self._done * (self._runs - self._done)
+            known = left > 0 and self._done >= _RUNS_BEFORE_ESTIMATE
+            remaining = f"; about {_duration(left)} left" if known else ""
+            _LINES.info("run %d of %d: %s%s", self._done, self._runs, event, remaining)
+        elif now - self._last_line > _SECONDS_BETWEEN_EPOCH_LINES:
+            _LINES.info("%s", event)
+        else:
+            return
+        self._last_line = now
+
+
+class LiveProgress(PlainProgress):
+    """Draws a bar for the study and one for each run in training."""
+
+    def __init__(self, runs: int, console: Console) -> None:
+        """Expect so many runs, and draw on ``console``."""
+        super().__init__(runs)
+        self._display = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            refresh_per_second=2,  # ten a second, Rich's own, take 1 % of two cores
+        )
+        self._study = self._display.add_task("runs", total=runs, note="")
+        self._bars: dict[tuple[str, int], TaskID] = {}
+        self._log_handlers = [
+            handler
+            for handler in logging.getLogger().handlers
+            if isinstance(handler, logging.StreamHandler)
+            and not isinstance(handler, logging.FileHandler)
+        ]
+
+    def start(self) -> None:
+        """Show the bars; other log lines go above them."""
+        super().start()
+        self._display.start()
+        self._streams = [handler.stream for handler in self._log_handlers]
+        for handler in self._log_handlers:
+            handler.setStream(_Above(self._display.console))
+
+    def stop(self) -> None:
+        """Take the bars away."""
+        super().stop()
+        self._display.stop()
+        for handler, stream in zip(self._log_handlers, self._streams, strict=True):
+            handler.setStream(stream)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Move the bars."""
+        event = getattr(record, "event", None)
+        if isinstance(event, EpochDone):
+            bar = self._bar(event)
+            note = f"train {event.train_accuracy:.3f}  validation {event.validation_accuracy:.3f}"
+            self._display.update(bar, completed=event.epoch, note=note)
+        elif isinstance(event, RunDone):
+            run = (event.technique, event.seed)
+            if run in self._bars:
+                self._display.remove_task(self._bars.pop(run))
+            self._display.advance(self._study)
+            self._display.console.print(str(event), highlight=False, markup=False)
+
+    def _bar(self, event: EpochDone) -> TaskID:
+        run = (event.technique, event.seed)
+        if run not in self._bars:
+            title = f"{event.technique} seed {event.seed}"
+            self._bars[run] = self._display.add_task(title, total=event.epochs, note="")
+        return self._bars[run]
+
+
+class _Above:
+    """A stream that prints above the bars."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def write(self, text: str) -> None:
+        if text.strip():
+            self._console.print(text.rstrip("\n"), highlight=False, markup=False, soft_wrap=True)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def progress_display(runs: int) -> PlainProgress:
+    """The display that suits standard error: live on a terminal, plain lines elsewhere.
+
+    Args:
+        runs: How many are going to be trained.
+    """
+    console = Console(stderr=True)
+    return LiveProgress(runs, console) if console.is_terminal else PlainProgress(runs)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

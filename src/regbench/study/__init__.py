@@ -1,0 +1,1 @@
+"""The settings of a study: schema, reader, digests and fingerprints."""

@@ -1,0 +1,322 @@
+"""What a study is made of: which settings exist and which values they take.
+
+Every value itself stands in ``conf/``.
+"""
+
+from functools import partial
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from regbench.storage import remote
+
+BASELINE = "baseline"
+BEST = "best"
+# Windows keeps these for devices; a folder of results cannot have such a name there.
+DEVICE_NAMES = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+)
+RESERVED_NAMES = frozenset(
+    {
+        *("data", "reporting", "prediction", "fetch_mnist", "sample_mnist"),  # other pipelines
+        BEST,
+        *("nan", "null"),  # a CSV file gives these back as missing
+    }
+)
+MAX_SEED = 2**31 - 1  # what all generators take
+
+
+def _no_truth_value(value: Any) -> Any:
+    """Keep ``l2: true``, by analogy with ``zca: true``, from meaning a factor of 1."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("number", "must be a number")
+    return value
+
+
+def _usable(address: str, *, to_write: bool = False) -> str:
+    """Refuse an address without repeating it: it may hold a password."""
+    problem = remote.address_problem(address, to_write=to_write)
+    if problem:
+        raise ValueError(problem)
+    return remote.clean_address(address)
+
+
+Float = Annotated[float, BeforeValidator(_no_truth_value)]
+Int = Annotated[int, BeforeValidator(_no_truth_value)]
+Share = Annotated[Float, Field(ge=0, le=1)]
+Points = Annotated[Float, Field(ge=0, le=100)]  # percentage points
+Count = Annotated[Int, Field(ge=1)]
+Seed = Annotated[Int, Field(ge=0, le=MAX_SEED)]
+Name = Annotated[str, Field(min_length=1)]
+Address = Annotated[Name, AfterValidator(_usable)]
+Results = Annotated[Name, AfterValidator(partial(_usable, to_write=True))]
+Side = Annotated[Int, Field(ge=1, le=4096)]
+
+
+class Settings(BaseModel):
+    """Settings that refuse unknown keys and never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Ingest(Settings):
+    """Where the labels and pictures of a set are, and what a picture is turned into."""
+
+    layout: Literal["auto", "label_file", "class_folders"]
+    label_file: Name
+    image_folder: str
+    unlabeled_file: Name
+    unlabeled_folder: str
+    filename_column: Name
+    label_column: Name
+    separator: Annotated[str, Field(min_length=1, max_length=1)]
+    mode: Literal["L", "RGB"]
+    size: tuple[Side, Side]
+    background: Literal["black", "white"]
+    max_pixels: Count
+    max_rejected: Share
+    duplicates: Literal["keep", "drop"]
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _square(cls, value: Any) -> Any:
+        """Let one number stand for a square: ``--params`` takes no lists."""
+        if isinstance(value, list | tuple) and len(value) == 2:
+            return value
+        side = str(value)
+        if not (side.isascii() and side.isdigit() and 1 <= int(side) <= 4096):
+            raise PydanticCustomError(
+                "size", "must be one number from 1 to 4096, or height and width"
+            )
+        return (int(side), int(side))
+
+
+class Normalization(Settings):
+    """How pixel values are scaled; the figures are fitted on train rows."""
+
+    method: Literal["min_max", "mean_std"]
+
+
+class Zca(Settings):
+    """ZCA whitening; ``epsilon`` is added to the eigenvalues of the pixels' covariance."""
+
+    epsilon: Annotated[Float, Field(gt=0)]
+
+
+class Augmentation(Settings):
+    """The random geometric changes of an augmented image."""
+
+    rotation: Annotated[Float, Field(ge=0, le=180, description="degrees, either way")]
+    shift: Annotated[Float, Field(ge=0, lt=1, description="share of height and width")]
+    zoom: Annotated[Float, Field(ge=0, lt=1, description="share, in and out")]
+    shear: Annotated[Float, Field(ge=0, lt=90, description="degrees, either way")]
+    horizontal_flip: bool
+    vertical_flip: bool
+    fill: Literal["constant", "nearest", "reflect", "wrap"]
+    fill_value: Annotated[Int, Field(ge=0, le=255, description="grey level for constant fill")]
+
+
+class Split(Settings):
+    """Which rows are for training, for selecting (validation) and for reporting (test)."""
+
+    method: Literal["stratified", "sequential", "hashed"]
+    train: Annotated[Float, Field(gt=0, lt=1)]
+    validation: Annotated[Float, Field(gt=0, lt=1)]
+    test: Annotated[Float, Field(ge=0, lt=1)]
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _shares_sum_to_one(self) -> Self:
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"train + validation + test must sum to 1, not {total:g}")
+        return self
+
+
+class Network(Settings):
+    """A fully connected network: one entry of ``hidden_units`` per hidden layer."""
+
+    hidden_units: Annotated[list[Count], Field(min_length=1)]
+    activation: Literal["relu", "elu", "gelu", "tanh"]
+
+
+class Optimizer(Settings):
+    """Adam (Kingma and Ba, 2015)."""
+
+    name: Literal["adam"]
+    learning_rate: Annotated[Float, Field(gt=0)]
+
+
+class Protocol(Settings):
+    """What every technique of a study shares."""
+
+    split: Split
+    network: Network
+    optimizer: Optimizer
+    batch_size: Count
+    epochs: Count
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _count_of_seeds(cls, value: Any) -> Any:
+        """Let a number stand for that many seeds: 3 is ``[1, 2, 3]``."""
+        if isinstance(value, list):
+            return value
+        if type(value) is not int or not 1 <= value <= 1000:
+            raise PydanticCustomError(
+                "seeds", "must be a number from 1 to 1000, or a list of seeds"
+            )
+        return list(range(1, value + 1))
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct_seeds(cls, value: list[int]) -> list[int]:
+        if len(set(value)) < len(value):
+            raise PydanticCustomError("seeds", "must name every seed once")
+        return value
+
+
+class EarlyStopping(Settings):
+    """Stop when the monitored validation figure has not improved for ``patience`` epochs."""
+
+    monitor: Literal["validation_cross_entropy", "validation_accuracy"] = "validation_cross_entropy"
+    patience: Annotated[Int, Field(ge=0)]
+    restore_best: bool = True
+
+
+class Technique(Settings):
+    """A named set of regularizers; the empty set is the baseline."""
+
+    l1: Annotated[Float, Field(gt=0)] | None = None
+    l2: Annotated[Float, Field(gt=0)] | None = None
+    dropout: Annotated[Float, Field(gt=0, lt=1)] | None = None
+    batch_normalization: bool = False
+    zca: bool = False
+    augmentation: bool | dict[str, Any] = False
+    early_stopping: EarlyStopping | None = None
+
+    @field_validator("augmentation", mode="before")
+    @classmethod
+    def _on_or_values(cls, value: Any) -> Any:
+        own = isinstance(value, dict) and all(isinstance(key, str) for key in value)
+        if not (own or isinstance(value, bool)):
+            raise PydanticCustomError(
+                "augmentation", "must be true, false, or values that replace the study's"
+            )
+        return value
+
+    @property
+    def augments(self) -> bool:
+        """Whether train images are changed at random."""
+        return self.augmentation is not False
+
+    def augmenter(self, shared: Augmentation) -> Augmentation | None:
+        """The technique's augmentation: the study's, with the technique's own values on top.
+
+        Raises:
+            pydantic.ValidationError: An own value is unknown or out of range.
+        """
+        if not self.augments:
+            return None
+        own = self.augmentation if isinstance(self.augmentation, dict) else {}
+        return Augmentation.model_validate({**shared.model_dump(), **own})
+
+
+class Evaluation(Settings):
+    """How a trained network is measured beyond its predictions."""
+
+    robustness_images: Annotated[Count, Field(description="images to corrupt, at most")]
+
+
+class Publication(Settings):
+    """What somebody published about a technique."""
+
+    accuracy: Share
+    claim: str | None = None
+    says: Literal["better", "not better"] | None = None
+    not_comparable: Annotated[str | None, Field(description="why, if it is not")] = None
+
+
+class Reporting(Settings):
+    """How the comparison is judged, and what it shows beside the runs' own figures."""
+
+    equivalence_band: Annotated[Float, Field(ge=0, le=100, description="percentage points")]
+    published: dict[str, Publication]
+    failed: Annotated[list[Name], Field(description="techniques that a scheduler saw fail")]
+
+    @field_validator("failed", mode="before")
+    @classmethod
+    def _words(cls, value: Any) -> Any:
+        """Let words stand for a list: ``--params`` takes no lists."""
+        return value.split() if isinstance(value, str) else value
+
+
+class History(Settings):
+    """What is kept of earlier runs, besides their figures and reports."""
+
+    keep_networks: Annotated[Count, Field(description="of the last so many runs")]
+
+
+class Alarms(Settings):
+    """What somebody wants to be told of; None turns an alarm off."""
+
+    technique: Name  # whose accuracy is watched; ``best`` is the best on validation
+    drop: Points | None
+    floor: Share | None
+    rejected: Points | None
+    failed: bool
+    notify_on_error: bool
+
+
+class Prediction(Settings):
+    """Which technique labels the unlabelled images; ``best`` is the best on validation."""
+
+    technique: Name
+
+
+class Study(Settings):
+    """Everything one configuration describes."""
+
+    images: Address
+    data_root: Results
+    mnist_source: Name
+    if_in_use: Literal["stop", "wait"]
+    ingest: Ingest
+    normalization: Normalization
+    zca: Zca
+    augmentation: Augmentation
+    evaluation: Evaluation
+    protocol: Protocol
+    techniques: dict[str, Technique]
+    reporting: Reporting
+    history: History
+    alarms: Alarms
+    prediction: Prediction
+
+    def as_parameters(self) -> dict[str, Any]:
+        """The settings as plain values, for the nodes.
+
+        Techniques come without what they leave off. What a run is made of is added: ``runs``,
+        each technique's name and regularizers, and ``seeds``, by ``seed_<n>``.
+        """
+        techniques = {
+            name: technique.model_dump(mode="json", exclude_defaults=True)
+            for name, technique in self.techniques.items()
+        }
+        runs = {
+            name: {"technique": name, "regularizers": regularizers}
+            for name, regularizers in techniques.items()
+        }
+        seeds = {f"seed_{seed}": seed for seed in self.protocol.seeds}
+        values = self.model_dump(mode="json", exclude={"techniques"})
+        return values | {"techniques": techniques, "runs": runs, "seeds": seeds}

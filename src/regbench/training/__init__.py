@@ -1,0 +1,1 @@
+"""Training one network: the loop, the compiled step, progress events."""

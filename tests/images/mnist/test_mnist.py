@@ -1,0 +1,583 @@
+"""Fetching MNIST, checking it and laying it out."""
+
+import errno
+import hashlib
+import http.client
+import http.server
+import io
+import os
+import re
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from regbench.errors import StudyError
+from regbench.images.mnist import arrays as mnist
+from regbench.images.mnist.arrays import (
+    ImageSet,
+    Mnist,
+    NotMnistError,
+    download,
+    full_set,
+    largest_remainder,
+    load_mnist,
+    local_path,
+    read_mnist,
+    sample_set,
+    write_set,
+)
+
+ROOT = Path(__file__).parents[3]
+MNIST_NPZ = ROOT.parent / "shared" / "data" / "mnist" / "mnist.npz"
+DIGITS_ZIP = ROOT / "data" / "01_raw" / "digits.zip"
+CONTENT = np.random.RandomState(0).bytes(300_000)
+
+
+def silent(done: int, total: int | None) -> None:
+    """No progress."""
+
+
+@dataclass
+class Web:
+    """A web server with one file, and what it was asked for."""
+
+    content: bytes = CONTENT
+    ranges: bool = True
+    tag: str = '"one"'
+    date: str = ""
+    announce: bool = True  # a Content-Length
+    cut: int | None = None  # how many bytes of a body are sent before the connection ends
+    status: int | None = None
+    content_range: str | None = None
+    address: str = ""
+    asked: list[tuple[str | None, str | None]] = field(default_factory=list)
+    sent: list[int] = field(default_factory=list)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    web: ClassVar[Web]
+
+    def do_GET(self) -> None:
+        web, body, status = self.web, self.web.content, 200
+        wanted, version = self.headers["Range"], self.headers["If-Range"]
+        web.asked.append((wanted, version))
+        start = int(wanted[len("bytes=") : -1]) if wanted and web.ranges else 0
+        if start and version in (None, web.tag, web.date):
+            body, status = body[start:], 206
+            if not body:
+                status = 416
+        self.send_response(web.status or status)
+        if web.announce:
+            self.send_header("Content-Length", str(len(body)))
+        if status == 206:
+            whole = f"bytes {start}-{len(web.content) - 1}/{len(web.content)}"
+            self.send_header("Content-Range", web.content_range or whole)
+        if web.tag:
+            self.send_header("ETag", web.tag)
+        if web.date:
+            self.send_header("Last-Modified", web.date)
+        self.end_headers()
+        web.sent.append(len(body[: web.cut]))
+        self.wfile.write(body[: web.cut])
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    served = Web()
+    handler = type("OneHandler", (Handler,), {"web": served})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        served.address = f"http://127.0.0.1:{server.server_address[1]}/mnist.npz"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield served
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "01_raw" / "mnist.npz"
+
+
+@pytest.fixture(scope="module")
+def published() -> Mnist:
+    if not MNIST_NPZ.exists():
+        pytest.skip("the copy of mnist.npz is not beside the repository")
+    return read_mnist(MNIST_NPZ)
+
+
+def error_of(source: str, target: Path) -> str:
+    with pytest.raises(StudyError) as caught:
+        download(source, target, silent)
+    assert "\n" not in caught.value.message
+    assert not target.exists()
+    return caught.value.message
+
+
+def files_beside(target: Path) -> list[str]:
+    return sorted(path.name for path in target.parent.iterdir())
+
+
+def full_disk(*args: object, **kwargs: object) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class TestDownload:
+    def test_brings_the_whole_file_and_tells_progress(self, web: Web, target: Path) -> None:
+        told: list[tuple[int, int | None]] = []
+        download(web.address, target, lambda done, total: told.append((done, total)))
+        assert target.read_bytes() == CONTENT
+        assert files_beside(target) == ["mnist.npz"]
+        assert told[0] == (0, len(CONTENT))
+        assert told[-1] == (len(CONTENT), len(CONTENT))
+        assert told == sorted(told)
+
+    def test_takes_a_server_that_does_not_tell_the_length(self, web: Web, target: Path) -> None:
+        web.announce = False
+        told: list[int | None] = []
+        download(web.address, target, lambda _, total: told.append(total))
+        assert target.read_bytes() == CONTENT
+        assert set(told) == {None}
+
+    @pytest.mark.parametrize(
+        ("tag", "date", "version"),
+        [
+            ('"one"', "", '"one"'),
+            ("", "Mon, 01 Jan 2024 00:00:00 GMT", "Mon, 01 Jan 2024 00:00:00 GMT"),
+            ('W/"one"', "Mon, 01 Jan 2024 00:00:00 GMT", "Mon, 01 Jan 2024 00:00:00 GMT"),
+            ("", "", None),
+        ],
+    )
+    def test_goes_on_where_it_broke_off(
+        self, web: Web, target: Path, tag: str, date: str, version: str | None
+    ) -> None:
+        web.tag, web.date, web.cut = tag, date, 100_000
+        message = error_of(web.address, target)
+        assert "100000 of 300000 bytes" in message
+        assert "run again" in message
+        web.cut = None
+        told: list[int] = []
+        download(web.address, target, lambda done, _: told.append(done))
+        assert target.read_bytes() == CONTENT
+        assert web.asked == [(None, None), ("bytes=100000-", version)]
+        assert web.sent == [100_000, 200_000]
+        assert told[0] == 100_000
+        assert files_beside(target) == ["mnist.npz"]
+
+    def test_goes_on_more_than_once(self, web: Web, target: Path) -> None:
+        web.cut = 120_000
+        error_of(web.address, target)
+        error_of(web.address, target)
+        download(web.address, target, silent)
+        assert target.read_bytes() == CONTENT
+        assert web.sent == [120_000, 120_000, 60_000]
+
+    def test_starts_over_without_range_support(self, web: Web, target: Path) -> None:
+        web.ranges, web.cut = False, 100_000
+        error_of(web.address, target)
+        web.cut = None
+        download(web.address, target, silent)
+        assert target.read_bytes() == CONTENT
+        assert web.sent == [100_000, 300_000]
+
+    def test_starts_over_when_the_file_has_changed(self, web: Web, target: Path) -> None:
+        web.cut = 100_000
+        error_of(web.address, target)
+        web.content, web.tag, web.cut = CONTENT[::-1], '"two"', None
+        download(web.address, target, silent)
+        assert target.read_bytes() == CONTENT[::-1]
+
+    @pytest.mark.parametrize("content_range", ["bytes 0-9/10", "nonsense"])
+    def test_starts_over_when_the_range_is_another(
+        self, web: Web, target: Path, content_range: str
+    ) -> None:
+        web.cut = 100_000
+        error_of(web.address, target)
+        web.cut, web.content_range = None, content_range
+        download(web.address, target, silent)
+        assert target.read_bytes() == CONTENT
+
+    def test_starts_over_when_the_partial_file_is_already_whole(
+        self, web: Web, target: Path
+    ) -> None:
+        target.parent.mkdir()
+        target.with_name("mnist.npz.part").write_bytes(CONTENT)
+        download(web.address, target, silent)
+        assert target.read_bytes() == CONTENT
+        assert web.asked == [("bytes=300000-", None), (None, None)]
+
+    @pytest.mark.parametrize("status", [403, 404, 416, 500])
+    def test_tells_the_http_status(self, web: Web, target: Path, status: int) -> None:
+        web.status = status
+        message = error_of(web.address, target)
+        assert web.address in message
+        assert f"HTTP status {status}" in message
+        assert "--params=mnist_source=" in message
+
+    def test_keeps_the_partial_file_on_a_server_error(self, web: Web, target: Path) -> None:
+        web.cut = 100_000
+        error_of(web.address, target)
+        web.status = 503
+        error_of(web.address, target)
+        web.status = web.cut = None
+        download(web.address, target, silent)
+        assert target.read_bytes() == CONTENT
+        assert web.sent[-1] == 200_000
+
+    def test_tells_that_nobody_answers(self, web: Web, target: Path) -> None:
+        free = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        address = f"http://127.0.0.1:{free.server_address[1]}/mnist.npz"
+        free.server_close()
+        message = error_of(address, target)
+        assert message.startswith(f"cannot reach {address}: ")
+        assert "refused" in message
+        assert message.endswith("--params=mnist_source=... takes another address or a local file")
+
+    def test_tells_a_time_out(
+        self, web: Web, target: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(mnist, "_TIMEOUT", 0.05)
+        released = threading.Event()
+        monkeypatch.setattr(Handler, "do_GET", lambda _: released.wait(10))
+        try:
+            assert "timed out" in error_of(web.address, target)
+        finally:
+            released.set()
+
+    def test_tells_an_interruption_and_goes_on(
+        self, web: Web, target: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read = http.client.HTTPResponse.read
+
+        def read_once(response: http.client.HTTPResponse, size: int) -> bytes:
+            if response.length is not None and response.length < len(CONTENT):
+                raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+            return read(response, size)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(http.client.HTTPResponse, "read", read_once)
+            message = error_of(web.address, target)
+        assert f"the download of {web.address} broke off: Connection reset by peer" in message
+        assert "run again" in message
+        download(web.address, target, silent)
+        assert target.read_bytes() == CONTENT
+        assert web.asked[-1][0] == "bytes=65536-"
+
+    @pytest.mark.parametrize("address", ["http://", "http://[::1", "http://127.0.0.1/a b"])
+    def test_tells_a_malformed_address(self, target: Path, address: str) -> None:
+        assert f"cannot reach {address}: " in error_of(address, target)
+
+    def test_a_full_disk_names_the_folder_and_what_is_needed(
+        self, web: Web, target: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(mnist.os, "fsync", full_disk)
+            message = error_of(web.address, target)
+        assert f"no space left in {target.parent}: 0.3 MB needed" in message
+        download(web.address, target, silent)  # once there is space
+        assert target.read_bytes() == CONTENT
+
+    @pytest.mark.parametrize(
+        ("number", "message"),
+        [(errno.EACCES, "no permission to write mnist.npz in "), (errno.EIO, "cannot write ")],
+    )
+    def test_tells_why_it_cannot_write(
+        self,
+        web: Web,
+        target: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        number: int,
+        message: str,
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(Path, "mkdir", fail)
+        text = error_of(web.address, target)
+        assert text.startswith(message)
+        assert str(target.parent) in text
+
+
+class TestReadMnist:
+    @pytest.fixture
+    def small(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
+        """Arrays of a small 'MNIST', whose shapes and sums are the expected ones."""
+        arrays = {
+            "x_train": np.arange(24, dtype=np.uint8).reshape(6, 2, 2),
+            "y_train": np.arange(6, dtype=np.uint8),
+            "x_test": np.arange(8, dtype=np.uint8).reshape(2, 2, 2),
+            "y_test": np.arange(2, dtype=np.uint8),
+        }
+        monkeypatch.setattr(
+            mnist,
+            "ARRAYS",
+            {
+                name: (array.shape, hashlib.sha256(array.tobytes()).hexdigest())
+                for name, array in arrays.items()
+            },
+        )
+        return arrays
+
+    @staticmethod
+    def npz(arrays: dict[str, np.ndarray]) -> bytes:
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=True, **arrays)
+        return buffer.getvalue()
+
+    def error_of(self, path: Path) -> str:
+        with pytest.raises(NotMnistError) as caught:
+            read_mnist(path)
+        assert str(path) in caught.value.message
+        assert "\n" not in caught.value.message
+        return caught.value.message
+
+    def test_returns_the_arrays(self, small: dict[str, np.ndarray], tmp_path: Path) -> None:
+        path = tmp_path / "mnist.npz"
+        path.write_bytes(self.npz(small))
+        for name, array in read_mnist(path)._asdict().items():
+            np.testing.assert_array_equal(array, small[name])
+
+    @pytest.mark.parametrize(
+        ("name", "array", "message"),
+        [
+            ("x_test", np.zeros((2, 2, 2), np.uint8), "x_test has another SHA-256 sum"),
+            ("y_train", np.arange(6), "y_train is (6,) int64, not (6,) uint8"),
+            ("y_test", np.zeros(3, np.uint8), "y_test is (3,) uint8, not (2,) uint8"),
+            ("y_test", np.array([{}, {}]), "y_test: Object arrays cannot be loaded"),
+        ],
+    )
+    def test_names_the_array_that_differs(
+        self,
+        small: dict[str, np.ndarray],
+        tmp_path: Path,
+        name: str,
+        array: np.ndarray,
+        message: str,
+    ) -> None:
+        path = tmp_path / "mnist.npz"
+        path.write_bytes(self.npz(small | {name: array}))
+        assert message in self.error_of(path)
+
+    def test_names_a_missing_array(self, small: dict[str, np.ndarray], tmp_path: Path) -> None:
+        del small["y_train"]
+        path = tmp_path / "mnist.npz"
+        path.write_bytes(self.npz(small))
+        assert "y_train is missing" in self.error_of(path)
+
+    @pytest.mark.parametrize("content", [b"", b"<html>Sign in</html>", CONTENT])
+    def test_tells_what_is_no_npz(self, tmp_path: Path, content: bytes) -> None:
+        path = tmp_path / "mnist.npz"
+        path.write_bytes(content)
+        assert "is no npz file" in self.error_of(path)
+
+    def test_tells_a_damaged_npz(self, small: dict[str, np.ndarray], tmp_path: Path) -> None:
+        content = bytearray(self.npz(small))
+        content[80] ^= 0xFF  # inside the compressed data of x_train
+        path = tmp_path / "mnist.npz"
+        path.write_bytes(content)
+        assert "is damaged: x_train" in self.error_of(path)
+
+    def test_tells_that_the_file_is_missing(self, tmp_path: Path) -> None:
+        with pytest.raises(StudyError, match="No such file") as caught:
+            read_mnist(tmp_path / "mnist.npz")
+        assert not isinstance(caught.value, NotMnistError)
+
+    def test_downloads_once(self, small: dict[str, np.ndarray], web: Web, target: Path) -> None:
+        web.content = self.npz(small)
+        for _ in range(2):
+            np.testing.assert_array_equal(
+                load_mnist(web.address, target, silent).x_train, small["x_train"]
+            )
+        assert len(web.asked) == 1
+
+    def test_removes_a_download_that_is_not_mnist(
+        self, small: dict[str, np.ndarray], web: Web, target: Path
+    ) -> None:
+        with pytest.raises(NotMnistError, match="is removed: run again") as caught:
+            load_mnist(web.address, target, silent)
+        assert web.address in caught.value.message
+        assert files_beside(target) == []
+        web.content = self.npz(small)
+        load_mnist(web.address, target, silent)
+
+    def test_never_removes_a_local_file(self, target: Path) -> None:
+        target.parent.mkdir()
+        target.write_bytes(CONTENT)
+        for spelling in (str(target), target.as_uri()):
+            with pytest.raises(NotMnistError):
+                load_mnist(spelling, target, silent)
+        assert target.read_bytes() == CONTENT
+
+    def test_a_local_file_comes_before_what_was_downloaded(
+        self, small: dict[str, np.ndarray], tmp_path: Path, target: Path
+    ) -> None:
+        target.parent.mkdir()
+        target.write_bytes(CONTENT)
+        mine = tmp_path / "mine.npz"
+        mine.write_bytes(self.npz(small))
+        load_mnist(str(mine), target, silent)
+        assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("source", "path"),
+    [
+        ("data/mnist.npz", Path("data/mnist.npz")),
+        ("file:///data/my%20mnist.npz", Path("/data/my mnist.npz")),
+        ("https://127.0.0.1/mnist.npz", None),
+        ("HTTP://127.0.0.1/mnist.npz", None),
+    ],
+)
+def test_local_path(source: str, path: Path | None) -> None:
+    assert local_path(source) == path
+
+
+@given(st.data(), st.lists(st.integers(1, 60_000), min_size=1, max_size=20))
+def test_largest_remainder_is_within_one_of_every_share(
+    data: st.DataObject, counts: list[int]
+) -> None:
+    size = data.draw(st.integers(0, sum(counts)))
+    taken = largest_remainder(np.array(counts), size)
+    exact = np.array(counts) * size / sum(counts)
+    assert taken.sum() == size
+    assert (abs(taken - exact) < 1).all()
+    assert (taken <= counts).all()
+
+
+def test_largest_remainder_prefers_the_first_of_equals() -> None:
+    np.testing.assert_array_equal(largest_remainder(np.array([5, 5, 5]), 4), [2, 1, 1])
+
+
+class TestWriteSet:
+    @pytest.fixture
+    def images(self) -> ImageSet:
+        random = np.random.RandomState(1)
+        pictures = random.randint(0, 256, (7, 28, 28)).astype(np.uint8)
+        return ImageSet((pictures[:4], np.array([3, 0, 9, 3], np.uint8)), pictures[4:])
+
+    def test_is_in_the_layout_of_the_practice_data(self, images: ImageSet, tmp_path: Path) -> None:
+        told: list[tuple[int, int | None]] = []
+        target = tmp_path / "new" / "set.zip"
+        write_set(target, *images, lambda done, total: told.append((done, total)))
+        assert told == [(7, 7)]
+        with zipfile.ZipFile(target) as archive:
+            assert archive.read("Train/train.csv").decode() == (
+                "filename,label\n00000.png,3\n00001.png,0\n00002.png,9\n00003.png,3\n"
+            )
+            assert archive.read("Test.csv").decode() == (
+                "filename\n00004.png\n00005.png\n00006.png\n"
+            )
+            pictures = [name for name in archive.namelist() if name.endswith(".png")]
+            assert pictures == [
+                *(f"Train/Images/train/0000{number}.png" for number in range(4)),
+                *(f"Train/Images/test/0000{number}.png" for number in range(4, 7)),
+            ]
+            assert len(archive.namelist()) == 9
+            for name, image in zip(pictures, [*images.labeled[0], *images.unlabeled], strict=True):
+                with Image.open(archive.open(name)) as picture:
+                    assert picture.mode == "L"
+                    np.testing.assert_array_equal(np.asarray(picture), image)
+
+    def test_gives_the_same_bytes_twice(self, images: ImageSet, tmp_path: Path) -> None:
+        for name in ("one.zip", "two.zip"):
+            write_set(tmp_path / name, *images, silent)
+        assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+    def test_a_full_disk_leaves_what_was_there(
+        self, images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        target = tmp_path / "set.zip"
+        target.write_bytes(b"the one before")
+        monkeypatch.setattr(Path, "write_bytes", full_disk)
+        with pytest.raises(StudyError, match=r"no space left in .*: 0\.0 MB needed for set\.zip"):
+            write_set(target, *images, silent)
+        assert target.read_bytes() == b"the one before"
+        assert files_beside(target) == ["set.zip"]
+
+    def test_a_full_disk_leaves_nothing_whole(
+        self, images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Path, "write_bytes", full_disk)
+        with pytest.raises(StudyError):
+            write_set(tmp_path / "set.zip", *images, silent)
+        assert files_beside(tmp_path / "set.zip") == []
+
+
+class TestMnist:
+    def test_full_set_is_all_of_it_in_order(self, published: Mnist) -> None:
+        (images, labels), unlabeled = full_set(published)
+        assert (images.shape, unlabeled.shape) == ((49_000, 28, 28), (21_000, 28, 28))
+        np.testing.assert_array_equal(images, published.x_train[:49_000])
+        np.testing.assert_array_equal(labels, published.y_train[:49_000])
+        np.testing.assert_array_equal(unlabeled[:11_000], published.x_train[49_000:])
+        np.testing.assert_array_equal(unlabeled[11_000:], published.x_test)
+
+    def test_sample_keeps_the_classes_shares(self, published: Mnist) -> None:
+        (_, labels), unlabeled = sample_set(published, 8_000, 1_000, 0)
+        exact = np.bincount(published.y_train[:49_000]) * 8_000 / 49_000
+        assert len(unlabeled) == 1_000
+        assert len(labels) == 8_000
+        assert (abs(np.bincount(labels) - exact) < 1).all()
+        assert (labels[1:] != labels[:-1]).mean() > 0.8  # shuffled
+
+    def test_sample_takes_each_part_from_its_own_rows_and_once(self, published: Mnist) -> None:
+        (images, labels), unlabeled = sample_set(published, 500, 300, 3)
+        known = {row.tobytes(): int(y) for row, y in zip(*full_set(published).labeled, strict=True)}
+        unknown = {row.tobytes() for row in full_set(published).unlabeled}
+        assert [known[image.tobytes()] for image in images] == labels.tolist()
+        assert {image.tobytes() for image in unlabeled} <= unknown
+        assert len({image.tobytes() for image in [*images, *unlabeled]}) == 800
+
+    def test_sample_goes_by_its_seed(self, published: Mnist) -> None:
+        one, same, other = (sample_set(published, 50, 5, seed).labeled[0] for seed in (1, 1, 2))
+        np.testing.assert_array_equal(one, same)
+        assert (one != other).any()
+
+    @pytest.mark.parametrize(("labeled", "unlabeled"), [(49_001, 1), (1, 21_001), (-1, 1)])
+    def test_sample_has_no_more_than_there_is(
+        self, published: Mnist, labeled: int, unlabeled: int
+    ) -> None:
+        with pytest.raises(ValueError, match="images cannot be drawn from"):
+            sample_set(published, labeled, unlabeled, 0)
+
+    def test_the_sample_that_ships_is_what_its_command_makes(
+        self, published: Mnist, tmp_path: Path
+    ) -> None:
+        write_set(tmp_path / "digits.zip", *sample_set(published, 8_000, 1_000, 0), silent)
+        # Pixels, not the file's bytes: another zlib compresses them in another way.
+        assert contents(tmp_path / "digits.zip") == contents(DIGITS_ZIP)
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    """Every entry of a zip: its bytes, or the pixels of a picture."""
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    return {
+        name: Image.open(io.BytesIO(entry)).tobytes() if name.endswith(".png") else entry
+        for name, entry in entries.items()
+    }
+
+
+def test_the_readme_of_the_sample_has_its_checksum() -> None:
+    text = DIGITS_ZIP.with_name("README.md").read_text(encoding="utf-8")
+    checksum = hashlib.sha256(DIGITS_ZIP.read_bytes()).hexdigest()
+    assert re.findall(r"\b[0-9a-f]{64}\b", text) == [checksum]
+    assert DIGITS_ZIP.stat().st_size < 5_000_000
+
+
+@pytest.mark.parametrize("address", ["ftp://127.0.0.1/mnist.npz", "s3://bucket/mnist.npz"])
+def test_an_address_of_another_kind(address: str) -> None:
+    with pytest.raises(StudyError, match="is no http, https or file address"):
+        local_path(address)

@@ -1,0 +1,372 @@
+"""The report's sentences say what the figures say, and its small tables hold the right figures."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import confusion_matrix as sklearn_confusion
+
+from regbench.evaluation.results import Results
+from regbench.report import sentences
+from regbench.report.sentences import verdict_sentence
+
+VERDICTS = ["better", "worse", "equivalent", "undecided", "descriptive only"]
+
+
+def row(
+    technique: str, points: float | None = None, verdict: str | None = None, **more: Any
+) -> dict[str, Any]:
+    """A row of a comparison whose interval is half a point to either side."""
+    difference = None if points is None else points / 100
+    return {
+        "technique": technique,
+        "runs": 5,
+        "failed_runs": 0,
+        "test_accuracy": 0.9 + (difference or 0),
+        "validation_accuracy": 0.91 + (difference or 0),
+        "difference": difference,
+        "difference_low": None if difference is None else difference - 0.005,
+        "difference_high": None if difference is None else difference + 0.005,
+        "verdict": verdict,
+        "near_zero_share": 0.01,
+        **more,
+    }
+
+
+def table(*rows: dict[str, Any]) -> pd.DataFrame:
+    return pd.DataFrame([*rows, row("baseline")])
+
+
+def curves(**by_technique: list[float]) -> pd.DataFrame:
+    return pd.DataFrame(by_technique, index=[0.0, 0.5, 0.8, 0.9]).T
+
+
+class TestVerdictSentence:
+    def test_tells_what_helps_and_what_can_go(self) -> None:
+        compared = table(
+            row("augmentation", 1.6, "better"), row("l1", -0.1, "undecided", near_zero_share=0.61)
+        )
+        assert verdict_sentence(compared) == (
+            "augmentation +1.60 points [1.10, 2.10], real; l1 no detectable difference, but 61 % "
+            "of its weights are nearly zero."
+        )
+        pruned = curves(baseline=[0.9, 0.9, 0.8, 0.3], l1=[0.899, 0.899, 0.896, 0.7])
+        assert verdict_sentence(compared, pruned) == (
+            "augmentation +1.60 points [1.10, 2.10], real; l1 no detectable difference, but 80 % "
+            "of its weights can go (accuracy −0.30 points; of the baseline's 50 %)."
+        )
+
+    def test_says_of_no_weights_that_they_can_go_if_the_baselines_can_as_well(self) -> None:
+        compared = table(row("l1", 0.1, "undecided"))
+        alike = curves(baseline=[0.9, 0.9, 0.9, 0.3], l1=[0.9, 0.9, 0.9, 0.7])
+        assert "can go" not in verdict_sentence(compared, alike)
+        zeros = pd.concat([compared[:1], table()]).assign(near_zero_share=0.9)
+        assert "zero" not in verdict_sentence(zeros)
+
+    def test_stops_at_the_first_loss_however_the_curve_goes_on(self) -> None:
+        compared = table(row("l1", 0.1, "undecided"))
+        bumpy = curves(baseline=[0.9, 0.8, 0.7, 0.3], l1=[0.9, 0.897, 0.7, 0.9])
+        assert "50 % of its weights can go (accuracy −0.30 points; of the" in verdict_sentence(
+            compared, bumpy
+        )
+
+    def test_says_so_if_nothing_is_better(self) -> None:
+        compared = table(row("l2", 0.4, "undecided"), row("zca", -5, "worse"))
+        assert verdict_sentence(compared) == (
+            "No technique is shown to be better than the baseline (the highest, l2, +0.40 points "
+            "[−0.10, 0.90], is undecided); worse: zca."
+        )
+
+    def test_names_both_of_a_tie(self) -> None:
+        compared = table(row("l2", 0.4, "undecided"), row("l1", 0.4, "undecided"))
+        sentence = verdict_sentence(compared)
+        assert "the highest, l2 and l1, +0.40 points [−0.10, 0.90] each, are undecided" in sentence
+
+    def test_says_so_if_everything_is_worse(self) -> None:
+        compared = table(row("l2", -1, "worse"), row("zca", -5, "worse"))
+        assert verdict_sentence(compared) == (
+            "Every technique is worse than the baseline: l2 −1.00 points [−1.50, −0.50] and zca "
+            "−5.00 points [−5.50, −4.50]."
+        )
+
+    def test_says_so_if_everything_is_equal(self) -> None:
+        assert verdict_sentence(table(row("l2", 0.01, "equivalent"))) == (
+            "No technique is shown to be better than the baseline; practically equal to the "
+            "baseline: l2."
+        )
+
+    def test_gives_no_verdict_from_few_seeds(self) -> None:
+        few: dict[str, Any] = {"verdict": "descriptive only", "runs": 3, "failed_runs": 1}
+        compared = table(row("l2", 0.7, **few), row("l1", -1, **few))
+        assert verdict_sentence(compared) == (
+            "A description, not a verdict: 2 seeds, and a verdict takes 5; the highest test "
+            "accuracy is that of l2, +0.70 points [0.20, 1.20] on the baseline."
+        )
+        below = table(row("l1", -1, **few))
+        assert "the baseline's test accuracy, 90.0 %, is the highest" in verdict_sentence(below)
+
+    def test_names_what_has_too_few_seeds_beside_what_has_a_verdict(self) -> None:
+        compared = table(row("l2", 1, "better"), row("l1", 2, "descriptive only"))
+        assert verdict_sentence(compared) == (
+            "l2 +1.00 points [0.50, 1.50], real; too few seeds to judge l1."
+        )
+
+    def test_counts_what_it_does_not_name(self) -> None:
+        compared = table(*(row(f"t{place}", 5 - place / 10, "better") for place in range(6)))
+        sentence = verdict_sentence(compared)
+        assert sentence.endswith(
+            "t2 +4.80 points [4.30, 5.30], real; 3 more better than the baseline."
+        )
+
+    def test_does_without_baseline_techniques_or_anything(self) -> None:
+        compared = table(row("l2", 0.4, "undecided"))
+        assert verdict_sentence(compared[:1].assign(difference=np.nan)) == (
+            "No verdict: the baseline has no results to compare with; the highest test accuracy "
+            "is that of l2, 90.4 %."
+        )
+        assert verdict_sentence(table()) == (
+            "The baseline's test accuracy is 90.0 %; no technique has results to compare with it."
+        )
+        nothing = pd.DataFrame({"technique": ["baseline", "l2"], "runs": 0, "failed_runs": 0})
+        assert verdict_sentence(nothing.assign(status="not trained")) == (
+            "Nothing is trained yet, so there is nothing to compare."
+        )
+        assert verdict_sentence(nothing.assign(status=["stale", "failed"])) == (
+            "Nothing can be compared: the techniques are stale and failed."
+        )
+
+    def test_speaks_of_validation_without_a_test_part(self) -> None:
+        untested = table(row("l2")).drop(columns="test_accuracy")
+        assert "The baseline's validation accuracy is 91.0 %" in verdict_sentence(untested)
+
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from(VERDICTS), st.floats(0.01, 9, allow_subnormal=False)),
+            min_size=1,
+            max_size=8,
+        )
+    )
+    def test_calls_real_what_is_better_and_nothing_else(
+        self, drawn: list[tuple[str, float]]
+    ) -> None:
+        signs = {"better": 1, "worse": -1}
+        rows = [
+            row(f"t{place}", signs.get(verdict, 1) * points, verdict)
+            for place, (verdict, points) in enumerate(drawn)
+        ]
+        sentence = verdict_sentence(table(*rows))
+        assert sentence.endswith(".")
+        real = {
+            clause.split()[0] for clause in sentence[:-1].split("; ") if clause.endswith("real")
+        }
+        better = [name for name, (verdict, _) in enumerate(drawn) if verdict == "better"]
+        assert len(real) == min(len(better), 3)
+        assert real <= {f"t{name}" for name in better}
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [(1.154, "+1.15"), (-0.05, "−0.05"), (0, "0.00"), (-0.001, "0.00"), (0.004, "0.00")],
+    )
+    def test_have_signs(self, value: float, text: str) -> None:
+        assert sentences.signed(value) == text
+
+    def test_have_intervals_if_there_are_any(self) -> None:
+        whole = {"difference": 0.016, "difference_low": -0.002, "difference_high": 0.02}
+        assert sentences.difference_text(whole) == "+1.60 [−0.20, 2.00]"
+        assert sentences.difference_text({"difference": 0.016}) == "+1.60"
+        assert sentences.difference_text({**whole, "difference_low": np.nan}) == "+1.60"
+
+    def test_are_percentages(self) -> None:
+        assert sentences.percent(0.93654) == "93.7 %"
+        assert sentences.percent(0.5, 0) == "50 %"
+        assert sentences.percent(float("nan")) == "–"
+
+    def test_are_listed_as_in_a_sentence(self) -> None:
+        assert sentences.listed(["a"]) == "a"
+        assert sentences.listed(["a", "b"]) == "a and b"
+        assert sentences.listed(["a", "b", "c"]) == "a, b and c"
+        assert sentences.listed(["a", "b", "c"], 2) == "a, b and 1 other"
+        assert sentences.listed(["a", "b", "c"], 1) == "a and 2 others"
+
+
+def results(
+    seeds: list[int],
+    accuracies: list[float],
+    *,
+    failed: list[int] | None = None,
+    measured: list[tuple[int, str, str, float]] | None = None,
+    answers: pd.DataFrame | None = None,
+) -> Results:
+    runs = pd.DataFrame({"seed": seeds, "status": "trained", "test_accuracy": accuracies})
+    lost = pd.DataFrame({"seed": failed or [], "status": "failed", "test_accuracy": np.nan})
+    return Results(
+        pd.concat([runs, lost], ignore_index=True) if failed else runs,
+        pd.DataFrame({"seed": [*seeds, *(failed or [])], "epoch": 1}),
+        pd.DataFrame(columns=["seed"]) if answers is None else answers,
+        pd.DataFrame(measured or [], columns=["seed", "measure", "setting", "value"]),
+    )
+
+
+class TestTables:
+    def test_of_finished_runs_leave_out_the_others(self) -> None:
+        kept = sentences.finished(
+            {
+                "l1": results([1, 2], [0.8, 0.9], failed=[3]),
+                "l2": results([], [], failed=[1]),
+                "zca": Results.none(),
+            }
+        )
+        assert list(kept) == ["l1"]
+        assert kept["l1"].runs["seed"].tolist() == [1, 2]
+        assert kept["l1"].epochs["seed"].tolist() == [1, 2]
+
+    def test_of_differences_pair_seeds(self) -> None:
+        differences = sentences.seed_differences(
+            {
+                "baseline": results([1, 2, 3], [0.90, 0.91, 0.92]),
+                "l1": results([3, 1], [0.95, 0.91], failed=[2]),
+                "l2": results([9], [0.5]),
+                "zca": Results.none(),
+            }
+        )
+        assert list(differences) == ["l1"]
+        assert differences["l1"].to_dict() == pytest.approx({1: 0.01, 3: 0.03})
+        assert sentences.seed_differences({"l1": results([1], [0.9])}) == {}
+
+    def test_of_pruning_begin_with_the_whole_network(self) -> None:
+        measured = [
+            (1, "accuracy_after_pruning", "0.9", 0.2),
+            (2, "accuracy_after_pruning", "0.9", 0.4),
+            (1, "accuracy_after_pruning", "0.5", 0.7),
+            (2, "accuracy_after_pruning", "0.5", 0.9),
+            (1, "recall", "0.5", 0.1),
+        ]
+        curves = sentences.pruning_curves(
+            {"l1": results([1, 2], [0.8, 0.9], measured=measured), "zca": Results.none()}
+        )
+        assert list(curves.index) == ["l1"]
+        assert curves.columns.tolist() == [0, 0.5, 0.9]
+        assert curves.loc["l1"].tolist() == pytest.approx([0.85, 0.8, 0.3])
+        assert sentences.pruning_curves({"zca": Results.none()}).empty
+
+    def test_of_corruptions_have_a_clean_column_and_a_mean(self) -> None:
+        measured = [
+            (seed, "accuracy_under_corruption", name, value)
+            for seed, name, value in [(1, "blur", 0.5), (2, "blur", 0.7), (1, "stripe", 0.2)]
+        ]
+        found = sentences.corruption_table({"l1": results([1, 2], [0.8, 0.9], measured=measured)})
+        assert found.loc["l1"].to_dict() == pytest.approx(
+            {"clean": 0.85, "blur": 0.6, "stripe": 0.2, "mean corrupted": 0.4}
+        )
+        assert sentences.corruption_table({"zca": Results.none()}).empty
+
+    def test_have_a_rival_that_validation_selects(self) -> None:
+        answers = pd.DataFrame({"seed": [1]})
+        known = {name: results([1], [0.9], answers=answers) for name in ("baseline", "l1", "l2")}
+        compared = table(row("l1", -1, test_accuracy=0.99), row("l2", -0.5), row("zca", 5))
+        assert sentences.rival(compared, known) == "l2"
+        assert sentences.rival(compared, {"baseline": known["baseline"]}) is None
+        assert sentences.rival(compared.drop(columns="validation_accuracy"), known) is None
+
+
+def random_answers(seed: int, runs: int, images: int, classes: Sequence[str]) -> pd.DataFrame:
+    """Answers of some runs, three of five right, for images with labels of their own."""
+    random = np.random.default_rng(seed)
+    labels = np.random.default_rng(0).choice(classes, images)
+    parts = []
+    for run in range(1, runs + 1):
+        for part in ("validation", "test"):
+            right = random.random(images) < 0.6
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "seed": run,
+                        "filename": [f"{place}.png" for place in range(images)],
+                        "split": part,
+                        "label": labels,
+                        "predicted": np.where(right, labels, random.choice(classes, images)),
+                    }
+                )
+            )
+    return pd.concat(parts, ignore_index=True)
+
+
+class TestAnswers:
+    classes = ("ant", "bee", "cat", "dog")
+    one = random_answers(1, 5, 60, classes)
+    other = random_answers(2, 4, 60, classes)
+
+    def test_are_counted_as_scikit_learn_counts_them(self) -> None:
+        matrix = sentences.confusion_matrix(
+            results([1], [0], answers=self.one), "test", self.classes
+        )
+        tested = self.one[self.one["split"] == "test"]
+        expected = sklearn_confusion(tested["label"], tested["predicted"], labels=self.classes)
+        np.testing.assert_array_equal(matrix, expected)
+
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_differ_on_the_images_that_a_plain_loop_finds(self, turned: bool) -> None:
+        one, other = (self.other, self.one) if turned else (self.one, self.other)
+        runs, other_runs = (4, 5) if turned else (5, 4)
+        found = sentences.disagreements(
+            results([1], [0], answers=one), results([1], [0], answers=other), "test"
+        )
+        expected = {}
+        for place in range(60):
+            name = f"{place}.png"
+            said, said_other = (
+                of[(of["filename"] == name) & (of["split"] == "test")] for of in (one, other)
+            )
+            label = said["label"].iloc[0]
+            wrong = [answer for answer in said["predicted"] if answer != label]
+            right = [answer for answer in said_other["predicted"] if answer == label]
+            if len(wrong) > runs / 2 and len(right) > other_runs / 2:
+                clarity = len(right) / other_runs - (runs - len(wrong)) / runs
+                expected[name] = (label, wrong, len(right), clarity)
+        assert len(expected) > 3
+        assert sorted(found["filename"]) == sorted(expected)
+        for image in found.to_dict("records"):
+            label, wrong, answers_right, _ = expected[image["filename"]]
+            assert image["label"] == label
+            assert image["one_count"] == max(wrong.count(answer) for answer in wrong)
+            assert wrong.count(image["one_answer"]) == image["one_count"]
+            assert (image["one_runs"], image["other_runs"]) == (runs, other_runs)
+            assert image["other_count"] == answers_right
+        clarities = [expected[name][3] for name in found["filename"]]
+        assert clarities == sorted(clarities, reverse=True)
+
+    def test_may_differ_on_none(self) -> None:
+        same = results([1], [0], answers=self.one)
+        assert sentences.disagreements(same, same, "test").empty
+
+
+@pytest.mark.parametrize(
+    ("method", "test", "said"),
+    [
+        (
+            "stratified",
+            0.15,
+            "70 % train, 15 % validation and 15 % test: shuffled with seed 3, the",
+        ),
+        (
+            "sequential",
+            0,
+            "70 % train and 15 % validation: in the order of the label file, without",
+        ),
+        (
+            "hashed",
+            0.15,
+            "a keyed hash of its pixels (key: seed 3), so that it keeps its part when",
+        ),
+    ],
+)
+def test_the_split_is_told(method: str, test: float, said: str) -> None:
+    split = {"method": method, "train": 0.7, "validation": 0.15, "test": test, "seed": 3}
+    assert said in sentences.split_text(split)
+    assert sentences.split_text(None) == ""

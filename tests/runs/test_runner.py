@@ -1,0 +1,331 @@
+"""Trainings side by side: where nodes run, and what happens when a process dies."""
+
+import json
+import logging
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+
+from regbench.datasets.atomic import JSONDataset
+from regbench.errors import StudyError
+from regbench.runs import runner, worker
+from regbench.runs.runner import StudyRunner
+from regbench.runs.worker import NodeError
+
+PROJECT = Path(__file__).parents[2]
+
+
+def catalog_in(folder: Path, *names: str) -> DataCatalog:
+    return DataCatalog({name: JSONDataset(filepath=str(folder / name)) for name in names})
+
+
+def test_only_tagged_nodes_leave_the_main_process(tmp_path: Path) -> None:
+    pipeline = Pipeline(
+        [
+            Node(os.getpid, None, "there", name="there", tags=["tensorflow"]),
+            Node(os.getpid, None, "here", name="here"),
+        ]
+    )
+    StudyRunner(max_workers=1).run(pipeline, catalog_in(tmp_path, "there", "here"))
+    assert json.loads((tmp_path / "here").read_text()) == os.getpid()
+    assert json.loads((tmp_path / "there").read_text()) != os.getpid()
+
+
+def test_a_node_waits_for_what_it_needs(tmp_path: Path) -> None:
+    pipeline = Pipeline(
+        [
+            Node(json.dumps, "number", "text", name="c.train", tags=["tensorflow"]),
+            Node(len, "text", "length", name="c.evaluate", tags=["tensorflow"]),
+            Node(abs, "start", "number", name="a"),
+            Node(math.sqrt, "length", "last", name="d"),
+        ]
+    )
+    catalog = catalog_in(tmp_path, "number", "text", "length", "last")
+    catalog["start"] = MemoryDataset(-1234)
+    StudyRunner(max_workers=2).run(pipeline, catalog)
+    assert json.loads((tmp_path / "last").read_text()) == 2.0
+
+
+def test_a_killed_process_is_explained(tmp_path: Path) -> None:
+    pipeline = Pipeline(
+        [
+            Node(abs, "start", "kept", name="kept"),
+            Node(os._exit, "kept", "never", name="x.train", tags=["tensorflow"]),
+        ]
+    )
+    catalog = catalog_in(tmp_path, "kept", "never")
+    catalog["start"] = MemoryDataset(9)
+    with pytest.raises(
+        StudyError, match=r"process was killed.*0 of the 1 trainings to be made are finished"
+    ):
+        StudyRunner(max_workers=1).run(pipeline, catalog)
+    assert json.loads((tmp_path / "kept").read_text()) == 9
+
+
+def test_an_error_in_a_worker_is_raised_here(tmp_path: Path) -> None:
+    pipeline = Pipeline([Node(json.loads, "word", "number", name="x.train", tags=["tensorflow"])])
+    catalog = catalog_in(tmp_path, "number")
+    catalog["word"] = MemoryDataset("no number")
+    with pytest.raises(NodeError, match="JSONDecodeError: Expecting value"):
+        StudyRunner(max_workers=1).run(pipeline, catalog)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_refusing_disk_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "pid").mkdir()  # a folder where the file should be
+    pipeline = Pipeline([Node(os.getpid, None, "pid", name="x.train", tags=["tensorflow"])])
+    with pytest.raises(StudyError, match=r"Is a directory: .*pid"):
+        StudyRunner(max_workers=1).run(pipeline, catalog_in(tmp_path, "pid"))
+
+
+def test_what_a_training_makes_must_be_stored(tmp_path: Path) -> None:
+    pipeline = Pipeline([Node(os.getpid, None, "lost", name="x.train", tags=["tensorflow"])])
+    with pytest.raises(StudyError, match="lost has no entry in the catalog"):
+        StudyRunner(max_workers=1).run(pipeline, DataCatalog({}))
+
+
+def test_the_number_of_processes_is_positive() -> None:
+    with pytest.raises(ValueError, match="positive"):
+        StudyRunner(max_workers=0)
+
+
+class UnsendableError(Exception):
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"{one} and {other}")
+
+
+def _fail(_: object) -> None:
+    raise UnsendableError("this", "that")
+
+
+def test_an_error_that_cannot_be_sent_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(PROJECT)  # where a training process finds this module
+    pipeline = Pipeline([Node(_fail, "start", "never", name="x", tags=["tensorflow"])])
+    catalog = catalog_in(tmp_path, "never")
+    catalog["start"] = MemoryDataset(1)
+    with pytest.raises(NodeError, match="UnsendableError: this and that"):
+        StudyRunner(max_workers=1).run(pipeline, catalog)
+
+
+def _sleep_and_tell(folder: str) -> int:
+    Path(folder, "pid").write_text(str(os.getpid()))
+    time.sleep(600)
+    return 0
+
+
+_STUDY = """
+from pathlib import Path
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+from regbench.datasets.atomic import JSONDataset
+from regbench.runner import StudyRunner
+from tests.test_runner import _sleep_and_tell
+
+if __name__ == "__main__":
+    catalog = DataCatalog({"made": JSONDataset(filepath="made.json")})
+    catalog["folder"] = MemoryDataset(str(Path.cwd()))
+    node = Node(_sleep_and_tell, "folder", "made", name="x.train", tags=["tensorflow"])
+    StudyRunner(max_workers=1).run(Pipeline([node]), catalog)
+"""
+
+
+def test_a_training_ends_with_the_study_even_if_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "study.py").write_text(_STUDY)
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    study = subprocess.Popen([sys.executable, "study.py"], cwd=tmp_path, env=environment)
+    pid = tmp_path / "pid"
+    try:
+        _wait_for(lambda: pid.exists() and pid.read_text() != "")
+        training = int(pid.read_text())
+        assert _is_running(training)
+    finally:
+        study.kill()
+        study.wait()
+    _wait_for(lambda: not _is_running(training))
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen within five minutes"
+        time.sleep(0.05)
+
+
+def _die_once(folder: str) -> bool:
+    """Be killed while the other is at work; the next time, say whether that has ended."""
+    died = Path(folder, "died")
+    if died.exists():
+        return Path(folder, "survivor").exists()
+    _wait_for(Path(folder, "begun").exists)
+    died.touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+    return False
+
+
+def _survive(folder: str) -> int:
+    with Path(folder, "begun").open("a") as begun:
+        begun.write(f"{os.getpid()}\n")
+    _wait_for(Path(folder, "died").exists)
+    time.sleep(1)  # until the main process knows
+    return os.getpid()
+
+
+def test_a_killed_process_leaves_the_others_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.syspath_prepend(PROJECT)  # where a training process finds this module
+    pipeline = Pipeline(
+        [
+            Node(_die_once, "folder", "killed", name="x.train", tags=["tensorflow"]),
+            Node(_survive, "folder", "survivor", name="y.train", tags=["tensorflow"]),
+        ]
+    )
+    catalog = catalog_in(tmp_path, "killed", "survivor")
+    catalog["folder"] = MemoryDataset(str(tmp_path))
+    StudyRunner(max_workers=2).run(pipeline, catalog)
+    survivor = json.loads((tmp_path / "survivor").read_text())
+    assert (tmp_path / "begun").read_text() == f"{survivor}\n"  # once, and never again
+    assert json.loads((tmp_path / "killed").read_text()) is True  # run again, alone
+    assert "was killed" in caplog.text
+    assert "once more, alone: x.train" in caplog.text
+
+
+def _lock_the_queue_and_die_later(folder: str) -> int:
+    """Be killed with the log's queue locked, as its writer is, once this node has ended."""
+
+    def die() -> None:
+        _wait_for(Path(folder, "ended").exists)
+        handler: Any = logging.getLogger().handlers[0]
+        handler.queue._wlock.acquire()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=die, daemon=True).start()
+    return os.getpid()
+
+
+def _see_it_die(process: int, folder: str) -> bool:
+    Path(folder, "ended").touch()
+    _wait_for(lambda: not _is_running(process))
+    return True
+
+
+_STUDY_OF_THE_DYING = """
+from pathlib import Path
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+from regbench.datasets.atomic import JSONDataset
+from regbench.runner import StudyRunner
+from tests.test_runner import _lock_the_queue_and_die_later, _see_it_die
+
+if __name__ == "__main__":
+    catalog = DataCatalog({name: JSONDataset(filepath=name) for name in ("process", "seen")})
+    catalog["folder"] = MemoryDataset(str(Path.cwd()))
+    dying = Node(
+        _lock_the_queue_and_die_later, "folder", "process", name="x.train", tags=["tensorflow"]
+    )
+    seeing = Node(_see_it_die, ["process", "folder"], "seen", name="see")
+    StudyRunner(max_workers=1).run(Pipeline([dying, seeing]), catalog)
+"""
+
+
+def test_a_process_killed_after_its_last_node_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    (tmp_path / "study.py").write_text(_STUDY_OF_THE_DYING)
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    subprocess.run(
+        [sys.executable, "study.py"], cwd=tmp_path, env=environment, check=True, timeout=300
+    )
+    assert json.loads((tmp_path / "seen").read_text()) is True
+
+
+class _GonePool:
+    """A pool whose processes, or whose maker of processes, have been killed."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.stopped = False
+
+    def submit(self, *_: object) -> NoReturn:
+        raise self.error
+
+    def shutdown(self, **_: object) -> None:
+        self.stopped = True
+
+
+@pytest.mark.parametrize("error", [BrokenProcessPool("gone"), EOFError("gone")])
+def test_processes_killed_between_two_nodes_are_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    gone = _GonePool(error)
+    make = runner._Process._new_pool
+    pools = [gone]
+    monkeypatch.setattr(
+        runner._Process,
+        "_new_pool",
+        lambda self, records: pools.pop() if pools else make(self, records),
+    )
+    pipeline = Pipeline([Node(os.getpid, None, "made", name="x.train", tags=["tensorflow"])])
+    StudyRunner(max_workers=1).run(pipeline, catalog_in(tmp_path, "made"))
+    assert gone.stopped
+    assert json.loads((tmp_path / "made").read_text()) != os.getpid()
+
+
+def test_only_what_stays_as_it_is_in_files_is_let_go_of() -> None:
+    def mapping(rights: str, inode: int, anonymous: int, swapped: int = 0) -> str:
+        return (
+            f"7f0a{inode:x}000-7f0a{inode:x}800 {rights} 00000000 fe:00 {inode}  /lib/some lib.so\n"
+            f"Rss:                   2 kB\nAnonymous:             {anonymous} kB\n"
+            f"Swap:                  {swapped} kB\n"
+        )
+
+    maps = [
+        mapping("r-xp", 1, 0),
+        mapping("r--p", 2, 0),
+        mapping("r--p", 3, 4),  # addresses that the loader has filled in
+        mapping("rw-p", 4, 0),
+        mapping("r--p", 5, 0, 4),  # the same, swapped out
+        mapping("r--p", 0, 0),  # of no file
+    ]
+    assert worker.unchanged_parts_of_files("".join(maps)) == [
+        (0x7F0A1000, 0x800),
+        (0x7F0A2000, 0x800),
+    ]
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux tells")
+def test_the_parent_of_training_processes_lets_go_of_what_it_imported() -> None:
+    script = """
+from pathlib import Path
+import regbench.worker_preload
+print(Path("/proc/self/smaps_rollup").read_text())
+import tensorflow
+print("sum", int(tensorflow.reduce_sum(tensorflow.ones((3, 4)))))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=PROJECT
+    )
+    figures = dict(line.split(":", 1) for line in done.stdout.splitlines() if ":" in line)
+    of_files = [int(figures[name].split()[0]) for name in ("Rss", "Anonymous")]
+    assert of_files[0] - of_files[1] < 100 << 10  # of more than 400 MB
+    assert "sum 12" in done.stdout

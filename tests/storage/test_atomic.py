@@ -1,0 +1,97 @@
+"""What stands under a name is always whole."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from regbench.errors import explanation
+from regbench.storage.atomic import atomic_write, remove_leftovers
+
+
+def test_the_file_takes_its_name_when_all_is_written(tmp_path: Path) -> None:
+    target = tmp_path / "new/folders/table.csv"
+    with atomic_write(target) as partial:
+        partial.write_text("all")
+        assert not target.exists()
+        assert partial.parent == target.parent  # the same disk: a rename is atomic
+        assert partial.suffix == ".csv"
+    assert target.read_text() == "all"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "table.csv"
+    target.write_text("old")
+
+    def write_half() -> None:
+        with atomic_write(target) as partial:
+            partial.write_text("half")
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        write_half()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_full_disk_is_told_with_the_name_that_the_user_knows(
+    tmp_path: Path, wrapped: bool
+) -> None:
+    def fill() -> None:
+        refusal = OSError(errno.ENOSPC, "No space left on device")
+        with atomic_write(tmp_path / "table.csv"):
+            if wrapped:
+                raise RuntimeError("as Kedro's datasets do") from refusal
+            raise refusal
+
+    with pytest.raises((RuntimeError, OSError)) as caught:
+        fill()
+    told = explanation(caught.value)
+    assert told is not None
+    assert told.message == f"No space left on device: {tmp_path / 'table.csv'}"
+
+
+def test_a_writer_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
+    target = tmp_path / "table.csv"
+    target.write_text("old")
+    with pytest.raises(FileNotFoundError), atomic_write(target):
+        pass
+    assert target.read_text() == "old"
+
+
+def test_an_old_file_is_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "table.csv"
+    target.write_text("something longer")
+    with target.open() as reader:
+        with atomic_write(target) as partial:
+            partial.write_text("new")
+        assert reader.read() == "something longer"  # whoever has it open keeps it
+    assert target.read_text() == "new"
+
+
+def test_two_writers_do_not_disturb_each_other(tmp_path: Path) -> None:
+    target = tmp_path / "table.csv"
+    with atomic_write(target) as one, atomic_write(target) as other:
+        assert one != other
+        one.write_text("one")
+        other.write_text("other")
+    assert target.read_text() == "one"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_only_what_killed_writers_have_left_is_removed(tmp_path: Path) -> None:
+    kept = [
+        "06_models/l2/seed_1.keras",
+        "06_models/l2/.own.partial.txt",
+        "01_raw/pictures/.0123abcd.partial.png",  # a person's
+        "mnist/06_models/.0123abcd.partial.keras",  # another study's
+    ]
+    removed = ["06_models/l2/.0123abcd.partial.keras", "01_raw/.0123abcd.partial.zip"]
+    for name in kept + removed:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("something")
+    remove_leftovers(tmp_path)
+    left = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
+    assert left == set(kept)

@@ -1,0 +1,546 @@
+"""Fingerprints: what makes a result stale changes them, and nothing else does."""
+
+import copy
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from regbench.storage import arrays
+from regbench.study import fingerprints
+from regbench.study.fingerprints import (
+    PARTS,
+    changed,
+    current,
+    digest,
+    is_sealed,
+    of_data,
+    of_machine,
+    of_metrics,
+    of_preparation,
+    of_table,
+    of_techniques,
+    of_weights,
+    sealed,
+)
+from regbench.study.reader import read_study
+from regbench.study.schema import Study
+
+CONF = Path(__file__).parents[2] / "conf"
+Edit = Callable[..., None]
+
+
+def _base() -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for path in (CONF / "base/globals.yml", *sorted((CONF / "base").glob("parameters*.yml"))):
+        merged |= yaml.safe_load(path.read_text())
+    return merged
+
+
+BASE = _base()
+
+
+def study(**values: Any) -> Study:
+    """The base study with some values, at paths with __ for dots, put in."""
+    parameters = copy.deepcopy(BASE)
+    for path, value in values.items():
+        *parents, last = path.split("__")
+        place = parameters
+        for key in parents:
+            place = place[key]
+        place[last] = value
+    return read_study(parameters)
+
+
+def different(one: Study, other: Study) -> dict[str, set[str]]:
+    """What of which technique differs between two studies; techniques that do not are absent."""
+    before, after = (
+        {
+            name: parts["training"] | {"evaluation": parts["evaluation"]}
+            for name, parts in of_techniques(made).items()
+        }
+        for made in (one, other)
+    )
+    assert all(set(parts) == set(PARTS) - {"data", "split"} for parts in before.values())
+    found = {
+        name: {part for part in before[name] if before[name][part] != after[name][part]}
+        for name in before.keys() & after.keys()
+    }
+    return {name: parts for name, parts in found.items() if parts}
+
+
+def every_technique(part: str) -> dict[str, set[str]]:
+    return {name: {part} for name in BASE["techniques"]}
+
+
+def only(*techniques: str) -> dict[str, set[str]]:
+    return {name: {"technique"} for name in techniques}
+
+
+class TestDigest:
+    plain = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=8,
+    )
+
+    @given(plain, plain)
+    def test_is_the_same_for_the_same_values_only(self, one: Any, other: Any) -> None:
+        assert digest(one) == digest(copy.deepcopy(one))
+        same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+        assert (digest(one) == digest(other)) == same
+
+    def test_does_not_depend_on_the_order_of_keys(self) -> None:
+        assert digest({"a": 1, "b": {"c": 2, "d": 3}}) == digest({"b": {"d": 3, "c": 2}, "a": 1})
+        assert digest([1, 2]) != digest([2, 1])
+
+    def test_is_the_same_in_every_process(self) -> None:
+        # Of stored results it has to be the same tomorrow: Python's own hash is not.
+        expected = hashlib.blake2b(b'{"a":[1,"\\u00e9"],"b":null}', digest_size=8).hexdigest()
+        assert digest({"b": None, "a": [1, "é"]}) == expected
+
+
+class TestTechniques:
+    @pytest.mark.parametrize(
+        ("values", "expected"),
+        [
+            ({"techniques__l2__l2": 0.002}, only("l2")),
+            ({"techniques__l1__l1": 0.5}, only("l1")),
+            # What combines a technique changes with it.
+            (
+                {"techniques__dropout__dropout": 0.5},
+                only("dropout", "zca_dropout", "dropout_augmentation"),
+            ),
+            ({"techniques__zca_dropout__dropout": 0.5}, only("zca_dropout")),
+            ({"techniques__early_stopping__early_stopping__patience": 3}, only("early_stopping")),
+            (
+                {"techniques__augmentation__augmentation": {"rotation": 45}},
+                only("augmentation", "dropout_augmentation"),
+            ),
+            # Shared settings, of the techniques that use them.
+            ({"zca__epsilon": 0.1}, only("zca", "zca_dropout")),
+            ({"augmentation__rotation": 20}, only("augmentation", "dropout_augmentation")),
+            # The protocol is everybody's.
+            ({"protocol__epochs": 11}, every_technique("protocol")),
+            ({"protocol__batch_size": 64}, every_technique("protocol")),
+            ({"protocol__network__hidden_units": [500]}, every_technique("protocol")),
+            ({"protocol__network__activation": "elu"}, every_technique("protocol")),
+            ({"protocol__optimizer__learning_rate": 0.01}, every_technique("protocol")),
+            ({"normalization__method": "mean_std"}, every_technique("protocol")),
+            # Evaluation has to be done again, training not.
+            ({"evaluation__robustness_images": 10}, every_technique("evaluation")),
+            # No run depends on any of these; data and split have fingerprints of their own.
+            ({"protocol__seeds": [1, 2, 3, 4, 5, 6]}, {}),
+            ({"protocol__split__train": 0.6, "protocol__split__test": 0.25}, {}),
+            ({"ingest__size": 14}, {}),
+            ({"images": "mine.zip", "data_root": "elsewhere", "mnist_source": "x"}, {}),
+            ({"reporting__equivalence_band": 5}, {}),
+            ({"reporting__published": {"l2": {"accuracy": 0.9}}}, {}),
+            ({"prediction__technique": "l2"}, {}),
+            ({"techniques__mine": {"l2": 0.0001}}, {}),
+            ({"techniques__l1": None}, {}),
+        ],
+    )
+    def test_change_with_what_their_runs_are_made_from(
+        self, values: dict[str, Any], expected: dict[str, set[str]]
+    ) -> None:
+        assert different(study(), study(**values)) == expected
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"techniques__zca_dropout": {"zca": True, "dropout": 0.25}},
+            {"techniques__l2": {"l2": "1e-4", "dropout": None}},
+            {"techniques__augmentation__augmentation": {}},
+            {"techniques__augmentation__augmentation": {"rotation": 10, "fill": "constant"}},
+            {"techniques__early_stopping__early_stopping": {"patience": 2}},
+            {"protocol__network__hidden_units": [500.0] * 5},
+            {"protocol__seeds": [1, 2, 3, 4, 5]},
+        ],
+    )
+    def test_are_the_same_for_the_same_settings_written_differently(
+        self, values: dict[str, Any]
+    ) -> None:
+        assert different(study(), study(**values)) == {}
+
+    def test_with_the_same_regularizers_are_alike_whatever_their_name(self) -> None:
+        found = of_techniques(study(techniques__mine={"l2": 0.0001}))
+        assert found["mine"] == found["l2"]
+        digests = [parts["training"]["technique"] for parts in of_techniques(study()).values()]
+        assert len(set(digests)) == len(BASE["techniques"])
+
+    def test_augmenting_alike_by_own_values_and_by_the_studys_is_the_same(self) -> None:
+        own = study(techniques__augmentation__augmentation={"rotation": 20})
+        shared = study(augmentation__rotation=20)
+        assert different(own, shared) == {}
+
+
+class TestPreparation:
+    @pytest.mark.parametrize(
+        ("values", "expected"),
+        [
+            ({"ingest__size": 14}, {"ingest"}),
+            ({"protocol__split__seed": 1}, {"split"}),
+            ({"normalization__method": "mean_std"}, {"normalization"}),
+            ({"zca__epsilon": 0.1}, {"zca"}),
+            ({"augmentation__zoom": 0.3}, {"augmentation"}),
+            ({"evaluation__robustness_images": 10}, {"evaluation"}),
+            (
+                {"protocol__epochs": 3, "protocol__seeds": 1, "reporting__equivalence_band": 1},
+                set(),
+            ),
+            ({"techniques__augmentation__augmentation": {"zoom": 0.3}}, set()),
+        ],
+    )
+    def test_changes_with_the_settings_of_what_all_techniques_share(
+        self, values: dict[str, Any], expected: set[str]
+    ) -> None:
+        before, after = of_preparation(study()), of_preparation(study(**values))
+        assert {key for key in before if before[key] != after[key]} == expected
+
+
+@pytest.fixture
+def edit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Edit]:
+    """Put other source code in the place of a module's, for fingerprints only."""
+    read = fingerprints._source
+    edited: dict[str, str] = {}
+    monkeypatch.setattr(fingerprints, "_source", lambda module: edited.get(module) or read(module))
+
+    def change(module: str, old: str, new: str) -> None:
+        name = f"regbench.{module}"
+        source = edited.get(name) or read(name)
+        assert old in source, f"{module}.py no longer has {old!r}"
+        edited[name] = source.replace(old, new, 1)
+        fingerprints._of_code.cache_clear()
+
+    fingerprints._of_code.cache_clear()
+    yield change
+    fingerprints._of_code.cache_clear()
+
+
+def code() -> tuple[str, str]:
+    """What the code that trains, and the code that evaluates, adds to every technique."""
+    found = of_techniques(study()).values()
+    (made,) = {(parts["training"]["training"], parts["evaluation"]) for parts in found}
+    return made
+
+
+class TestCode:
+    @pytest.mark.parametrize(
+        ("module", "old", "new", "training", "evaluation"),
+        [
+            ("training", "beta1=0.9,", "beta1=0.8,", True, False),
+            ("network", "name=LOGITS,", 'name="logits",', True, False),
+            ("normalization", "return ", "print()\n    return ", True, False),
+            ("augmentation", "import ", "import os\nimport ", True, False),
+            ("evaluation", "NEAR_ZERO = 1e-3", "NEAR_ZERO = 1e-2", False, True),
+            ("measures", "bins: int = 15", "bins: int = 10", False, True),
+            ("corruption", "_SCALE = 0.7", "_SCALE = 0.6", False, True),
+            ("pruning", "SHARES = (0.5,", "SHARES = (0.6,", False, True),
+        ],
+    )
+    def test_a_changed_statement_counts(
+        self, edit: Edit, module: str, old: str, new: str, training: bool, evaluation: bool
+    ) -> None:
+        before = code()
+        edit(module, old, new)
+        after = code()
+        assert (before[0] != after[0], before[1] != after[1]) == (training, evaluation)
+
+    @pytest.mark.parametrize(
+        ("module", "old", "new"),
+        [
+            # Of the module, of a function and of a class; a comment; and layout.
+            ("training", '"""Training one network: ', '"""Training a network: '),
+            ("training", '"""Train ``network`` in place.', '"""Train the network.'),
+            ("training", '"""Some of the images, by row,', '"""Images, by row,'),
+            ("training", "# A call trains on so many batches", "# A call takes so many batches"),
+            ("training", "_BATCHES_A_CALL = 16", "# so many\n\n_BATCHES_A_CALL = (16)"),
+            ("evaluation", "NEAR_ZERO = 1e-3", "NEAR_ZERO  =  1e-3  # small"),
+            ("pruning", '"""What is left', '"""What remains'),
+        ],
+    )
+    def test_comments_docstrings_and_layout_do_not(
+        self, edit: Edit, module: str, old: str, new: str
+    ) -> None:
+        before = code()
+        edit(module, old, new)
+        assert code() == before
+
+    def test_a_text_that_is_no_docstring_counts(self, edit: Edit) -> None:
+        edit("network", 'LOGITS = "logits"', 'LOGITS = "logits"\nTEXT = "one"')
+        before = code()
+        edit("network", 'TEXT = "one"', 'TEXT = "two"')
+        assert code() != before
+
+    @pytest.mark.parametrize("module", ["tables", "comparison", "summary", "statistics", "plots"])
+    def test_that_neither_trains_nor_evaluates_does_not_count(
+        self, edit: Edit, module: str
+    ) -> None:
+        before = code()
+        edit(module, "import ", "import os\nimport ")
+        assert code() == before
+
+    @pytest.mark.parametrize("library", ["keras", "numpy", "tensorflow"])
+    def test_another_version_of_a_library_counts(
+        self, edit: Edit, library: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = code()
+        version = importlib.metadata.version
+        monkeypatch.setattr(
+            fingerprints, "version", lambda name: "0.1" if name == library else version(name)
+        )
+        fingerprints._of_code.cache_clear()
+        after = code()
+        assert after[0] != before[0]
+        assert after[1] != before[1]
+
+    def test_a_module_that_is_gone_is_an_error(self) -> None:
+        with pytest.raises(ModuleNotFoundError, match=r"regbench\.nothing"):
+            fingerprints._of_code(("nothing",))
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (30, 5, 4, 1), dtype=np.uint8)
+CLASSES = ["cat", "dog"]
+INDEX = pd.DataFrame(
+    {
+        "filename": [f"{number:02}.png" for number in range(30)],
+        "label": ["cat", "dog"] * 15,
+        "target": [0, 1] * 15,
+        "split": ["train"] * 20 + ["validation"] * 5 + ["test"] * 5,
+    }
+)
+
+
+def indexed(column: str, row: int, value: str) -> pd.DataFrame:
+    made = INDEX.copy()
+    made.loc[row, column] = value
+    return made
+
+
+class TestData:
+    before = of_data(IMAGES, INDEX, CLASSES)
+
+    def different(self, images: np.ndarray, index: pd.DataFrame, classes: list[str]) -> set[str]:
+        after = of_data(images, index, classes)
+        assert set(after) == {"data", "split"}
+        return {part for part, made in after.items() if made != self.before[part]}
+
+    @pytest.mark.parametrize("place", [(0, 0, 0, 0), (7, 2, 1, 0), (29, 4, 3, 0)])
+    def test_one_pixel_counts(self, place: tuple[int, ...]) -> None:
+        images = IMAGES.copy()
+        images[place] ^= 1
+        assert self.different(images, INDEX, CLASSES) == {"data"}
+
+    def test_of_more_images_than_are_read_at_once_each_counts(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(arrays, "_CHUNK_BYTES", 7 * IMAGES[0].nbytes)
+        assert self.different(IMAGES, INDEX, CLASSES) == set()  # however they are read
+        for row in range(30):
+            images = IMAGES.copy()
+            images[row, 0, 0] ^= 255
+            assert self.different(images, INDEX, CLASSES) == {"data"}
+
+    def test_the_pictures_shape_counts(self) -> None:
+        assert self.different(IMAGES.reshape(30, 4, 5, 1), INDEX, CLASSES) == {"data"}
+
+    def test_one_label_counts(self) -> None:
+        assert self.different(IMAGES, indexed("label", 3, "cat"), CLASSES) == {"data"}
+
+    def test_one_file_name_counts_for_both(self) -> None:
+        found = self.different(IMAGES, indexed("filename", 3, "x.png"), CLASSES)
+        assert found == {"data", "split"}
+
+    def test_one_image_in_another_part_counts(self) -> None:
+        assert self.different(IMAGES, indexed("split", 3, "test"), CLASSES) == {"split"}
+
+    def test_the_order_of_the_images_counts(self) -> None:
+        assert self.different(IMAGES[::-1], INDEX[::-1], CLASSES) == {"data", "split"}
+
+    def test_the_order_of_the_classes_counts(self) -> None:
+        assert self.different(IMAGES, INDEX, CLASSES[::-1]) == {"data"}
+
+    def test_where_an_array_lies_does_not(self, tmp_path: Path) -> None:
+        np.save(tmp_path / "images.npy", IMAGES)
+        mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+        spread = np.repeat(IMAGES, 2, axis=2)[:, :, ::2]
+        assert not spread.flags["C_CONTIGUOUS"]
+        index = INDEX.set_index(pd.Index(range(100, 130)))
+        for images in (mapped, spread, np.asfortranarray(IMAGES)):
+            assert self.different(images, index, CLASSES) == set()
+
+    def test_no_images_have_one_too(self) -> None:
+        assert self.different(IMAGES[:0], INDEX[:0], CLASSES) == {"data", "split"}
+
+
+WEIGHTS = {
+    "hidden_1.kernel": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "hidden_1.bias": np.zeros(3, np.float32),
+}
+
+
+class TestWeights:
+    def test_are_the_same_for_the_same_values(self) -> None:
+        again = {name: np.asfortranarray(values) for name, values in WEIGHTS.items()}
+        assert of_weights(again) == of_weights(WEIGHTS)
+
+    def test_one_value_one_name_or_one_shape_counts(self) -> None:
+        kernel, bias = WEIGHTS.values()
+        nearly = kernel.copy()
+        nearly[1, 2] = np.nextafter(kernel[1, 2], np.float32(9))
+        others = [
+            {"hidden_1.kernel": nearly, "hidden_1.bias": bias},
+            {"hidden_2.kernel": kernel, "hidden_1.bias": bias},
+            {"hidden_1.kernel": kernel.reshape(3, 2), "hidden_1.bias": bias},
+            {"hidden_1.kernel": kernel.astype(np.float64), "hidden_1.bias": bias},
+            {"hidden_1.kernel": kernel},
+            {},
+        ]
+        found = {of_weights(other) for other in others}
+        assert len(found) == len(others)
+        assert of_weights(WEIGHTS) not in found
+
+
+class TestTable:
+    TABLE = pd.DataFrame(
+        {
+            "epoch": [1, 2],
+            "train_cross_entropy": [0.1 + 0.2, 1e-17 / 3],
+            "penalty": [0.0, float("nan")],
+            "seconds": [1.5, 0.1],
+            "kept": [True, False],
+        }
+    )
+
+    def test_is_the_same_from_a_file(self, tmp_path: Path) -> None:
+        self.TABLE.to_csv(tmp_path / "t.csv", index=False)
+        stored = pd.read_csv(tmp_path / "t.csv")
+        assert of_table(stored) == of_table(self.TABLE)
+        answers = pd.DataFrame(
+            {
+                "predicted": np.asarray(["1", "02"], dtype=object),
+                "confidence": np.asarray([0.1, 0.7], np.float32),
+                "probabilities": list(np.asarray([[0.1, 0.9], [0.7, 0.3]], np.float32)),
+            }
+        )
+        answers.to_parquet(tmp_path / "t.parquet")
+        assert of_table(pd.read_parquet(tmp_path / "t.parquet")) == of_table(answers)
+
+    def test_all_but_seconds_count(self) -> None:
+        again = self.TABLE.assign(seconds=[7.0, 8.0])
+        assert of_table(again) == of_table(self.TABLE)
+        others = [
+            self.TABLE[:1],
+            self.TABLE.rename(columns={"kept": "left"}),
+            self.TABLE.assign(epoch=[1, 3]),
+            self.TABLE.assign(penalty=[0.0, 0.0]),
+            self.TABLE.assign(seconds=["1.5", "\0"]),
+        ]
+        assert of_table(self.TABLE) not in {of_table(other) for other in others}
+
+
+class TestRecords:
+    def test_a_sealed_record_is_known_as_written(self) -> None:
+        record = sealed({"data": "d", "made_from": {"files": "f"}})
+        assert is_sealed(json.loads(json.dumps(record)))
+        assert not is_sealed(record | {"data": "e"})
+        assert not is_sealed({"data": "d"})
+        assert not is_sealed({})
+
+    def test_metrics_count_without_their_seconds(self) -> None:
+        metrics = {"test_accuracy": 0.5, "recall": {"1": 0.25}, "seconds": 1.0}
+        again = metrics | {"seconds": 2.0, "fingerprint": {"data": "d"}}
+        assert of_metrics(again) == of_metrics(metrics)
+        assert of_metrics(metrics | {"test_accuracy": 0.6}) != of_metrics(metrics)
+
+
+NOW = of_techniques(study())
+PREPARED = of_preparation(study())
+STORED = {"data": "d", "split": "s", "made_from": {"files": "f", **PREPARED}}
+
+
+class TestCurrent:
+    def test_is_what_a_run_would_record(self) -> None:
+        found = current(STORED, PREPARED, NOW)
+        assert list(found) == list(BASE["techniques"])
+        for name, parts in found.items():
+            assert set(parts) == set(PARTS)
+            assert (parts["data"], parts["split"]) == ("d", "s")
+            recorded = {**NOW[name]["training"], "evaluation": NOW[name]["evaluation"]}
+            assert changed(recorded | {"data": "d", "split": "s"}, parts) == []
+
+    @pytest.mark.parametrize(
+        ("values", "part"),
+        [({"ingest__size": 14}, "data"), ({"protocol__split__seed": 3}, "split")],
+    )
+    def test_of_data_made_with_other_settings_is_nothing_that_a_run_has(
+        self, values: dict[str, Any], part: str
+    ) -> None:
+        found = current(STORED, of_preparation(study(**values)), NOW)["l2"]
+        recorded = current(STORED, PREPARED, NOW)["l2"]
+        assert changed(recorded, found) == [PARTS[part]]
+
+    @pytest.mark.parametrize("stored", [{}, {"data": "d", "split": "s"}])
+    def test_of_data_of_unknown_origin_too(self, stored: dict[str, Any]) -> None:
+        found = current(stored, PREPARED, NOW)["l2"]
+        for recorded in (current(STORED, PREPARED, NOW)["l2"], found | {"data": None}):
+            assert PARTS["data"] in changed(recorded, found)
+
+
+class TestChanged:
+    def test_names_every_part_that_differs(self) -> None:
+        one = dict.fromkeys(PARTS, "a")
+        assert changed(one, one) == []
+        for part, words in PARTS.items():
+            assert changed(one | {part: "b"}, one) == [words]
+        assert changed(dict.fromkeys(PARTS, "b"), one) == list(PARTS.values())
+
+    def test_a_part_that_is_missing_differs(self) -> None:
+        one = dict.fromkeys(PARTS, "a")
+        assert changed({}, one) == list(PARTS.values())
+        assert changed({"data": float("nan")} | {p: "a" for p in PARTS if p != "data"}, one) == [
+            PARTS["data"]
+        ]
+
+    def test_what_no_result_depends_on_does_not(self) -> None:
+        one = dict.fromkeys(PARTS, "a")
+        assert changed(one | {"weights": "x", "trained_on": "y", "technique_name": "z"}, one) == []
+
+
+def test_the_machine_is_named_with_its_libraries() -> None:
+    said = of_machine()["trained_on"]
+    assert set(of_machine()) == {"trained_on"}
+    for library in ("keras", "numpy", "tensorflow"):
+        assert f"{library} {importlib.metadata.version(library)}" in said
+
+
+class TestTwoStudiesOfTheSameImages:
+    parts: ClassVar = {"data": "a", "split": "b", "protocol": "c", "technique": "d"}
+    one: ClassVar = {"fingerprints": {"l2": parts, "l1": parts}, "equivalence_band": 0.1}
+
+    def test_may_split_otherwise(self) -> None:
+        split = {"l2": self.parts | {"split": "x"}, "l1": self.parts}
+        other = {"fingerprints": split, "equivalence_band": 0.1}
+        assert fingerprints.alike_but_for_the_split(self.one, other) == {"l2", "l1"}
+
+    @pytest.mark.parametrize("part", ["data", "protocol", "technique"])
+    def test_differ_in_a_technique_by_anything_else(self, part: str) -> None:
+        other = {"fingerprints": {"l2": self.parts | {part: "x"}, "l1": self.parts}}
+        assert fingerprints.alike_but_for_the_split(
+            self.one, other | {"equivalence_band": 0.1}
+        ) == {"l1"}
+
+    def test_differ_altogether_by_the_band_or_if_there_is_no_other(self) -> None:
+        assert fingerprints.alike_but_for_the_split(self.one, {}) == set()
+        other = self.one | {"equivalence_band": 2.0}
+        assert fingerprints.alike_but_for_the_split(self.one, other) == set()
