@@ -37,7 +37,7 @@ from regbench.datasets.atomic import CSVDataset
 from regbench.errors import StudyError
 from regbench.images.duplicates import find_duplicates
 from regbench.images.ingest import LabeledImages, ingest_labeled
-from regbench.images.sources.base import open_source
+from regbench.images.sources.open import open_source
 from regbench.images.split import split_rows
 from regbench.study.schema import Ingest, Split
 

@@ -172,7 +172,7 @@ def test_the_rivals_do_what_the_published_study_does(rival: str) -> None:
 def test_the_plain_keras_script_builds_the_network_of_the_study() -> None:
     from benchmarks.rivals import plain_keras
 
-    from regbench.training import train
+    from regbench.training import step
 
     def units(network: Any) -> list[int]:
         return [layer.units for layer in network.layers if hasattr(layer, "units")]
@@ -182,7 +182,7 @@ def test_the_plain_keras_script_builds_the_network_of_the_study() -> None:
 
     hidden = settings.protocol().network.hidden_units
     assert units(plain_keras.build_model((28, 28, 1), 10)) == [*hidden, 10]
-    assert augmentation.BATCHES_A_CALL == train._BATCHES_A_CALL
+    assert augmentation.BATCHES_A_CALL == step._BATCHES_A_CALL
     ranges = settings.augmentation()
     turn, shift, zoom = plain_keras.augmentation_layers()
     assert limits(turn.factor) == pytest.approx([-ranges.rotation / 360, ranges.rotation / 360])

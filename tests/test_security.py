@@ -30,7 +30,7 @@ from regbench.datasets.results_dataset import ResultsDataset
 from regbench.errors import SettingsError, StudyError, explanation
 from regbench.images.ingest import ingest_labeled
 from regbench.images.mnist.arrays import read_mnist
-from regbench.images.sources.base import open_source
+from regbench.images.sources.open import open_source
 from regbench.pipelines.reporting.nodes import _shown as shown_setting
 from regbench.redaction import without_secrets
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader

@@ -24,10 +24,11 @@ from benchmarks.reliability import mutations
 from benchmarks.reliability.mutations import Input
 from regbench.errors import SettingsError, StudyError
 from regbench.images.ingest import ingest_labeled, ingest_unlabeled
-from regbench.images.sources.base import open_source
+from regbench.images.sources.open import open_source
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.settings import CONFIG_LOADER_ARGS
-from regbench.study.reader import InvalidStudy, read_study
+from regbench.study.problems import InvalidStudy
+from regbench.study.reader import read_study
 from regbench.study.schema import Ingest
 
 LONGEST_LINE = 1500  # of a message; a value that is quoted in it may not fill the screen

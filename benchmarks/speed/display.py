@@ -14,7 +14,8 @@ from benchmarks.speed import sets
 from benchmarks.speed.harness import Figure, Options, Outcome, interleave, ratio
 from benchmarks.speed.machine import usable_cores
 from benchmarks.speed.processes import side_by_side
-from regbench.runs.progress_display import EpochDone, LiveProgress, report
+from regbench.runs.progress_display import LiveProgress
+from regbench.training.events import EpochDone, report
 
 
 def measure_progress(options: Options, rounds: int) -> Outcome:

@@ -73,7 +73,7 @@ def read(path: str, known: str = "", save_to: str = "") -> float:
 
     from regbench.images.ingest import ingest_labeled
     from regbench.images.known_files import EarlierIngestion
-    from regbench.images.sources.base import open_source
+    from regbench.images.sources.open import open_source
 
     started = time.perf_counter()
     earlier = None

@@ -79,7 +79,7 @@ def measure_ingestion(options: Options, rounds: int) -> Outcome:
 def regbench(path: str) -> float:
     """Time RegBench."""
     from regbench.images.ingest import ingest_labeled
-    from regbench.images.sources.base import open_source
+    from regbench.images.sources.open import open_source
 
     configured = settings.ingest()
     started = time.perf_counter()

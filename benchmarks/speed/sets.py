@@ -97,7 +97,7 @@ def _identity(path: Path) -> str:
 
 def _read(images: str, folder: str) -> None:
     from regbench.images.ingest import ingest_labeled
-    from regbench.images.sources.base import open_source
+    from regbench.images.sources.open import open_source
 
     with open_source(Path(images)) as source:
         made = ingest_labeled(source, settings.ingest())

@@ -136,8 +136,8 @@ def seconds_of_metrics(root: str, techniques: list[str]) -> dict[str, float]:
     child.become_worker(threads=1)
     import keras
 
-    from regbench.evaluation import evaluate
-    from regbench.networks import build
+    from regbench.evaluation import classification, evaluate
+    from regbench.networks import inference
     from regbench.training import train
 
     folder = Path(root)
@@ -152,9 +152,9 @@ def seconds_of_metrics(root: str, techniques: list[str]) -> dict[str, float]:
     for name in techniques:
         model = keras.saving.load_model(folder / "06_models" / name / "seed_1.keras")
         history = pd.read_csv(folder / "07_model_output" / name / "seed_1" / "history.csv")
-        build.predict(model, images, part.rows[:10])
+        inference.predict(model, images, part.rows[:10])
         started = time.perf_counter()
-        train.accuracy(build.predict(model, images, part.rows), part.targets)
+        classification.accuracy(inference.predict(model, images, part.rows), part.targets)
         plain = time.perf_counter() - started
         started = time.perf_counter()
         evaluate.evaluate(model, images, index, classes, history, {}, corrupted, corrupted_rows)

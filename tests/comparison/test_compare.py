@@ -18,17 +18,16 @@ from statsmodels.stats.power import TTestPower
 from regbench.comparison.compare import (
     best_seed,
     best_technique,
-    collect,
     compare,
     failure,
     failures,
-    headline_part,
     judged_part,
     set_aside_stale,
 )
 from regbench.datasets.results_dataset import ResultsDataset
-from regbench.evaluation.results import Results
+from regbench.evaluation.results import Results, collect
 from regbench.study.fingerprints import PARTS
+from regbench.study.parts import headline_part
 
 IMAGES = 100  # of each part
 FINGERPRINT = {part: f"digest of {part}" for part in PARTS}

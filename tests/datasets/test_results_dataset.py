@@ -10,9 +10,8 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
-from regbench.comparison.compare import collect
 from regbench.datasets.results_dataset import ResultsDataset
-from regbench.evaluation.results import Results
+from regbench.evaluation.results import Results, collect
 
 TABLES = [table.name for table in fields(Results)]
 

@@ -13,7 +13,9 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 from regbench.evaluation.corruption import CORRUPTIONS
 from regbench.evaluation.evaluate import evaluate
 from regbench.evaluation.pruning import SHARES
-from regbench.networks.build import build_network, predict, weights_of
+from regbench.networks.build import build_network
+from regbench.networks.inference import predict
+from regbench.networks.weights import weights_of
 from regbench.study.schema import Network, Technique
 
 CLASSES = ["ant", "bee", "a long name"]

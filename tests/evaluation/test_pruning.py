@@ -10,7 +10,8 @@ from scipy.special import softmax
 from regbench.evaluation import pruning
 from regbench.evaluation.pruning import SHARES, pruned_accuracy
 from regbench.images.normalization import fit_normalization, fit_zca, normalize, whiten
-from regbench.networks.build import build_network, predict
+from regbench.networks.build import build_network
+from regbench.networks.inference import predict
 from regbench.study.schema import Network, Normalization, Technique, Zca
 
 RNG = np.random.default_rng(0)

@@ -27,17 +27,18 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from regbench.errors import StudyError
-from regbench.images import ingest
+from regbench.images import decode as images_decode
+from regbench.images.decode import decode_picture
 from regbench.images.ingest import (
     LabeledImages,
     UnlabeledImages,
-    decode_picture,
     ingest_labeled,
     ingest_unlabeled,
-    sort_classes,
 )
+from regbench.images.label_table import sort_classes
 from regbench.images.plain_png import PlainPngs
-from regbench.images.sources.base import Unreadable, open_source
+from regbench.images.sources.base import Unreadable
+from regbench.images.sources.open import open_source
 from regbench.study.schema import Ingest
 
 Files = dict[str, bytes]
@@ -828,7 +829,7 @@ def test_any_damaged_zip_is_ingested_or_stops(tmp_path: Path, seed: int, changes
 
 
 def test_no_format_of_an_outside_program_is_opened() -> None:
-    assert not {"EPS", "PDF", "WMF", "PSD"} & set(ingest.FORMATS)
+    assert not {"EPS", "PDF", "WMF", "PSD"} & set(images_decode.FORMATS)
 
 
 @hypothesis_settings(PROPERTY, max_examples=300)
@@ -901,6 +902,6 @@ def test_plain_pngs_are_read_the_fast_way(
         raise AssertionError("not the fast way")
 
     monkeypatch.setattr(Image, "open", fail)
-    monkeypatch.setattr(ingest, "_BYTES_AT_ONCE", at_once * pixels[0].nbytes)
+    monkeypatch.setattr(images_decode, "_BYTES_AT_ONCE", at_once * pixels[0].nbytes)
     found = ingest_labeled(open_source(path), ingest_settings(size=size, mode=mode))
     np.testing.assert_array_equal(found.images, pixels)

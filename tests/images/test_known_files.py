@@ -18,10 +18,10 @@ from PIL import Image
 from regbench.datasets.array_dataset import ArrayDataset
 from regbench.datasets.atomic import ParquetDataset
 from regbench.datasets.optional import EarlierIngestionDataset
-from regbench.images import ingest
+from regbench.images import decode
 from regbench.images.ingest import LabeledImages, ingest_labeled
 from regbench.images.known_files import EarlierIngestion
-from regbench.images.sources.base import open_source
+from regbench.images.sources.open import open_source
 from regbench.study.schema import Ingest
 
 PARAMETERS = Path(__file__).parents[2] / "conf/base/parameters_data.yml"
@@ -79,13 +79,13 @@ def assert_same(one: LabeledImages, other: LabeledImages) -> None:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The rows that are decoded from now on."""
     rows: list[int] = []
-    put = ingest._Pictures.put
+    put = decode.Pictures.put
 
     def noted(self: Any, row: int, data: bytes) -> str | None:
         rows.append(row)
         return put(self, row, data)
 
-    monkeypatch.setattr(ingest._Pictures, "put", noted)
+    monkeypatch.setattr(decode.Pictures, "put", noted)
     return rows
 
 

@@ -12,18 +12,13 @@ from scipy.special import erf, softmax
 
 from regbench.datasets.array_dataset import ArraysDataset
 from regbench.datasets.network_dataset import NetworkDataset
+from regbench.fields import MAX_SEED
 from regbench.images.normalization import fit_normalization, fit_zca, normalize, whiten
-from regbench.networks.build import (
-    architecture,
-    build_network,
-    of_architecture,
-    predict,
-    set_weights,
-    trained_kernels,
-    weights_of,
-)
-from regbench.study.fingerprints import of_weights
-from regbench.study.schema import MAX_SEED, Network, Normalization, Technique, Zca
+from regbench.networks.build import build_network
+from regbench.networks.inference import architecture, of_architecture, predict
+from regbench.networks.weights import set_weights, trained_kernels, weights_of
+from regbench.study.digests import of_weights
+from regbench.study.schema import Network, Normalization, Technique, Zca
 
 CLASSES = 4
 HIDDEN = [16, 8, 8, 8]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from regbench.evaluation.corruption import CORRUPTIONS, corrupt
-from regbench.images.sources.base import open_source
+from regbench.images.sources.open import open_source
 from regbench.pipelines.data.nodes import corrupt_images, fingerprint_data, preview_corruptions
 from regbench.study import fingerprints
 

@@ -9,10 +9,10 @@ import pytest
 
 from regbench.errors import StudyError
 from regbench.evaluation.corruption import CORRUPTIONS
-from regbench.networks.build import weights_of
+from regbench.networks.weights import weights_of
 from regbench.pipelines.training.nodes import collect_results, evaluate_network, train_network
-from regbench.runs import progress_display
-from regbench.study.fingerprints import is_sealed, of_metrics, of_table, of_weights
+from regbench.study.digests import is_sealed, of_metrics, of_table, of_weights
+from regbench.training import events
 
 random = np.random.default_rng(0)
 IMAGES = random.integers(0, 256, (40, 6, 6, 1), dtype=np.uint8)
@@ -123,7 +123,7 @@ def test_a_failed_run_is_told_to_who_watches(
     trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[Any] = []
-    monkeypatch.setattr(progress_display, "report", told.append)
+    monkeypatch.setattr(events, "report", told.append)
     history = trained[1].assign(train_cross_entropy=float("nan"))
     _, metrics = evaluated(trained, history=history)
     assert metrics["status"] == "failed"

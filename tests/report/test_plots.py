@@ -18,9 +18,19 @@ from scipy.optimize import minimize
 
 from regbench.evaluation.classification import reliability
 from regbench.evaluation.results import Results
-from regbench.report.plots import confusion
+from regbench.report.plots import (
+    confusion,
+    corruptions,
+    differences,
+    gaps,
+    learning_curves,
+    pruning,
+)
+from regbench.report.plots import (
+    reliability as plots_reliability,
+)
 from regbench.report.plots import style as drawing
-from regbench.report.plots.confusion import contact_sheet, sheet_rows
+from regbench.report.plots.contact_sheet import contact_sheet, sheet_rows
 
 
 def pixels(figure: Figure) -> np.ndarray:
@@ -201,7 +211,7 @@ def lines_at(axis: Axes, height: float) -> dict[str, list[float]]:
 
 class TestDifferences:
     def test_are_marked_with_both_intervals_and_every_seed(self) -> None:
-        figure = confusion.difference_plot(COMPARED, RESULTS)
+        figure = differences.difference_plot(COMPARED, RESULTS)
         axis = figure.axes[0]
         assert names_of(axis) == ["zca", "l1", "l2", "dropout"]
         drawn = lines_at(axis, 3)
@@ -212,7 +222,7 @@ class TestDifferences:
         assert lines_at(axis, 1)["None"] == pytest.approx([-0.8, 0.2])
 
     def test_tell_the_verdict_by_marker_and_word(self) -> None:
-        axis = confusion.difference_plot(COMPARED).axes[0]
+        axis = differences.difference_plot(COMPARED).axes[0]
         for height, (marker, word) in enumerate(
             [("<", "worse"), ("o", "undecided"), ("s", "equivalent"), (">", "better")]
         ):
@@ -220,13 +230,13 @@ class TestDifferences:
             assert any(word in text.get_text() for text in axis.texts if text.xy[1] == height)
 
     def test_stand_before_the_band(self) -> None:
-        axis = confusion.difference_plot(COMPARED).axes[0]
+        axis = differences.difference_plot(COMPARED).axes[0]
         box = axis.patches[0].get_extents().transformed(axis.transData.inverted())
         assert (box.x0, box.x1) == pytest.approx((-0.1, 0.1))
 
     def test_have_their_figures_written_out(self) -> None:
         for width in (drawing.NARROW, drawing.WIDE):
-            written = " ".join(texts(confusion.difference_plot(COMPARED, width=width)))
+            written = " ".join(texts(differences.difference_plot(COMPARED, width=width)))
             assert "+1.60 [1.10, 2.10]" in written
             assert "−0.30 [−0.80, 0.20]" in written
             for name in ("dropout", "l2", "l1", "zca"):
@@ -234,7 +244,7 @@ class TestDifferences:
 
     def test_do_not_squeeze_the_others_if_one_is_far_off(self) -> None:
         far = pd.concat([COMPARED, table(row("broken", -83, "worse"))], ignore_index=True)
-        axis = confusion.difference_plot(far).axes[0]
+        axis = differences.difference_plot(far).axes[0]
         low, high = axis.get_xlim()
         assert -4 < low < -2.5
         assert high > 2.1
@@ -243,17 +253,17 @@ class TestDifferences:
 
     def test_may_lack_verdicts(self) -> None:
         for verdict in (None, np.nan):
-            figure = confusion.difference_plot(table(row("l2", 1, verdict=verdict)))
+            figure = differences.difference_plot(table(row("l2", 1, verdict=verdict)))
             assert "+1.00 [0.50, 1.50]" in texts(figure)
 
     def test_may_lack_intervals(self) -> None:
         lone = table({"technique": "l2", "test_accuracy": 0.9, "difference": 0.01})
-        assert lines_at(confusion.difference_plot(lone).axes[0], 0)["o"] == [1.0]
+        assert lines_at(differences.difference_plot(lone).axes[0], 0)["o"] == [1.0]
 
 
 class TestGap:
     def test_lies_between_test_and_train_accuracy(self) -> None:
-        axis = confusion.gap_plot(COMPARED).axes[0]
+        axis = gaps.gap_plot(COMPARED).axes[0]
         assert names_of(axis) == ["zca", "l1", "baseline", "l2", "dropout"]
         drawn = lines_at(axis, 4)
         assert drawn["o"] == pytest.approx([91.6])
@@ -262,12 +272,12 @@ class TestGap:
 
     def test_is_to_validation_accuracy_without_a_test_part(self) -> None:
         untested = COMPARED.rename(columns={"test_accuracy": "validation_accuracy"})
-        assert "validation accuracy" in texts(confusion.gap_plot(untested))
+        assert "validation accuracy" in texts(gaps.gap_plot(untested))
 
 
 class TestLearningCurves:
     def test_are_means_within_the_range_of_seeds(self) -> None:
-        figure = confusion.learning_curves(RESULTS)
+        figure = learning_curves.learning_curves(RESULTS)
         assert [axis.get_title(loc="left") for axis in figure.axes] == list(RESULTS)
         for axis, found in zip(figure.axes, RESULTS.values(), strict=True):
             for line, band, column in zip(axis.lines, axis.collections, HISTORY, strict=True):
@@ -283,25 +293,27 @@ class TestLearningCurves:
                     )
 
     def test_differ_in_dashes(self) -> None:
-        train, validation = confusion.learning_curves(RESULTS).axes[0].lines
+        train, validation = learning_curves.learning_curves(RESULTS).axes[0].lines
         assert train.get_linestyle() != validation.get_linestyle()
 
     def test_share_a_scale_that_shows_every_last_epoch(self) -> None:
-        figure = confusion.learning_curves(RESULTS)
+        figure = learning_curves.learning_curves(RESULTS)
         assert len({(axis.get_xlim(), axis.get_ylim()) for axis in figure.axes}) == 1
         last = min(
             found.epochs.loc[found.epochs["epoch"] == 3, list(HISTORY)].to_numpy().min()
             for found in RESULTS.values()
         )
         assert figure.axes[0].get_ylim()[0] < 100 * last
-        alone = confusion.learning_curves({"l1": RESULTS["l1"]}, confusion.learning_scale(RESULTS))
+        alone = learning_curves.learning_curves(
+            {"l1": RESULTS["l1"]}, learning_curves.learning_scale(RESULTS)
+        )
         assert alone.axes[0].get_ylim() == figure.axes[0].get_ylim()
 
     def test_leave_out_failed_runs(self) -> None:
         found = RESULTS["l1"]
         failed = found.runs.assign(status=["trained", "failed"])
         half = Results(failed, found.epochs, found.predictions, found.measurements)
-        axis = confusion.learning_curves({"l1": half}).axes[0]
+        axis = learning_curves.learning_curves({"l1": half}).axes[0]
         np.testing.assert_allclose(
             axis.lines[0].get_ydata(), 100 * found.epochs.loc[:2, "train_accuracy"]
         )
@@ -309,7 +321,7 @@ class TestLearningCurves:
 
 class TestPruning:
     def test_has_a_line_of_means_per_technique(self) -> None:
-        axis = confusion.pruning_plot(RESULTS).axes[0]
+        axis = pruning.pruning_plot(RESULTS).axes[0]
         shown = [label.get_text() for label in axis.get_xticklabels()]
         assert shown == ["0 %", "50 %", "80 %", "90 %", "95 %"]
         for line, found in zip(axis.lines, RESULTS.values(), strict=True):
@@ -321,7 +333,7 @@ class TestPruning:
 
     @pytest.mark.parametrize("width", [drawing.NARROW, drawing.WIDE])
     def test_names_every_line_with_its_end(self, width: int) -> None:
-        figure = confusion.pruning_plot(RESULTS, width)
+        figure = pruning.pruning_plot(RESULTS, width)
         written = texts(figure)
         for name, line in zip(RESULTS, figure.axes[0].lines, strict=True):
             assert f"{name} {np.asarray(line.get_ydata())[-1]:.1f}" in written
@@ -331,7 +343,7 @@ class TestPruning:
         styles = drawing.line_styles(["baseline", *names])
         marks = {(style["marker"], str(style.get("linestyle"))) for style in styles.values()}
         assert len(marks) == 33
-        for line, name in zip(confusion.pruning_plot(RESULTS).axes[0].lines, RESULTS, strict=True):
+        for line, name in zip(pruning.pruning_plot(RESULTS).axes[0].lines, RESULTS, strict=True):
             assert line.get_marker() == drawing.line_styles(list(RESULTS))[name]["marker"]
 
 
@@ -363,7 +375,7 @@ class TestSpreadLabels:
 
 class TestCorruptions:
     def test_are_written_into_the_cells_and_the_best_are_bold(self) -> None:
-        figure = confusion.corruption_heatmap(RESULTS)
+        figure = corruptions.corruption_heatmap(RESULTS)
         axis = figure.axes[0]
         assert names_of(axis) == list(RESULTS)
         cells = {text.get_position(): text for text in axis.texts}
@@ -379,7 +391,7 @@ class TestCorruptions:
         assert cells[(0, 0)].get_text() == "90.5"
 
     def test_are_the_darker_the_more_accurate(self) -> None:
-        axis = confusion.corruption_heatmap(RESULTS).axes[0]
+        axis = corruptions.corruption_heatmap(RESULTS).axes[0]
         strength = np.asarray(axis.images[0].get_array())[..., 3]
         figures = np.zeros_like(strength)
         for text in axis.texts:
@@ -393,7 +405,7 @@ class TestCorruptions:
 class TestReliability:
     def test_dots_are_the_bins_of_all_seeds_together(self) -> None:
         found = RESULTS["l1"]
-        axis = confusion.reliability_plot({"l1": found}).axes[0]
+        axis = plots_reliability.reliability_plot({"l1": found}).axes[0]
         right = (found.predictions["label"] == found.predictions["predicted"]).to_numpy()
         edges = np.linspace(0, 1, 16)
         confidence = found.predictions["confidence"].to_numpy(dtype=float)
@@ -407,7 +419,7 @@ class TestReliability:
 
     def test_lines_through_dots_span_the_seeds(self) -> None:
         found = RESULTS["l1"]
-        axis = confusion.reliability_plot({"l1": found}).axes[0]
+        axis = plots_reliability.reliability_plot({"l1": found}).axes[0]
         spans = [np.sort(path.vertices[:, 1]) for path in axis.collections[0].get_paths()]
         by_seed = [
             reliability(answers["confidence"].to_numpy(), (answers["predicted"] == "a").to_numpy())[
@@ -423,7 +435,13 @@ class TestReliability:
         answers.loc[:8, "confidence"] = 0.3
         few = Results(found.runs, found.epochs, answers, found.measurements)
         assert (
-            len(confusion.reliability_plot({"l1": few}).axes[0].collections[-1].get_offsets()) == 1
+            len(
+                plots_reliability.reliability_plot({"l1": few})
+                .axes[0]
+                .collections[-1]
+                .get_offsets()
+            )
+            == 1
         )
 
 
@@ -466,15 +484,15 @@ class TestConfusion:
 
 class TestEveryPlot:
     drawn = (
-        lambda results, compared: confusion.difference_plot(compared, results),
-        lambda results, compared: confusion.difference_plot(compared, results, drawing.NARROW),
-        lambda results, compared: confusion.gap_plot(compared),
-        lambda results, compared: confusion.gap_plot(compared, drawing.NARROW),
-        lambda results, compared: confusion.learning_curves(results),
-        lambda results, compared: confusion.reliability_plot(results),
-        lambda results, compared: confusion.pruning_plot(results),
-        lambda results, compared: confusion.pruning_plot(results, drawing.NARROW),
-        lambda results, compared: confusion.corruption_heatmap(results),
+        lambda results, compared: differences.difference_plot(compared, results),
+        lambda results, compared: differences.difference_plot(compared, results, drawing.NARROW),
+        lambda results, compared: gaps.gap_plot(compared),
+        lambda results, compared: gaps.gap_plot(compared, drawing.NARROW),
+        lambda results, compared: learning_curves.learning_curves(results),
+        lambda results, compared: plots_reliability.reliability_plot(results),
+        lambda results, compared: pruning.pruning_plot(results),
+        lambda results, compared: pruning.pruning_plot(results, drawing.NARROW),
+        lambda results, compared: corruptions.corruption_heatmap(results),
         lambda results, compared: confusion.confusion_plot(
             {name: np.eye(2, dtype=int) for name in results}, ["a", "b"]
         ),

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 
+from regbench.comparison import tables
 from regbench.evaluation.results import Results
-from regbench.report import sentences
+from regbench.report import numbers, sentences
 from regbench.report.sentences import verdict_sentence
 
 VERDICTS = ["better", "worse", "equivalent", "undecided", "descriptive only"]
@@ -174,25 +175,25 @@ class TestNumbers:
         [(1.154, "+1.15"), (-0.05, "−0.05"), (0, "0.00"), (-0.001, "0.00"), (0.004, "0.00")],
     )
     def test_have_signs(self, value: float, text: str) -> None:
-        assert sentences.signed(value) == text
+        assert numbers.signed(value) == text
 
     def test_have_intervals_if_there_are_any(self) -> None:
         whole = {"difference": 0.016, "difference_low": -0.002, "difference_high": 0.02}
-        assert sentences.difference_text(whole) == "+1.60 [−0.20, 2.00]"
-        assert sentences.difference_text({"difference": 0.016}) == "+1.60"
-        assert sentences.difference_text({**whole, "difference_low": np.nan}) == "+1.60"
+        assert numbers.difference_text(whole) == "+1.60 [−0.20, 2.00]"
+        assert numbers.difference_text({"difference": 0.016}) == "+1.60"
+        assert numbers.difference_text({**whole, "difference_low": np.nan}) == "+1.60"
 
     def test_are_percentages(self) -> None:
-        assert sentences.percent(0.93654) == "93.7 %"
-        assert sentences.percent(0.5, 0) == "50 %"
-        assert sentences.percent(float("nan")) == "–"
+        assert numbers.percent(0.93654) == "93.7 %"
+        assert numbers.percent(0.5, 0) == "50 %"
+        assert numbers.percent(float("nan")) == "–"
 
     def test_are_listed_as_in_a_sentence(self) -> None:
-        assert sentences.listed(["a"]) == "a"
-        assert sentences.listed(["a", "b"]) == "a and b"
-        assert sentences.listed(["a", "b", "c"]) == "a, b and c"
-        assert sentences.listed(["a", "b", "c"], 2) == "a, b and 1 other"
-        assert sentences.listed(["a", "b", "c"], 1) == "a and 2 others"
+        assert numbers.listed(["a"]) == "a"
+        assert numbers.listed(["a", "b"]) == "a and b"
+        assert numbers.listed(["a", "b", "c"]) == "a, b and c"
+        assert numbers.listed(["a", "b", "c"], 2) == "a, b and 1 other"
+        assert numbers.listed(["a", "b", "c"], 1) == "a and 2 others"
 
 
 def results(
@@ -215,7 +216,7 @@ def results(
 
 class TestTables:
     def test_of_finished_runs_leave_out_the_others(self) -> None:
-        kept = sentences.finished(
+        kept = tables.finished(
             {
                 "l1": results([1, 2], [0.8, 0.9], failed=[3]),
                 "l2": results([], [], failed=[1]),
@@ -227,7 +228,7 @@ class TestTables:
         assert kept["l1"].epochs["seed"].tolist() == [1, 2]
 
     def test_of_differences_pair_seeds(self) -> None:
-        differences = sentences.seed_differences(
+        differences = tables.seed_differences(
             {
                 "baseline": results([1, 2, 3], [0.90, 0.91, 0.92]),
                 "l1": results([3, 1], [0.95, 0.91], failed=[2]),
@@ -237,7 +238,7 @@ class TestTables:
         )
         assert list(differences) == ["l1"]
         assert differences["l1"].to_dict() == pytest.approx({1: 0.01, 3: 0.03})
-        assert sentences.seed_differences({"l1": results([1], [0.9])}) == {}
+        assert tables.seed_differences({"l1": results([1], [0.9])}) == {}
 
     def test_of_pruning_begin_with_the_whole_network(self) -> None:
         measured = [
@@ -247,32 +248,32 @@ class TestTables:
             (2, "accuracy_after_pruning", "0.5", 0.9),
             (1, "recall", "0.5", 0.1),
         ]
-        curves = sentences.pruning_curves(
+        curves = tables.pruning_curves(
             {"l1": results([1, 2], [0.8, 0.9], measured=measured), "zca": Results.none()}
         )
         assert list(curves.index) == ["l1"]
         assert curves.columns.tolist() == [0, 0.5, 0.9]
         assert curves.loc["l1"].tolist() == pytest.approx([0.85, 0.8, 0.3])
-        assert sentences.pruning_curves({"zca": Results.none()}).empty
+        assert tables.pruning_curves({"zca": Results.none()}).empty
 
     def test_of_corruptions_have_a_clean_column_and_a_mean(self) -> None:
         measured = [
             (seed, "accuracy_under_corruption", name, value)
             for seed, name, value in [(1, "blur", 0.5), (2, "blur", 0.7), (1, "stripe", 0.2)]
         ]
-        found = sentences.corruption_table({"l1": results([1, 2], [0.8, 0.9], measured=measured)})
+        found = tables.corruption_table({"l1": results([1, 2], [0.8, 0.9], measured=measured)})
         assert found.loc["l1"].to_dict() == pytest.approx(
             {"clean": 0.85, "blur": 0.6, "stripe": 0.2, "mean corrupted": 0.4}
         )
-        assert sentences.corruption_table({"zca": Results.none()}).empty
+        assert tables.corruption_table({"zca": Results.none()}).empty
 
     def test_have_a_rival_that_validation_selects(self) -> None:
         answers = pd.DataFrame({"seed": [1]})
         known = {name: results([1], [0.9], answers=answers) for name in ("baseline", "l1", "l2")}
         compared = table(row("l1", -1, test_accuracy=0.99), row("l2", -0.5), row("zca", 5))
-        assert sentences.rival(compared, known) == "l2"
-        assert sentences.rival(compared, {"baseline": known["baseline"]}) is None
-        assert sentences.rival(compared.drop(columns="validation_accuracy"), known) is None
+        assert tables.rival(compared, known) == "l2"
+        assert tables.rival(compared, {"baseline": known["baseline"]}) is None
+        assert tables.rival(compared.drop(columns="validation_accuracy"), known) is None
 
 
 def random_answers(seed: int, runs: int, images: int, classes: Sequence[str]) -> pd.DataFrame:
@@ -303,9 +304,7 @@ class TestAnswers:
     other = random_answers(2, 4, 60, classes)
 
     def test_are_counted_as_scikit_learn_counts_them(self) -> None:
-        matrix = sentences.confusion_matrix(
-            results([1], [0], answers=self.one), "test", self.classes
-        )
+        matrix = tables.confusion_matrix(results([1], [0], answers=self.one), "test", self.classes)
         tested = self.one[self.one["split"] == "test"]
         expected = sklearn_confusion(tested["label"], tested["predicted"], labels=self.classes)
         np.testing.assert_array_equal(matrix, expected)
@@ -314,7 +313,7 @@ class TestAnswers:
     def test_differ_on_the_images_that_a_plain_loop_finds(self, turned: bool) -> None:
         one, other = (self.other, self.one) if turned else (self.one, self.other)
         runs, other_runs = (4, 5) if turned else (5, 4)
-        found = sentences.disagreements(
+        found = tables.disagreements(
             results([1], [0], answers=one), results([1], [0], answers=other), "test"
         )
         expected = {}
@@ -343,7 +342,7 @@ class TestAnswers:
 
     def test_may_differ_on_none(self) -> None:
         same = results([1], [0], answers=self.one)
-        assert sentences.disagreements(same, same, "test").empty
+        assert tables.disagreements(same, same, "test").empty
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,8 @@ import pytest
 from rich.console import Console
 
 from regbench.runs import progress_display as progress
-from regbench.runs.progress_display import (
-    EpochDone,
-    LiveProgress,
-    PlainProgress,
-    RunDone,
-    progress_display,
-    report,
-)
+from regbench.runs.progress_display import LiveProgress, PlainProgress, progress_display
+from regbench.training.events import EpochDone, RunDone, report
 
 EPOCH = EpochDone("l2", 3, 2, 10, 0.91234, 0.90001)
 DONE = RunDone("l2", 3, 10, 12.34, 0.95, 0.94)

@@ -132,7 +132,7 @@ from pathlib import Path
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from regbench.datasets.atomic import JSONDataset
-from regbench.runner import StudyRunner
+from regbench.runs.runner import StudyRunner
 from tests.test_runner import _sleep_and_tell
 
 if __name__ == "__main__":
@@ -236,7 +236,7 @@ from pathlib import Path
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from regbench.datasets.atomic import JSONDataset
-from regbench.runner import StudyRunner
+from regbench.runs.runner import StudyRunner
 from tests.test_runner import _lock_the_queue_and_die_later, _see_it_die
 
 if __name__ == "__main__":
@@ -317,7 +317,7 @@ def test_only_what_stays_as_it_is_in_files_is_let_go_of() -> None:
 def test_the_parent_of_training_processes_lets_go_of_what_it_imported() -> None:
     script = """
 from pathlib import Path
-import regbench.worker_preload
+import regbench.runs.worker_preload
 print(Path("/proc/self/smaps_rollup").read_text())
 import tensorflow
 print("sum", int(tensorflow.reduce_sum(tensorflow.ones((3, 4)))))

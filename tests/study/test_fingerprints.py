@@ -16,21 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regbench.storage import arrays
+from regbench.study import code as study_code
 from regbench.study import fingerprints
+from regbench.study.digests import digest, is_sealed, of_metrics, of_table, of_weights, sealed
 from regbench.study.fingerprints import (
     PARTS,
     changed,
     current,
-    digest,
-    is_sealed,
     of_data,
     of_machine,
-    of_metrics,
     of_preparation,
-    of_table,
     of_techniques,
-    of_weights,
-    sealed,
 )
 from regbench.study.reader import read_study
 from regbench.study.schema import Study
@@ -211,20 +207,20 @@ class TestPreparation:
 @pytest.fixture
 def edit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Edit]:
     """Put other source code in the place of a module's, for fingerprints only."""
-    read = fingerprints._source
+    read = study_code._source
     edited: dict[str, str] = {}
-    monkeypatch.setattr(fingerprints, "_source", lambda module: edited.get(module) or read(module))
+    monkeypatch.setattr(study_code, "_source", lambda module: edited.get(module) or read(module))
 
     def change(module: str, old: str, new: str) -> None:
         name = f"regbench.{module}"
         source = edited.get(name) or read(name)
         assert old in source, f"{module}.py no longer has {old!r}"
         edited[name] = source.replace(old, new, 1)
-        fingerprints._of_code.cache_clear()
+        study_code.of_code.cache_clear()
 
-    fingerprints._of_code.cache_clear()
+    study_code.of_code.cache_clear()
     yield change
-    fingerprints._of_code.cache_clear()
+    study_code.of_code.cache_clear()
 
 
 def code() -> tuple[str, str]:
@@ -238,14 +234,14 @@ class TestCode:
     @pytest.mark.parametrize(
         ("module", "old", "new", "training", "evaluation"),
         [
-            ("training", "beta1=0.9,", "beta1=0.8,", True, False),
-            ("network", "name=LOGITS,", 'name="logits",', True, False),
-            ("normalization", "return ", "print()\n    return ", True, False),
-            ("augmentation", "import ", "import os\nimport ", True, False),
-            ("evaluation", "NEAR_ZERO = 1e-3", "NEAR_ZERO = 1e-2", False, True),
-            ("measures", "bins: int = 15", "bins: int = 10", False, True),
-            ("corruption", "_SCALE = 0.7", "_SCALE = 0.6", False, True),
-            ("pruning", "SHARES = (0.5,", "SHARES = (0.6,", False, True),
+            ("training.step", "beta1=0.9,", "beta1=0.8,", True, False),
+            ("networks.build", "name=LOGITS,", 'name="logits",', True, False),
+            ("images.normalization", "return ", "print()\n    return ", True, False),
+            ("regularizers.affine_maps", "import ", "import os\nimport ", True, False),
+            ("evaluation.evaluate", "NEAR_ZERO = 1e-3", "NEAR_ZERO = 1e-2", False, True),
+            ("evaluation.classification", "bins: int = 15", "bins: int = 10", False, True),
+            ("evaluation.corruption", "_SCALE = 0.7", "_SCALE = 0.6", False, True),
+            ("evaluation.pruning", "SHARES = (0.5,", "SHARES = (0.6,", False, True),
         ],
     )
     def test_a_changed_statement_counts(
@@ -260,13 +256,17 @@ class TestCode:
         ("module", "old", "new"),
         [
             # Of the module, of a function and of a class; a comment; and layout.
-            ("training", '"""Training one network: ', '"""Training a network: '),
-            ("training", '"""Train ``network`` in place.', '"""Train the network.'),
-            ("training", '"""Some of the images, by row,', '"""Images, by row,'),
-            ("training", "# A call trains on so many batches", "# A call takes so many batches"),
-            ("training", "_BATCHES_A_CALL = 16", "# so many\n\n_BATCHES_A_CALL = (16)"),
-            ("evaluation", "NEAR_ZERO = 1e-3", "NEAR_ZERO  =  1e-3  # small"),
-            ("pruning", '"""What is left', '"""What remains'),
+            ("training.train", '"""Training one network: ', '"""Training a network: '),
+            ("training.train", '"""Train ``network`` in place.', '"""Train the network.'),
+            ("training.train", '"""Some of the images, by row,', '"""Images, by row,'),
+            (
+                "training.step",
+                "# A call trains on so many batches",
+                "# A call takes so many batches",
+            ),
+            ("training.step", "_BATCHES_A_CALL = 16", "# so many\n\n_BATCHES_A_CALL = (16)"),
+            ("evaluation.evaluate", "NEAR_ZERO = 1e-3", "NEAR_ZERO  =  1e-3  # small"),
+            ("evaluation.pruning", '"""What is left', '"""What remains'),
         ],
     )
     def test_comments_docstrings_and_layout_do_not(
@@ -277,12 +277,21 @@ class TestCode:
         assert code() == before
 
     def test_a_text_that_is_no_docstring_counts(self, edit: Edit) -> None:
-        edit("network", 'LOGITS = "logits"', 'LOGITS = "logits"\nTEXT = "one"')
+        edit("networks.build", 'LOGITS = "logits"', 'LOGITS = "logits"\nTEXT = "one"')
         before = code()
-        edit("network", 'TEXT = "one"', 'TEXT = "two"')
+        edit("networks.build", 'TEXT = "one"', 'TEXT = "two"')
         assert code() != before
 
-    @pytest.mark.parametrize("module", ["tables", "comparison", "summary", "statistics", "plots"])
+    @pytest.mark.parametrize(
+        "module",
+        [
+            "report.text_table",
+            "comparison.compare",
+            "report.sentences",
+            "comparison.statistics",
+            "report.plots.confusion",
+        ],
+    )
     def test_that_neither_trains_nor_evaluates_does_not_count(
         self, edit: Edit, module: str
     ) -> None:
@@ -297,16 +306,16 @@ class TestCode:
         before = code()
         version = importlib.metadata.version
         monkeypatch.setattr(
-            fingerprints, "version", lambda name: "0.1" if name == library else version(name)
+            study_code, "version", lambda name: "0.1" if name == library else version(name)
         )
-        fingerprints._of_code.cache_clear()
+        study_code.of_code.cache_clear()
         after = code()
         assert after[0] != before[0]
         assert after[1] != before[1]
 
     def test_a_module_that_is_gone_is_an_error(self) -> None:
         with pytest.raises(ModuleNotFoundError, match=r"regbench\.nothing"):
-            fingerprints._of_code(("nothing",))
+            study_code.of_code(("nothing",))
 
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, 5, 4, 1), dtype=np.uint8)

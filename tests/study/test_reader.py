@@ -10,9 +10,11 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from regbench.fields import MAX_SEED
 from regbench.pipelines import training
-from regbench.study.reader import InvalidStudy, Problem, read_study
-from regbench.study.schema import MAX_SEED, RESERVED_NAMES, Augmentation, Study, Technique
+from regbench.study.problems import InvalidStudy, Problem
+from regbench.study.reader import read_study
+from regbench.study.schema import RESERVED_NAMES, Augmentation, Study, Technique
 
 CONF = Path(__file__).parents[2] / "conf"
 SEVERAL = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from regbench.errors import SettingsError
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.settings import CONFIG_LOADER_ARGS
-from regbench.study.reader import InvalidStudy, read_schedules
+from regbench.study.problems import InvalidStudy
+from regbench.study.reader import read_schedules
 
 BASE: dict[str, Any] = yaml.safe_load((PROJECT / "conf/base/airflow.yml").read_text())["default"]
 MakeConf = Callable[..., Path]

@@ -15,21 +15,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, log_loss
 
-from regbench.evaluation.evaluate import diverged
-from regbench.networks.build import build_network, set_weights, trained_kernels
+from regbench.evaluation.classification import accuracy, cross_entropy
+from regbench.evaluation.epochs import best_epoch, diverged
+from regbench.fields import MAX_SEED
+from regbench.networks.build import build_network
+from regbench.networks.weights import set_weights, trained_kernels
 from regbench.regularizers.affine_maps import augment
-from regbench.study.schema import MAX_SEED, Augmentation, EarlyStopping, Protocol, Technique
+from regbench.study.schema import Augmentation, EarlyStopping, Protocol, Technique
+from regbench.training import step as training_step
+from regbench.training import tensorflow_setup
 from regbench.training import train as training
-from regbench.training.train import (
-    Epoch,
-    Part,
-    accuracy,
-    best_epoch,
-    cross_entropy,
-    part,
-    set_up_tensorflow,
-    train,
-)
+from regbench.training.tensorflow_setup import set_up_tensorflow
+from regbench.training.train import Epoch, Part, part, train
 
 CLASSES = 3
 SHAPE = (6, 6, 1)
@@ -144,7 +141,7 @@ class TestAdam:
         ]
         ours = [keras.Variable(v, dtype="float32") for v in start]
         theirs = [keras.Variable(v, dtype="float32") for v in start]
-        adam = training._Adam(ours, 0.01)
+        adam = training_step._Adam(ours, 0.01)
         expected = keras.optimizers.Adam(0.01)
         for step in gradients:
             adam.apply([tf.constant(g, tf.float32) for g in step])
@@ -226,10 +223,10 @@ class TestCompiledOnce:
 
     def test_a_seed_is_trained_as_if_it_were_the_first(self) -> None:
         alone, history = trained(self.EVERYTHING, seed=2, augmentation=SHAKEN)
-        training._compiled_step.cache_clear()
+        training_step.compiled_step.cache_clear()
         trained(self.EVERYTHING, seed=1, augmentation=SHAKEN)
         after_another, other_history = trained(self.EVERYTHING, seed=2, augmentation=SHAKEN)
-        assert training._compiled_step.cache_info().hits == 1
+        assert training_step.compiled_step.cache_info().hits == 1
         assert_same_weights(alone, after_another)
         pd.testing.assert_frame_equal(
             history.drop(columns="seconds"), other_history.drop(columns="seconds")
@@ -249,10 +246,10 @@ class TestCompiledOnce:
     )
     def test_what_differs_is_compiled_anew(self, change: dict[str, Any]) -> None:
         settings: dict[str, Any] = {"technique": self.EVERYTHING, "augmentation": SHAKEN}
-        training._compiled_step.cache_clear()
+        training_step.compiled_step.cache_clear()
         trained(**settings)
         trained(**settings | change)
-        assert training._compiled_step.cache_info().hits == 0
+        assert training_step.compiled_step.cache_info().hits == 0
 
     def test_a_network_keeps_its_weights_while_another_is_trained(self) -> None:
         network, _ = trained(self.EVERYTHING)
@@ -288,8 +285,8 @@ class TestAugmentation:
             tf.py_function(lambda batch: seen.append(batch.numpy()), [changed], [])
             return changed
 
-        monkeypatch.setattr(training, "augment", watched)
-        training._compiled_step.cache_clear()
+        monkeypatch.setattr(training_step, "augment", watched)
+        training_step.compiled_step.cache_clear()
         only = Part(np.array([5, 5, 5]), TARGETS[[5, 5, 5]])
         network = network_of(Technique())
         shared = protocol(batch_size=1, epochs=2)
@@ -659,7 +656,7 @@ def malloc_in_use() -> int:
 def test_networks_that_are_gone_leave_no_memory_behind() -> None:
     before = 0
     for number in range(25):
-        training.forget_earlier_networks()
+        tensorflow_setup.forget_earlier_networks()
         network_of(Technique(dropout=0.25))
         if number == 4:
             before = malloc_in_use()

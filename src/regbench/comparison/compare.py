@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from regbench.comparison import statistics
-from regbench.evaluation.results import CORRUPTION, FAILED, PRUNING, RECALL, TRAINED, Results
+from regbench.evaluation.results import FAILED, TRAINED, Results
 from regbench.study.fingerprints import changed
+from regbench.study.parts import headline_part
 from regbench.study.schema import BASELINE
 
 DIED = "its task ended without results"  # of a technique that a scheduler saw fail
-
 UNTRAINED, STALE = "not trained", "stale"  # a technique's status, beside those of runs
 
 # What a row averages over its runs; the headline figures come with a standard deviation too.
@@ -32,40 +32,6 @@ _MEANS = (
     "weights",
     "weights_bytes",
 )
-_PER_SETTING = (PRUNING, CORRUPTION, RECALL)
-
-
-def collect(
-    metrics: Sequence[Mapping[str, Any]],
-    histories: Sequence[pd.DataFrame],
-    predictions: Sequence[pd.DataFrame],
-) -> Results:
-    """Put a technique's runs into one set of tables.
-
-    Args:
-        metrics: Each run's, from ``evaluate``, with technique, seed and fingerprint.
-        histories: Each run's, in the same order.
-        predictions: Each run's, in the same order.
-    """
-    seeds = [run["seed"] for run in metrics]
-    runs = []
-    measured = []
-    for run in metrics:
-        of_fingerprint = {f"fingerprint_{k}": v for k, v in run["fingerprint"].items()}
-        nested = {"fingerprint", *_PER_SETTING}
-        runs.append({key: run[key] for key in run if key not in nested} | of_fingerprint)
-        measured += [
-            {"seed": run["seed"], "measure": measure, "setting": setting, "value": value}
-            for measure in _PER_SETTING
-            for setting, value in run.get(measure, {}).items()
-        ]
-    answers = [table.drop(columns="probabilities") for table in predictions]
-    return Results(
-        pd.DataFrame(runs),
-        _stack(seeds, histories),
-        _stack(seeds, answers),
-        pd.DataFrame(measured, columns=["seed", "measure", "setting", "value"]),
-    )
 
 
 def set_aside_stale(
@@ -180,15 +146,6 @@ def with_study_figures(comparison: pd.DataFrame, band: float) -> pd.DataFrame:
     return described
 
 
-def headline_part(figures: Container[str]) -> str:
-    """The part that a study is judged on: test, or validation where there is no test.
-
-    Args:
-        figures: Names of parts, or of figures such as ``test_accuracy``.
-    """
-    return "test" if "test" in figures or "test_accuracy" in figures else "validation"
-
-
 def judged_part(results: Mapping[str, Results]) -> str:
     """The part that finished runs are judged on."""
     return headline_part([name for of_one in results.values() for name in of_one.runs.columns])
@@ -296,13 +253,6 @@ def _correct_answers(results: Results, part: str) -> np.ndarray:
 def _recorded(run: Mapping[Any, Any]) -> dict[str, Any]:
     of_run = {str(key): value for key, value in run.items() if "fingerprint_" in str(key)}
     return {key.removeprefix("fingerprint_"): value for key, value in of_run.items()}
-
-
-def _stack(seeds: Sequence[int], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat(
-        [table.assign(seed=seed) for seed, table in zip(seeds, tables, strict=True)],
-        ignore_index=True,
-    )
 
 
 def _figure_by_seed(results: Results, figure: str) -> pd.Series:

@@ -6,7 +6,8 @@ from typing import Any, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 
 from regbench.errors import StudyError
-from regbench.images.sources.base import ImageSource, open_source
+from regbench.images.sources.base import ImageSource
+from regbench.images.sources.open import open_source
 from regbench.images.sources.store import brought_here
 from regbench.storage.remote import LocalFile, stored_file
 

@@ -62,7 +62,7 @@ class NetworkDataset(
         """Read the file in full, and its weights without Keras, which would take seconds.
 
         Returns:
-            What ``regbench.networks.build.weights_of`` returns of the network.
+            What ``regbench.networks.weights.weights_of`` returns of the network.
 
         Raises:
             DamagedFileError: It is damaged.

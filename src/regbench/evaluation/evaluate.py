@@ -6,29 +6,17 @@ import keras
 import numpy as np
 import pandas as pd
 
-from regbench.comparison.compare import headline_part
 from regbench.evaluation import classification
+from regbench.evaluation.classification import accuracy, cross_entropy
 from regbench.evaluation.corruption import CORRUPTIONS
+from regbench.evaluation.epochs import best_epoch, diverged
 from regbench.evaluation.pruning import pruned_accuracy
 from regbench.evaluation.results import CORRUPTION, FAILED, PRUNING, RECALL, TRAINED
-from regbench.images.split import PARTS
-from regbench.networks.build import predict, set_weights, trained_kernels
-from regbench.training.train import accuracy, best_epoch, cross_entropy
+from regbench.networks.inference import predict
+from regbench.networks.weights import set_weights, trained_kernels
+from regbench.study.parts import PARTS, headline_part
 
 NEAR_ZERO = 1e-3
-
-
-def diverged(history: pd.DataFrame) -> str | None:
-    """Say why a training failed, or None if it did not.
-
-    Args:
-        history: From ``train``.
-    """
-    last = history.iloc[-1]
-    losses = last[["train_cross_entropy", "penalty", "validation_cross_entropy"]]
-    if np.isfinite(losses.to_numpy(dtype=float)).all():
-        return None
-    return f"the loss stopped being finite in epoch {int(last['epoch'])}"
 
 
 def evaluate(

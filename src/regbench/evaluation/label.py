@@ -23,7 +23,7 @@ def label_images(
     Returns:
         filename, label and confidence (the label's probability, 0 to 1).
     """
-    from regbench.networks.build import predict  # noqa: PLC0415 - imports TensorFlow
+    from regbench.networks.inference import predict  # noqa: PLC0415 - imports TensorFlow
 
     probabilities = predict(network, images, np.arange(len(images)))
     return pd.DataFrame(

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from regbench.networks.build import predict
-from regbench.training.train import accuracy
+from regbench.evaluation.classification import accuracy
+from regbench.networks.inference import predict
 
 SHARES = (0.5, 0.8, 0.9, 0.95)
 

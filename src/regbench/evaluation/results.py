@@ -1,7 +1,8 @@
 """What a technique's runs gave, in four flat tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import pandas as pd
 
@@ -55,3 +56,46 @@ class Results:
         kept = list(seeds)
         tables = (getattr(self, table.name) for table in fields(self))
         return Results(*(table[table["seed"].isin(kept)] for table in tables))
+
+
+_PER_SETTING = (PRUNING, CORRUPTION, RECALL)
+
+
+def collect(
+    metrics: Sequence[Mapping[str, Any]],
+    histories: Sequence[pd.DataFrame],
+    predictions: Sequence[pd.DataFrame],
+) -> Results:
+    """Put a technique's runs into one set of tables.
+
+    Args:
+        metrics: Each run's, from ``evaluate``, with technique, seed and fingerprint.
+        histories: Each run's, in the same order.
+        predictions: Each run's, in the same order.
+    """
+    seeds = [run["seed"] for run in metrics]
+    runs = []
+    measured = []
+    for run in metrics:
+        of_fingerprint = {f"fingerprint_{k}": v for k, v in run["fingerprint"].items()}
+        nested = {"fingerprint", *_PER_SETTING}
+        runs.append({key: run[key] for key in run if key not in nested} | of_fingerprint)
+        measured += [
+            {"seed": run["seed"], "measure": measure, "setting": setting, "value": value}
+            for measure in _PER_SETTING
+            for setting, value in run.get(measure, {}).items()
+        ]
+    answers = [table.drop(columns="probabilities") for table in predictions]
+    return Results(
+        pd.DataFrame(runs),
+        _stack(seeds, histories),
+        _stack(seeds, answers),
+        pd.DataFrame(measured, columns=["seed", "measure", "setting", "value"]),
+    )
+
+
+def _stack(seeds: Sequence[int], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(
+        [table.assign(seed=seed) for seed, table in zip(seeds, tables, strict=True)],
+        ignore_index=True,
+    )

@@ -8,7 +8,7 @@ import pandas as pd
 from regbench.comparison.compare import UNTRAINED, failure
 from regbench.evaluation.results import FAILED
 from regbench.history.table import is_complete, watched
-from regbench.report.sentences import percent
+from regbench.report.numbers import percent
 from regbench.study.schema import BEST, Alarms
 
 _ROUNDING = 1e-9  # a drop of exactly the tolerance is tolerated, whatever floats make of it

@@ -19,7 +19,7 @@ import pandas as pd
 
 from regbench.evaluation.results import CORRUPTION, FAILED, PRUNING, Results
 from regbench.report.plots.style import line_styles
-from regbench.study import fingerprints
+from regbench.study import digests, fingerprints
 from regbench.study.schema import Augmentation, Technique
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class TrackedStudy:
 
 def fingerprint_of_study(of_technique: fingerprints.Fingerprint) -> str:
     """Identify what all techniques share, from the fingerprint of any of them."""
-    return fingerprints.digest({part: of_technique[part] for part in _OF_STUDY})
+    return digests.digest({part: of_technique[part] for part in _OF_STUDY})
 
 
 def shared_parameters(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -168,7 +168,7 @@ def tracked_runs(
             | {f"fingerprint.{part}": value for part, value in prints.items()},
             figures={key: float(value) for key, value in figures.items() if _finite(value)},
             epochs=results.epochs[results.epochs["seed"] == seed].drop(columns="seed"),
-            identity=fingerprints.digest([name, seed, prints]),
+            identity=digests.digest([name, seed, prints]),
         )
 
 

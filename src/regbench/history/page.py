@@ -9,8 +9,8 @@ import pandas as pd
 from regbench.history import trend
 from regbench.history.table import runs
 from regbench.report.html_table import formatted
+from regbench.report.numbers import interval_text, listed, percent
 from regbench.report.page import page_environment, source
-from regbench.report.sentences import interval_text, listed, percent
 from regbench.report.svg import Picture, inline_svg
 
 

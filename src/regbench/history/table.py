@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regbench.comparison.compare import headline_part
 from regbench.comparison.statistics import BETTER, LEVEL
 from regbench.evaluation.results import FAILED, TRAINED, Results
+from regbench.study.parts import headline_part
 from regbench.study.schema import BASELINE, BEST
 
 SCHEMA = 1  # of the table; counted up when a column changes its meaning or goes

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 
 from regbench.errors import StudyError
+from regbench.study.parts import PARTS
 from regbench.study.schema import Split
-
-PARTS = ("train", "validation", "test")
 
 
 def split_rows(image_index: pd.DataFrame, split: Split) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from regbench.comparison.statistics import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
 from regbench.evaluation.results import TRAINED
-from regbench.report.sentences import difference_text, interval_text, signed
+from regbench.report.numbers import difference_text, interval_text, signed
 from regbench.study.schema import BASELINE
 
 # In the order of sorting: a symbol, so that colour is not the only sign, and a style.

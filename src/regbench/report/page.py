@@ -14,13 +14,14 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from regbench.comparison.compare import headline_part
+from regbench.comparison import tables
 from regbench.comparison.statistics import BETTER, EQUIVALENT, MIN_SEEDS, UNDECIDED, WORSE
 from regbench.evaluation.classification import recall_by_class
 from regbench.evaluation.results import Results
 from regbench.images import duplicates
-from regbench.report import sentences, svg
+from regbench.report import numbers, sentences, svg
 from regbench.report.html_table import formatted, has, techniques_table
+from regbench.study.parts import headline_part
 from regbench.study.schema import BASELINE
 
 MOST_REJECTED = 200  # rejected images that are named; the rest is counted
@@ -96,9 +97,9 @@ def render_report(content: ReportContent) -> str:
     environment = page_environment("regbench.report")
     environment.filters |= {
         "percent": formatted("{:.2f}", 100),
-        "points": lambda value: "–" if pd.isna(value) else sentences.signed(100 * value),
+        "points": lambda value: "–" if pd.isna(value) else numbers.signed(100 * value),
         "difference": lambda claim, figure: (
-            "–" if pd.isna(claim[figure]) else sentences.difference_text(claim, figure)
+            "–" if pd.isna(claim[figure]) else numbers.difference_text(claim, figure)
         ),
         "yes_or_no": lambda answer: "–" if pd.isna(answer) else "yes" if answer else "no",
         "breakable": lambda name: escape(name).replace("_", Markup("_<wbr>")),
@@ -128,9 +129,9 @@ def _context(content: ReportContent) -> dict[str, Any]:
     comparison = content.comparison
     part = headline_part(comparison)
     ordered = {name: content.results.get(name, Results.none()) for name in comparison["technique"]}
-    trained = sentences.finished(ordered)
-    curves = sentences.pruning_curves(trained)
-    corrupted = sentences.corruption_table(trained)
+    trained = tables.finished(ordered)
+    curves = tables.pruning_curves(trained)
+    corrupted = tables.corruption_table(trained)
     scored = int((content.split_index["split"] == part).sum())
     corrupted_most = content.settings.get("evaluation", {}).get("robustness_images", scored)
     script, style = (source("regbench.report", name) for name in ("report.js", "report.css"))
@@ -190,11 +191,11 @@ def _facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]:
     rows = {row["technique"]: row for row in comparison.to_dict("records")}
     facts = []
     if has(comparison, headline) and pd.notna(rows.get(BASELINE, {}).get(headline)):
-        baseline = sentences.percent(rows[BASELINE][headline], 2)
+        baseline = numbers.percent(rows[BASELINE][headline], 2)
         facts.append(("Baseline", baseline, f"{part} accuracy"))
     if has(comparison, "validation_accuracy"):
         best = rows[comparison.set_index("technique")["validation_accuracy"].idxmax()]
-        figure = sentences.percent(best[headline], 2)
+        figure = numbers.percent(best[headline], 2)
         facts.append(("Best on validation", figure, f"{best['technique']}, {part} accuracy"))
     detectable = _statistics(comparison)["detectable"]
     if detectable:
@@ -227,15 +228,15 @@ def _statistics(comparison: pd.DataFrame) -> dict[str, Any]:
 
 def _pair(content: ReportContent, trained: Mapping[str, Results], part: str) -> dict[str, Any]:
     """Baseline and best technique side by side: confusion, recall and the images they differ on."""
-    rival = sentences.rival(content.comparison, trained)
+    rival = tables.rival(content.comparison, trained)
     names = [name for name in (BASELINE, rival) if name is not None and name in trained]
     matrices = {
-        name: sentences.confusion_matrix(trained[name], part, content.classes) for name in names
+        name: tables.confusion_matrix(trained[name], part, content.classes) for name in names
     }
     sheets = []
     if len(names) == 2:
         for wrong, right in (names, names[::-1]):
-            images = sentences.disagreements(trained[wrong], trained[right], part)
+            images = tables.disagreements(trained[wrong], trained[right], part)
             shown = _sheet(content, images.head(MOST_SHOWN), wrong, right)
             sheets.append({"wrong": wrong, "right": right, "count": len(images), "images": shown})
     return {
@@ -305,7 +306,7 @@ def _percentages(table: pd.DataFrame) -> dict[str, Any]:
     return {
         "columns": [str(column).replace("_", " ") for column in table.columns],
         "rows": [
-            {"name": name, "cells": [sentences.percent(value) for value in row]}
+            {"name": name, "cells": [numbers.percent(value) for value in row]}
             for name, row in zip(table.index, table.to_numpy(), strict=True)
         ],
     }

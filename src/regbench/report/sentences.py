@@ -1,19 +1,17 @@
 """What the results say in short: small tables, and sentences made from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from regbench.comparison.compare import UNTRAINED, headline_part, judged_part
+from regbench.comparison.compare import UNTRAINED
 from regbench.comparison.statistics import BETTER, EQUIVALENT, MIN_SEEDS, UNDECIDED, WORSE
-from regbench.evaluation.classification import confusion
-from regbench.evaluation.results import CORRUPTION, PRUNING, TRAINED, Results
-from regbench.images.split import PARTS
+from regbench.report.numbers import interval_text, listed, percent, signed
+from regbench.study.parts import PARTS, headline_part
 from regbench.study.schema import BASELINE
 
-CLEAN = "clean"
 AFFORDABLE_LOSS = 0.005  # weights 'can go' if pruning them costs no more accuracy, a share of 1
 _MOSTLY_ZERO = 0.5  # the share of near-zero weights worth a word
 _VERDICTS = frozenset({BETTER, WORSE, EQUIVALENT, UNDECIDED})
@@ -83,163 +81,6 @@ def verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None = No
     if len(judged) < len(rows):
         clauses.append(f"too few seeds to judge {_names([r for r in rows if r not in judged])}")
     return f"{'; '.join(clauses)}."
-
-
-def signed(value: float, form: str = ".2f") -> str:
-    """A number with its sign and a true minus: '+1.15', '−0.05', '0.00'."""
-    text = f"{value:+{form}}"
-    return (text if text.strip("+-0.") else text[1:]).replace("-", "−")
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """A share of 1 as '93.7 %'; '–' if it is missing."""
-    return "–" if pd.isna(share) else f"{100 * share:.{digits}f} %"
-
-
-def difference_text(row: Mapping[Any, Any], figure: str = "difference") -> str:
-    """A difference in percentage points and its 95 % interval: '+1.60 [1.20, 2.00]'."""
-    return f"{signed(100 * row[figure])} {interval_text(row, figure)}".strip()
-
-
-def interval_text(row: Mapping[Any, Any], interval: str) -> str:
-    """The interval between ``<interval>_low`` and ``_high`` in percentage points, or nothing."""
-    low, high = row.get(f"{interval}_low"), row.get(f"{interval}_high")
-    if low is None or high is None or not np.isfinite([low, high]).all():
-        return ""
-    return f"[{100 * low:.2f}, {100 * high:.2f}]".replace("-", "−")
-
-
-def verdict_text(row: Mapping[Any, Any]) -> str:
-    """The verdict, or nothing if there is none."""
-    verdict = row.get("verdict")
-    return "" if pd.isna(verdict) else str(verdict)
-
-
-def listed(names: Sequence[str], most: int | None = None) -> str:
-    """Names as in a sentence: 'a', 'a and b', 'a, b and 2 others'."""
-    shown = list(names[:most])
-    more = len(names) - len(shown)
-    if more:
-        shown.append(f"{more} other{'s' if more > 1 else ''}")
-    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
-
-
-def rival(comparison: pd.DataFrame, results: Mapping[str, Results]) -> str | None:
-    """The technique to set beside the baseline: the best on validation besides it.
-
-    Args:
-        comparison: From ``compare``.
-        results: By technique; one without predictions is passed over.
-    """
-    if "validation_accuracy" not in comparison:
-        return None
-    figures = comparison.set_index("technique")["validation_accuracy"].dropna()
-    shown = [name for name, found in results.items() if len(found.predictions)]
-    figures = figures[figures.index.isin(shown) & (figures.index != BASELINE)]
-    return None if figures.empty else str(figures.idxmax())
-
-
-def finished(results: Mapping[str, Results]) -> dict[str, Results]:
-    """The runs that ended well, of the techniques that have any."""
-    kept = {}
-    for name, found in results.items():
-        if len(found.runs):
-            seeds = found.runs.loc[found.runs["status"] == TRAINED, "seed"].tolist()
-            if seeds:
-                kept[name] = found.of_seeds(seeds)
-    return kept
-
-
-def seed_differences(results: Mapping[str, Results]) -> dict[str, pd.Series]:
-    """Each technique's headline figure minus the baseline's, by seeds that both have trained."""
-    headline = f"{judged_part(results)}_accuracy"
-    figures = {name: _by_seed(found, headline) for name, found in results.items()}
-    baseline = figures.pop(BASELINE, pd.Series(dtype=float))
-    differences = {name: (values - baseline).dropna() for name, values in figures.items()}
-    return {name: values for name, values in differences.items() if len(values)}
-
-
-def pruning_curves(results: Mapping[str, Results]) -> pd.DataFrame:
-    """Accuracy after pruning, mean over seeds: a row per technique, a column per share removed.
-
-    The column of share 0 is the headline accuracy of the networks as trained.
-    """
-    headline = f"{judged_part(results)}_accuracy"
-    curves = {}
-    for name, found in results.items():
-        measured = _measured(found, PRUNING)
-        if len(measured):
-            measured.index = measured.index.astype(float)
-            whole = pd.Series({0.0: _by_seed(found, headline).mean()})
-            curves[name] = measured.combine_first(whole)
-    return pd.DataFrame(curves).T.sort_index(axis="columns")
-
-
-def corruption_table(results: Mapping[str, Results]) -> pd.DataFrame:
-    """Accuracy under corruption, mean over seeds: a row per technique, a column per corruption.
-
-    The first column is the headline accuracy, on all images as they are, the last the mean of
-    the corruptions.
-    """
-    headline = f"{judged_part(results)}_accuracy"
-    rows = {}
-    for name, found in results.items():
-        corrupted = _measured(found, CORRUPTION)
-        if len(corrupted):
-            clean = _by_seed(found, headline).mean()
-            rows[name] = {CLEAN: clean, **corrupted, "mean corrupted": corrupted.mean()}
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def confusion_matrix(found: Results, part: str, classes: Sequence[str]) -> np.ndarray:
-    """Count what was taken for what in a part, all seeds together.
-
-    Returns:
-        K x K ints: a row per true class, a column per predicted one.
-    """
-    answers = found.predictions[found.predictions["split"] == part]
-    targets, predicted = (
-        pd.Categorical(answers[column], categories=list(classes)).codes
-        for column in ("label", "predicted")
-    )
-    return confusion(targets, predicted, len(classes))
-
-
-def disagreements(one: Results, other: Results, part: str) -> pd.DataFrame:
-    """Images that most runs of one technique get wrong and most runs of another get right.
-
-    Args:
-        one: The technique that is wrong.
-        other: The one that is right.
-        part: Of the images.
-
-    Returns:
-        A row per image, the clearest case first: filename, label; one_answer, the most frequent
-        wrong answer, one_count, the number of runs that gave it, and one_runs, of how many; the
-        same for the other's right answer: other_count, other_runs.
-    """
-    wrong, right = (_answers(found, part) for found in (one, other))
-    both = wrong.add_suffix("_one").join(right.add_suffix("_other"), how="inner")
-    share_one, share_other = (both[f"right_{of}"] / both[f"runs_{of}"] for of in ("one", "other"))
-    clear = both.assign(by=share_other - share_one)[(share_one < 0.5) & (share_other > 0.5)]
-    clear = clear.sort_values("by", ascending=False, kind="stable")
-    said = one.predictions
-    mistaken = said[(said["split"] == part) & (said["predicted"] != said["label"])]
-    by_answer = mistaken.groupby(["filename", "predicted"]).size()
-    # The most frequent answer of an image comes first, of equal ones the first in order.
-    frequent = by_answer.sort_values(ascending=False, kind="stable").reset_index(name="runs")
-    wrongest = frequent.drop_duplicates("filename").set_index("filename").reindex(clear.index)
-    return pd.DataFrame(
-        {
-            "filename": clear.index,
-            "label": clear["label_one"].to_numpy(),
-            "one_answer": wrongest["predicted"].to_numpy(),
-            "one_count": wrongest["runs"].to_numpy(dtype=int),
-            "one_runs": clear["runs_one"].to_numpy(),
-            "other_count": clear["right_other"].to_numpy(),
-            "other_runs": clear["runs_other"].to_numpy(),
-        }
-    )
 
 
 def _helpful(judged: list[dict[Any, Any]], gains: Mapping[str, str]) -> list[str]:
@@ -341,30 +182,6 @@ def _is(names: str) -> str:
 
 def _names(rows: list[dict[Any, Any]]) -> str:
     return listed([row["technique"] for row in rows], _NAMED)
-
-
-def _by_seed(found: Results, figure: str) -> pd.Series:
-    """One figure of the runs that did not fail, by seed."""
-    if figure not in found.runs:
-        return pd.Series(dtype=float)
-    trained = found.runs[found.runs["status"] == TRAINED]
-    return trained.set_index("seed")[figure].astype(float)
-
-
-def _measured(found: Results, measure: str) -> pd.Series:
-    """A measure's mean over seeds, by setting, in the order measured."""
-    if found.measurements.empty:
-        return pd.Series(dtype=float)
-    rows = found.measurements[found.measurements["measure"] == measure]
-    return rows.groupby("setting", sort=False)["value"].mean()
-
-
-def _answers(found: Results, part: str) -> pd.DataFrame:
-    """A row per image: label, how many runs are right, and how many runs there are."""
-    rows = found.predictions[found.predictions["split"] == part]
-    right = (rows["predicted"] == rows["label"]).groupby(rows["filename"], sort=False)
-    labels = rows.groupby("filename", sort=False)["label"].first()
-    return pd.DataFrame({"label": labels, "right": right.sum(), "runs": right.size()})
 
 
 def split_text(split: Mapping[str, Any] | None) -> str:

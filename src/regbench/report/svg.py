@@ -15,18 +15,20 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
-from regbench.comparison.compare import headline_part
+from regbench.comparison.tables import corruption_table, pruning_curves
 from regbench.evaluation.results import Results
-from regbench.report.plots import confusion
-from regbench.report.plots import style as drawing
-from regbench.report.sentences import (
-    corruption_table,
-    difference_text,
-    listed,
-    percent,
-    pruning_curves,
-    verdict_text,
+from regbench.report.numbers import difference_text, listed, percent, verdict_text
+from regbench.report.plots import (
+    confusion,
+    corruptions,
+    differences,
+    gaps,
+    learning_curves,
+    pruning,
+    reliability,
 )
+from regbench.report.plots import style as drawing
+from regbench.study.parts import headline_part
 
 _SVG = "http://www.w3.org/2000/svg"
 _VARIABLES = {colour: f"var(--{name})" for name, colour in drawing.COLOURS.items()}
@@ -61,7 +63,7 @@ def difference_picture(comparison: pd.DataFrame, results: Mapping[str, Results])
     )
     return _responsive(
         "difference",
-        lambda width: confusion.difference_plot(comparison, results, width),
+        lambda width: differences.difference_plot(comparison, results, width),
         alternative,
     )
 
@@ -74,7 +76,7 @@ def gap_picture(comparison: pd.DataFrame) -> Picture:
         for row in comparison.dropna(subset=["train_accuracy", headline]).to_dict("records")
     ]
     alternative = f"Each technique's train and {headline.replace('_', ' ')}: {_told(told)}."
-    return _responsive("gap", lambda width: confusion.gap_plot(comparison, width), alternative)
+    return _responsive("gap", lambda width: gaps.gap_plot(comparison, width), alternative)
 
 
 def pruning_picture(results: Mapping[str, Results]) -> Picture:
@@ -88,7 +90,7 @@ def pruning_picture(results: Mapping[str, Results]) -> Picture:
     alternative = (
         f"Each technique's accuracy before and after removing {most} of its weights: {_told(told)}."
     )
-    return _responsive("pruning", lambda width: confusion.pruning_plot(results, width), alternative)
+    return _responsive("pruning", lambda width: pruning.pruning_plot(results, width), alternative)
 
 
 def corruption_picture(results: Mapping[str, Results]) -> Picture:
@@ -103,14 +105,14 @@ def corruption_picture(results: Mapping[str, Results]) -> Picture:
         f"{listed([str(name).replace('_', ' ') for name in table.columns[1:-1]])}; clean and on "
         f"average over the corruptions: {_told(told)}."
     )
-    figure = confusion.corruption_heatmap(results)
+    figure = corruptions.corruption_heatmap(results)
     return Picture(inline_svg(figure, "corruption", alternative))
 
 
 def learning_pictures(results: Mapping[str, Results]) -> list[Picture]:
     """A picture of learning curves per technique, all on one scale."""
     pictures = []
-    scale = confusion.learning_scale(results)
+    scale = learning_curves.learning_scale(results)
     for name, found in results.items():
         last = found.epochs.groupby("seed").tail(1)
         alternative = (
@@ -118,7 +120,7 @@ def learning_pictures(results: Mapping[str, Results]) -> list[Picture]:
             f"{percent(last['train_accuracy'].mean())}, validation accuracy "
             f"{percent(last['validation_accuracy'].mean())}, means over {len(last)} seeds."
         )
-        figure = confusion.learning_curves({name: found}, scale)
+        figure = learning_curves.learning_curves({name: found}, scale)
         svg = inline_svg(figure, f"learning {name}", alternative)
         pictures.append(Picture(svg, title=name))
     return pictures
@@ -136,7 +138,7 @@ def reliability_pictures(comparison: pd.DataFrame, results: Mapping[str, Results
             f"average, {percent((answers['label'] == answers['predicted']).mean())} right; "
             f"expected calibration error {error}."
         )
-        figure = confusion.reliability_plot({name: found})
+        figure = reliability.reliability_plot({name: found})
         svg = inline_svg(figure, f"reliability {name}", alternative)
         pictures.append(Picture(svg, title=name, remark=f"ECE {error}"))
     return pictures

@@ -7,9 +7,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from regbench.comparison.compare import STALE, UNTRAINED, failure, headline_part
+from regbench.comparison.compare import STALE, UNTRAINED, failure
 from regbench.comparison.statistics import BETTER, DESCRIPTIVE, MIN_SEEDS, WORSE
 from regbench.evaluation.results import FAILED
+from regbench.study.parts import headline_part
 from regbench.study.schema import BASELINE
 
 

@@ -10,7 +10,7 @@ from kedro.runner import AbstractRunner
 from kedro.utils import load_obj
 
 from regbench.errors import SettingsError, quoted
-from regbench.study.reader import nearest
+from regbench.study.problems import nearest
 
 DEFAULT_RUNNER = "regbench.runs.runner.StudyRunner"
 _RUNNERS = (DEFAULT_RUNNER, "SequentialRunner", "ParallelRunner", "ThreadRunner")

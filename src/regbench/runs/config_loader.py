@@ -17,7 +17,8 @@ from regbench.errors import SettingsError
 from regbench.redaction import keep_secret, without_secrets
 from regbench.storage import remote
 from regbench.study import fingerprints
-from regbench.study.reader import InvalidStudy, Problem, read_schedules, read_study, shown_path
+from regbench.study.problems import InvalidStudy, Problem, shown_path
+from regbench.study.reader import read_schedules, read_study
 from regbench.study.schema import Study
 
 PROJECT = Path(__file__).parents[3]

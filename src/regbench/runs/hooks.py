@@ -15,16 +15,14 @@ from regbench.errors import FailedRunsError, StudyError, explanation
 from regbench.runs.command_line import check_selection
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.runs.exit_code import addresses, raise_alarms, tell_of_error
-from regbench.runs.freshness.stale import (
+from regbench.runs.freshness.prepared_record import (
     Forgotten,
     check_prepared,
     forget_prepared,
-    forget_report_record,
-    is_up_to_date,
-    record_report,
     remember_prepared,
-    treat_stale_as_missing,
 )
+from regbench.runs.freshness.report_record import forget_report_record, record_report
+from regbench.runs.freshness.stale import is_up_to_date, treat_stale_as_missing
 from regbench.runs.locks.machine import Use, reserved
 from regbench.runs.locks.store import leased
 from regbench.storage.remote import LocalFile, RemoteFile, credentials_of, is_remote, stored_file

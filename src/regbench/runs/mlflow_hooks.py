@@ -18,7 +18,7 @@ from kedro.pipeline import Pipeline
 
 from regbench.errors import SettingsError
 from regbench.runs.config_loader import PROJECT
-from regbench.runs.freshness.stale import stored_dataset
+from regbench.runs.freshness.stored import stored_dataset
 
 if TYPE_CHECKING:
     from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig

@@ -7,7 +7,6 @@ lines elsewhere.
 
 import logging
 import time
-from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import (
@@ -20,59 +19,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-_EVENTS = logging.getLogger("regbench.runs.progress_display")
+from regbench.training.events import EVENTS, EpochDone, RunDone
+
 _LINES = logging.getLogger("regbench")
 _SECONDS_BETWEEN_EPOCH_LINES = 30
 _RUNS_BEFORE_ESTIMATE = 4  # the first ones wait for data and imports
-
-
-@dataclass(frozen=True)
-class EpochDone:
-    """One more epoch of a run is trained."""
-
-    technique: str
-    seed: int
-    epoch: int
-    epochs: int
-    train_accuracy: float
-    validation_accuracy: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.technique} seed {self.seed}: epoch {self.epoch} of {self.epochs}, "
-            f"accuracy train {self.train_accuracy:.4f}, validation {self.validation_accuracy:.4f}"
-        )
-
-
-@dataclass(frozen=True)
-class RunDone:
-    """A run is trained and evaluated, or has failed."""
-
-    technique: str
-    seed: int
-    epochs: int
-    seconds: float
-    validation_accuracy: float | None = None
-    test_accuracy: float | None = None
-    failure: str | None = None
-
-    def __str__(self) -> str:
-        run = f"{self.technique} seed {self.seed}"
-        if self.failure:
-            return f"{run}: failed: {self.failure}"
-        test = "" if self.test_accuracy is None else f", test {self.test_accuracy:.4f}"
-        return (
-            f"{run}: accuracy validation {self.validation_accuracy:.4f}{test} "
-            f"({self.epochs} epochs, {self.seconds:.1f} s)"
-        )
-
-
-Event = EpochDone | RunDone
-
-
-def report(event: Event) -> None:
-    """Pass an event on to whoever shows progress."""
-    _EVENTS.info("%s", event, extra={"event": event})
 
 
 class PlainProgress(logging.Handler):
@@ -87,13 +38,13 @@ class PlainProgress(logging.Handler):
 
     def start(self) -> None:
         """Take the events from now on."""
-        _EVENTS.addHandler(self)
-        _EVENTS.propagate = False
+        EVENTS.addHandler(self)
+        EVENTS.propagate = False
 
     def stop(self) -> None:
         """Leave the events to ordinary logging again; may be called twice."""
-        _EVENTS.removeHandler(self)
-        _EVENTS.propagate = True
+        EVENTS.removeHandler(self)
+        EVENTS.propagate = True
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line, or not."""

@@ -55,7 +55,7 @@ def start(records: Any, threads: int) -> None:
     os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
     importlib.import_module(PRELOADED)
     with silent_stderr():
-        importlib.import_module("regbench.training.train").set_up_tensorflow()
+        importlib.import_module("regbench.training.tensorflow_setup").set_up_tensorflow()
 
 
 def run(node: Node, datasets: dict[str, Any]) -> None:

@@ -1,22 +1,20 @@
 """What a result was made from, in short digests: a result made from something else is stale."""
 
-import ast
-import hashlib
-import importlib.util
 import json
 import os
 import platform
 from collections.abc import Mapping
-from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regbench.study.code import LIBRARIES, of_code
+from regbench.study.digests import digest, new_hash, short_name
 from regbench.study.schema import Augmentation, Ingest, Study, Technique
 
 if TYPE_CHECKING:  # whoever reads the configuration imports this module
     import numpy as np
     import pandas as pd
+
 
 # The parts of a run's fingerprint, as a reader is told of them.
 PARTS = {
@@ -27,31 +25,32 @@ PARTS = {
     "training": "the code that trains",
     "evaluation": "the code that evaluates, or its settings",
 }
+
 _TRAINING_CODE = (
+    "evaluation.classification",
+    "evaluation.epochs",
+    "networks.inference",
+    "networks.weights",
     "regularizers.affine_maps",
+    "training.step",
+    "training.tensorflow_setup",
     "storage.arrays",
     "networks.build",
     "images.normalization",
     "pipelines.training.nodes",
     "training.train",
 )
+
 _EVALUATION_CODE = (
     "evaluation.corruption",
     "evaluation.evaluate",
     "evaluation.classification",
+    "evaluation.epochs",
     "evaluation.pruning",
 )
-_LIBRARIES = ("keras", "numpy", "tensorflow")
-_LIBRARIES_OF_REPORT = (*_LIBRARIES, "jinja2", "matplotlib", "pandas", "pillow", "scipy")
+
 _DECODERS = ("pil", "jpg", "libtiff", "webp", "zlib")
-
 Fingerprint = dict[str, str]
-
-
-def digest(value: Any) -> str:
-    """Identify plain values: numbers, text, lists and mappings (whose order does not count)."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return _name(_hash(text.encode()))
 
 
 def of_data(images: "np.ndarray", split_index: "pd.DataFrame", classes: list[str]) -> Fingerprint:
@@ -67,12 +66,12 @@ def of_data(images: "np.ndarray", split_index: "pd.DataFrame", classes: list[str
     """
     from regbench.storage.arrays import in_chunks  # noqa: PLC0415 - imports NumPy
 
-    data = _hash(json.dumps([images.shape, classes]).encode())
+    data = new_hash(json.dumps([images.shape, classes]).encode())
     for some in in_chunks(images):
         data.update(some.tobytes())
     data.update(split_index[["filename", "label"]].to_csv(index=False).encode())
     parts = split_index[["filename", "split"]].to_csv(index=False)
-    return {"data": _name(data), "split": _name(_hash(parts.encode()))}
+    return {"data": short_name(data), "split": short_name(new_hash(parts.encode()))}
 
 
 def of_techniques(study: Study) -> dict[str, dict[str, Any]]:
@@ -88,9 +87,9 @@ def of_techniques(study: Study) -> dict[str, dict[str, Any]]:
     protocol = study.protocol.model_dump(mode="json", exclude={"split", "seeds"})
     shared = {
         "protocol": digest(protocol | {"normalization": study.normalization.model_dump()}),
-        "training": _of_code(_TRAINING_CODE),
+        "training": of_code(_TRAINING_CODE),
     }
-    evaluation = digest([_of_code(_EVALUATION_CODE), study.evaluation.model_dump()])
+    evaluation = digest([of_code(_EVALUATION_CODE), study.evaluation.model_dump()])
     return {
         name: {
             "training": shared | {"technique": digest(_in_full(technique, study))},
@@ -103,7 +102,10 @@ def of_techniques(study: Study) -> dict[str, dict[str, Any]]:
 def of_preparation(study: Study) -> dict[str, str]:
     """Identify the settings and the code that lead to what every technique shares."""
     made_by = {
-        "ingest": (study.ingest, ("images.duplicates", "images.ingest")),
+        "ingest": (
+            study.ingest,
+            ("images.decode", "images.duplicates", "images.ingest", "images.label_table"),
+        ),
         "split": (study.protocol.split, ("images.split",)),
         "normalization": (study.normalization, ("images.normalization",)),
         "zca": (study.zca, ("images.normalization",)),
@@ -111,7 +113,7 @@ def of_preparation(study: Study) -> dict[str, str]:
         "evaluation": (study.evaluation, ("evaluation.corruption",)),
     }
     return {
-        name: digest([settings.model_dump(mode="json"), _of_code(modules)])
+        name: digest([settings.model_dump(mode="json"), of_code(modules)])
         for name, (settings, modules) in made_by.items()
     }
 
@@ -122,71 +124,14 @@ def of_decoding(settings: Ingest) -> str:
 
     decoders = {name: features.version(name) for name in _DECODERS}
     used = settings.model_dump(mode="json", include={"mode", "size", "background", "max_pixels"})
-    return digest([used, _of_code(("images.ingest", "images.plain_png")), decoders])
-
-
-def of_weights(weights: Mapping[str, "np.ndarray"]) -> str:
-    """Identify a network's weights, to tell whether a file holds the ones it should."""
-    made = _hash()
-    for name, values in sorted(weights.items()):
-        made.update(f"{name}{values.shape}{values.dtype}".encode())
-        made.update(values.tobytes())
-    return _name(made)
-
-
-def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a record its own digest, to tell later whether it is as it was written."""
-    return {**record, "record": digest(record)}
-
-
-def is_sealed(record: Mapping[str, Any]) -> bool:
-    """Whether a record is as ``sealed`` returned it."""
-    return record.get("record") == digest({k: record[k] for k in record if k != "record"})
-
-
-def of_table(table: "pd.DataFrame") -> str:
-    """Identify a table by its values; of seconds only that they are numbers.
-
-    They are others every time that the same is made again.
-    """
-    made = _hash()
-    for name, column in table.items():
-        values = column.tolist()
-        if name == "seconds":
-            values = [isinstance(value, float) for value in values]
-        made.update(f"{name}:{len(values)}:".encode())
-        if values and hasattr(values[0], "tobytes"):  # as text, millions of them are gigabytes
-            for array in values:
-                made.update(array.tobytes())
-        else:
-            made.update(json.dumps(values).encode())
-    return _name(made)
-
-
-def of_metrics(metrics: Mapping[str, Any]) -> str:
-    """Identify a run's figures, its fingerprint and the seconds aside."""
-    return digest({key: metrics[key] for key in metrics if key not in {"fingerprint", "seconds"}})
+    return digest([used, of_code(("images.decode", "images.plain_png")), decoders])
 
 
 def of_machine() -> Fingerprint:
     """Say what trains, for the reader; no part that makes a result stale."""
-    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     return {"trained_on": f"{machine}; Python {platform.python_version()}, {libraries}"}
-
-
-@cache
-def of_package() -> str:
-    """Identify all files of this package, and the libraries that make a report.
-
-    Every change counts, of a comment too: a report is made again in seconds.
-    """
-    made = _hash()
-    root = Path(__file__).parents[1]
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and path.suffix != ".pyc":
-            made.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
-    return digest([_name(made), *(f"{name} {version(name)}" for name in _LIBRARIES_OF_REPORT)])
 
 
 def current(
@@ -259,58 +204,3 @@ def _in_full(technique: Technique, study: Study) -> dict[str, Any]:
     if technique.zca:
         settings["zca"] = study.zca.model_dump()
     return settings
-
-
-@cache
-def _of_code(modules: tuple[str, ...]) -> str:
-    """Identify modules of this package, and the libraries under them.
-
-    Comments, docstrings and layout do not count.
-    """
-    libraries = [f"{name} {version(name)}" for name in _LIBRARIES]
-    return digest([_code(_source(f"regbench.{name}")) for name in modules] + libraries)
-
-
-@cache
-def _code(source: str) -> Any:
-    """A module's syntax tree as plain values."""
-    return _plain(ast.parse(source))
-
-
-def _plain(node: Any) -> Any:
-    """A syntax tree without docstrings as plain values, the same in every version of Python."""
-    if isinstance(node, list):
-        return [_plain(part) for part in node]
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    given = {}
-    for name in node._fields:
-        value = getattr(node, name, None)
-        if name == "body" and isinstance(value, list) and value and _is_docstring(value[0]):
-            value = value[1:]
-        if value is not None and value != []:
-            given[name] = _plain(value)
-    return [type(node).__name__, given]
-
-
-def _source(module: str) -> str:
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(module)
-    return Path(spec.origin).read_text(encoding="utf-8")
-
-
-def _is_docstring(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
-def _hash(begin: bytes = b"") -> "hashlib.blake2b":
-    return hashlib.blake2b(begin, digest_size=8)
-
-
-def _name(made: "hashlib.blake2b") -> str:
-    return made.hexdigest()

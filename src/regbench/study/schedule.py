@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from regbench.study.schema import Count, Float, Int, Name, Settings
+from regbench.fields import Count, Float, Int, Name, Settings
 
 _CRON = re.compile(r"\S+( +\S+){4}")
 _PRESETS = ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@yearly")

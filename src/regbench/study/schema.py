@@ -8,23 +8,23 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
+from regbench.fields import Count, Float, Int, Name, Points, Seed, Settings, Share, Side
 from regbench.storage import remote
 
 BASELINE = "baseline"
 BEST = "best"
+
 # Windows keeps these for devices; a folder of results cannot have such a name there.
 DEVICE_NAMES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 )
+
 RESERVED_NAMES = frozenset(
     {
         *("data", "reporting", "prediction", "fetch_mnist", "sample_mnist"),  # other pipelines
@@ -32,14 +32,6 @@ RESERVED_NAMES = frozenset(
         *("nan", "null"),  # a CSV file gives these back as missing
     }
 )
-MAX_SEED = 2**31 - 1  # what all generators take
-
-
-def _no_truth_value(value: Any) -> Any:
-    """Keep ``l2: true``, by analogy with ``zca: true``, from meaning a factor of 1."""
-    if isinstance(value, bool):
-        raise PydanticCustomError("number", "must be a number")
-    return value
 
 
 def _usable(address: str, *, to_write: bool = False) -> str:
@@ -50,22 +42,8 @@ def _usable(address: str, *, to_write: bool = False) -> str:
     return remote.clean_address(address)
 
 
-Float = Annotated[float, BeforeValidator(_no_truth_value)]
-Int = Annotated[int, BeforeValidator(_no_truth_value)]
-Share = Annotated[Float, Field(ge=0, le=1)]
-Points = Annotated[Float, Field(ge=0, le=100)]  # percentage points
-Count = Annotated[Int, Field(ge=1)]
-Seed = Annotated[Int, Field(ge=0, le=MAX_SEED)]
-Name = Annotated[str, Field(min_length=1)]
 Address = Annotated[Name, AfterValidator(_usable)]
 Results = Annotated[Name, AfterValidator(partial(_usable, to_write=True))]
-Side = Annotated[Int, Field(ge=1, le=4096)]
-
-
-class Settings(BaseModel):
-    """Settings that refuse unknown keys and never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Ingest(Settings):

@@ -15,15 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from regbench.errors import StudyError
-from regbench.images.sources import base
+from regbench.images.sources import folder as sources_folder
 from regbench.images.sources.base import (
     ImageSource,
     Unreadable,
     UnsafeName,
     clean_name,
-    open_source,
     rare_garbage_collection,
 )
+from regbench.images.sources.open import open_source
 
 Files = dict[str, bytes]
 MakeSet = Callable[[Files], Path]
@@ -258,7 +258,7 @@ class TestFolder:
     def test_links_are_told_where_opening_follows_them(
         self, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(base, "_NO_LINKS", 0)  # as on Windows
+        monkeypatch.setattr(sources_folder, "_NO_LINKS", 0)  # as on Windows
         (root / "file").symlink_to("a/1")
         (root / "out").symlink_to("../outside/secret")
         with open_source(root) as source:

@@ -12,7 +12,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from regbench.errors import StudyError
-from regbench.images.sources.base import open_source
+from regbench.images.sources.open import open_source
 from regbench.images.sources.store import brought_here
 from regbench.storage.remote import RemoteFile
 

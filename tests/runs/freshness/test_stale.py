@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from regbench.errors import StudyError
-from regbench.study import fingerprints
+from regbench.study import code, fingerprints
 
 Run = Callable[..., dict[str, Any]]
 ONE_SEED = {"seeds": [1]}
@@ -285,12 +285,12 @@ def test_a_report_without_prepared_images_says_what_prepares_them(run: Run) -> N
 
 def _change_code(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     """Have one module's source read as if a statement had been added."""
-    read = fingerprints._source
+    read = code._source
     monkeypatch.setattr(
-        fingerprints, "_source", lambda name: read(name) + ("\nX = 1\n" if name == module else "")
+        code, "_source", lambda name: read(name) + ("\nX = 1\n" if name == module else "")
     )
-    fingerprints._of_code.cache_clear()
-    monkeypatch.setattr(fingerprints, "_of_code", fingerprints._of_code.__wrapped__)
+    code.of_code.cache_clear()
+    monkeypatch.setattr(code, "of_code", code.of_code.__wrapped__)
 
 
 @pytest.mark.parametrize(

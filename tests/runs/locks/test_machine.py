@@ -35,7 +35,7 @@ def other_process(tmp_path: Path) -> subprocess.Popen[str]:
     code = """
         import sys
         from pathlib import Path
-        from regbench.reservation import Use, reserved
+        from regbench.runs.locks.machine import Use, reserved
         with reserved(Path(sys.argv[1]), Use(["l1"], ["data"]), "kedro run -p l1", wait=False):
             print("in", flush=True)
             sys.stdin.read()

@@ -7,6 +7,7 @@ not wait for it.
 import logging
 from typing import TYPE_CHECKING, Any
 
+from regbench.study import digests as study_digests
 from regbench.study import fingerprints
 from regbench.study.schema import Augmentation, Evaluation, Ingest, Normalization, Split, Zca
 
@@ -105,10 +106,10 @@ def preview_augmentation(
     """
     from regbench.images import normalization
     from regbench.regularizers.affine_maps import augment_once
-    from regbench.report.plots import confusion
+    from regbench.report.plots import contact_sheet
 
     settings = Augmentation.model_validate(augmentation)
-    rows = confusion.sheet_rows(split_index)
+    rows = contact_sheet.sheet_rows(split_index)
     originals = images[rows]
     strips = {
         "original": originals,
@@ -119,7 +120,7 @@ def preview_augmentation(
         strips["whitened"] = normalization.whiten(
             normalization.normalize(originals, fitted_normalization), zca
         )
-    return confusion.contact_sheet(strips, split_index["label"].to_numpy()[rows].tolist())
+    return contact_sheet.contact_sheet(strips, split_index["label"].to_numpy()[rows].tolist())
 
 
 def corrupt_images(
@@ -130,11 +131,11 @@ def corrupt_images(
     Returns:
         Corruptions x M x H x W x C, uint8, in the order of ``CORRUPTIONS``, and the M rows.
     """
-    from regbench.comparison import compare
     from regbench.evaluation import corruption
     from regbench.storage import arrays
+    from regbench.study import parts
 
-    part = compare.headline_part(set(split_index["split"]))
+    part = parts.headline_part(set(split_index["split"]))
     most = Evaluation.model_validate(settings).robustness_images
     rows = corruption.robustness_rows(split_index, part, most)
     chosen = images[rows]
@@ -155,7 +156,7 @@ def preview_corruptions(
     import numpy as np
 
     from regbench.evaluation import corruption
-    from regbench.report.plots import confusion
+    from regbench.report.plots import contact_sheet
 
     index = split_index.iloc[rows]
     _, shown = np.unique(index["target"], return_index=True)  # the first image of each class
@@ -163,7 +164,7 @@ def preview_corruptions(
     strips = {"original": images[np.asarray(rows)[shown]]}
     for name, changed in zip(corruption.CORRUPTIONS, corrupted, strict=True):
         strips[name.replace("_", " ")] = changed[shown]
-    return confusion.contact_sheet(strips, index["label"].iloc[shown].tolist())
+    return contact_sheet.contact_sheet(strips, index["label"].iloc[shown].tolist())
 
 
 def fingerprint_data(
@@ -197,7 +198,7 @@ def record_files(
         ``files``, the digests, and ``data_fingerprint``, for the case that its file is damaged.
     """
     files = {name: digest for name, digest in digests.items() if digest}
-    return fingerprints.sealed({"files": files, "data_fingerprint": data_fingerprint})
+    return study_digests.sealed({"files": files, "data_fingerprint": data_fingerprint})
 
 
 def _train_rows(split_index: DataFrame) -> ndarray:

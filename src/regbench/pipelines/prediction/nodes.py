@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from regbench.errors import StudyError
+from regbench.study import digests
 from regbench.study import fingerprints as fingerprint
 from regbench.study.schema import BEST, Ingest
 
@@ -94,7 +95,7 @@ def label_images(
             other weights than those that were chosen.
     """
     from regbench.evaluation import label
-    from regbench.networks.build import weights_of
+    from regbench.networks.weights import weights_of
 
     name = f"{chosen['technique']}/seed_{chosen['seed']}"
     if name not in networks:
@@ -110,7 +111,7 @@ def label_images(
             f"the network {name} knows {network.output_shape[-1]} classes, the set has "
             f"{len(classes)}: train again"
         )
-    if fingerprint.of_weights(weights_of(network)) != chosen["weights"]:
+    if digests.of_weights(weights_of(network)) != chosen["weights"]:
         raise StudyError(
             f"the network {name} is not the one that was evaluated; kedro run "
             f"--pipelines={chosen['technique']} trains it again"

@@ -74,57 +74,70 @@ def plot_differences(
     compared: DataFrame, results: dict[str, Results], settings: dict[str, Any]
 ) -> Figure:
     """Draw every technique's difference to the baseline with its intervals."""
-    from regbench.report.plots import confusion
+    from regbench.report.plots import (
+        differences,
+    )
 
-    return confusion.difference_plot(_with_band(compared, settings), results)
+    return differences.difference_plot(_with_band(compared, settings), results)
 
 
 def plot_gaps(compared: DataFrame) -> Figure:
     """Draw how far train accuracy is above the headline accuracy."""
-    from regbench.report.plots import confusion
+    from regbench.report.plots import (
+        gaps,
+    )
 
-    return confusion.gap_plot(compared)
+    return gaps.gap_plot(compared)
 
 
 def plot_learning_curves(results: dict[str, Results]) -> Figure:
     """Draw the figures of every epoch, train against validation."""
-    from regbench.report.plots import confusion
+    from regbench.report.plots import (
+        learning_curves,
+    )
 
-    return confusion.learning_curves(results)
+    return learning_curves.learning_curves(results)
 
 
 def plot_pruning(results: dict[str, Results]) -> Figure:
     """Draw the accuracy that is left when the smallest weights are removed."""
-    from regbench.report.plots import confusion
+    from regbench.report.plots import (
+        pruning,
+    )
 
-    return confusion.pruning_plot(results)
+    return pruning.pruning_plot(results)
 
 
 def plot_corruptions(results: dict[str, Results]) -> Figure:
     """Draw the accuracy under every corruption."""
-    from regbench.report.plots import confusion
+    from regbench.report.plots import (
+        corruptions,
+    )
 
-    return confusion.corruption_heatmap(results)
+    return corruptions.corruption_heatmap(results)
 
 
 def plot_reliability(results: dict[str, Results]) -> Figure:
     """Draw the accuracy of answers by their confidence."""
-    from regbench.report.plots import confusion
+    from regbench.report.plots import (
+        reliability,
+    )
 
-    return confusion.reliability_plot(results)
+    return reliability.reliability_plot(results)
 
 
 def plot_confusion(results: dict[str, Results], classes: list[str]) -> Figure:
     """Draw what baseline and best technique take for what."""
-    from regbench.comparison import compare
-    from regbench.report import sentences
-    from regbench.report.plots import confusion
+    from regbench.comparison import compare, tables
+    from regbench.report.plots import (
+        confusion,
+    )
 
     part = compare.judged_part(results)
     others = {name: of_one for name, of_one in results.items() if name != BASELINE}
     best = compare.best_technique(others)
     shown = [name for name in (BASELINE, best) if name and len(results[name].runs)]
-    matrices = {name: sentences.confusion_matrix(results[name], part, classes) for name in shown}
+    matrices = {name: tables.confusion_matrix(results[name], part, classes) for name in shown}
     return confusion.confusion_plot(matrices, classes)
 
 
@@ -140,8 +153,8 @@ def compare_with_publication(
     Of the fair protocol only what was made from the same images with the same settings and code;
     only its split is another.
     """
-    from regbench.comparison import compare
     from regbench.comparison import published_claims as claims
+    from regbench.study import parts
 
     alike = fingerprint.alike_but_for_the_split(made_from, fair_made_from or {})
     if fair_comparison is not None:
@@ -153,7 +166,7 @@ def compare_with_publication(
             ", ".join(sorted(made_from["fingerprints"].keys() - alike)),
         )
     published = Reporting.model_validate(settings).published
-    headline = f"{compare.headline_part(compared.columns)}_accuracy"
+    headline = f"{parts.headline_part(compared.columns)}_accuracy"
     return claims.claims_table(published, compared, fair_comparison, headline)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from regbench.errors import StudyError
-from regbench.study import fingerprints
+from regbench.study import digests, fingerprints
 from regbench.study.schema import Augmentation, Protocol, Technique
 
 if TYPE_CHECKING:
@@ -42,12 +42,11 @@ def train_network(
         epoch; the weights of the epoch that was best on validation, if the network has others;
         and the fingerprint: what the network was made from, and of what was made.
     """
-    from regbench.networks import build
-    from regbench.runs import progress_display
-    from regbench.training import train
+    from regbench.networks import build, weights
+    from regbench.training import events, tensorflow_setup, train
 
-    train.set_up_tensorflow()
-    train.forget_earlier_networks()
+    tensorflow_setup.set_up_tensorflow()
+    tensorflow_setup.forget_earlier_networks()
     shared = Protocol.model_validate(protocol)
     technique = Technique.model_validate(run["regularizers"])
     model = build.build_network(
@@ -62,8 +61,8 @@ def train_network(
         seed,
         technique.augmenter(Augmentation.model_validate(augmentation)) if augmentation else None,
         technique.early_stopping,
-        on_epoch=lambda epoch: progress_display.report(
-            progress_display.EpochDone(
+        on_epoch=lambda epoch: events.report(
+            events.EpochDone(
                 run["technique"],
                 seed,
                 epoch.epoch,
@@ -74,10 +73,10 @@ def train_network(
         ),
     )
     made_from = {part: data_fingerprint[part] for part in ("data", "split")} | run_fingerprint
-    made_from["weights"] = fingerprints.of_weights(build.weights_of(model))
-    made_from["best_epoch_weights"] = fingerprints.of_weights(best_epoch_weights)
-    made_from["history"] = fingerprints.of_table(history)
-    made_from = fingerprints.sealed(made_from | fingerprints.of_machine())
+    made_from["weights"] = digests.of_weights(weights.weights_of(model))
+    made_from["best_epoch_weights"] = digests.of_weights(best_epoch_weights)
+    made_from["history"] = digests.of_table(history)
+    made_from = digests.sealed(made_from | fingerprints.of_machine())
     return model, history, best_epoch_weights, made_from
 
 
@@ -108,14 +107,14 @@ def evaluate_network(
 
     from regbench.evaluation import evaluate
     from regbench.evaluation.results import FailedTraining
-    from regbench.networks import build
+    from regbench.networks import weights
 
     made_from = made_from | {"evaluation": evaluation_fingerprint}
     if isinstance(trained, FailedTraining):
         measured = evaluate.failed(trained.reason, split_index, classes, history)
         return _finished(measured, run, seed, made_from)
     name = run["technique"]
-    if fingerprints.of_weights(build.weights_of(trained)) != made_from["weights"]:
+    if digests.of_weights(weights.weights_of(trained)) != made_from["weights"]:
         raise StudyError(
             f"the network of {name}, seed {seed}, is not the one that its fingerprint describes; "
             f"kedro run --pipelines={name} trains it again"
@@ -140,11 +139,11 @@ def _finished(
     made_from: dict[str, str],
 ) -> tuple[DataFrame, dict[str, Any]]:
     """Say that a run is done, and with which outcome."""
-    from regbench.runs import progress_display
+    from regbench.training import events
 
     predictions, metrics = measured
-    progress_display.report(
-        progress_display.RunDone(
+    events.report(
+        events.RunDone(
             run["technique"],
             seed,
             metrics["epochs"],
@@ -157,8 +156,8 @@ def _finished(
     metrics = {"technique": run["technique"], "seed": seed, **metrics}
     made_from = {part: made_from[part] for part in made_from if part != "record"}  # its own seal
     made = {
-        "predictions": fingerprints.of_table(predictions),
-        "metrics": fingerprints.of_metrics(metrics),
+        "predictions": digests.of_table(predictions),
+        "metrics": digests.of_metrics(metrics),
     }
     return predictions, {**metrics, "fingerprint": made_from | made}
 
@@ -173,7 +172,7 @@ def training_failed(
     from regbench.training import train
 
     made_from = {part: data_fingerprint[part] for part in ("data", "split")} | run_fingerprint
-    made_from = fingerprints.sealed(made_from | {"weights": "", **fingerprints.of_machine()})
+    made_from = digests.sealed(made_from | {"weights": "", **fingerprints.of_machine()})
     columns = [*train.Epoch.__annotations__, "kept"]
     return FailedTraining(reason), pd.DataFrame(columns=columns), {}, made_from
 
@@ -210,7 +209,7 @@ def collect_results(*made: Any) -> Results:
     Args:
         made: The metrics of every run, then their histories, then their predictions.
     """
-    from regbench.comparison import compare
+    from regbench.evaluation import results
 
     seeds = len(made) // 3
-    return compare.collect(made[:seeds], made[seeds : 2 * seeds], made[2 * seeds :])
+    return results.collect(made[:seeds], made[seeds : 2 * seeds], made[2 * seeds :])

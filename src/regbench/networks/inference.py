@@ -1,0 +1,81 @@
+"""Class probabilities of a trained network, compiled once per architecture."""
+
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from regbench.storage.arrays import in_chunks
+
+
+def predict(network: keras.Model, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the class probabilities of some images.
+
+    Args:
+        network: From ``build_network``, trained.
+        images: N x H x W x C, uint8; may be memory-mapped.
+        rows: Which, M ints.
+
+    Returns:
+        M x classes, float32.
+    """
+    forward = _compiled_forward(architecture(network))
+    weights = [
+        [variable.value for variable in variables]
+        for variables in (network.trainable_variables, network.non_trainable_variables)
+    ]
+    probabilities = [np.zeros((0, network.output_shape[-1]), dtype=np.float32)]
+    probabilities += [forward(*weights, chunk).numpy() for chunk in in_chunks(images, rows)]
+    return np.concatenate(probabilities)
+
+
+_architectures: "WeakKeyDictionary[keras.Model, str]" = WeakKeyDictionary()  # 10 ms each
+
+
+def architecture(network: keras.Model) -> str:
+    """Describe a network's layers as JSON, alike for all seeds.
+
+    Whatever is compiled for one network serves all of its architecture; networks are not changed
+    once they are built, only their weights are.
+    """
+
+    def without_seeds(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: 0 if key == "seed" else without_seeds(v) for key, v in value.items()}
+        return [without_seeds(part) for part in value] if isinstance(value, list) else value
+
+    if network not in _architectures:
+        _architectures[network] = json.dumps(without_seeds(json.loads(network.to_json())))
+    return _architectures[network]
+
+
+def of_architecture(described: str) -> keras.Model:
+    """Build an untrained network from what ``architecture`` returned.
+
+    All layers at once: ``keras.models.model_from_json`` builds it anew with each of them.
+    """
+    config = json.loads(described)["config"]
+    layers = [keras.layers.deserialize(layer) for layer in config["layers"]]
+    return keras.Sequential(layers, name=config["name"])
+
+
+@lru_cache(maxsize=1)  # each holds a network
+def _compiled_forward(described: str) -> Callable[..., tf.Tensor]:
+    """Compile the way from images to probabilities, the weights given: two thirds of the time."""
+    network = of_architecture(described)
+
+    def forward(trained: list[tf.Tensor], fixed: list[tf.Tensor], images: tf.Tensor) -> tf.Tensor:
+        probabilities, _ = network.stateless_call(trained, fixed, images, training=False)
+        return probabilities
+
+    specs = [
+        [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
+        for variables in (network.trainable_variables, network.non_trainable_variables)
+    ]
+    image_spec = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8)
+    return tf.function(forward, input_signature=[*specs, image_spec])

@@ -1,0 +1,46 @@
+"""Figures, intervals and lists as text."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+def signed(value: float, form: str = ".2f") -> str:
+    """A number with its sign and a true minus: '+1.15', '−0.05', '0.00'."""
+    text = f"{value:+{form}}"
+    return (text if text.strip("+-0.") else text[1:]).replace("-", "−")
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share of 1 as '93.7 %'; '–' if it is missing."""
+    return "–" if pd.isna(share) else f"{100 * share:.{digits}f} %"
+
+
+def difference_text(row: Mapping[Any, Any], figure: str = "difference") -> str:
+    """A difference in percentage points and its 95 % interval: '+1.60 [1.20, 2.00]'."""
+    return f"{signed(100 * row[figure])} {interval_text(row, figure)}".strip()
+
+
+def interval_text(row: Mapping[Any, Any], interval: str) -> str:
+    """The interval between ``<interval>_low`` and ``_high`` in percentage points, or nothing."""
+    low, high = row.get(f"{interval}_low"), row.get(f"{interval}_high")
+    if low is None or high is None or not np.isfinite([low, high]).all():
+        return ""
+    return f"[{100 * low:.2f}, {100 * high:.2f}]".replace("-", "−")
+
+
+def verdict_text(row: Mapping[Any, Any]) -> str:
+    """The verdict, or nothing if there is none."""
+    verdict = row.get("verdict")
+    return "" if pd.isna(verdict) else str(verdict)
+
+
+def listed(names: Sequence[str], most: int | None = None) -> str:
+    """Names as in a sentence: 'a', 'a and b', 'a, b and 2 others'."""
+    shown = list(names[:most])
+    more = len(names) - len(shown)
+    if more:
+        shown.append(f"{more} other{'s' if more > 1 else ''}")
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

@@ -1,0 +1,139 @@
+"""The plot of every technique's difference to the baseline, with its interval."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
+
+from regbench.comparison.statistics import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
+from regbench.comparison.tables import (
+    seed_differences,
+)
+from regbench.evaluation.results import Results
+from regbench.report.numbers import difference_text, signed, verdict_text
+from regbench.report.plots.style import (
+    COLOURS,
+    WIDE,
+    in_style,
+    legend,
+    row_axis,
+)
+
+# By verdict: marker and colour. An arrow points to where the difference lies.
+VERDICT_MARKS = {
+    BETTER: (">", "better"),
+    WORSE: ("<", "worse"),
+    EQUIVALENT: ("s", "accent"),
+    UNDECIDED: ("o", "muted"),
+    DESCRIPTIVE: ("D", "muted"),
+}
+
+
+@in_style
+def difference_plot(
+    comparison: pd.DataFrame,
+    results: Mapping[str, Results] | None = None,
+    width: int = WIDE,
+) -> Figure:
+    """Draw every technique's difference to the baseline, with its intervals.
+
+    A difference far beyond all others is drawn as an arrow at the edge and told by its figures.
+
+    Args:
+        comparison: From ``compare``; its order is the order of rows, and ``attrs["band"]`` the
+            band of practical equivalence, a share of 1.
+        results: With them, every run's difference to the baseline's run of its seed is a dot.
+        width: In pixels.
+    """
+    rows = with_figures(comparison, ["difference"])
+    differences = seed_differences(results or {})
+    remarks = [f"{difference_text(row)}\u2002{verdict_text(row)}".strip() for row in rows]
+    figure, axis = row_axis([str(row["technique"]) for row in rows], remarks, width)
+    band = 100 * float(comparison.attrs.get("band", 0))
+    if band:
+        axis.axvspan(-band, band, color=COLOURS["accent"], alpha=0.16, linewidth=0, zorder=0)
+    axis.axvline(0, color=COLOURS["ink"], linewidth=1, zorder=1)
+    limit_low, limit_high = _difference_limits(rows, band)
+    for height, row in enumerate(reversed(rows)):
+        marker, colour = _verdict_mark(row)
+        paint = COLOURS[colour]
+        centre = 100 * row["difference"]
+        if not limit_low <= centre <= limit_high:
+            edge = limit_low if centre < 0 else limit_high
+            axis.plot(edge, height, "<" if centre < 0 else ">", color=paint, markersize=10)
+            continue
+        low, high = _ends(row, "bootstrap")
+        axis.plot([low, high], [height - 0.2] * 2, color=paint, linewidth=1.2, marker="|")
+        low, high = _ends(row, "difference")
+        axis.plot([low, high], [height] * 2, color=paint, linewidth=4.5, alpha=0.55)
+        seeds = 100 * differences.get(row["technique"], pd.Series(dtype=float))
+        axis.plot(seeds, [height + 0.2] * len(seeds), "o", color=paint, markersize=3.5, alpha=0.7)
+        axis.plot(
+            centre,
+            height,
+            marker,
+            color=paint,
+            markersize=8,
+            markerfacecolor=COLOURS["surface"] if colour == "muted" else paint,
+            markeredgewidth=1.6,
+        )
+    axis.set_xlim(limit_low, limit_high)
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: signed(value, "g")))
+    axis.set_xlabel("difference to the baseline in percentage points; right is better")
+    paint = COLOURS["muted"]
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], color=paint, linewidth=4.5, alpha=0.55, label="95 % interval (paired t)"),
+        Line2D([], [], color=paint, linewidth=1.2, marker="|", label="95 % bootstrap interval"),
+    ]
+    if differences:
+        dot = Line2D([], [], color=paint, marker="o", markersize=3.5, linewidth=0)
+        dot.set_label("one seed")
+        handles.append(dot)
+    if band:
+        label = f"practically equal (±{band:g})"
+        handles.append(Patch(color=COLOURS["accent"], alpha=0.16, linewidth=0, label=label))
+    legend(figure, handles, width)
+    return figure
+
+
+def with_figures(comparison: pd.DataFrame, figures: list[str]) -> list[dict[Any, Any]]:
+    """The techniques that have all of some figures."""
+    if not set(figures) <= set(comparison):
+        return []
+    return comparison.dropna(subset=figures).to_dict("records")
+
+
+def _verdict_mark(row: Mapping[Any, Any]) -> tuple[str, str]:
+    return VERDICT_MARKS.get(str(row.get("verdict")), ("o", "muted"))
+
+
+def _ends(row: Mapping[Any, Any], interval: str) -> tuple[float, float]:
+    """An interval in percentage points; NaN if there is none."""
+    low, high = (row.get(f"{interval}_{end}") for end in ("low", "high"))
+    return (np.nan if pd.isna(low) else 100 * low, np.nan if pd.isna(high) else 100 * high)
+
+
+def _difference_limits(rows: Sequence[Mapping[Any, Any]], band: float) -> tuple[float, float]:
+    """The range of the axis of differences: all intervals, but for outliers.
+
+    Outliers are techniques, fewer than half, that reach more than four times as far as the next.
+    """
+    reaches = []
+    for row in rows:
+        ends = [100 * row["difference"], *_ends(row, "difference"), *_ends(row, "bootstrap")]
+        reaches.append((max(abs(end) for end in ends if np.isfinite(end)), ends))
+    reaches.sort(key=lambda reach: reach[0])
+    kept = len(reaches)
+    for place in range((len(reaches) + 1) // 2, len(reaches)):
+        if reaches[place][0] > 4 * max(reaches[place - 1][0], band):
+            kept = place
+            break
+    ends = [end for _, found in reaches[:kept] for end in found if np.isfinite(end)]
+    low, high = min([*ends, -2 * band, -0.1]), max([*ends, 2 * band, 0.1])
+    room = 0.05 * (high - low)
+    return low - room, high + room

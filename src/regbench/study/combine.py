@@ -1,0 +1,78 @@
+"""Techniques put together from others (``combine``), and what is wrong with their names."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from regbench.errors import quoted
+from regbench.study.problems import Problem, nearest
+from regbench.study.schema import (
+    BASELINE,
+    DEVICE_NAMES,
+    RESERVED_NAMES,
+)
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+
+
+def combine_techniques(
+    entries: Mapping[str, Any],
+) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+    """Replace each ``combine: [a, b]`` by the settings of a and b, own keys on top."""
+    combined: dict[str, dict[str, Any]] = {}
+    problems: list[Problem] = []
+    for name, entry in entries.items():
+        problems += _name_problems(name)
+        if isinstance(entry, Mapping):
+            combined[name] = _settings(name, (name,), entries, problems)
+        else:
+            wrong = f"must be a mapping of regularizers, not {quoted(entry)}"
+            problems.append(Problem(("techniques", name), wrong))
+    if BASELINE not in entries:
+        wrong = f"{BASELINE!r} is missing: write '{BASELINE}: {{}}'"
+        problems.append(Problem(("techniques",), wrong))
+    elif combined.get(BASELINE):
+        wrong = "must have no regularizers: the others are compared with it"
+        problems.append(Problem(("techniques", BASELINE), wrong))
+    return combined, problems
+
+
+def _settings(
+    name: str, inside: tuple[str, ...], entries: Mapping[str, Any], problems: list[Problem]
+) -> dict[str, Any]:
+    """The settings of one technique and of all that it combines; adds what is wrong."""
+    own = dict(entries[name])
+    parts = own.pop("combine", [])
+    path = ("techniques", name, "combine")
+    if not isinstance(parts, list):
+        problems.append(Problem(path, f"must be a list of techniques, not {quoted(parts)}"))
+        return own
+    merged: dict[str, Any] = {}
+    for part in parts:
+        if part in inside:
+            problems.append(Problem(path, f"{quoted(part)} contains itself"))
+        elif not isinstance(part, str) or not isinstance(entries.get(part), Mapping):
+            near = nearest(str(part), entries)
+            wrong = f"{quoted(part)} is not a technique, or is set to null{near}"
+            problems.append(Problem(path, wrong))
+        else:
+            given = _settings(part, (*inside, part), entries, problems)
+            for key, value in given.items():
+                if key not in own and merged.get(key, value) != value:
+                    wrong = f"two values for {key}; say in {name} which one holds"
+                    problems.append(Problem(path, wrong))
+                merged[key] = value
+    return merged | own
+
+
+def _name_problems(name: str) -> list[Problem]:
+    """A technique's name is also a folder, a pipeline and a namespace."""
+    if not _NAME.fullmatch(name):
+        wrong = "a name is at most 60 small letters, digits and underscores, a letter first"
+    elif name in DEVICE_NAMES:
+        wrong = "the name is a device on Windows, where no folder can have it"
+    elif name in RESERVED_NAMES:
+        wrong = f"the name is reserved, like all of: {', '.join(sorted(RESERVED_NAMES))}"
+    else:
+        return []
+    return [Problem(("techniques", name), wrong)]

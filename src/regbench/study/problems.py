@@ -1,0 +1,119 @@
+"""Wrong keys and values of a study, each told in one plain line."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from regbench.errors import quoted
+from regbench.study.schema import (
+    Augmentation,
+    Publication,
+    Study,
+    Technique,
+)
+
+# What is said of a wrong value, by pydantic's name of the fault.
+_FAULTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "greater_than": lambda bound: f"must be greater than {bound['gt']:.10g}",
+    "greater_than_equal": lambda bound: f"must be at least {bound['ge']:.10g}",
+    "less_than": lambda bound: f"must be less than {bound['lt']:.10g}",
+    "less_than_equal": lambda bound: f"must be at most {bound['le']:.10g}",
+    "string_too_short": lambda bound: f"must have at least {bound['min_length']} character",
+    "string_too_long": lambda bound: f"must have at most {bound['max_length']} character",
+    "too_short": lambda bound: f"must have at least {bound['min_length']} entry",
+    "literal_error": lambda bound: f"must be {bound['expected']}",
+    **dict.fromkeys(
+        ("int_type", "int_parsing", "int_from_float", "int_parsing_size"),
+        lambda _: "must be a whole number",
+    ),
+    **dict.fromkeys(("float_type", "float_parsing"), lambda _: "must be a number"),
+    "finite_number": lambda _: "must be a finite number",
+    **dict.fromkeys(("bool_type", "bool_parsing"), lambda _: "must be true or false"),
+    **dict.fromkeys(("string_type", "invalid_key"), lambda _: "must be text (put it in quotes)"),
+    **dict.fromkeys(("model_type", "dict_type"), lambda _: "must be a mapping"),
+    "list_type": lambda _: "must be a list",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One wrong key or value: where it stands (a path of keys) and what is wrong with it."""
+
+    path: tuple[str, ...]
+    message: str
+
+
+class InvalidStudy(ValueError):  # noqa: N818 - it is about the study, the error is its reader's
+    """Settings that make no study.
+
+    Attributes:
+        problems: Every wrong key and value found.
+    """
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{shown_path(p.path)}: {p.message}" for p in problems))
+
+
+def shown_path(path: Iterable[str]) -> str:
+    """A path of keys as messages name it: on one line, none of its keys too long for one."""
+    return ".".join(key if key.isprintable() and len(key) <= 80 else quoted(key) for key in path)
+
+
+def problems_of(
+    error: ValidationError,
+    parent: tuple[str, ...] = (),
+    allowed_keys: Callable[[tuple[str, ...]], list[str]] | None = None,
+) -> list[Problem]:
+    """Turn pydantic's errors into one plain line each."""
+    problems = []
+    for detail in error.errors():
+        path = (*parent, *(str(part) for part in detail["loc"]))
+        if detail["type"] == "extra_forbidden":
+            allowed = (allowed_keys or _allowed_keys)(path[:-1])
+            message = f"unknown key; allowed: {', '.join(allowed)}{nearest(path[-1], allowed)}"
+        elif detail["type"] == "missing":
+            message = "is missing"
+        elif detail["type"] == "value_error":
+            message = detail["msg"].removeprefix("Value error, ")
+        else:
+            fault = _FAULTS.get(detail["type"], lambda _, said=detail["msg"]: said)
+            message = f"{fault(detail.get('ctx', {}))}, not {quoted(detail['input'])}"
+            if detail["type"] == "literal_error":
+                choices = re.findall("'(.*?)'", detail["ctx"]["expected"])
+                message += nearest(str(detail["input"]), choices)
+        problems.append(Problem(path, message))
+    return problems
+
+
+def _allowed_keys(path: tuple[str, ...]) -> list[str]:
+    """The keys that may stand under a path of keys."""
+    model: type[BaseModel] = Study
+    if path[:1] == ("techniques",):
+        model, path = Technique, path[2:]
+    elif path[:2] == ("reporting", "published") and len(path) > 2:
+        model, path = Publication, path[3:]
+    for part in path:
+        if model is Technique and part == "augmentation":
+            model = Augmentation
+        else:
+            model = _model_in(model.model_fields[part].annotation)
+    keys = list(model.model_fields)
+    return [*keys, "combine"] if model is Technique else keys
+
+
+def _model_in(annotation: Any) -> type[BaseModel]:
+    """The model in ``Model`` or ``Model | None``."""
+    options = get_args(annotation) or (annotation,)
+    model: type[BaseModel] = next(o for o in options if issubclass(o, BaseModel))
+    return model
+
+
+def nearest(name: str, names: Iterable[Any]) -> str:
+    """A hint at the most similar valid name, if one is similar."""
+    near = get_close_matches(name, [str(other) for other in names], n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

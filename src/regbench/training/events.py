@@ -1,0 +1,55 @@
+"""What a training reports while it runs: each epoch, and its end."""
+
+import logging
+from dataclasses import dataclass
+
+EVENTS = logging.getLogger("regbench.runs.progress_display")
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """One more epoch of a run is trained."""
+
+    technique: str
+    seed: int
+    epoch: int
+    epochs: int
+    train_accuracy: float
+    validation_accuracy: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.technique} seed {self.seed}: epoch {self.epoch} of {self.epochs}, "
+            f"accuracy train {self.train_accuracy:.4f}, validation {self.validation_accuracy:.4f}"
+        )
+
+
+@dataclass(frozen=True)
+class RunDone:
+    """A run is trained and evaluated, or has failed."""
+
+    technique: str
+    seed: int
+    epochs: int
+    seconds: float
+    validation_accuracy: float | None = None
+    test_accuracy: float | None = None
+    failure: str | None = None
+
+    def __str__(self) -> str:
+        run = f"{self.technique} seed {self.seed}"
+        if self.failure:
+            return f"{run}: failed: {self.failure}"
+        test = "" if self.test_accuracy is None else f", test {self.test_accuracy:.4f}"
+        return (
+            f"{run}: accuracy validation {self.validation_accuracy:.4f}{test} "
+            f"({self.epochs} epochs, {self.seconds:.1f} s)"
+        )
+
+
+Event = EpochDone | RunDone
+
+
+def report(event: Event) -> None:
+    """Pass an event on to whoever shows progress."""
+    EVENTS.info("%s", event, extra={"event": event})
