@@ -147,14 +147,14 @@ def _of_answers(
     probabilities: np.ndarray, targets: np.ndarray, classes: list[str]
 ) -> dict[str, Any]:
     answers = probabilities.argmax(axis=1)
-    confusion = measures.confusion(targets, answers, len(classes))
+    recalls = measures.recall_by_class(targets, answers, len(classes))
     confidence = probabilities.max(axis=1)
     return {
         "expected_calibration_error": measures.expected_calibration_error(
             confidence, answers == targets
         ),
-        "macro_f1": measures.macro_f1(confusion),
-        RECALL: dict(zip(classes, measures.recall_by_class(confusion).tolist(), strict=True)),
+        "macro_f1": measures.macro_f1(targets, answers),
+        RECALL: dict(zip(classes, recalls.tolist(), strict=True)),
     }
 
 
