@@ -121,11 +121,6 @@ NAMES = {
     "x" * 61: ("x" * 61, OF_NAMES),
     "y" * 999: (f"{'y' * 30} ... {'y' * 29}'", OF_NAMES),
     **{name: (name, "the name is reserved, like all of: ") for name in RESERVED_NAMES},
-    # No folder of results can have such a name where Windows is.
-    **{
-        name: (name, "the name is a device on Windows")
-        for name in ("con", "prn", "aux", "nul", "com1", "lpt9")
-    },
 }
 
 

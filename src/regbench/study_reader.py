@@ -13,7 +13,6 @@ from regbench.schedule import Schedule
 from regbench.study import (
     BASELINE,
     BEST,
-    DEVICE_NAMES,
     RESERVED_NAMES,
     Augmentation,
     Publication,
@@ -190,8 +189,6 @@ def _name_problems(name: str) -> list[Problem]:
     """A technique's name is also a folder, a pipeline and a namespace."""
     if not _NAME.fullmatch(name):
         wrong = "a name is at most 60 small letters, digits and underscores, a letter first"
-    elif name in DEVICE_NAMES:
-        wrong = "the name is a device on Windows, where no folder can have it"
     elif name in RESERVED_NAMES:
         wrong = f"the name is reserved, like all of: {', '.join(sorted(RESERVED_NAMES))}"
     else:
