@@ -21,7 +21,7 @@ from regbench.errors import StudyError
 _HIDDEN = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 _DRIVE = re.compile(r"[A-Za-z]:")
 _SURELY_CLEAN = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", re.ASCII)
-_TO_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
+_TO_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 # A link may lead out of the set, and a pipe would be waited for (who writes to it is let go on).
 # Windows has neither of the two.
 _NO_LINKS: int = getattr(os, "O_NOFOLLOW", 0)
