@@ -21,7 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from regbench.errors import InUseError
-from regbench.files import atomic_write, remove_leftovers
+from regbench.files import remove_leftovers
 
 logger = logging.getLogger(__name__)
 
@@ -85,12 +85,12 @@ def reserved(
     folder.mkdir(parents=True, exist_ok=True)
     record = folder / f"{secrets.token_hex(8)}.json"
     with _held(record):
-        _enter(record, own, display or str(data_root), wait=wait)
         try:
+            _enter(record, own, display or str(data_root), wait=wait)
             yield
         finally:
             record.unlink(missing_ok=True)
-            with suppress(OSError):  # the run may have ended because the disk refuses
+            with suppress(OSError, InUseError):  # what ended the run is what is told
                 _tidy_up(folder)
 
 
@@ -146,8 +146,7 @@ def _enter(record: Path, own: Run, display: str, *, wait: bool) -> None:
             if not at_work:
                 remove_leftovers(record.parent.parent)
             if not others:
-                with atomic_write(record) as partial:
-                    partial.write_text(json.dumps(asdict(own)), encoding="utf-8")
+                _write(record, own)
                 return
         if not wait:
             raise in_use(display, others[0])
@@ -155,6 +154,14 @@ def _enter(record: Path, own: Run, display: str, *, wait: bool) -> None:
             logger.info("waiting: %s is in use: %s", display, others[0])
             told = True
         time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _write(record: Path, own: Run) -> None:
+    try:
+        record.write_text(json.dumps(asdict(own)), encoding="utf-8")
+    except OSError as error:
+        error.filename = str(record)  # a full disk does not say
+        raise
 
 
 def _at_work(folder: Path) -> Iterator[Run]:
