@@ -193,10 +193,6 @@ DAMAGES: dict[str, Callable[[np.ndarray, pd.DataFrame], tuple[Any, pd.DataFrame]
     "images in another order": lambda images, files: (images[::-1].copy(), files),
     "other rows": lambda images, files: (images, files.assign(row=files["row"].to_numpy()[::-1])),
     "another table": lambda images, files: (images, files.drop(columns="pixels")),
-    "another fault": lambda images, files: (
-        images,
-        files.assign(fault=files["fault"].replace(r"^unread.*", "nothing", regex=True)),
-    ),
 }
 
 

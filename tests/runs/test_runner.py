@@ -20,7 +20,7 @@ from kedro.pipeline import Node, Pipeline
 
 from regbench.datasets.atomic import JSONDataset
 from regbench.errors import StudyError
-from regbench.runs import runner, worker
+from regbench.runs import runner
 from regbench.runs.runner import StudyRunner
 from regbench.runs.worker import NodeError
 
@@ -133,7 +133,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from regbench.datasets.atomic import JSONDataset
 from regbench.runs.runner import StudyRunner
-from tests.test_runner import _sleep_and_tell
+from tests.runs.test_runner import _sleep_and_tell
 
 if __name__ == "__main__":
     catalog = DataCatalog({"made": JSONDataset(filepath="made.json")})
@@ -237,7 +237,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from regbench.datasets.atomic import JSONDataset
 from regbench.runs.runner import StudyRunner
-from tests.test_runner import _lock_the_queue_and_die_later, _see_it_die
+from tests.runs.test_runner import _lock_the_queue_and_die_later, _see_it_die
 
 if __name__ == "__main__":
     catalog = DataCatalog({name: JSONDataset(filepath=name) for name in ("process", "seen")})
@@ -289,28 +289,6 @@ def test_processes_killed_between_two_nodes_are_replaced(
     StudyRunner(max_workers=1).run(pipeline, catalog_in(tmp_path, "made"))
     assert gone.stopped
     assert json.loads((tmp_path / "made").read_text()) != os.getpid()
-
-
-def test_only_what_stays_as_it_is_in_files_is_let_go_of() -> None:
-    def mapping(rights: str, inode: int, anonymous: int, swapped: int = 0) -> str:
-        return (
-            f"7f0a{inode:x}000-7f0a{inode:x}800 {rights} 00000000 fe:00 {inode}  /lib/some lib.so\n"
-            f"Rss:                   2 kB\nAnonymous:             {anonymous} kB\n"
-            f"Swap:                  {swapped} kB\n"
-        )
-
-    maps = [
-        mapping("r-xp", 1, 0),
-        mapping("r--p", 2, 0),
-        mapping("r--p", 3, 4),  # addresses that the loader has filled in
-        mapping("rw-p", 4, 0),
-        mapping("r--p", 5, 0, 4),  # the same, swapped out
-        mapping("r--p", 0, 0),  # of no file
-    ]
-    assert worker.unchanged_parts_of_files("".join(maps)) == [
-        (0x7F0A1000, 0x800),
-        (0x7F0A2000, 0x800),
-    ]
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux tells")

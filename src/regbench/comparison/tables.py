@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from regbench.comparison.compare import judged_part
-from regbench.evaluation.classification import confusion
+from regbench.evaluation.classification import recall_by_class
 from regbench.evaluation.results import CORRUPTION, PRUNING, TRAINED, Results
 from regbench.study.schema import BASELINE
 
@@ -86,12 +86,34 @@ def confusion_matrix(found: Results, part: str, classes: Sequence[str]) -> np.nd
     Returns:
         K x K ints: a row per true class, a column per predicted one.
     """
+    targets, predicted = _true_and_predicted(found, part, classes)
+    if not len(targets):
+        return np.zeros((len(classes), len(classes)), dtype=int)
+    import sklearn.metrics  # noqa: PLC0415 - a second of start-up
+
+    counts = sklearn.metrics.confusion_matrix(targets, predicted, labels=range(len(classes)))
+    return np.asarray(counts)
+
+
+def recalls(found: Results, part: str, classes: Sequence[str]) -> np.ndarray:
+    """The share of each class's images in a part that was recognized, all seeds together.
+
+    Returns:
+        K floats, NaN without images.
+    """
+    return recall_by_class(*_true_and_predicted(found, part, classes), len(classes))
+
+
+def _true_and_predicted(
+    found: Results, part: str, classes: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the true and of the predicted classes of a part's images, by every seed."""
     answers = found.predictions[found.predictions["split"] == part]
     targets, predicted = (
         pd.Categorical(answers[column], categories=list(classes)).codes
         for column in ("label", "predicted")
     )
-    return confusion(targets, predicted, len(classes))
+    return targets, predicted
 
 
 def disagreements(one: Results, other: Results, part: str) -> pd.DataFrame:

@@ -135,14 +135,14 @@ def _of_answers(
     probabilities: np.ndarray, targets: np.ndarray, classes: list[str]
 ) -> dict[str, Any]:
     answers = probabilities.argmax(axis=1)
-    confusion = classification.confusion(targets, answers, len(classes))
+    recalls = classification.recall_by_class(targets, answers, len(classes))
     confidence = probabilities.max(axis=1)
     return {
         "expected_calibration_error": classification.expected_calibration_error(
             confidence, answers == targets
         ),
-        "macro_f1": classification.macro_f1(confusion),
-        RECALL: dict(zip(classes, classification.recall_by_class(confusion).tolist(), strict=True)),
+        "macro_f1": classification.macro_f1(targets, answers),
+        RECALL: dict(zip(classes, recalls.tolist(), strict=True)),
     }
 
 

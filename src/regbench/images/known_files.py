@@ -63,10 +63,7 @@ class KnownFiles:
         images, faulty = files[files["row"] >= 0], files[files["row"] < 0]
         self._rows = dict(zip(images["content"].tolist(), images["row"].tolist(), strict=True))
         self._pixels = images.drop_duplicates("row").set_index("row")["pixels"]
-        refused = zip(*(faulty[name] for name in ("content", "fault", "pixels")), strict=True)
-        self._faults = {
-            content: fault for content, fault, seal in refused if seal == _seal(content, fault)
-        }
+        self._faults = dict(zip(faulty["content"], faulty["fault"], strict=True))
 
     def forget(self) -> None:
         """Know nothing any more, of this ingestion either."""
@@ -148,7 +145,7 @@ class KnownFiles:
 
         Returns:
             A row per file: content, row (of an image with its pixels; -1 without one), pixels
-            (their digest; without an image, one of content and fault), fault and made_with.
+            (their digest; empty without an image), fault and made_with.
         """
         places = {digest: row for row, digest in enumerate(stored)}
         found = (places.get(digest, _NO_ROW) for digest in digests)
@@ -158,7 +155,7 @@ class KnownFiles:
         columns: dict[str, Sequence[str] | NDArray[np.int64] | str] = {
             "content": [*self._noted_images, *faults],
             "row": np.append(rows, np.full(len(faults), _NO_ROW)),
-            "pixels": [*digests, *(_seal(*noted) for noted in faults.items())],
+            "pixels": [*digests, *[""] * len(faults)],
             "fault": [*[""] * len(rows), *faults.values()],
             "made_with": self._made_with,
         }
@@ -190,9 +187,3 @@ def content_of(source: ImageSource, name: str, limit: int) -> tuple[str, bytes |
         return hashlib.blake2b(named, digest_size=16, person=b"checksum").hexdigest(), None
     data = source.read(name, limit)
     return hashlib.blake2b(data, digest_size=16).hexdigest(), data
-
-
-def _seal(content: str, fault: str) -> str:
-    return hashlib.blake2b(
-        f"{content} {fault}".encode(errors="backslashreplace"), digest_size=16
-    ).hexdigest()

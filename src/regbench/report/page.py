@@ -16,7 +16,6 @@ from markupsafe import Markup, escape
 
 from regbench.comparison import tables
 from regbench.comparison.statistics import BETTER, EQUIVALENT, MIN_SEEDS, UNDECIDED, WORSE
-from regbench.evaluation.classification import recall_by_class
 from regbench.evaluation.results import Results
 from regbench.images import duplicates
 from regbench.report import numbers, sentences, svg
@@ -242,13 +241,16 @@ def _pair(content: ReportContent, trained: Mapping[str, Results], part: str) -> 
     return {
         "pair": names,
         "confusion": svg.confusion_pictures(matrices, content.classes),
-        "recalls": _recalls(matrices, trained, content.classes),
+        "recalls": _recalls(matrices, trained, part, content.classes),
         "sheets": sheets,
     }
 
 
 def _recalls(
-    matrices: Mapping[str, np.ndarray], trained: Mapping[str, Results], classes: Sequence[str]
+    matrices: Mapping[str, np.ndarray],
+    trained: Mapping[str, Results],
+    part: str,
+    classes: Sequence[str],
 ) -> list[dict[str, Any]]:
     """A row per class: its images, its recall by technique, and the difference in the end."""
     if not matrices:
@@ -256,7 +258,7 @@ def _recalls(
     first = next(iter(matrices))
     runs = trained[first].predictions["seed"].nunique()
     images = matrices[first].sum(axis=1) // runs
-    recalls = [recall_by_class(matrix) for matrix in matrices.values()]
+    recalls = [tables.recalls(trained[name], part, classes) for name in matrices]
     if len(recalls) == 2:
         recalls.append(recalls[1] - recalls[0])
     return [

@@ -1,7 +1,5 @@
 """Configuration: Kedro's loader, and the study's settings checked as they are read."""
 
-import math
-import re
 import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,8 +20,6 @@ from regbench.study.reader import read_schedules, read_study
 from regbench.study.schema import Study
 
 PROJECT = Path(__file__).parents[3]
-_MOST_VALUES = 2000  # of a file with its aliases spelled out; OmegaConf takes seconds for 10,000
-_DEEPEST = 50
 _LONGEST_FAULT = 500  # letters of what somebody else's error says
 
 
@@ -40,7 +36,6 @@ class StudyConfigLoader(OmegaConfigLoader):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take what ``OmegaConfigLoader`` takes."""
-        self._looked_at: set[str] = set()
         super().__init__(*args, **kwargs)
         StudyConfigLoader.latest = self
 
@@ -83,10 +78,6 @@ class StudyConfigLoader(OmegaConfigLoader):
 
     def _read(self, key: str) -> dict[str, Any]:
         """One kind of configuration as Kedro puts it together."""
-        if key not in self._looked_at:
-            for path in self._paths(key):
-                _refuse_bomb(path)
-            self._looked_at.add(key)
         try:
             value: dict[str, Any] = super().__getitem__(key)
         except MissingConfigException as error:
@@ -197,59 +188,6 @@ def _known_fault(error: Exception) -> str | None:
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text if len(text) <= _LONGEST_FAULT else f"{text[:_LONGEST_FAULT]} ..."
-
-
-def _refuse_bomb(path: Path) -> None:
-    """Stop at a small file that stands for very much, or takes very long to understand.
-
-    YAML's aliases are references; OmegaConf copies what they refer to, and references to
-    references to references fill the memory. What stands within one another is taken apart in a
-    time that grows with the square of its depth.
-
-    Raises:
-        SettingsError: With its aliases spelled out, the file has too many values; or it has too
-            many interpolations, or is too deep.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return  # named when it is read
-    if _depth_of_brackets(content) > _DEEPEST or content.count(b"${") > _MOST_VALUES:
-        raise SettingsError(
-            f"{_shortest(path)}: more than {_DEEPEST} brackets or interpolations (${{name}}) "
-            f"within one another, or more than {_MOST_VALUES:,} interpolations in all"
-        )
-    if b"*" not in content or b"&" not in content:
-        return
-    try:
-        root = yaml.compose(content, Loader=yaml.SafeLoader)
-        values = _values(root, {}) if root else 0
-    except (yaml.YAMLError, RecursionError, ValueError):
-        return  # likewise
-    if values > _MOST_VALUES:
-        raise SettingsError(
-            f"{_shortest(path)}: its aliases (*name) stand for more than {_MOST_VALUES:,} values"
-        )
-
-
-def _depth_of_brackets(content: bytes) -> int:
-    """How many brackets are open at once, those in texts among them."""
-    depth = deepest = 0
-    for bracket in re.findall(rb"[\[\]{}]", content):
-        depth = depth + 1 if bracket in b"[{" else max(0, depth - 1)
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _values(node: yaml.Node, counted: dict[int, float]) -> float:
-    """How many values a node stands for; infinitely many if it contains itself."""
-    if id(node) not in counted:
-        counted[id(node)] = math.inf
-        parts = node.value if isinstance(node, yaml.CollectionNode) else []
-        pairs = isinstance(node, yaml.MappingNode)
-        inner = [part for pair in parts for part in pair] if pairs else parts
-        counted[id(node)] = 1 + sum(_values(part, counted) for part in inner)
-    return counted[id(node)]
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -25,16 +25,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from filelock import FileLock
+
 from regbench.errors import StudyError, UnreachableError
 from regbench.redaction import keep_secret
 from regbench.storage.atomic import atomic_write
-
-try:
-    import fcntl
-
-    _LOCKS = True
-except ImportError:  # Windows: a file may be brought twice at the same time, which is only slower
-    _LOCKS = False
 
 if TYPE_CHECKING:
     import fsspec
@@ -176,7 +171,7 @@ class RemoteFile:
             StudyError: The store cannot be reached, or refuses.
         """
         if not self._is_current(self.entry()):
-            with alone(self.address):  # several processes may want it
+            with locked(self.address):  # several processes may want it
                 if not self._is_current(self.entry()):
                     with atomic_write(self.path) as partial:
                         entry = self.persistently(lambda store: self._get(store, partial))
@@ -468,16 +463,12 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def alone(what: str) -> Iterator[None]:
+def locked(what: str) -> Iterator[None]:
     """Keep other processes of this machine from doing the same with the cache meanwhile."""
-    if not _LOCKS:
-        yield
-        return
     name = hashlib.blake2b(what.encode(errors="surrogateescape"), digest_size=16).hexdigest()
     folder = cache_folder() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / name).open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(folder / name):
         yield
 
 

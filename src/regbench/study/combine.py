@@ -8,7 +8,6 @@ from regbench.errors import quoted
 from regbench.study.problems import Problem, nearest
 from regbench.study.schema import (
     BASELINE,
-    DEVICE_NAMES,
     RESERVED_NAMES,
 )
 
@@ -69,8 +68,6 @@ def _name_problems(name: str) -> list[Problem]:
     """A technique's name is also a folder, a pipeline and a namespace."""
     if not _NAME.fullmatch(name):
         wrong = "a name is at most 60 small letters, digits and underscores, a letter first"
-    elif name in DEVICE_NAMES:
-        wrong = "the name is a device on Windows, where no folder can have it"
     elif name in RESERVED_NAMES:
         wrong = f"the name is reserved, like all of: {', '.join(sorted(RESERVED_NAMES))}"
     else:

@@ -19,12 +19,6 @@ from regbench.storage import remote
 
 BASELINE = "baseline"
 BEST = "best"
-
-# Windows keeps these for devices; a folder of results cannot have such a name there.
-DEVICE_NAMES = frozenset(
-    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
-)
-
 RESERVED_NAMES = frozenset(
     {
         *("data", "reporting", "prediction", "fetch_mnist", "sample_mnist"),  # other pipelines

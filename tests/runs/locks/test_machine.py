@@ -89,7 +89,7 @@ def test_what_a_killed_process_has_left_counts_for_nothing(
     other_process.wait()
     assert len(list(tmp_path.glob(".runs/*.json"))) == 1
     enter(tmp_path, ALL)
-    assert list(tmp_path.glob(".runs/*.json")) == []
+    assert [path.name for path in tmp_path.glob(".runs/*")] == ["lock"]
 
 
 def test_what_others_are_writing_is_left_alone(
@@ -113,9 +113,10 @@ def test_a_process_with_the_same_id_after_a_reboot_is_not_the_one(tmp_path: Path
     folder.mkdir()
     use = {"makes": ["l1"], "reads": ["data"]}
     run = {"pid": os.getpid(), "host": platform.node(), "since": "1999", "command": "x", "use": use}
-    (folder / "0123456789abcdef.json").write_text(json.dumps(run))  # which nobody holds
+    (folder / "0123456789abcdef.json").write_text(json.dumps(run))
+    (folder / "0123456789abcdef.lock").touch()  # which nobody holds
     enter(tmp_path, ALL)
-    assert list(folder.glob("*.json")) == []
+    assert [path.name for path in folder.iterdir()] == ["lock"]
 
 
 def test_a_record_that_cannot_be_read_is_somebody_at_work(
@@ -130,10 +131,10 @@ def test_a_record_that_cannot_be_read_is_somebody_at_work(
 
 
 def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(json, "dump", refuse)
+    monkeypatch.setattr(Path, "write_text", refuse)
     with pytest.raises(OSError, match=rf"No space left on device: '{tmp_path}/\.runs/\w+\.json'"):
         enter(tmp_path, ALL)
     assert [path.name for path in tmp_path.glob(".runs/*")] == ["lock"]
@@ -173,15 +174,6 @@ def test_a_run_that_fails_lets_go(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="anything"):
         fail()
     enter(tmp_path, ALL)
-
-
-def test_without_locks_it_warns(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(machine, "_LOCKS", False)
-    with reserved(tmp_path, ALL, "kedro run", wait=False):
-        enter(tmp_path, ALL)
-    assert "no locks on this system" in caplog.text
 
 
 def test_a_study_that_another_run_makes_is_left_alone_or_waited_for(

@@ -7,11 +7,7 @@ Digits' practice data, which the study reads like any other set.
 
 import errno
 import hashlib
-import http.client
 import io
-import os
-import re
-import urllib.error
 import urllib.request
 import zipfile
 import zlib
@@ -34,7 +30,6 @@ OnProgress = Callable[[int, int | None], None]
 """Called with how much is done and how much there is in all (None: unknown)."""
 
 OTHER_SOURCE = "--params=mnist_source=... takes another address or a local file"
-GO_ON = f"run again to go on, or {OTHER_SOURCE}"
 LABELED_ROWS = 49_000
 
 # Shape, and SHA-256 of the bytes, of every array in mnist.npz; all are uint8.
@@ -59,6 +54,7 @@ ARRAYS: dict[str, tuple[tuple[int, ...], str]] = {
 
 _CHUNK = 1 << 16
 _TIMEOUT = 30.0  # seconds without a byte
+_RETRIES = 2  # of a download that fails
 _PICTURES_PER_PROGRESS = 500
 _COMPRESSION = 3  # of a PNG; on 28 x 28 pixels a higher level is slower and no smaller
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
@@ -133,8 +129,7 @@ def local_path(source: str) -> Path | None:
 def download(address: str, target: Path, on_progress: OnProgress) -> None:
     """Bring a file here; ``target`` stands only when all of it has arrived.
 
-    What an interrupted download brought stays in ``<target>.part``, and the next one goes on
-    from there if the server can and has still the same file.
+    A download that fails is begun anew, a few times.
 
     Args:
         address: An http(s) address.
@@ -144,24 +139,64 @@ def download(address: str, target: Path, on_progress: OnProgress) -> None:
     Raises:
         StudyError: The address cannot be reached, broke off, or the file cannot be written.
     """
-    partial = target.with_name(f"{target.name}.part")
-    version = target.with_name(f"{target.name}.part.version")
-    broken = f"the download of {address} broke off"
-    response, start = _resume(address, partial, version)
-    total = None if response.length is None else start + response.length
-    with response, _writing(target, response.length):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if start == 0:
-            partial.unlink(missing_ok=True)
-            version.write_text(_version(response), encoding="utf-8")
-        with partial.open("ab") as file:
-            chunks = _chunks(response.read, broken, GO_ON)
-            done = _pour(chunks, file, start, total, on_progress)
-            os.fsync(file.fileno())
-        if total is not None and done < total:
-            raise StudyError(f"{broken} at {done} of {total} bytes; {GO_ON}")
-        partial.replace(target)
-        version.unlink(missing_ok=True)
+    import pooch  # noqa: PLC0415 - only who downloads pays
+    import requests  # noqa: PLC0415
+
+    pooch.get_logger().setLevel("WARNING")  # it would tell the address with its password
+    # No sum of the whole file: others pack the same arrays in other ways, and those have sums.
+    source = pooch.create(
+        target.parent,
+        base_url="",
+        registry={target.name: None},
+        urls={target.name: address},
+        retry_if_failed=_RETRIES,
+    )
+    bar = _ProgressBar(on_progress)
+    web = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK, timeout=_TIMEOUT)
+    with _writing(target):
+        try:
+            source.fetch(target.name, downloader=web)
+        except requests.HTTPError as error:
+            answer = cast(requests.Response, error.response)
+            raise StudyError(
+                f"{address} sends no file (HTTP status {answer.status_code} {answer.reason}); "
+                f"{OTHER_SOURCE}"
+            ) from error
+        except (requests.RequestException, ValueError) as error:
+            raise StudyError(
+                f"cannot download {address}: {_reason(_root(error))}; {OTHER_SOURCE}"
+            ) from error
+
+
+class _ProgressBar:
+    """What pooch takes for a progress bar: it sets ``total`` and tells every step."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self._on_progress = on_progress
+        self._done = self._total = 0
+
+    @property
+    def total(self) -> int:
+        """Bytes in all, 0 if the server does not say; set when a download begins."""
+        return self._total
+
+    @total.setter
+    def total(self, total: int) -> None:
+        self._done, self._total = 0, total
+        self.update(0)
+
+    def update(self, size: int) -> None:
+        """Count bytes; pooch rounds the last ones up."""
+        self._done += size
+        if self._total:
+            self._done = min(self._done, self._total)
+        self._on_progress(self._done, self._total or None)
+
+    def reset(self) -> None:
+        """Stay: what follows is told as a step, too."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def read_mnist(path: Path) -> Mnist:
@@ -329,109 +364,30 @@ def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> Bytes:
     return cast(Bytes, array)
 
 
-def _resume(address: str, partial: Path, version: Path) -> tuple[http.client.HTTPResponse, int]:
-    """Ask for the rest of a file, or for all of it.
-
-    Returns:
-        The answer, and how many bytes of the partial file stand before it.
-    """
-    start = partial.stat().st_size if partial.exists() else 0
-    if start:
-        known = version.read_text(encoding="utf-8") if version.exists() else ""
-        headers = {"Range": f"bytes={start}-"} | ({"If-Range": known} if known else {})
-        response = _get(address, headers)
-        if response is not None and response.status != http.HTTPStatus.PARTIAL_CONTENT:
-            return response, 0  # the server sends all of it
-        if response is not None:
-            first = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-            if first and int(first[1]) == start and _version(response) in ("", known):
-                return response, start
-            response.close()
-    response = _get(address, {})
-    if response is None:
-        raise StudyError(f"{address} sends no file (HTTP status 416); {OTHER_SOURCE}")
-    return response, 0
-
-
-def _get(address: str, headers: dict[str, str]) -> http.client.HTTPResponse | None:
-    """Ask a server for a file; None if it has no such range of bytes."""
-    with _reading(f"cannot reach {address}"):
-        try:
-            request = urllib.request.Request(address, headers=headers)  # noqa: S310 - http(s) only
-            answer = urllib.request.urlopen(request, timeout=_TIMEOUT)  # noqa: S310
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                return None
-            raise StudyError(
-                f"{address} sends no file (HTTP status {error.code} {error.reason}); {OTHER_SOURCE}"
-            ) from error
-    return cast(http.client.HTTPResponse, answer)
-
-
-def _version(response: http.client.HTTPResponse) -> str:
-    """What tells two versions of a file on the web apart, for an If-Range header."""
-    tag: str = response.headers.get("ETag", "")
-    # A weak tag holds for contents that are as good as the same; bytes have to be the same.
-    return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
-
-
-def _chunks(
-    read: Callable[[int], bytes], problem: str, advice: str = OTHER_SOURCE
-) -> Iterator[bytes]:
-    """Read to the end."""
-    while True:
-        with _reading(problem, advice):
-            chunk = read(_CHUNK)
-        if not chunk:
-            return
-        yield chunk
-
-
-def _pour(
-    chunks: Iterator[bytes],
-    file: io.BufferedWriter,
-    done: int,
-    total: int | None,
-    on_progress: OnProgress,
-) -> int:
-    """Write all chunks after the ``done`` bytes there are; return how many there are then."""
-    on_progress(done, total)
-    for chunk in chunks:
-        file.write(chunk)
-        done += len(chunk)
-        on_progress(done, total)
-    file.flush()
-    return done
-
-
 @contextmanager
-def _reading(problem: str, advice: str = OTHER_SOURCE) -> Iterator[None]:
-    """Say which source failed, why, and what can be done."""
-    try:
-        yield
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise StudyError(f"{problem}: {_reason(error)}; {advice}") from error
-
-
-@contextmanager
-def _writing(target: Path, needed: int | None) -> Iterator[None]:
-    """Say why a file of so many bytes cannot be written."""
+def _writing(target: Path, needed: int | None = None) -> Iterator[None]:
+    """Say why a file (of so many bytes, if that is known) cannot be written."""
     try:
         yield
     except OSError as error:
         size = "" if needed is None else f": {needed / 1e6:.1f} MB needed"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             message = f"no space left in {target.parent}{size} for {target.name}"
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        elif isinstance(error, PermissionError) or error.errno == errno.EROFS:
             message = f"no permission to write {target.name} in {target.parent}"
         else:
             message = f"cannot write {target}: {_reason(error)}"
         raise StudyError(message) from error
 
 
-def _reason(error: Exception) -> str:
+def _root(error: BaseException) -> BaseException:
+    """The error that an error goes back to: below those of the web's libraries, the system's."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return error
+
+
+def _reason(error: BaseException) -> str:
     """What went wrong, in one line."""
-    cause = getattr(error, "reason", error)
-    text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(text).split())

@@ -19,7 +19,7 @@ from regbench.images.sources.base import (
     too_many_bytes,
 )
 
-_TO_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
+_TO_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 # A link may lead out of the set, and a pipe would be waited for (who writes to it is let go on).
 # Windows has neither of the two.

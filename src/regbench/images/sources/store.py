@@ -15,7 +15,7 @@ from typing import Any
 from regbench.errors import StudyError
 from regbench.images.sources.base import Unreadable, clean_name
 from regbench.storage.atomic import atomic_write
-from regbench.storage.remote import Entry, RemoteFile, alone, cache_folder
+from regbench.storage.remote import Entry, RemoteFile, cache_folder, locked
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def _mirrored(images: RemoteFile) -> Path:
     """Make a folder here the same as one in the store."""
     digest = hashlib.blake2b(images.address.encode(), digest_size=8).hexdigest()
     folder = cache_folder() / "sets" / digest
-    with alone(images.address):
+    with locked(images.address):
         wanted = dict(_usable(images, images.listing()))
         brought = _Mirror(folder)
         brought.forget_others(set(wanted))

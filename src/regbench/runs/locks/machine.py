@@ -1,8 +1,8 @@
 """Runs that share a folder of results: none makes what another makes or reads at the same time.
 
 A run says which parts of the study (the data, a technique, the report) it makes and which it
-reads. Its record in ``<data_root>/.runs`` carries a lock of the operating system, which ends with
-the process however that ends: what a dead process has left counts for nothing.
+reads. Beside its record in ``<data_root>/.runs`` it holds a lock of the operating system, which
+ends with the process however that ends: what a dead process has left counts for nothing.
 """
 
 import json
@@ -16,17 +16,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from filelock import FileLock, Timeout
 
 from regbench.errors import InUseError
 from regbench.storage.atomic import remove_leftovers
-
-try:
-    import fcntl
-
-    _LOCKS = True
-except ImportError:  # Windows
-    _LOCKS = False
 
 logger = logging.getLogger(__name__)
 
@@ -85,34 +80,46 @@ def reserved(
         InUseError: Another run is at work on the same parts.
         OSError: The folder cannot be written to.
     """
-    if not _LOCKS:
-        logger.warning("no locks on this system: see to it that one run at a time uses a folder")
-        yield
-        return
     own = this_run(use, command)
     folder = data_root / ".runs"
     folder.mkdir(parents=True, exist_ok=True)
-    with _entered(folder, own, display or str(data_root), wait=wait) as record:
+    record = folder / f"{secrets.token_hex(8)}.json"
+    with _held(record):
+        try:
+            _enter(record, own, display or str(data_root), wait=wait)
+            yield
+        finally:
+            record.unlink(missing_ok=True)
+            with suppress(OSError, InUseError):  # what ended the run is what is told
+                _tidy_up(folder)
+
+
+@contextmanager
+def _held(record: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock that belongs to a run's record.
+
+    Raises:
+        Timeout: A living run holds it, and this is not to wait.
+    """
+    lock = record.with_suffix(".lock")
+    with FileLock(lock, blocking=wait):
         try:
             yield
         finally:
-            Path(record.name).unlink(missing_ok=True)
-            record.close()
-            with suppress(OSError):  # the run may have ended because the disk refuses
-                _tidy_up(folder)
+            with suppress(OSError):  # Windows removes it by itself, and refuses until then
+                lock.unlink()
+
+
+def _door(folder: Path) -> FileLock:
+    """The lock of whoever looks around in a folder of records: one at a time, for an instant."""
+    return FileLock(folder / "lock")
 
 
 def _tidy_up(folder: Path) -> None:
     """Remove what training processes of this run have left that were killed."""
-    with (folder / "lock").open("a") as door:
-        fcntl.flock(door, fcntl.LOCK_EX)
+    with _door(folder):
         if not list(_at_work(folder)):
             remove_leftovers(folder.parent)
-
-
-def has_locks() -> bool:
-    """Whether this system keeps runs on this machine from one another."""
-    return _LOCKS
 
 
 def this_run(use: Use, command: str) -> Run:
@@ -129,18 +136,18 @@ def in_use(display: str, other: Run) -> InUseError:
     )
 
 
-def _entered(folder: Path, own: Run, display: str, *, wait: bool) -> IO[str]:
-    """Write and lock a record as soon as no other run is in the way."""
+def _enter(record: Path, own: Run, display: str, *, wait: bool) -> None:
+    """Write a run's record as soon as no other run is in the way."""
     told = False
     while True:
-        with (folder / "lock").open("a") as door:
-            fcntl.flock(door, fcntl.LOCK_EX)  # one at a time looks around, and for an instant
-            at_work = list(_at_work(folder))
+        with _door(record.parent):
+            at_work = list(_at_work(record.parent))
             others = [run for run in at_work if own.use.excludes(run.use)]
             if not at_work:
-                remove_leftovers(folder.parent)
+                remove_leftovers(record.parent.parent)
             if not others:
-                return _record(folder / f"{secrets.token_hex(8)}.json", own)
+                _write(record, own)
+                return
         if not wait:
             raise in_use(display, others[0])
         if not told:
@@ -149,48 +156,37 @@ def _entered(folder: Path, own: Run, display: str, *, wait: bool) -> IO[str]:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
-def _record(path: Path, own: Run) -> IO[str]:
-    record = path.open("x", encoding="utf-8")
+def _write(record: Path, own: Run) -> None:
     try:
-        fcntl.flock(record, fcntl.LOCK_EX)
-        json.dump(asdict(own), record)
-        record.flush()
+        record.write_text(json.dumps(asdict(own)), encoding="utf-8")
     except OSError as error:
-        error.filename = str(path)  # a full disk does not say
-        with suppress(OSError):  # it refuses once more
-            record.close()
-        path.unlink(missing_ok=True)
+        error.filename = str(record)  # a full disk does not say
         raise
-    return record
 
 
 def _at_work(folder: Path) -> Iterator[Run]:
     """The runs whose processes live; records of others are removed."""
-    for path in folder.glob("*.json"):
+    for lock in folder.glob("*.lock"):
+        record = lock.with_suffix(".json")
         try:
-            with path.open(encoding="utf-8") as record:
-                try:
-                    fcntl.flock(record, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    yield _read(record, path)
-                else:
-                    path.unlink(missing_ok=True)
-        except FileNotFoundError:
-            continue  # its run has just ended
+            with _held(record, wait=False):
+                record.unlink(missing_ok=True)
+        except Timeout:
+            with suppress(FileNotFoundError):  # its run waits, or has just ended
+                yield _read(record)
 
 
-def _read(record: IO[str], path: Path) -> Run:
-    """The run that holds a record.
+def _read(record: Path) -> Run:
+    """The run that a record describes.
 
     Raises:
         InUseError: The record is damaged, or another version's: somebody is at work, at what is
             not known.
     """
     try:
-        content = json.load(record)
-        return Run.of(content)
+        return Run.of(json.loads(record.read_text(encoding="utf-8")))
     except (ValueError, TypeError, KeyError):
         raise InUseError(
-            f"{path.parent.parent} is in use by a process that holds {path}, which this version "
-            "of RegBench cannot read; run this again when that has ended"
+            f"{record.parent.parent} is in use by a process that holds {record}, which this "
+            "version of RegBench cannot read; run this again when that has ended"
         ) from None

@@ -24,9 +24,9 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from regbench.errors import StudyError
-from regbench.runs.locks.machine import Run, Use, has_locks, in_use, this_run
+from regbench.runs.locks.machine import Run, Use, in_use, this_run
 from regbench.storage.atomic import atomic_write
-from regbench.storage.remote import RemoteFile, alone, cache_folder
+from regbench.storage.remote import RemoteFile, cache_folder, locked
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def _in_the_way(root: RemoteFile, own: RemoteFile, use: Use) -> Iterator[Run]:
             continue
         age = now - entry.modified if now and entry.modified else timedelta(0)
         # If it lived, and on this machine, its lock would have kept us out.
-        if age > timedelta(seconds=LEASE_SECONDS) or (has_locks() and cache == _this_cache()):
+        if age > timedelta(seconds=LEASE_SECONDS) or cache == _this_cache():
             other.remove()
         else:
             yield run
@@ -139,7 +139,7 @@ def _folder(root: RemoteFile) -> RemoteFile:
 def _this_cache() -> str:
     """What tells this machine's cache, and its locks, from others'."""
     path = cache_folder() / "id"
-    with alone("id"):
+    with locked("id"):
         if not path.exists():
             with atomic_write(path) as partial:
                 partial.write_text(secrets.token_hex(8), encoding="utf-8")
