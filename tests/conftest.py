@@ -40,8 +40,8 @@ LONGEST_FIRST = (
     "test_statistics.py",
 )
 
+SMALL_NETWORK = {"mlp": {"hidden_units": [32, 16]}}
 SMALL_PROTOCOL = {
-    "network": {"hidden_units": [32, 16]},
     "batch_size": 32,
     "epochs": 2,
     "seeds": [1, 2],
@@ -206,6 +206,7 @@ def run_in(small_set: Path) -> Run:
         runtime_params = {
             "images": str(small_set),
             "data_root": str(data_root),
+            "networks": SMALL_NETWORK,
             "protocol": {**SMALL_PROTOCOL, **(protocol or {})},
             **params,
         }

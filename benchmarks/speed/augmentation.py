@@ -84,7 +84,7 @@ def _rate(next_batch: Callable[[], int], seconds: float) -> float:
 def _regbench(images: np.ndarray) -> Callable[[], int]:
     import tensorflow as tf
 
-    from regbench.regularizers.affine_maps import augment
+    from regbench.regularizers.computations.affine_maps import augment
 
     compiled = tf.function(partial(augment, settings=settings.augmentation()))
     batches = [tf.constant(images[start : start + BATCH]) for start in _starts(images)]
@@ -102,7 +102,7 @@ def _regbench(images: np.ndarray) -> Callable[[], int]:
 def _regbench_in_training(images: np.ndarray) -> Callable[[], int]:
     import tensorflow as tf
 
-    from regbench.regularizers.affine_maps import augment
+    from regbench.regularizers.computations.affine_maps import augment
 
     ranges = settings.augmentation()
 

@@ -156,7 +156,7 @@ def train(
     child.become_worker(threads)
     from regbench.images import normalization
     from regbench.networks import build
-    from regbench.study.schema import Technique
+    from regbench.study.technique import Technique
     from regbench.training import train as training
 
     images = np.load(Path(folder) / "images.npy", mmap_mode="r")

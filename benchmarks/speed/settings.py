@@ -6,7 +6,8 @@ from typing import Any
 import yaml
 
 from benchmarks.speed.harness import ROOT
-from regbench.study.schema import Augmentation, Ingest, Normalization, Protocol
+from regbench.regularizers.augmentation import Augmentation
+from regbench.study.schema import Ingest, Normalization, Protocol
 
 
 def protocol() -> Protocol:

@@ -21,7 +21,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     """
     study = _config_loader().study()
     prepare = data.create_pipeline(
-        with_zca=any(technique.zca for technique in study.techniques.values())
+        with_zca=any("zca" in technique.prepared() for technique in study.techniques.values())
     )
     trainings = {
         name: training.create_pipeline(name, technique, study.protocol.seeds)

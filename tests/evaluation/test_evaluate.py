@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
+from tests.building import build_network
 
 from regbench.evaluation.corruption import CORRUPTIONS
 from regbench.evaluation.evaluate import evaluate
 from regbench.evaluation.pruning import SHARES
-from regbench.networks.build import build_network
 from regbench.networks.inference import predict
+from regbench.networks.kinds.mlp import Mlp
 from regbench.networks.weights import weights_of
-from regbench.study.schema import Network, Technique
+from regbench.study.technique import Technique
 
 CLASSES = ["ant", "bee", "a long name"]
 PARTS = ["train"] * 40 + ["validation"] * 12 + ["test"] * 8
@@ -30,11 +31,11 @@ def network() -> keras.Model:
     made = build_network(
         (4, 4, 1),
         3,
-        Network(hidden_units=[16, 8], activation="relu"),
+        Mlp(hidden_units=[16, 8], activation="relu"),
         Technique(zca=True, dropout=0.5),
         1,
         {"offset": [128.0], "scale": [60.0]},
-        zca,
+        zca=zca,
     )
     kernel = made.get_layer("hidden_2").kernel
     values = kernel.numpy()

@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.building import build_network
 
 from regbench.evaluation.label import label_images
-from regbench.networks.build import build_network
-from regbench.study.schema import Network, Technique
+from regbench.networks.kinds.mlp import Mlp
+from regbench.study.technique import Technique
 
 CLASSES = ["cat", "dog", "10"]
 
@@ -16,7 +17,7 @@ def network() -> object:
     return build_network(
         (4, 4, 1),
         3,
-        Network(hidden_units=[16, 8], activation="relu"),
+        Mlp(hidden_units=[16, 8], activation="relu"),
         Technique(dropout=0.5),
         1,
         {"offset": [128.0], "scale": [40.0]},

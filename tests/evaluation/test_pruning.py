@@ -6,31 +6,34 @@ import keras
 import numpy as np
 import pytest
 from scipy.special import softmax
+from tests.building import build_network
 
 from regbench.evaluation import pruning
 from regbench.evaluation.pruning import SHARES, pruned_accuracy
 from regbench.images.normalization import fit_normalization, fit_zca, normalize, whiten
-from regbench.networks.build import build_network
 from regbench.networks.inference import predict
-from regbench.study.schema import Network, Normalization, Technique, Zca
+from regbench.networks.kinds.mlp import Mlp
+from regbench.regularizers.zca import Whitening
+from regbench.study.schema import Normalization
+from regbench.study.technique import Technique
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (80, 5, 4, 1), dtype=np.uint8)
 ROWS = np.arange(10, 80)
 TARGETS = RNG.integers(0, 3, 70)
 NORMALIZATION = fit_normalization(IMAGES, np.arange(80), Normalization(method="mean_std"))
-ZCA = fit_zca(IMAGES, np.arange(80), NORMALIZATION, Zca(epsilon=0.01))
+ZCA = fit_zca(IMAGES, np.arange(80), NORMALIZATION, Whitening(epsilon=0.01))
 
 
 def build(**technique: Any) -> keras.Model:
     network = build_network(
         (5, 4, 1),
         3,
-        Network(hidden_units=[8, 6], activation="relu"),
+        Mlp(hidden_units=[8, 6], activation="relu"),
         Technique(**technique),
         1,
         NORMALIZATION,
-        ZCA,
+        zca=ZCA,
     )
     rng = np.random.default_rng(1)
     for layer in network.layers:  # biases and batch-norm statistics that matter

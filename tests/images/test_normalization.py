@@ -14,7 +14,8 @@ from regbench.images.normalization import (
     normalize,
     whiten,
 )
-from regbench.study.schema import Normalization, Zca
+from regbench.regularizers.zca import Whitening
+from regbench.study.schema import Normalization
 
 METHODS = {"min_max": MinMaxScaler, "mean_std": StandardScaler}
 
@@ -94,7 +95,7 @@ class TestZca:
     ) -> tuple[dict[str, list[float]], dict[str, np.ndarray]]:
         rows = np.arange(len(images)) if rows is None else rows
         normalization = fitted(images, rows, "mean_std")
-        return normalization, fit_zca(images, rows, normalization, Zca(epsilon=epsilon))
+        return normalization, fit_zca(images, rows, normalization, Whitening(epsilon=epsilon))
 
     @pytest.mark.parametrize("channels", [1, 3])
     def test_whitened_pixels_are_uncorrelated_with_variance_one(self, channels: int) -> None:
@@ -176,6 +177,6 @@ class TestZca:
         images = np.zeros((2, 65, 64, 1), dtype=np.uint8)
         normalization = {"offset": [0.0], "scale": [255.0]}
         with pytest.raises(StudyError, match="4096 values an image, these have 4160") as caught:
-            fit_zca(images, np.arange(2), normalization, Zca(epsilon=0.01))
+            fit_zca(images, np.arange(2), normalization, Whitening(epsilon=0.01))
         assert "ingest.size" in caught.value.message
         assert MAX_ZCA_VALUES == 64 * 64

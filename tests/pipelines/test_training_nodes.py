@@ -27,7 +27,7 @@ INDEX = pd.DataFrame(
 CLASSES = ["cat", "dog"]
 PROTOCOL = {
     "split": {"method": "sequential", "train": 0.6, "validation": 0.2, "test": 0.2, "seed": 0},
-    "network": {"hidden_units": [4], "activation": "relu"},
+    "network": "mlp",
     "optimizer": {"name": "adam", "learning_rate": 0.01},
     "batch_size": 8,
     "epochs": 3,
@@ -48,6 +48,7 @@ def trained() -> Trained:
         CLASSES,
         {"offset": [128.0], "scale": [60.0]},
         PROTOCOL,
+        {"kind": "mlp", "hidden_units": [4], "activation": "relu"},
         RUN,
         7,
         DATA,

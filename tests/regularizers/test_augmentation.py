@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
-from regbench.regularizers.affine_maps import affine_maps, augment, augment_once
-from regbench.study.schema import Augmentation
+from regbench.regularizers.augmentation import Augmentation
+from regbench.regularizers.computations.affine_maps import affine_maps, augment, augment_once
 
 STILL: dict[str, Any] = {
     "rotation": 0,

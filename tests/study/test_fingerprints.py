@@ -128,8 +128,8 @@ class TestTechniques:
             # The protocol is everybody's.
             ({"protocol__epochs": 11}, every_technique("protocol")),
             ({"protocol__batch_size": 64}, every_technique("protocol")),
-            ({"protocol__network__hidden_units": [500]}, every_technique("protocol")),
-            ({"protocol__network__activation": "elu"}, every_technique("protocol")),
+            ({"networks__mlp__hidden_units": [500]}, every_technique("protocol")),
+            ({"networks__mlp__activation": "elu"}, every_technique("protocol")),
             ({"protocol__optimizer__learning_rate": 0.01}, every_technique("protocol")),
             ({"normalization__method": "mean_std"}, every_technique("protocol")),
             # Evaluation has to be done again, training not.
@@ -159,7 +159,7 @@ class TestTechniques:
             {"techniques__augmentation__augmentation": {}},
             {"techniques__augmentation__augmentation": {"rotation": 10, "fill": "constant"}},
             {"techniques__early_stopping__early_stopping": {"patience": 2}},
-            {"protocol__network__hidden_units": [500.0] * 5},
+            {"networks__mlp__hidden_units": [500.0] * 5},
             {"protocol__seeds": [1, 2, 3, 4, 5]},
         ],
     )
@@ -235,9 +235,9 @@ class TestCode:
         ("module", "old", "new", "training", "evaluation"),
         [
             ("training.step", "beta1=0.9,", "beta1=0.8,", True, False),
-            ("networks.build", "name=LOGITS,", 'name="logits",', True, False),
+            ("networks.base", "name=LOGITS", 'name="logits"', True, False),
             ("images.normalization", "return ", "print()\n    return ", True, False),
-            ("regularizers.affine_maps", "import ", "import os\nimport ", True, False),
+            ("regularizers.computations.affine_maps", "import ", "import os\nimport ", True, False),
             ("evaluation.evaluate", "NEAR_ZERO = 1e-3", "NEAR_ZERO = 1e-2", False, True),
             ("evaluation.classification", "bins: int = 15", "bins: int = 10", False, True),
             ("evaluation.corruption", "_SCALE = 0.7", "_SCALE = 0.6", False, True),
@@ -277,9 +277,9 @@ class TestCode:
         assert code() == before
 
     def test_a_text_that_is_no_docstring_counts(self, edit: Edit) -> None:
-        edit("networks.build", 'LOGITS = "logits"', 'LOGITS = "logits"\nTEXT = "one"')
+        edit("networks.base", 'LOGITS = "logits"', 'LOGITS = "logits"\nTEXT = "one"')
         before = code()
-        edit("networks.build", 'TEXT = "one"', 'TEXT = "two"')
+        edit("networks.base", 'TEXT = "one"', 'TEXT = "two"')
         assert code() != before
 
     @pytest.mark.parametrize(

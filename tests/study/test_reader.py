@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from regbench.fields import MAX_SEED
 from regbench.pipelines import training
+from regbench.regularizers.augmentation import Augmentation
+from regbench.regularizers.base import Regularizer
 from regbench.study.problems import InvalidStudy, Problem
 from regbench.study.reader import read_study
-from regbench.study.schema import RESERVED_NAMES, Augmentation, Study, Technique
+from regbench.study.schema import RESERVED_NAMES, Study
+from regbench.study.technique import Technique
 
 CONF = Path(__file__).parents[2] / "conf"
 SEVERAL = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
@@ -144,7 +147,7 @@ class TestUnknownKeys:
             ("protocl", STUDY_KEYS, "protocol"),
             ("protocol.epoch", ["split", "network", "optimizer", "batch_size", "epochs"], "epochs"),
             ("protocol.split.valid", ["method", "train", "validation", "test"], "validation"),
-            ("protocol.network.hidden_unit", ["hidden_units", "activation"], "hidden_units"),
+            ("networks.mlp.hidden_unit", ["kind", "hidden_units", "activation"], "hidden_units"),
             ("protocol.optimizer.learn_rate", ["name", "learning_rate"], "learning_rate"),
             ("ingest.colour", ["layout", "mode", "background"], None),
             ("normalization.methode", ["method"], "method"),
@@ -198,7 +201,7 @@ NOT_OF_THE_KIND: list[tuple[str, Any]] = [
     ("protocol.seeds", "3"),
     ("protocol.seeds", None),
     ("protocol.seeds", {"first": 1}),
-    ("protocol.network.hidden_units", 500),
+    ("networks.mlp.hidden_units", 500),
     ("protocol.optimizer.learning_rate", "fast"),
     ("protocol.optimizer.learning_rate", None),
     ("augmentation.rotation", "ten"),
@@ -207,7 +210,6 @@ NOT_OF_THE_KIND: list[tuple[str, Any]] = [
     ("techniques.l2", 3),
     ("techniques.l2.l2", "strong"),
     ("techniques.batch_normalization.batch_normalization", "maybe"),
-    ("techniques.early_stopping.early_stopping", True),
     ("techniques.early_stopping.early_stopping", 2),
     ("prediction.technique", 5),
     ("history.keep_networks", None),
@@ -247,7 +249,7 @@ OUT_OF_RANGE: list[tuple[str, Any, str]] = [
     ("protocol.seeds", -1, "1000"),
     ("protocol.seeds", 1001, "1000"),
     ("protocol.seeds", [], "1"),
-    ("protocol.network.hidden_units", [], "1"),
+    ("networks.mlp.hidden_units", [], "1"),
     ("protocol.optimizer.learning_rate", 0, "0"),
     ("protocol.split.train", 0, "0"),
     ("protocol.split.validation", 1, "1"),
@@ -269,9 +271,9 @@ CHOICES = [
     ("normalization.method", "minmax", ["min_max", "mean_std"]),
     ("augmentation.fill", "black", ["constant", "nearest", "reflect", "wrap"]),
     ("protocol.split.method", "random", ["stratified", "sequential"]),
-    ("protocol.network.activation", "relus", ["relu", "elu", "gelu", "tanh"]),
+    ("networks.mlp.activation", "relus", ["relu", "elu", "gelu", "tanh"]),
     ("protocol.optimizer.name", "sgd", ["adam"]),
-    ("protocol.network.activation", None, ["relu", "elu", "gelu", "tanh"]),
+    ("networks.mlp.activation", None, ["relu", "elu", "gelu", "tanh"]),
     ("reporting.published", {"l2": {"accuracy": 0.9, "says": "best"}}, ["better", "not better"]),
 ]
 
@@ -307,8 +309,8 @@ class TestWrongValues:
     @pytest.mark.parametrize(
         ("path", "value", "where"),
         [
-            ("protocol.network.hidden_units", [500, 0], "protocol.network.hidden_units.1"),
-            ("protocol.network.hidden_units", [500, "x"], "protocol.network.hidden_units.1"),
+            ("networks.mlp.hidden_units", [500, 0], "networks.mlp.hidden_units.1"),
+            ("networks.mlp.hidden_units", [500, "x"], "networks.mlp.hidden_units.1"),
             ("protocol.seeds", [1, -2, 3], "protocol.seeds.1"),
             ("protocol.seeds", [1.5], "protocol.seeds.0"),
             ("ingest.size", [28, 5000], "ingest.size.1"),
@@ -617,7 +619,7 @@ class TestCombine:
             ({"dropuot": 0.5}, "techniques.dropout.dropuot"),
             ({"dropout": 25}, "techniques.dropout.dropout"),
             ({"augmentation": {"rotate": 5}}, "techniques.dropout.augmentation.rotate"),
-            ({"early_stopping": {}}, "techniques.dropout.early_stopping.patience"),
+            ({"early_stopping": {"patience": -1}}, "techniques.dropout.early_stopping.patience"),
         ],
     )
     def test_a_wrong_value_is_reported_where_it_stands_only(
@@ -640,26 +642,28 @@ class TestCombine:
 class TestAugmentation:
     shared = Augmentation.model_validate(BASE["augmentation"])
 
+    def made(self, technique: Technique) -> list[Regularizer]:
+        return technique.regularizers({"augmentation": BASE["augmentation"]})
+
     def test_off_is_none(self) -> None:
-        assert Technique().augmenter(self.shared) is None
+        assert self.made(Technique()) == []
 
     def test_on_is_the_studys(self) -> None:
-        assert Technique(augmentation=True).augmenter(self.shared) == self.shared
+        assert self.made(Technique(augmentation=True)) == [self.shared]
 
     def test_own_values_replace_the_studys(self) -> None:
         technique = Technique(augmentation={"rotation": 45, "fill": "nearest"})
         expected = Augmentation.model_validate(
             BASE["augmentation"] | {"rotation": 45, "fill": "nearest"}
         )
-        assert technique.augmenter(self.shared) == expected
+        assert self.made(technique) == [expected]
 
     @pytest.mark.parametrize("own", [False, True, {}, {"shear": 3}])
     def test_the_pipeline_and_the_technique_agree(self, own: Any) -> None:
         technique = read_study(techniques(a={"augmentation": own})).techniques["a"]
         pipeline = training.create_pipeline("a", technique, [1])
-        augmented = technique.augmenter(self.shared) is not None
-        assert augmented == (own is not False)
-        assert ("augmentation" in pipeline.inputs()) == augmented
+        assert bool(self.made(technique)) == (own is not False)
+        assert ("augmentation" in pipeline.inputs()) == (own is not False)
 
     @pytest.mark.parametrize(
         ("own", "key", "words"),
@@ -815,7 +819,8 @@ YAML_VALUES = st.recursive(
 PATHS = [
     *STUDY_KEYS,
     *(f"{key}.{inner}" for key in STUDY_KEYS if isinstance(BASE[key], dict) for inner in BASE[key]),
-    *(f"protocol.{key}.{i}" for key in ("split", "network") for i in BASE["protocol"][key]),
+    *(f"protocol.{key}.{i}" for key in ("split",) for i in BASE["protocol"][key]),
+    *(f"networks.mlp.{key}" for key in BASE["networks"]["mlp"]),
     *(f"techniques.l2.{key}" for key in TECHNIQUE_KEYS),
     "techniques.early_stopping.early_stopping.patience",
     "reporting.published.l2",
@@ -872,5 +877,5 @@ def test_the_example_of_the_readme_is_valid() -> None:
     readme = (CONF.parent / "README.md").read_text()
     example = yaml.safe_load(readme.partition("```yaml\n")[2].partition("```")[0])
     study = read_study({**BASE, "techniques": BASE["techniques"] | example["techniques"]})
-    assert study.techniques["strong_dropout"].dropout == 0.5
+    assert study.techniques["strong_dropout"] == Technique(dropout=0.5)
     assert "l1" not in study.techniques

@@ -14,14 +14,20 @@ import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, log_loss
+from tests.building import build_network
 
 from regbench.evaluation.classification import accuracy, cross_entropy
 from regbench.evaluation.epochs import best_epoch, diverged
 from regbench.fields import MAX_SEED
-from regbench.networks.build import build_network
-from regbench.networks.weights import set_weights, trained_kernels
-from regbench.regularizers.affine_maps import augment
-from regbench.study.schema import Augmentation, EarlyStopping, Protocol, Technique
+from regbench.networks.kinds.mlp import Mlp
+from regbench.networks.weights import hidden_kernels, set_weights, trained_kernels
+from regbench.regularizers.augmentation import Augmentation
+from regbench.regularizers.base import Regularizer
+from regbench.regularizers.computations import affine_maps
+from regbench.regularizers.computations.affine_maps import augment
+from regbench.regularizers.early_stopping import EarlyStopping
+from regbench.study.schema import Protocol
+from regbench.study.technique import Technique
 from regbench.training import step as training_step
 from regbench.training import tensorflow_setup
 from regbench.training import train as training
@@ -29,6 +35,7 @@ from regbench.training.tensorflow_setup import set_up_tensorflow
 from regbench.training.train import Epoch, Part, part, train
 
 CLASSES = 3
+MLP = Mlp(hidden_units=[16, 8], activation="relu")
 SHAPE = (6, 6, 1)
 TARGETS = np.random.default_rng(1).integers(0, CLASSES, 90)
 # Images that tell their class by their brightness, and a lot of noise.
@@ -61,7 +68,7 @@ def _deterministic() -> None:
 def protocol(**changes: Any) -> Protocol:
     values: dict[str, Any] = {
         "split": {"method": "stratified", "train": 0.7, "validation": 0.2, "test": 0.1, "seed": 0},
-        "network": {"hidden_units": [16, 8], "activation": "relu"},
+        "network": "mlp",
         "optimizer": {"name": "adam", "learning_rate": changes.pop("learning_rate", 0.01)},
         "batch_size": 16,
         "epochs": 2,
@@ -71,7 +78,9 @@ def protocol(**changes: Any) -> Protocol:
 
 
 def network_of(technique: Technique, seed: int = 1) -> keras.Model:
-    return build_network(SHAPE, CLASSES, protocol().network, technique, seed, NORMALIZATION, ZCA)
+    return build_network(
+        SHAPE, CLASSES, MLP, technique, seed, NORMALIZATION, zca=ZCA, augmentation=SHAKEN
+    )
 
 
 def predicted(network: keras.Model, part: Part) -> np.ndarray:
@@ -105,8 +114,16 @@ def trained(
     network = network_of(technique, seed)
     shared = shared or protocol()
     images = options.pop("images", IMAGES)
-    history, _ = train(network, images, TRAIN, VALIDATION, shared, seed, **options)
+    regularizers = regularizers_of(technique)
+    regularizers += [
+        made for key in ("augmentation", "early_stopping") if (made := options.pop(key, None))
+    ]
+    history, _ = train(network, images, TRAIN, VALIDATION, shared, seed, regularizers, **options)
     return network, history
+
+
+def regularizers_of(technique: Technique) -> list[Regularizer]:
+    return technique.regularizers({"zca": ZCA, "augmentation": SHAKEN.in_full()})
 
 
 class Baseline(NamedTuple):
@@ -168,6 +185,10 @@ class TestAgainstKeras:
         network, history = trained(technique, protocol(batch_size=batch_size), images=recorded)
 
         plain = network_of(technique)
+        for kernel in hidden_kernels(plain):
+            l1, l2 = (getattr(technique, key) for key in ("l1", "l2"))
+            if l1 and l2:
+                kernel.regularizer = keras.regularizers.L1L2(l1.factor, l2.factor)
         plain.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy())
         for order in recorded.epochs():
             for start in range(0, len(order), batch_size):
@@ -285,12 +306,12 @@ class TestAugmentation:
             tf.py_function(lambda batch: seen.append(batch.numpy()), [changed], [])
             return changed
 
-        monkeypatch.setattr(training_step, "augment", watched)
+        monkeypatch.setattr(affine_maps, "augment", watched)
         training_step.compiled_step.cache_clear()
         only = Part(np.array([5, 5, 5]), TARGETS[[5, 5, 5]])
         network = network_of(Technique())
         shared = protocol(batch_size=1, epochs=2)
-        history, _ = train(network, IMAGES, only, VALIDATION, shared, MAX_SEED, augmentation=SHAKEN)
+        history, _ = train(network, IMAGES, only, VALIDATION, shared, MAX_SEED, [SHAKEN])
         assert len(seen) == 6
         assert len({batch.tobytes() for batch in seen}) == 6
         # And validation images are left as they are.
@@ -425,7 +446,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Scripted:
             VALIDATION,
             protocol(epochs=len(figures)),
             1,
-            early_stopping=stopping,
+            [stopping] if stopping else [],
         )
         kept = history.loc[history["kept"], "epoch"].tolist()
         assert len(kept) == 1
@@ -522,7 +543,7 @@ class TestEarlyStopping:
             VALIDATION,
             protocol(epochs=30, learning_rate=0.05),
             1,
-            early_stopping=EarlyStopping(patience=2),
+            [EarlyStopping(patience=2)],
         )
         best = int(history["validation_cross_entropy"].argmin())
         assert len(history) == best + 3 < 30

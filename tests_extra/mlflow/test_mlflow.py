@@ -22,7 +22,8 @@ from regbench.datasets.results_dataset import ResultsDataset
 
 PROJECT = Path(__file__).parents[2]
 SETTINGS = {
-    "protocol": {"network": {"hidden_units": [8]}, "batch_size": 16, "epochs": 2, "seeds": 2},
+    "networks": {"mlp": {"hidden_units": [8]}},
+    "protocol": {"batch_size": 16, "epochs": 2, "seeds": 2},
     "ingest": {"size": 8},
     "evaluation": {"robustness_images": 20},
 }
@@ -136,7 +137,7 @@ def test_final_figures_and_settings_have_names_of_their_own(study: Study) -> Non
         "technique.dropout": "0.25",
         "technique.l2": "off",
         "protocol.epochs": "2",
-        "protocol.network.hidden_units": "8",
+        "network.hidden_units": "8",
         "protocol.optimizer.learning_rate": "0.001",
         "protocol.split.method": "stratified",
     }

@@ -22,12 +22,12 @@ PROJECT = Path(__file__).parents[2]
 KEY, SECRET = "an-access-key-id", "a-secret-access-key"
 STUDY = {
     "parameters_protocol": {
+        "networks": {"mlp": {"hidden_units": [16]}},
         "protocol": {
-            "network": {"hidden_units": [16]},
             "batch_size": 32,
             "epochs": 2,
             "seeds": [1, 2],
-        }
+        },
     },
     "parameters_techniques": {
         "techniques": {  # all but baseline and dropout are left out

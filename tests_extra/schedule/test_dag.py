@@ -30,8 +30,8 @@ LEFT_OUT: dict[str, Any] = dict.fromkeys(
 STUDY: dict[str, Any] = {
     "globals": {"images": "images", "data_root": "results", "if_in_use": "stop"},
     "parameters_study": {
+        "networks": {"mlp": {"hidden_units": [8]}},
         "protocol": {
-            "network": {"hidden_units": [8]},
             "epochs": 1,
             "seeds": [1, 2],
         },

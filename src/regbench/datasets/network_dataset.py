@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 _WEIGHTS_ENTRY = "model.weights.h5"
-# A layer's variables in the order in which Keras stores them, by how many there are.
-_NAMES = {
-    2: ("kernel", "bias"),
-    4: ("gamma", "beta", "moving_mean", "moving_variance"),
-}
 
 
 class NetworkDataset(
@@ -62,7 +58,8 @@ class NetworkDataset(
         """Read the file in full, and its weights without Keras, which would take seconds.
 
         Returns:
-            What ``regbench.networks.weights.weights_of`` returns of the network.
+            Its weights by layer and number, such as ``hidden_1.0``; of the same layers and in the
+            same order as ``regbench.networks.weights.weights_of`` returns them.
 
         Raises:
             DamagedFileError: It is damaged.
@@ -74,13 +71,7 @@ class NetworkDataset(
             if damaged:
                 raise ValueError(f"{damaged} in it")
             with h5py.File(io.BytesIO(parts.read(_WEIGHTS_ENTRY))) as stored:
-                layers = [layer["vars"] for layer in stored["layers"].values()]
-                return {
-                    f"{values.attrs['name']}.{name}": values[str(number)][()]
-                    for values in layers
-                    if len(values)
-                    for number, name in enumerate(_NAMES[len(values)])
-                }
+                return dict(_weights(stored["layers"], ""))
 
     def save(self, data: "keras.Model | FailedTraining") -> None:
         """Write the network whole or not at all.
@@ -101,3 +92,23 @@ class NetworkDataset(
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._file)}
+
+
+def _weights(group: Any, path: str) -> Iterator[tuple[str, "np.ndarray"]]:
+    """The weights in a group of layers, and in the layers within them.
+
+    Args:
+        group: Of the file; a layer in it has ``vars`` with its name and, by number, its weights.
+        path: Of the layers around it, their names joined by slashes.
+    """
+    for key, layer in group.items():
+        own = layer.get("vars")
+        named = own is not None and "name" in own.attrs
+        name = str(own.attrs["name"]) if named else ""
+        inside = "/".join(filter(None, (path, name)))
+        if named:
+            for number in range(len(own)):
+                yield f"{inside}.{number}", own[str(number)][()]
+        if key != "vars":
+            inner = {k: v for k, v in layer.items() if k != "vars" and hasattr(v, "items")}
+            yield from _weights(inner, inside)

@@ -7,6 +7,7 @@ import numpy as np
 
 from regbench.evaluation.classification import accuracy
 from regbench.networks.inference import predict
+from regbench.networks.weights import kernel_variables
 
 SHARES = (0.5, 0.8, 0.9, 0.95)
 
@@ -21,11 +22,11 @@ def pruned_accuracy(
     """Measure a network's accuracy with its smallest weights set to 0, without training it again.
 
     Global magnitude pruning (Han et al., Learning both Weights and Connections for Efficient
-    Neural Networks, 2015): the kernels of all trained dense layers compete; biases, batch
+    Neural Networks, 2015): the kernels of all trained layers compete; biases, batch
     normalization and the fixed whitening stay. The network gets its own weights back.
 
     Args:
-        network: From ``build_network``, trained.
+        network: Trained.
         images: N x H x W x C, uint8; may be memory-mapped.
         rows: Those to judge by, M ints.
         targets: Of these rows, M ints.
@@ -35,11 +36,7 @@ def pruned_accuracy(
     Returns:
         The accuracy by share.
     """
-    kernels = [
-        layer.kernel
-        for layer in network.layers
-        if isinstance(layer, keras.layers.Dense) and layer.trainable
-    ]
+    kernels = kernel_variables(network)
     trained = [kernel.numpy() for kernel in kernels]
     ends = np.cumsum([kernel.size for kernel in trained])
     weights = np.concatenate([kernel.ravel() for kernel in trained])

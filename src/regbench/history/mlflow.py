@@ -18,9 +18,11 @@ from urllib.request import url2pathname
 import pandas as pd
 
 from regbench.evaluation.results import CORRUPTION, FAILED, PRUNING, Results
+from regbench.regularizers.registry import REGULARIZERS
 from regbench.report.plots.style import line_styles
 from regbench.study import digests, fingerprints
-from regbench.study.schema import Augmentation, Technique
+from regbench.study.schema import SHARED
+from regbench.study.technique import Technique
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -100,6 +102,7 @@ def shared_parameters(settings: Mapping[str, Any]) -> dict[str, str]:
             "ingest": {key: settings["ingest"][key] for key in ("mode", "size")},
             "normalization": settings["normalization"],
             "protocol": protocol,
+            "network": settings["network"],
         }
     )
 
@@ -111,12 +114,8 @@ def technique_parameters(technique: Technique, settings: Mapping[str, Any]) -> d
         technique: Of the run.
         settings: The study's, as plain values.
     """
-    values = {name: value or _OFF for name, value in technique.model_dump(mode="json").items()}
-    augmenter = technique.augmenter(Augmentation.model_validate(settings["augmentation"]))
-    if augmenter:
-        values["augmentation"] = augmenter.model_dump(mode="json")
-    if technique.zca:
-        values["zca"] = settings["zca"]
+    shared = {key: SHARED[key].model_validate(settings[key]) for key in SHARED}
+    values = dict.fromkeys(REGULARIZERS, _OFF) | technique.in_full(shared)
     return _flat({"technique": values})
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 
 from regbench.errors import StudyError
+from regbench.regularizers.zca import Whitening
 from regbench.storage.arrays import in_chunks
-from regbench.study.schema import Normalization, Zca
+from regbench.study.schema import Normalization
 
 MAX_ZCA_VALUES = (
     4096  # values an image: the covariance then takes 134 MB, its inverse root a minute
@@ -59,7 +60,7 @@ def fit_zca(
     images: np.ndarray,
     train_rows: np.ndarray,
     normalization: dict[str, list[float]],
-    settings: Zca,
+    settings: Whitening,
 ) -> dict[str, np.ndarray]:
     """Find the whitening that leaves images as close to themselves as whitening can.
 

@@ -17,7 +17,7 @@ def predict(network: keras.Model, images: np.ndarray, rows: np.ndarray) -> np.nd
     """Return the class probabilities of some images.
 
     Args:
-        network: From ``build_network``, trained.
+        network: From raw uint8 images to probabilities, trained.
         images: N x H x W x C, uint8; may be memory-mapped.
         rows: Which, M ints.
 
@@ -57,11 +57,13 @@ def architecture(network: keras.Model) -> str:
 def of_architecture(described: str) -> keras.Model:
     """Build an untrained network from what ``architecture`` returned.
 
-    All layers at once: ``keras.models.model_from_json`` builds it anew with each of them.
+    A sequential one gets all layers at once: ``model_from_json`` builds it anew with each.
     """
-    config = json.loads(described)["config"]
-    layers = [keras.layers.deserialize(layer) for layer in config["layers"]]
-    return keras.Sequential(layers, name=config["name"])
+    config = json.loads(described)
+    if config["class_name"] != "Sequential":
+        return keras.models.model_from_json(described)
+    layers = [keras.layers.deserialize(layer) for layer in config["config"]["layers"]]
+    return keras.Sequential(layers, name=config["config"]["name"])
 
 
 @lru_cache(maxsize=1)  # each holds a network

@@ -82,7 +82,7 @@ class TrackingHooks:
         from regbench.comparison import compare
         from regbench.history import mlflow
         from regbench.study import fingerprints
-        from regbench.study.schema import Technique
+        from regbench.study.technique import Technique
 
         settings = catalog.load("parameters")
         current = fingerprints.current(

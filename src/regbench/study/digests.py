@@ -17,9 +17,20 @@ def digest(value: Any) -> str:
 
 
 def of_weights(weights: Mapping[str, "np.ndarray"]) -> str:
-    """Identify a network's weights, to tell whether a file holds the ones it should."""
+    """Return the digest of a network's weights, to tell whether a file holds the ones it should.
+
+    Args:
+        weights: By layer and name, such as ``hidden_1.kernel``, a layer's own in their order:
+            a file of Keras has them by their number in it.
+    """
+    number: dict[str, int] = {}
+    numbered = {}
+    for name, values in weights.items():
+        layer = name.rpartition(".")[0]
+        number[layer] = number.get(layer, -1) + 1
+        numbered[f"{layer}.{number[layer]}"] = values
     made = new_hash()
-    for name, values in sorted(weights.items()):
+    for name, values in sorted(numbered.items()):
         made.update(f"{name}{values.shape}{values.dtype}".encode())
         made.update(values.tobytes())
     return short_name(made)

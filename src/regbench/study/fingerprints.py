@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from regbench.study.code import LIBRARIES, of_code
 from regbench.study.digests import digest, new_hash, short_name
-from regbench.study.schema import Augmentation, Ingest, Study, Technique
+from regbench.study.schema import Ingest, Study
 
 if TYPE_CHECKING:  # whoever reads the configuration imports this module
     import numpy as np
@@ -31,11 +31,11 @@ _TRAINING_CODE = (
     "evaluation.epochs",
     "networks.inference",
     "networks.weights",
-    "regularizers.affine_maps",
+    "regularizers.computations.affine_maps",
     "training.step",
     "training.tensorflow_setup",
     "storage.arrays",
-    "networks.build",
+    "networks.base",
     "images.normalization",
     "pipelines.training.nodes",
     "training.train",
@@ -84,15 +84,22 @@ def of_techniques(study: Study) -> dict[str, dict[str, Any]]:
         By technique: ``training`` (a fingerprint of ``protocol``, ``technique`` and
         ``training``) and ``evaluation``.
     """
-    protocol = study.protocol.model_dump(mode="json", exclude={"split", "seeds"})
-    shared = {
-        "protocol": digest(protocol | {"normalization": study.normalization.model_dump()}),
-        "training": of_code(_TRAINING_CODE),
+    protocol = study.protocol.model_dump(mode="json", exclude={"split", "seeds", "network"})
+    protocol |= {
+        "network": study.network.as_entry(),
+        "normalization": study.normalization.model_dump(),
     }
+    kind = f"networks.kinds.{study.network.kind()}"
     evaluation = digest([of_code(_EVALUATION_CODE), study.evaluation.model_dump()])
     return {
         name: {
-            "training": shared | {"technique": digest(_in_full(technique, study))},
+            "training": {
+                "protocol": digest(protocol),
+                "technique": digest(technique.in_full(study.shared)),
+                "training": of_code(
+                    (*_TRAINING_CODE, kind, *(f"regularizers.{key}" for key in technique.entries()))
+                ),
+            },
             "evaluation": evaluation,
         }
         for name, technique in study.techniques.items()
@@ -108,8 +115,11 @@ def of_preparation(study: Study) -> dict[str, str]:
         ),
         "split": (study.protocol.split, ("images.split",)),
         "normalization": (study.normalization, ("images.normalization",)),
-        "zca": (study.zca, ("images.normalization",)),
-        "augmentation": (study.augmentation, ("regularizers.affine_maps",)),
+        "zca": (study.shared["zca"], ("images.normalization",)),
+        "augmentation": (
+            study.shared["augmentation"],
+            ("regularizers.computations.affine_maps",),
+        ),
         "evaluation": (study.evaluation, ("evaluation.corruption",)),
     }
     return {
@@ -193,14 +203,3 @@ def changed(recorded: Mapping[str, Any], current: Mapping[str, str]) -> list[str
         current: The parts that have to be the same.
     """
     return [words for part, words in PARTS.items() if recorded.get(part) != current.get(part)]
-
-
-def _in_full(technique: Technique, study: Study) -> dict[str, Any]:
-    """A technique's regularizers, with the shared settings that it uses."""
-    settings = technique.model_dump(mode="json", exclude_defaults=True)
-    augmenter: Augmentation | None = technique.augmenter(study.augmentation)
-    if augmenter:
-        settings["augmentation"] = augmenter.model_dump()
-    if technique.zca:
-        settings["zca"] = study.zca.model_dump()
-    return settings

@@ -9,12 +9,12 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from regbench.errors import quoted
+from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.schema import (
-    Augmentation,
     Publication,
     Study,
-    Technique,
 )
+from regbench.study.technique import Technique
 
 # What is said of a wrong value, by pydantic's name of the fault.
 _FAULTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
@@ -95,13 +95,12 @@ def _allowed_keys(path: tuple[str, ...]) -> list[str]:
     model: type[BaseModel] = Study
     if path[:1] == ("techniques",):
         model, path = Technique, path[2:]
+        if path and path[0] in REGULARIZERS:
+            model, path = REGULARIZERS[path[0]], path[1:]
     elif path[:2] == ("reporting", "published") and len(path) > 2:
         model, path = Publication, path[3:]
     for part in path:
-        if model is Technique and part == "augmentation":
-            model = Augmentation
-        else:
-            model = _model_in(model.model_fields[part].annotation)
+        model = _model_in(model.model_fields[part].annotation)
     keys = list(model.model_fields)
     return [*keys, "combine"] if model is Technique else keys
 

@@ -1,19 +1,21 @@
 """Reading a study: every wrong key and value is found, and techniques are put together."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 
 from regbench.errors import quoted
+from regbench.networks.base import Network
+from regbench.networks.registry import NETWORKS, network_of
+from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.combine import combine_techniques
 from regbench.study.problems import InvalidStudy, Problem, nearest, problems_of
 from regbench.study.schedule import Schedule
 from regbench.study.schema import (
     BEST,
-    Augmentation,
     Study,
-    Technique,
 )
 
 
@@ -36,14 +38,20 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
     # An entry set to null is taken out: how an environment drops a technique of base.
     entries = {str(name): entry for name, entry in entries.items() if entry is not None}
     combined, problems = combine_techniques(entries)
+    networks, of_networks = _networks(parameters.get("networks"))
+    problems += of_networks
+    given = {str(key): value for key, value in parameters.items()} | {"techniques": combined}
+    if isinstance(given.get("networks"), Mapping):
+        given["networks"] = networks
     try:
-        study = Study.model_validate(
-            {str(key): value for key, value in parameters.items()} | {"techniques": combined}
-        )
+        study = Study.model_validate(given)
     except ValidationError as error:
         study = None
-        problems += [p for p in problems_of(error) if not _is_inherited(p.path, entries)]
-    problems += _augmentation_problems(parameters.get("augmentation"), entries)
+        found = [_without_shorthand(problem, combined) for problem in problems_of(error)]
+        problems += [p for p in found if not _is_inherited(p.path, entries)]
+    problems += _own_value_problems(parameters, entries)
+    if study is not None and not problems:
+        problems += _fit_problems(study)
     if study is not None:
         problems += _published_problems(study.reporting.published, combined)
     for group in ("prediction", "alarms"):
@@ -82,21 +90,71 @@ def read_schedules(entries: Mapping[Any, Any]) -> dict[str, Schedule]:
     return schedules
 
 
-def _augmentation_problems(shared: Any, entries: Mapping[str, Any]) -> list[Problem]:
-    """A technique's own values of augmentation are checked as the whole that they make."""
-    try:
-        study = Augmentation.model_validate(shared)
-    except ValidationError:
-        return []  # reported where it stands
+def _own_value_problems(parameters: Mapping[Any, Any], entries: Mapping[str, Any]) -> list[Problem]:
+    """A technique's own values on top of the study's are checked as the whole that they make."""
+    problems = []
+    for key, kind in REGULARIZERS.items():
+        if not kind.takes_over():
+            continue
+        try:
+            shared = kind.model_validate(parameters.get(key)).model_dump()
+        except ValidationError:
+            continue  # reported where it stands
+        for name, entry in entries.items():
+            own = entry.get(key) if isinstance(entry, Mapping) else None
+            if not isinstance(own, Mapping) or not all(isinstance(value, str) for value in own):
+                continue  # on, off, or reported with the technique
+            try:
+                kind.model_validate({**shared, **own})
+            except ValidationError as error:
+                problems += problems_of(error, ("techniques", name, key))
+    return problems
+
+
+def _networks(entries: Any) -> tuple[dict[str, Network], list[Problem]]:
+    """The networks that ``networks`` describes, by name, and what is wrong with the others."""
+    if not isinstance(entries, Mapping):
+        return {}, []  # reported with the study
+    networks: dict[str, Network] = {}
     problems = []
     for name, entry in entries.items():
-        own = entry.get("augmentation") if isinstance(entry, Mapping) else None
-        if not isinstance(own, Mapping) or not all(isinstance(key, str) for key in own):
-            continue  # on, off, or reported with the technique
+        path = ("networks", str(name))
+        if not isinstance(entry, Mapping):
+            problems.append(Problem(path, f"must be a mapping, not {quoted(entry)}"))
+            continue
+        kind = entry.get("kind")
+        if not isinstance(kind, str) or kind not in NETWORKS:
+            wrong = f"{quoted(kind)} is no kind of network; allowed: {', '.join(NETWORKS)}"
+            problems.append(Problem((*path, "kind"), wrong + nearest(str(kind), NETWORKS)))
+            continue
+        allowed = ["kind", *NETWORKS[kind].model_fields]
         try:
-            Technique(augmentation=dict(own)).augmenter(study)
+            networks[str(name)] = network_of(entry)
         except ValidationError as error:
-            problems += problems_of(error, ("techniques", name, "augmentation"))
+            problems += problems_of(error, path, partial(_these, allowed))
+    return networks, problems
+
+
+def _these(keys: list[str], _: tuple[str, ...]) -> list[str]:
+    return keys
+
+
+def _fit_problems(study: Study) -> list[Problem]:
+    """The network that is named must be there, and every regularizer must mean something for it."""
+    name = study.protocol.network
+    if name not in study.networks:
+        allowed = ", ".join(study.networks)
+        wrong = f"{quoted(name)} is not a network; allowed: {allowed}"
+        return [Problem(("protocol", "network"), wrong + nearest(name, study.networks))]
+    kind, shape = study.network.kind(), (*study.ingest.size, len(study.ingest.mode))
+    shared = {key: dict(settings) for key, settings in study.shared.items()}
+    problems = []
+    for technique, settings in study.techniques.items():
+        for regularizer in settings.regularizers(shared):
+            wrong_for_it = regularizer.problem(kind, shape)
+            if wrong_for_it:
+                path = ("techniques", technique, regularizer.key())
+                problems.append(Problem(path, wrong_for_it))
     return problems
 
 
@@ -122,6 +180,16 @@ def _published_problems(published: Iterable[str], techniques: Iterable[str]) -> 
         for name in published
         if name not in techniques
     ]
+
+
+def _without_shorthand(problem: Problem, techniques: Mapping[str, Any]) -> Problem:
+    """Name a lone number by its regularizer's key, as it is written."""
+    if problem.path[:1] == ("techniques",) and len(problem.path) > 3:
+        _, name, key, *_ = problem.path
+        entry = techniques.get(name, {}).get(key)
+        if key in REGULARIZERS and not isinstance(entry, Mapping):
+            return Problem(problem.path[:3], problem.message)
+    return problem
 
 
 def _is_inherited(path: tuple[str, ...], entries: Mapping[str, Any]) -> bool:

@@ -4,18 +4,24 @@ Every value itself stands in ``conf/``.
 """
 
 from functools import partial
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     Field,
+    SerializeAsAny,
+    create_model,
+    field_serializer,
     field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from regbench.fields import Count, Float, Int, Name, Points, Seed, Settings, Share, Side
+from regbench.fields import Count, Float, Name, Points, Seed, Settings, Share, Side
+from regbench.networks.base import Network
+from regbench.regularizers.registry import REGULARIZERS
 from regbench.storage import remote
+from regbench.study.technique import Technique
 
 BASELINE = "baseline"
 BEST = "best"
@@ -78,25 +84,6 @@ class Normalization(Settings):
     method: Literal["min_max", "mean_std"]
 
 
-class Zca(Settings):
-    """ZCA whitening; ``epsilon`` is added to the eigenvalues of the pixels' covariance."""
-
-    epsilon: Annotated[Float, Field(gt=0)]
-
-
-class Augmentation(Settings):
-    """The random geometric changes of an augmented image."""
-
-    rotation: Annotated[Float, Field(ge=0, le=180, description="degrees, either way")]
-    shift: Annotated[Float, Field(ge=0, lt=1, description="share of height and width")]
-    zoom: Annotated[Float, Field(ge=0, lt=1, description="share, in and out")]
-    shear: Annotated[Float, Field(ge=0, lt=90, description="degrees, either way")]
-    horizontal_flip: bool
-    vertical_flip: bool
-    fill: Literal["constant", "nearest", "reflect", "wrap"]
-    fill_value: Annotated[Int, Field(ge=0, le=255, description="grey level for constant fill")]
-
-
 class Split(Settings):
     """Which rows are for training, for selecting (validation) and for reporting (test)."""
 
@@ -114,13 +101,6 @@ class Split(Settings):
         return self
 
 
-class Network(Settings):
-    """A fully connected network: one entry of ``hidden_units`` per hidden layer."""
-
-    hidden_units: Annotated[list[Count], Field(min_length=1)]
-    activation: Literal["relu", "elu", "gelu", "tanh"]
-
-
 class Optimizer(Settings):
     """Adam (Kingma and Ba, 2015)."""
 
@@ -132,7 +112,7 @@ class Protocol(Settings):
     """What every technique of a study shares."""
 
     split: Split
-    network: Network
+    network: Name  # an entry of ``networks``
     optimizer: Optimizer
     batch_size: Count
     epochs: Count
@@ -156,52 +136,6 @@ class Protocol(Settings):
         if len(set(value)) < len(value):
             raise PydanticCustomError("seeds", "must name every seed once")
         return value
-
-
-class EarlyStopping(Settings):
-    """Stop when the monitored validation figure has not improved for ``patience`` epochs."""
-
-    monitor: Literal["validation_cross_entropy", "validation_accuracy"] = "validation_cross_entropy"
-    patience: Annotated[Int, Field(ge=0)]
-    restore_best: bool = True
-
-
-class Technique(Settings):
-    """A named set of regularizers; the empty set is the baseline."""
-
-    l1: Annotated[Float, Field(gt=0)] | None = None
-    l2: Annotated[Float, Field(gt=0)] | None = None
-    dropout: Annotated[Float, Field(gt=0, lt=1)] | None = None
-    batch_normalization: bool = False
-    zca: bool = False
-    augmentation: bool | dict[str, Any] = False
-    early_stopping: EarlyStopping | None = None
-
-    @field_validator("augmentation", mode="before")
-    @classmethod
-    def _on_or_values(cls, value: Any) -> Any:
-        own = isinstance(value, dict) and all(isinstance(key, str) for key in value)
-        if not (own or isinstance(value, bool)):
-            raise PydanticCustomError(
-                "augmentation", "must be true, false, or values that replace the study's"
-            )
-        return value
-
-    @property
-    def augments(self) -> bool:
-        """Whether train images are changed at random."""
-        return self.augmentation is not False
-
-    def augmenter(self, shared: Augmentation) -> Augmentation | None:
-        """The technique's augmentation: the study's, with the technique's own values on top.
-
-        Raises:
-            pydantic.ValidationError: An own value is unknown or out of range.
-        """
-        if not self.augments:
-            return None
-        own = self.augmentation if isinstance(self.augmentation, dict) else {}
-        return Augmentation.model_validate({**shared.model_dump(), **own})
 
 
 class Evaluation(Settings):
@@ -256,7 +190,7 @@ class Prediction(Settings):
     technique: Name
 
 
-class Study(Settings):
+class _Study(Settings):
     """Everything one configuration describes."""
 
     images: Address
@@ -265,9 +199,8 @@ class Study(Settings):
     if_in_use: Literal["stop", "wait"]
     ingest: Ingest
     normalization: Normalization
-    zca: Zca
-    augmentation: Augmentation
     evaluation: Evaluation
+    networks: dict[str, SerializeAsAny[Network]]
     protocol: Protocol
     techniques: dict[str, Technique]
     reporting: Reporting
@@ -275,11 +208,26 @@ class Study(Settings):
     alarms: Alarms
     prediction: Prediction
 
-    def as_parameters(self) -> dict[str, Any]:
-        """The settings as plain values, for the nodes.
+    @field_serializer("networks")
+    def _entries(self, networks: dict[str, Network]) -> dict[str, Any]:
+        return {name: network.as_entry() for name, network in networks.items()}
 
-        Techniques come without what they leave off. What a run is made of is added: ``runs``,
-        each technique's name and regularizers, and ``seeds``, by ``seed_<n>``.
+    @property
+    def network(self) -> Network:
+        """The network that every technique trains."""
+        return self.networks[self.protocol.network]
+
+    @property
+    def shared(self) -> dict[str, Settings]:
+        """The settings that techniques with a regularizer share, by its key."""
+        return {key: getattr(self, key) for key in SHARED}
+
+    def as_parameters(self) -> dict[str, Any]:
+        """Return the settings as plain values, for the nodes.
+
+        Techniques come without what they leave off. What a training is made of is added:
+        ``network``, ``runs``, each technique's name and regularizers, and ``seeds``, by
+        ``seed_<n>``.
         """
         techniques = {
             name: technique.model_dump(mode="json", exclude_defaults=True)
@@ -291,4 +239,24 @@ class Study(Settings):
         }
         seeds = {f"seed_{seed}": seed for seed in self.protocol.seeds}
         values = self.model_dump(mode="json", exclude={"techniques"})
-        return values | {"techniques": techniques, "runs": runs, "seeds": seeds}
+        made_of = {"network": self.network.as_entry(), "runs": runs, "seeds": seeds}
+        return values | {"techniques": techniques} | made_of
+
+
+# The groups of settings that regularizers share over techniques.
+SHARED: dict[str, type[Settings]] = {
+    key: shared
+    for key, kind in REGULARIZERS.items()
+    if (shared := kind.shared_settings()) is not None
+}
+
+if TYPE_CHECKING:
+    Study = _Study
+else:
+    Study = create_model(
+        "Study",
+        __base__=_Study,
+        __module__=__name__,
+        __doc__=_Study.__doc__,
+        **{key: (kind, ...) for key, kind in SHARED.items()},
+    )

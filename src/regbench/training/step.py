@@ -1,33 +1,61 @@
 """One compiled training step, shared by all seeds of a technique."""
 
+import json
 import math
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache, partial
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from regbench.networks.build import LOGITS
-from regbench.networks.inference import of_architecture
-from regbench.regularizers.affine_maps import augment
-from regbench.study.schema import Augmentation
+from regbench.networks.base import LOGITS
+from regbench.networks.inference import architecture, of_architecture
+from regbench.networks.weights import hidden_kernels
+from regbench.regularizers.base import PLACES, Batch, Regularizer
+from regbench.regularizers.registry import REGULARIZERS
 
 # A call trains on so many batches, or on fewer that have so many bytes: it bounds memory and the
 # time until Ctrl-C is noticed, and what a call itself costs is lost in it.
 _BATCHES_A_CALL = 16
 _BYTES_A_CALL = 8 << 20
+# The places at which regularizers act in a step; layers are in the network, and the loop stops.
+_IN_A_STEP = ("input batch", "kernel", "loss", "update")
+
+
+def step_for(
+    network: keras.Model,
+    batch_size: int,
+    learning_rate: float,
+    regularizers: Sequence[Regularizer],
+) -> "Step":
+    """Return the compiled step of an architecture and regularizers; the last one is kept.
+
+    Args:
+        network: Whose architecture is trained; the step has a network of its own.
+        batch_size: Images.
+        learning_rate: Adam's.
+        regularizers: Those of the technique.
+    """
+    acting = [
+        [type(regularizer).key(), regularizer.model_dump(mode="json")]
+        for regularizer in regularizers
+        if set(type(regularizer).acts()) & set(_IN_A_STEP)
+    ]
+    return compiled_step(architecture(network), batch_size, learning_rate, json.dumps(acting))
 
 
 @lru_cache(maxsize=1)  # the seeds of a technique follow one another
 def compiled_step(
-    described: str, batch_size: int, learning_rate: float, augmentation: str | None
+    described: str, batch_size: int, learning_rate: float, regularizers: str
 ) -> "Step":
-    """Compile once for all seeds: a second that a small study cannot afford for every run."""
+    """Compile once for all seeds: a second that a small study cannot afford for every training."""
     return Step(
         of_architecture(described),
         batch_size,
         learning_rate,
-        Augmentation.model_validate_json(augmentation) if augmentation else None,
+        [REGULARIZERS[key].model_validate(entry) for key, entry in json.loads(regularizers)],
     )
 
 
@@ -39,16 +67,26 @@ class Step:
         network: keras.Model,
         batch_size: int,
         learning_rate: float,
-        augmentation: Augmentation | None,
+        regularizers: Sequence[Regularizer],
     ) -> None:
         self.network = network
         batch_bytes = batch_size * math.prod(network.input_shape[1:])
         batches = min(max(_BYTES_A_CALL // batch_bytes, 1), _BATCHES_A_CALL)
         self.rows_a_call = batches * batch_size
         self._logits = keras.Model(network.inputs, network.get_layer(LOGITS).output)
-        self._adam = _Adam(network.trainable_variables, learning_rate)
+        self._variables = [variable.value for variable in network.trainable_variables]
+        self._kernels = [kernel.value for kernel in hidden_kernels(network)]
+        self._adam = _Adam(self._variables, learning_rate)
+        self._learning_rate = tf.constant(learning_rate)
         self._batch_size = batch_size
-        self._augmentation = augmentation
+        self._acting = {
+            method: [regularizer for regularizer in regularizers if regularizer.does(method)]
+            for place in _IN_A_STEP
+            for method in PLACES[place]
+        }
+        self._updates = [
+            regularizer.update(self._variables) for regularizer in self._acting["update"]
+        ]
         self._seed = tf.Variable(0, dtype=tf.int32)
         shape = (None, *network.input_shape[1:])
         self._train = tf.function(
@@ -59,20 +97,39 @@ class Step:
     def begin(self, network: keras.Model, seed: int) -> None:
         """Take over a network's weights and seeds, as if it were its own from the beginning."""
         _copy_variables(network, self.network)
-        self._adam.forget()
+        self._adam.restart()
+        for update in self._updates:
+            update.restart()
         self._seed.assign(seed)
 
     def finish(self, network: keras.Model) -> None:
-        """Hand over the trained weights."""
-        _copy_variables(self.network, network)
+        """Hand over the trained weights, or their average if a regularizer keeps one."""
+        with self.evaluated():
+            _copy_variables(self.network, network)
+
+    @contextmanager
+    def evaluated(self) -> Iterator[keras.Model]:
+        """Yield the network with the weights to evaluate: the last, or averaged ones."""
+        averages = next((list(a) for u in self._updates if (a := u.averages())), None)
+        if averages is None:
+            yield self.network
+            return
+        last = [variable.numpy() for variable in self._variables]
+        for variable, average in zip(self._variables, averages, strict=True):
+            variable.assign(average)
+        try:
+            yield self.network
+        finally:
+            for variable, value in zip(self._variables, last, strict=True):
+                variable.assign(value)
 
     def __call__(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Train on images in the order given; return summed cross-entropy and correct ones."""
         return np.asarray(self._train(images, targets.astype(np.int32)), dtype=np.float64)
 
     def penalty(self) -> float:
-        """What the kernel regularizers add to the loss."""
-        return float(sum(float(loss) for loss in self.network.losses))
+        """Return what the kernels add to the loss."""
+        return float(sum(float(penalty) for penalty in self._penalties()))
 
     def _train_batches(self, images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         sums = tf.zeros(2)
@@ -82,16 +139,62 @@ class Step:
         return sums
 
     def _train_batch(self, images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-        if self._augmentation:
-            step = tf.cast(self._adam.steps, tf.int32)
-            images = augment(images, self._augmentation, tf.stack([self._seed, step]))
-        with tf.GradientTape() as tape:
-            logits = self._logits(images, training=True)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-            loss = tf.reduce_mean(losses) + sum(self._logits.losses)
-        self._adam.apply(tape.gradient(loss, self._logits.trainable_variables))
-        correct = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), targets)
-        return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(correct, tf.float32))])
+        step = tf.cast(self._adam.steps, tf.int32)
+        batch = Batch(images, targets, int(self._logits.output_shape[-1]))
+        for regularizer in self._acting["change_batch"]:
+            seed = tf.stack([self._seed, step])
+            stream = regularizer.stream()
+            if stream:
+                seed = tf.random.experimental.stateless_fold_in(seed, stream)
+            batch = regularizer.change_batch(batch, seed)
+        figures: list[tf.Tensor] = []
+
+        def gradients() -> list[tf.Tensor]:
+            with tf.GradientTape() as tape:
+                logits = self._logits(batch.images, training=True)
+                cross_entropies = _cross_entropies(batch.targets, logits)
+                losses = cross_entropies
+                for regularizer in self._acting["change_losses"]:
+                    losses = regularizer.change_losses(losses, batch.targets, logits)
+                loss = tf.reduce_mean(losses) + sum(self._penalties())
+            if not figures:  # of the weights as they were, if a regularizer looks elsewhere too
+                figures.append(_sums(cross_entropies, batch.targets, logits))
+            return list(tape.gradient(loss, self._logits.trainable_variables))
+
+        compute: Callable[[], list[tf.Tensor]] = gradients
+        for update in self._updates:
+            compute = partial(update.gradients, compute)
+        self._adam.apply(compute())
+        for regularizer in self._acting["constrain"]:
+            for kernel in self._kernels:
+                kernel.assign(regularizer.constrain(kernel))
+        for update in self._updates:
+            update.after_step(self._learning_rate)
+        return figures[0]
+
+    def _penalties(self) -> list[tf.Tensor]:
+        """What each hidden kernel adds to the loss."""
+        acting = self._acting["penalty"]
+        if not acting:
+            return []
+        return [
+            sum(regularizer.penalty(kernel) for regularizer in acting) for kernel in self._kernels
+        ]
+
+
+def _cross_entropies(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Cross-entropies in nats, B; targets are class numbers or shares."""
+    if len(targets.shape) == 2:
+        return tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+
+
+def _sums(cross_entropies: tf.Tensor, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """The batch's summed cross-entropy and the number of correct answers."""
+    if len(targets.shape) == 2:
+        targets = tf.argmax(targets, axis=1, output_type=tf.int32)
+    correct = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), targets)
+    return tf.stack([tf.reduce_sum(cross_entropies), tf.reduce_sum(tf.cast(correct, tf.float32))])
 
 
 def _copy_variables(one: keras.Model, other: keras.Model) -> None:
@@ -107,19 +210,20 @@ class _Adam:
     of ten: a fifth of the time of a whole training step.
     """
 
-    def __init__(self, variables: list[keras.Variable], learning_rate: float) -> None:
-        self._variables = [variable.value for variable in variables]
+    def __init__(self, variables: list[tf.Variable], learning_rate: float) -> None:
+        self._variables = variables
         self._first = [tf.Variable(tf.zeros(v.shape)) for v in self._variables]
         self._second = [tf.Variable(tf.zeros(v.shape)) for v in self._variables]
         self._learning_rate = learning_rate
         self.steps = tf.Variable(0.0)
 
-    def forget(self) -> None:
+    def restart(self) -> None:
         """Begin anew."""
         for variable in (*self._first, *self._second, self.steps):
             variable.assign(tf.zeros_like(variable))
 
     def apply(self, gradients: list[tf.Tensor]) -> None:
+        """Change the weights by a step against the gradients."""
         self.steps.assign_add(1.0)
         for variable, first, second, gradient in zip(
             self._variables, self._first, self._second, gradients, strict=True

@@ -1,8 +1,9 @@
 """Training one network: the same batches in the same order for every technique of a seed."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
@@ -10,11 +11,12 @@ import pandas as pd
 
 from regbench.evaluation.classification import accuracy, cross_entropy
 from regbench.evaluation.epochs import best_epoch
-from regbench.networks.inference import architecture, predict
+from regbench.networks.inference import predict
 from regbench.networks.weights import set_weights, weights_of
+from regbench.regularizers.base import Regularizer
 from regbench.storage.arrays import in_chunks
-from regbench.study.schema import Augmentation, EarlyStopping, Protocol
-from regbench.training.step import Step, compiled_step
+from regbench.study.schema import Protocol
+from regbench.training.step import Step, step_for
 
 
 @dataclass(frozen=True)
@@ -62,21 +64,19 @@ def train(
     validation_part: Part,
     protocol: Protocol,
     seed: int,
-    augmentation: Augmentation | None = None,
-    early_stopping: EarlyStopping | None = None,
+    regularizers: Sequence[Regularizer] = (),
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Train ``network`` in place.
 
     Args:
-        network: From ``build_network``.
+        network: Built with the same regularizers.
         images: N x H x W x C, uint8; may be memory-mapped.
         train_part: Trained on.
-        validation_part: Watched, and selects the epoch with ``early_stopping``.
+        validation_part: Watched; may select the epoch.
         protocol: Batch size, epochs, optimizer.
-        seed: Decides the batches' order and the augmentation, whatever the technique.
-        augmentation: Change the train images at random.
-        early_stopping: Stop, and go back to the best epoch's weights.
+        seed: Decides the batches' order and random changes of them, whatever the technique.
+        regularizers: Those of the technique, bound to what the data pipeline prepared.
         on_epoch: Called after every epoch.
 
     Returns:
@@ -85,14 +85,10 @@ def train(
         not finite. And the weights of the epoch with the best validation accuracy (the first of
         equals), by name; none if the network has them.
     """
-    step = compiled_step(
-        architecture(network),
-        protocol.batch_size,
-        protocol.optimizer.learning_rate,
-        augmentation.model_dump_json() if augmentation else None,
-    )
+    step = step_for(network, protocol.batch_size, protocol.optimizer.learning_rate, regularizers)
     step.begin(network, seed)
-    watch = _Watch(early_stopping) if early_stopping else None
+    stops = [regularizer.stop() for regularizer in regularizers if regularizer.does("stop")]
+    weights = partial(_weights, step)
     epochs: list[Epoch] = []
     best_accuracy, best_weights = -1.0, dict[str, np.ndarray]()
     for number in range(1, protocol.epochs + 1):
@@ -100,20 +96,28 @@ def train(
         epochs.append(epoch)
         on_epoch(epoch)
         if epoch.finite and epoch.validation_accuracy > best_accuracy:
-            best_accuracy, best_weights = epoch.validation_accuracy, weights_of(step.network)
-        if not epoch.finite or (watch and watch.says_stop(epoch, step.network)):
+            best_accuracy, best_weights = epoch.validation_accuracy, weights()
+        said = [stop.says_stop(number, vars(epoch), weights) for stop in stops if epoch.finite]
+        if not epoch.finite or any(said):
             break
     step.finish(network)
     kept = epochs[-1].epoch
-    if watch and epochs[-1].finite:
-        kept = watch.finish(network)
+    chosen = next((choice for stop in stops if (choice := stop.kept())), None)
+    if chosen and epochs[-1].finite:
+        kept, kept_weights = chosen
+        set_weights(network, kept_weights)
     history = pd.DataFrame([vars(epoch) for epoch in epochs])
     history = history.assign(kept=history["epoch"] == kept)
     return history, {} if best_epoch(history) == kept else best_weights
 
 
+def _weights(step: Step) -> dict[str, np.ndarray]:
+    with step.evaluated() as network:
+        return weights_of(network)
+
+
 def _train_epoch(
-    step: "Step",
+    step: Step,
     images: np.ndarray,
     train_part: Part,
     validation_part: Part,
@@ -130,7 +134,8 @@ def _train_epoch(
         sums += step(some, of_some)
         if not np.isfinite(sums[0]):
             break
-    probabilities = predict(step.network, images, validation_part.rows)
+    with step.evaluated() as network:
+        probabilities = predict(network, images, validation_part.rows)
     return Epoch(
         number,
         train_cross_entropy=sums[0] / len(order),
@@ -140,33 +145,3 @@ def _train_epoch(
         validation_accuracy=accuracy(probabilities, validation_part.targets),
         seconds=time.perf_counter() - started,
     )
-
-
-@dataclass
-class _Watch:
-    """Early stopping: remembers the best epoch and its weights."""
-
-    settings: EarlyStopping
-    best: float = float("inf")
-    best_epoch: int = 0
-    last_epoch: int = 0
-    weights: dict[str, np.ndarray] = field(default_factory=dict)
-
-    def says_stop(self, epoch: Epoch, network: keras.Model) -> bool:
-        """Whether the figure has not improved for ``patience`` epochs."""
-        figure = getattr(epoch, self.settings.monitor)
-        if self.settings.monitor == "validation_accuracy":
-            figure = -figure
-        self.last_epoch = epoch.epoch
-        if figure < self.best:
-            self.best, self.best_epoch = figure, epoch.epoch
-            if self.settings.restore_best:
-                self.weights = weights_of(network)
-        return epoch.epoch - self.best_epoch >= max(self.settings.patience, 1)
-
-    def finish(self, network: keras.Model) -> int:
-        """Restore the best weights if asked to; return the epoch whose weights are kept."""
-        if not self.weights:
-            return self.last_epoch
-        set_weights(network, self.weights)
-        return self.best_epoch

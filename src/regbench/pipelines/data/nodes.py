@@ -7,9 +7,11 @@ not wait for it.
 import logging
 from typing import TYPE_CHECKING, Any
 
+from regbench.regularizers.augmentation import Augmentation
+from regbench.regularizers.zca import Whitening
 from regbench.study import digests as study_digests
 from regbench.study import fingerprints
-from regbench.study.schema import Augmentation, Evaluation, Ingest, Normalization, Split, Zca
+from regbench.study.schema import Evaluation, Ingest, Normalization, Split
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -83,13 +85,13 @@ def fit_zca(
     from regbench.images import normalization
 
     return normalization.fit_zca(
-        images, _train_rows(split_index), fitted_normalization, Zca.model_validate(settings)
+        images, _train_rows(split_index), fitted_normalization, Whitening.model_validate(settings)
     )
 
 
 def build_augmentation(settings: dict[str, Any]) -> dict[str, Any]:
     """Build the augmenter that techniques share."""
-    return Augmentation.model_validate(settings).model_dump()
+    return dict(Augmentation.model_validate(settings))
 
 
 def preview_augmentation(
@@ -105,7 +107,7 @@ def preview_augmentation(
         A Matplotlib figure.
     """
     from regbench.images import normalization
-    from regbench.regularizers.affine_maps import augment_once
+    from regbench.regularizers.computations.affine_maps import augment_once
     from regbench.report.plots import contact_sheet
 
     settings = Augmentation.model_validate(augmentation)

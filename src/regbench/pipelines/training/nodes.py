@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from regbench.errors import StudyError
+from regbench.networks.registry import network_of
 from regbench.study import digests, fingerprints
-from regbench.study.schema import Augmentation, Protocol, Technique
+from regbench.study.schema import Protocol
+from regbench.study.technique import Technique
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -28,12 +30,12 @@ def train_network(
     classes: list[str],
     normalization: dict[str, list[float]],
     protocol: dict[str, Any],
+    network: dict[str, Any],
     run: dict[str, Any],
     seed: int,
     data_fingerprint: dict[str, Any],
     run_fingerprint: dict[str, str],
-    zca: dict[str, ndarray] | None = None,
-    augmentation: dict[str, Any] | None = None,
+    **prepared: Any,
 ) -> tuple[KerasModel, DataFrame, dict[str, ndarray], dict[str, str]]:
     """Build and train the network of one technique and seed.
 
@@ -42,25 +44,25 @@ def train_network(
         epoch; the weights of the epoch that was best on validation, if the network has others;
         and the fingerprint: what the network was made from, and of what was made.
     """
-    from regbench.networks import build, weights
-    from regbench.training import events, tensorflow_setup, train
+    from regbench.networks import weights
+    from regbench.networks.base import Plan
+    from regbench.training import events, tensorflow_setup
+    from regbench.training.train import part, train
 
     tensorflow_setup.set_up_tensorflow()
     tensorflow_setup.forget_earlier_networks()
     shared = Protocol.model_validate(protocol)
-    technique = Technique.model_validate(run["regularizers"])
-    model = build.build_network(
-        images.shape[1:], len(classes), shared.network, technique, seed, normalization, zca
-    )
-    history, best_epoch_weights = train.train(
+    regularizers = Technique.model_validate(run["regularizers"]).regularizers(prepared)
+    plan = Plan(images.shape[1:], len(classes), seed, normalization, regularizers)
+    model = network_of(network).build(plan)
+    history, best_epoch_weights = train(
         model,
         images,
-        train.part(split_index, "train"),
-        train.part(split_index, "validation"),
+        part(split_index, "train"),
+        part(split_index, "validation"),
         shared,
         seed,
-        technique.augmenter(Augmentation.model_validate(augmentation)) if augmentation else None,
-        technique.early_stopping,
+        regularizers,
         on_epoch=lambda epoch: events.report(
             events.EpochDone(
                 run["technique"],

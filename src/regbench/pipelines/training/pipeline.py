@@ -9,7 +9,7 @@ what all seeds made -> <technique>.collect -> <technique>_results
 from kedro.pipeline import Node, Pipeline
 
 from regbench.pipelines.training import nodes
-from regbench.study.schema import Technique
+from regbench.study.technique import Technique
 
 _SHARED = ("images", "split_index", "classes", "normalization")
 
@@ -33,11 +33,7 @@ def _run(name: str, technique: Technique, seed: int) -> list[Node]:
     three times, and every command waits for that.
     """
     namespace = f"{name}.seed_{seed}"
-    prepared = {shared: shared for shared in _SHARED}
-    if technique.zca:
-        prepared["zca"] = "zca"
-    if technique.augments:
-        prepared["augmentation"] = "augmentation"
+    prepared = {name: name for name in (*_SHARED, *technique.prepared())}
     run = {"run": f"params:runs.{name}", "seed": f"params:seeds.seed_{seed}"}
     return [
         Node(
@@ -47,6 +43,7 @@ def _run(name: str, technique: Technique, seed: int) -> list[Node]:
                 **run,
                 "run_fingerprint": f"params:fingerprints.{name}.training",
                 "protocol": "params:protocol",
+                "network": "params:network",
                 "data_fingerprint": "data_fingerprint",
             },
             [

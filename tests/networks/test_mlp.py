@@ -9,16 +9,20 @@ import keras
 import numpy as np
 import pytest
 from scipy.special import erf, softmax
+from tests.building import build_network
 
 from regbench.datasets.array_dataset import ArraysDataset
 from regbench.datasets.network_dataset import NetworkDataset
 from regbench.fields import MAX_SEED
 from regbench.images.normalization import fit_normalization, fit_zca, normalize, whiten
-from regbench.networks.build import build_network
 from regbench.networks.inference import architecture, of_architecture, predict
+from regbench.networks.kinds.mlp import Mlp
 from regbench.networks.weights import set_weights, trained_kernels, weights_of
+from regbench.regularizers.zca import Whitening
 from regbench.study.digests import of_weights
-from regbench.study.schema import Network, Normalization, Technique, Zca
+from regbench.study.schema import Normalization
+from regbench.study.technique import Technique
+from regbench.training.step import step_for
 
 CLASSES = 4
 HIDDEN = [16, 8, 8, 8]
@@ -31,7 +35,7 @@ NORMALIZATION = {
     for channels, images in IMAGES.items()
 }
 ZCA = {
-    channels: fit_zca(images, np.arange(60), NORMALIZATION[channels], Zca(epsilon=0.01))
+    channels: fit_zca(images, np.arange(60), NORMALIZATION[channels], Whitening(epsilon=0.01))
     for channels, images in IMAGES.items()
 }
 TECHNIQUES: dict[str, dict[str, Any]] = {
@@ -52,11 +56,11 @@ def build(
     return build_network(
         (6, 5, channels),
         CLASSES,
-        Network(hidden_units=HIDDEN, activation=activation),
+        Mlp(hidden_units=HIDDEN, activation=activation),
         Technique.model_validate(TECHNIQUES[technique]),
         seed,
         NORMALIZATION[channels],
-        ZCA[channels],
+        zca=ZCA[channels],
     )
 
 
@@ -92,7 +96,7 @@ class TestInAndOut:
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
     def test_whitening_must_be_given(self) -> None:
-        network = Network(hidden_units=[4], activation="relu")
+        network = Mlp(hidden_units=[4], activation="relu")
         with pytest.raises(ValueError, match="whitening"):
             build_network((6, 5, 1), 2, network, Technique(zca=True), 1, NORMALIZATION[1])
 
@@ -167,7 +171,10 @@ class TestRegularizers:
             factors.get("l1", 0) * np.abs(kernel).sum() + factors.get("l2", 0) * (kernel**2).sum()
             for kernel in hidden
         )
-        assert sum(float(loss) for loss in network.losses) == pytest.approx(expected, rel=1e-5)
+        regularizers = Technique.model_validate(factors).regularizers({"zca": ZCA[1]})
+        step = step_for(network, 16, 0.001, regularizers)
+        step.begin(network, 1)
+        assert step.penalty() == pytest.approx(expected, rel=1e-5)
 
     def test_none_leave_no_loss_behind(self) -> None:
         assert build("dropout").losses == []
@@ -221,11 +228,11 @@ def fresh(technique: str) -> keras.Model:
     return build_network(
         (6, 5, 1),
         CLASSES,
-        Network(hidden_units=HIDDEN, activation="relu"),
+        Mlp(hidden_units=HIDDEN, activation="relu"),
         Technique.model_validate(TECHNIQUES[technique]),
         9,
         NORMALIZATION[1],
-        ZCA[1],
+        zca=ZCA[1],
     )
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import tensorflow as tf
 
-from regbench.study.schema import Augmentation
+from regbench.regularizers.augmentation import Augmentation
 
 # Of a batch, resampled side by side: TensorFlow takes one core for so few pixels (up to 150,000).
 _PARTS = 4

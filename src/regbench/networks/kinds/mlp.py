@@ -1,0 +1,46 @@
+"""A fully connected network (multilayer perceptron)."""
+
+import math
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from regbench.fields import Count
+from regbench.networks.base import Network, Plan
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Mlp(Network):
+    """A dense layer per entry of ``hidden_units``, each with the activation behind it."""
+
+    title = "fully connected network"
+    source = "Rumelhart et al., Learning Representations by Back-Propagating Errors, 1986"
+
+    hidden_units: Annotated[list[Count], Field(min_length=1)]
+    activation: Literal["relu", "elu", "gelu", "tanh"]
+
+    def build(self, plan: Plan) -> "keras.Model":
+        """Return a sequential model: flat pixels, hidden layers, class probabilities."""
+        import keras
+
+        values = math.prod(plan.image_shape)
+        layers = [
+            *plan.first_layers(),
+            keras.layers.Flatten(name="flatten"),
+            *plan.input_layers((values,)),
+        ]
+        for number, units in enumerate(self.hidden_units, start=1):
+            layers += [
+                keras.layers.Dense(
+                    units,
+                    kernel_initializer=keras.initializers.GlorotUniform(plan.kernel_seed(number)),
+                    name=f"hidden_{number}",
+                ),
+                *plan.before_activation(number, (units,)),
+                keras.layers.Activation(self.activation, name=f"activation_{number}"),
+                *plan.after_activation(number, (units,)),
+            ]
+        layers += plan.last_layers()
+        return keras.Sequential(layers, name="network")  # at once: each model.add builds it anew

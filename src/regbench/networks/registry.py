@@ -1,0 +1,25 @@
+"""All kinds of networks, found by their files in ``kinds``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from regbench.networks.base import Network
+from regbench.registry import subclasses_in
+
+NETWORKS: dict[str, type[Network]] = subclasses_in(
+    "regbench.networks.kinds",
+    Network,
+)
+
+
+def network_of(entry: Mapping[str, Any]) -> Network:
+    """Return the network that an entry of ``conf`` describes.
+
+    Args:
+        entry: Its ``kind``, which is one of ``NETWORKS``, and its settings.
+
+    Raises:
+        pydantic.ValidationError: A setting is unknown, missing or out of range.
+    """
+    settings = {key: value for key, value in entry.items() if key != "kind"}
+    return NETWORKS[entry["kind"]].model_validate(settings)

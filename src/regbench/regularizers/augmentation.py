@@ -1,0 +1,51 @@
+"""Augmentation: random geometric changes of the train images."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from regbench.fields import Float, Int, Settings
+from regbench.regularizers.base import Batch, Range, Regularizer
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class Augmentation(Regularizer):
+    """Rotate, shift, zoom, shear and flip every train image at random, anew in every step."""
+
+    title = "augmentation"
+    effect = "shows the network more images than there are"
+    source = "Simard et al., Best Practices for Convolutional Neural Networks, 2003"
+    search = {
+        "rotation": Range(0, 30),
+        "shift": Range(0, 0.2),
+        "zoom": Range(0, 0.2),
+        "shear": Range(0, 15),
+    }
+    prepared = ("augmentation",)
+
+    rotation: Annotated[Float, Field(ge=0, le=180, description="degrees, either way")]
+    shift: Annotated[Float, Field(ge=0, lt=1, description="share of height and width")]
+    zoom: Annotated[Float, Field(ge=0, lt=1, description="share, in and out")]
+    shear: Annotated[Float, Field(ge=0, lt=90, description="degrees, either way")]
+    horizontal_flip: bool
+    vertical_flip: bool
+    fill: Literal["constant", "nearest", "reflect", "wrap"]
+    fill_value: Annotated[Int, Field(ge=0, le=255, description="grey level for constant fill")]
+
+    @classmethod
+    def shared_settings(cls) -> type[Settings]:
+        """Return its own: a technique replaces single values of the study's."""
+        return cls
+
+    @classmethod
+    def stream(cls) -> int:
+        """Return 0, as always: the same seed changes images as in earlier versions."""
+        return 0
+
+    def change_batch(self, batch: Batch, seed: "tf.Tensor") -> Batch:
+        """Return the images resampled once, by one affine map each."""
+        from regbench.regularizers.computations.affine_maps import augment
+
+        return batch._replace(images=augment(batch.images, self, seed))

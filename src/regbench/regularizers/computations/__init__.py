@@ -1,0 +1,1 @@
+"""What regularizers compute with TensorFlow; imported only where they act."""

@@ -1,0 +1,59 @@
+"""Early stopping: end the training when a validation figure no longer improves."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from regbench.fields import Int
+from regbench.regularizers.base import Choice, Regularizer, Stop
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class EarlyStopping(Regularizer):
+    """Stop when the monitored figure has not improved for ``patience`` epochs."""
+
+    title = "early stopping"
+    effect = "ends before the network learns the train images by heart"
+    source = "Prechelt, Early Stopping - But When?, 1998"
+    search = {"patience": Choice((1, 2, 3, 5, 10))}
+
+    monitor: Literal["validation_cross_entropy", "validation_accuracy"] = "validation_cross_entropy"
+    patience: Annotated[Int, Field(ge=0)] = 2
+    restore_best: bool = True
+
+    def stop(self) -> Stop:
+        """Return a watch over the monitored figure."""
+        return _Watch(self)
+
+
+class _Watch(Stop):
+    """Remembers the best epoch and its weights."""
+
+    def __init__(self, settings: EarlyStopping) -> None:
+        self._settings = settings
+        self._lower_is_better = settings.monitor == "validation_cross_entropy"
+        self._best = float("inf")
+        self._best_epoch = 0
+        self._weights: dict[str, np.ndarray] = {}
+
+    def says_stop(
+        self,
+        epoch: int,
+        figures: Mapping[str, float],
+        weights: "Callable[[], dict[str, np.ndarray]]",
+    ) -> bool:
+        """Return whether the figure has not improved for ``patience`` epochs."""
+        figure = figures[self._settings.monitor]
+        figure = figure if self._lower_is_better else -figure
+        if figure < self._best:
+            self._best, self._best_epoch = figure, epoch
+            if self._settings.restore_best:
+                self._weights = weights()
+        return epoch - self._best_epoch >= max(self._settings.patience, 1)
+
+    def kept(self) -> "tuple[int, dict[str, np.ndarray]] | None":
+        """Return the best epoch and its weights, if they are to be restored."""
+        return (self._best_epoch, self._weights) if self._weights else None

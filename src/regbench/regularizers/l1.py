@@ -1,0 +1,29 @@
+"""L1: a penalty on the absolute values of the kernels."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from regbench.fields import Float
+from regbench.regularizers.base import Range, Regularizer
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class L1(Regularizer):
+    """Add ``factor`` times the sum of a hidden kernel's absolute values to the loss."""
+
+    title = "L1 penalty"
+    effect = "draws small weights to zero, so that few are left"
+    source = "Tibshirani, Regression Shrinkage and Selection via the Lasso, 1996"
+    shorthand = "factor"
+    search = {"factor": Range(1e-6, 1e-3, by_ratio=True)}
+
+    factor: Annotated[Float, Field(gt=0)] = 1e-4
+
+    def penalty(self, kernel: "tf.Tensor") -> "tf.Tensor":
+        """Return ``factor`` x sum |w|."""
+        import keras
+
+        return keras.regularizers.L1(self.factor)(kernel)

@@ -1,0 +1,9 @@
+"""All regularizers, found by their files in this folder."""
+
+from regbench.registry import subclasses_in
+from regbench.regularizers.base import Regularizer
+
+REGULARIZERS: dict[str, type[Regularizer]] = subclasses_in(
+    "regbench.regularizers",
+    Regularizer,
+)

@@ -1,0 +1,95 @@
+"""A technique: a named set of regularizers. Its keys are the files in ``regularizers``."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, create_model
+from pydantic_core import PydanticCustomError
+
+from regbench.fields import Settings
+from regbench.regularizers.base import Regularizer
+from regbench.regularizers.registry import REGULARIZERS
+
+
+class _Technique(Settings):
+    """A named set of regularizers; the empty set is the baseline."""
+
+    def entries(self) -> dict[str, Any]:
+        """Return what a technique has by key: a regularizer, or values on top of the study's."""
+        values = {key: getattr(self, key) for key in REGULARIZERS}
+        return {key: value for key, value in values.items() if value not in (None, False)}
+
+    def prepared(self) -> list[str]:
+        """Return the datasets of the data pipeline that its trainings need."""
+        return [name for key in self.entries() for name in REGULARIZERS[key].prepared]
+
+    def regularizers(self, prepared: Mapping[str, Any]) -> list[Regularizer]:
+        """Return its regularizers, ready to act.
+
+        Args:
+            prepared: What the data pipeline made, by dataset; at least those of ``prepared()``.
+
+        Raises:
+            pydantic.ValidationError: A value on top of the study's is unknown or out of range.
+        """
+        return [
+            self._whole(key, entry, prepared).bound(prepared)
+            for key, entry in self.entries().items()
+        ]
+
+    def in_full(self, shared: Mapping[str, Settings]) -> dict[str, Any]:
+        """Return every setting that its trainings depend on, by key, as plain values.
+
+        Args:
+            shared: The settings that all techniques share, by key.
+        """
+        values = {name: dict(settings) for name, settings in shared.items()}
+        full = {}
+        for key, entry in self.entries().items():
+            if key in shared and not REGULARIZERS[key].takes_over():
+                full[key] = values[key]
+            else:
+                full[key] = self._whole(key, entry, values).in_full()
+        return full
+
+    @staticmethod
+    def _whole(key: str, entry: Any, shared: Mapping[str, Any]) -> Regularizer:
+        """The regularizer of an entry; its own values stand on top of the study's."""
+        kind = REGULARIZERS[key]
+        if not kind.takes_over():
+            return kind.model_validate(entry)
+        own = entry if isinstance(entry, Mapping) else {}
+        return kind.model_validate({**shared[key], **own})
+
+
+def _on_or_values(value: Any) -> Any:
+    own = isinstance(value, dict) and all(isinstance(key, str) for key in value)
+    if not (own or isinstance(value, bool)):
+        wrong = "must be true, false, or values that replace the study's"
+        raise PydanticCustomError("own_values", wrong)
+    return value
+
+
+def _off_is_none(value: Any) -> Any:
+    return None if value is False else value
+
+
+def _field(kind: type[Regularizer]) -> tuple[Any, Any]:
+    """The type and the default of a technique's key."""
+    if kind.takes_over():
+        return Annotated[bool | dict[str, Any], BeforeValidator(_on_or_values)], False
+    if kind.shorthand is None:
+        return Annotated[kind | None, BeforeValidator(_off_is_none)], None
+    return kind | None, None
+
+
+if TYPE_CHECKING:
+    Technique = _Technique
+else:
+    Technique = create_model(
+        "Technique",
+        __base__=_Technique,
+        __module__=__name__,
+        __doc__=_Technique.__doc__,
+        **{key: _field(kind) for key, kind in REGULARIZERS.items()},
+    )
