@@ -249,7 +249,7 @@ def test_updates() -> None:
     assert int(made[0].steps) == 3
     assert not any(np.any(values) for values in network.get_weights())  # the averages
     # What is told of train images is of the weights as they were, and of one look at them.
-    plain, plain_history = trained()
+    _, plain_history = trained()
     assert history["train_cross_entropy"].iloc[0] == pytest.approx(
         plain_history["train_cross_entropy"].iloc[0], rel=1e-5
     )
