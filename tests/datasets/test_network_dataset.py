@@ -10,7 +10,7 @@ from kedro.io import DatasetError
 
 from regbench.datasets.network_dataset import NetworkDataset
 from regbench.evaluation.results import FailedTraining
-from regbench.storage.remote import LocalFile
+from regbench.storage.stored_file import LocalFile
 
 
 @pytest.fixture

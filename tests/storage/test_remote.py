@@ -14,15 +14,14 @@ from fsspec.implementations.memory import MemoryFileSystem
 from regbench import redaction
 from regbench.errors import StudyError
 from regbench.storage import remote
-from regbench.storage.remote import (
-    LocalFile,
-    RemoteFile,
+from regbench.storage.addresses import (
     address_problem,
     clean_address,
     credentials_of,
-    stored_file,
     with_credentials,
 )
+from regbench.storage.remote import RemoteFile
+from regbench.storage.stored_file import LocalFile, stored_file
 
 LOGIN = "key:secret"
 

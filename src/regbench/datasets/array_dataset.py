@@ -7,7 +7,7 @@ from kedro.io import AbstractDataset
 
 from regbench.storage.arrays import let_go
 from regbench.storage.atomic import made_by_regbench
-from regbench.storage.remote import stored_file
+from regbench.storage.stored_file import stored_file
 
 _BYTES_HELD = 64 << 20
 

@@ -15,8 +15,8 @@ from kedro_datasets import json, pandas, text
 from kedro_datasets._typing import ImagePreview, TablePreview
 
 from regbench.storage.atomic import made_by_regbench
-from regbench.storage.remote import stored_file
 from regbench.storage.spreadsheet import guarded, quoting, unguarded
+from regbench.storage.stored_file import stored_file
 
 _PANEL_SHAPE = 458 / 300  # width by height of kedro-viz's preview panel
 

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from regbench.storage.remote import digest, stored_file
+from regbench.storage.stored_file import digest, stored_file
 
 
 class FileDigestsDataset(AbstractDataset[NoReturn, dict[str, str]]):

@@ -9,7 +9,7 @@ from regbench.errors import StudyError
 from regbench.images.sources.base import ImageSource
 from regbench.images.sources.open import open_source
 from regbench.images.sources.store import brought_here
-from regbench.storage.remote import LocalFile, stored_file
+from regbench.storage.stored_file import LocalFile, stored_file
 
 logger = logging.getLogger(__name__)
 

@@ -9,15 +9,10 @@ from kedro.io import AbstractDataset, DatasetError
 from rich.console import Console
 from rich.progress import Progress
 
-from regbench.images.mnist.arrays import (
-    ImageSet,
-    Mnist,
-    OnProgress,
-    load_mnist,
-    local_path,
-    write_set,
-)
-from regbench.storage.remote import LocalFile, stored_file
+from regbench.images.mnist.arrays import ImageSet, Mnist, load_mnist, local_path
+from regbench.images.mnist.download import OnProgress
+from regbench.images.mnist.write_set import write_set
+from regbench.storage.stored_file import LocalFile, stored_file
 
 logger = logging.getLogger(__name__)
 

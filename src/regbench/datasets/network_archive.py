@@ -10,7 +10,8 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from regbench.storage.atomic import atomic_write
-from regbench.storage.remote import RemoteFile, StoredFile, stored_file
+from regbench.storage.remote import RemoteFile
+from regbench.storage.stored_file import StoredFile, stored_file
 
 logger = logging.getLogger(__name__)
 

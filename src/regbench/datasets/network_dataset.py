@@ -11,7 +11,7 @@ from kedro.io import AbstractDataset
 
 from regbench.evaluation.results import FailedTraining
 from regbench.storage.atomic import made_by_regbench
-from regbench.storage.remote import StoredFile, stored_file
+from regbench.storage.stored_file import StoredFile, stored_file
 
 if TYPE_CHECKING:
     import keras

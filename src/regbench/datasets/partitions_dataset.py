@@ -2,7 +2,8 @@
 
 from kedro_datasets.partitions import PartitionedDataset
 
-from regbench.storage.remote import RemoteFile, stored_file
+from regbench.storage.remote import RemoteFile
+from regbench.storage.stored_file import stored_file
 
 
 class PartitionsDataset(PartitionedDataset):

@@ -15,7 +15,7 @@ from regbench.datasets.atomic import table_preview
 from regbench.errors import DamagedFileError
 from regbench.evaluation.results import Results
 from regbench.storage.atomic import made_by_regbench
-from regbench.storage.remote import stored_file
+from regbench.storage.stored_file import stored_file
 
 logger = logging.getLogger(__name__)
 

@@ -1,10 +1,15 @@
 """Images with the same pixels: labels that contradict one another, and leaks between parts."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+from regbench.storage.arrays import in_chunks
 
 CONFLICT = "different labels"
 LEAK = "in several parts"
@@ -118,3 +123,19 @@ def to_drop(
 
 def _groups(number: int) -> str:
     return f"{number} group{'' if number == 1 else 's'}"
+
+
+def image_digests(images: NDArray[np.uint8]) -> list[str]:
+    """Name every image by its pixels: equal names are equal images, whatever their files.
+
+    Args:
+        images: uint8, N x H x W x C.
+
+    Returns:
+        Per image the BLAKE2b digest of its pixels, 32 hexadecimal digits.
+    """
+    return [
+        hashlib.blake2b(image, digest_size=16).hexdigest()
+        for some in in_chunks(images)
+        for image in some
+    ]

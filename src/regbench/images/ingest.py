@@ -4,7 +4,6 @@ Nothing here is guessed or dropped in silence: a row is either an image or a rej
 name and reason, and a set that makes no sense as a whole stops with one line.
 """
 
-import hashlib
 import logging
 import math
 import tempfile
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from regbench.errors import StudyError, quoted
 from regbench.images.decode import NO_MEMORY, Pictures, channels
-from regbench.images.duplicates import to_drop
+from regbench.images.duplicates import image_digests, to_drop
 from regbench.images.known_files import EarlierIngestion, KnownFiles, content_of
 from regbench.images.label_table import (
     LabelTable,
@@ -47,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 # No format stores more than 8 bytes a pixel, and 1 MiB is plenty for what stands beside them.
 _BYTES_PER_PIXEL = 8
+
+
 _BYTES_BESIDE_PIXELS = 1 << 20
 
 
@@ -191,22 +192,6 @@ def ingest_unlabeled(source: ImageSource, settings: Ingest) -> UnlabeledImages:
         )
     index = pd.DataFrame({"filename": _text([row.filename for row in ingested.rows])})
     return UnlabeledImages(ingested.images, index, ingested.rejected)
-
-
-def image_digests(images: NDArray[np.uint8]) -> list[str]:
-    """Name every image by its pixels: equal names are equal images, whatever their files.
-
-    Args:
-        images: uint8, N x H x W x C.
-
-    Returns:
-        Per image the BLAKE2b digest of its pixels, 32 hexadecimal digits.
-    """
-    return [
-        hashlib.blake2b(image, digest_size=16).hexdigest()
-        for some in in_chunks(images)
-        for image in some
-    ]
 
 
 def _ingest(

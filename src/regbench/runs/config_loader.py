@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from regbench.errors import SettingsError
 from regbench.redaction import keep_secret, without_secrets
-from regbench.storage import remote
+from regbench.storage import addresses
 from regbench.study import fingerprints
 from regbench.study.problems import InvalidStudy, Problem, shown_path
 from regbench.study.reader import read_schedules, read_study
@@ -50,7 +50,7 @@ class StudyConfigLoader(OmegaConfigLoader):
         if key == "airflow":  # kedro-airflow's
             return self._schedules()
         if key == "catalog":
-            return remote.with_credentials(self._read(key), self.credentials)
+            return addresses.with_credentials(self._read(key), self.credentials)
         value = self._read(key)
         if key == "credentials":
             for text in _texts(value):

@@ -25,7 +25,9 @@ from regbench.runs.freshness.report_record import forget_report_record, record_r
 from regbench.runs.freshness.stale import is_up_to_date, treat_stale_as_missing
 from regbench.runs.locks.machine import Use, reserved
 from regbench.runs.locks.store import leased
-from regbench.storage.remote import LocalFile, RemoteFile, credentials_of, is_remote, stored_file
+from regbench.storage.addresses import credentials_of, is_remote
+from regbench.storage.remote import RemoteFile
+from regbench.storage.stored_file import LocalFile, stored_file
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ when the store has it. Every file is whole or absent in both places, whatever is
 
 import contextlib
 import errno
-import hashlib
 import json
 import logging
 import os
@@ -15,21 +14,19 @@ import random
 import re
 import secrets
 import time
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
-
-from filelock import FileLock
 
 from regbench.errors import StudyError, UnreachableError
 from regbench.redaction import keep_secret
+from regbench.storage.addresses import address_problem
 from regbench.storage.atomic import atomic_write
+from regbench.storage.cache import CACHE_VARIABLE, cache_folder, locked
 
 if TYPE_CHECKING:
     import fsspec
@@ -37,70 +34,40 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-CACHE_VARIABLE = "REGBENCH_CACHE"
 PATIENCE_VARIABLE = "REGBENCH_RETRY_SECONDS"
+
+
 _PATIENCE = 60.0  # seconds
+
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0  # seconds between attempts, doubled each time
 
-_ON_THIS_MACHINE = frozenset({"file", "local"})
-_READ_ONLY = frozenset({"http", "https"})
+
 # A put to these appears whole or not at all; elsewhere a file is put beside its place and moved.
 _WHOLE_PUTS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss"})
+
+
 # Of what a store says of a file, what changes with its content; the first that there is counts.
 _TAGS = ("ETag", "etag", "generation", "md5Hash", "Content-MD5")
+
+
 _TIMES = ("LastModified", "last_modified", "Last-Modified", "updated", "mtime", "created")
+
+
 # Faults that no second attempt mends.
 _FINAL = (
     *(PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError),
     *(ImportError, ValueError, TypeError, KeyError, AttributeError),
 )
+
+
 _FINAL_NAMES = frozenset({"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"})
+
+
 _OF_THE_CACHE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENAMETOOLONG})
-_SECRET_PARAMETER = re.compile(
-    r"[?&](sig|signature|x-[a-z]+-(signature|credential|security-token)|awsaccesskeyid|"
-    r"(access_?)?token|(api_?)?key|secret|password)=",
-    re.IGNORECASE,
-)
+
+
 _SECRET_OPTION = re.compile(r"key|secret|token|password", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class LocalFile:
-    """A file on this machine; its address is its path."""
-
-    path: Path
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-    def beside(self, name: str) -> "LocalFile":
-        """Take the file of another name in the same folder."""
-        return LocalFile(self.path.with_name(name))
-
-    def below(self, name: str) -> "LocalFile":
-        """Take a file in this folder."""
-        return LocalFile(self.path / name)
-
-    def readable(self) -> Path:
-        """Return the path."""
-        return self.path
-
-    def written(self) -> AbstractContextManager[Path]:
-        """Give a temporary path that becomes the file when the block ends well.
-
-        Raises:
-            OSError: It cannot be written; the file is as it was.
-        """
-        return atomic_write(self.path)
-
-    def exists(self) -> bool:
-        """Say whether the file is there."""
-        return self.path.exists()
-
-    def remove(self) -> None:
-        """Delete the file, if there is one."""
-        self.path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -359,127 +326,6 @@ class RemoteFile:
     @property
     def _options_as_json(self) -> str:
         return json.dumps(self.options, sort_keys=True, default=str)
-
-
-StoredFile = LocalFile | RemoteFile
-
-
-def stored_file(address: str, options: Mapping[str, Any] | None = None) -> StoredFile:
-    """Take a file by its address.
-
-    Args:
-        address: A path, or ``protocol://...``.
-        options: What the store's file system takes, such as credentials.
-
-    Raises:
-        StudyError: The address cannot be used.
-    """
-    if not is_remote(address):
-        return LocalFile(_local_path(address))
-    return RemoteFile(clean_address(address), options or {})
-
-
-def digest(file: StoredFile) -> str:
-    """Identify a file by its bytes; empty if there is none."""
-    try:
-        with file.readable().open("rb") as content:
-            made = hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=8))
-            return made.hexdigest()
-    except FileNotFoundError:
-        return ""
-
-
-def is_remote(address: str) -> bool:
-    """Say whether an address is in a store, not on this machine."""
-    protocol, separator, _ = address.partition("://")
-    return bool(separator) and protocol.lower() not in _ON_THIS_MACHINE
-
-
-def clean_address(address: str) -> str:
-    """Bring the address of a store into its one form: no empty parts, no slash at the end."""
-    if not is_remote(address):
-        return address
-    protocol, _, rest = address.partition("://")
-    return f"{protocol.lower()}://{'/'.join(part for part in rest.split('/') if part)}"
-
-
-def address_problem(address: str, *, to_write: bool = False) -> str | None:
-    """Say why an address cannot be used, in words that do not repeat it; None if it can."""
-    if not is_remote(address):
-        return None
-    protocol, _, rest = clean_address(address).partition("://")
-    parts = rest.split("/")
-    if "@" in parts[0] or _SECRET_PARAMETER.search(rest):
-        return (
-            "must hold no credentials: they belong in conf/local/credentials.yml or the environment"
-        )
-    if "::" in address or not parts[0] or {".", ".."} & {*parts} or re.search(r"[\\\0]", rest):
-        return "must be protocol://place/folder, without '..' and '::'"
-    if to_write and protocol in _READ_ONLY:
-        return f"cannot be written to: {protocol} addresses are only read"
-    return None
-
-
-def credentials_of(address: str, credentials: Mapping[str, Any]) -> dict[str, Any]:
-    """What the file system of an address takes: the credentials under its protocol's name."""
-    given = credentials.get(_protocol(address)) if is_remote(address) else None
-    return dict(given) if given else {}
-
-
-def with_credentials(
-    catalog: Mapping[str, Any], credentials: Callable[[], Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Give catalog entries that are in a store the name of their credentials.
-
-    Args:
-        catalog: Kedro's configuration of datasets, by name.
-        credentials: Reads the credentials by name; called only if an entry is in a store.
-
-    Returns:
-        The same with clean addresses, and ``credentials: <protocol>`` where there are such.
-    """
-    remote = {
-        name: {key: clean_address(entry[key])}
-        for name, entry in catalog.items()
-        if isinstance(entry, Mapping)
-        for key in ("filepath", "path")
-        if isinstance(entry.get(key), str) and is_remote(entry[key])
-    }
-    known = credentials() if remote else {}
-    completed = dict(catalog)
-    for name, cleaned in remote.items():
-        protocol = _protocol(next(iter(cleaned.values())))
-        named = {"credentials": protocol} if protocol in known else {}
-        completed[name] = {**named, **catalog[name], **cleaned}
-    return completed
-
-
-def cache_folder() -> Path:
-    """Where copies are kept: ``REGBENCH_CACHE``, or ``regbench`` in the user's cache folder."""
-    given = os.environ.get(CACHE_VARIABLE)
-    if given:
-        return Path(given).expanduser().absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "regbench"
-
-
-@contextmanager
-def locked(what: str) -> Iterator[None]:
-    """Keep other processes of this machine from doing the same with the cache meanwhile."""
-    name = hashlib.blake2b(what.encode(errors="surrogateescape"), digest_size=16).hexdigest()
-    folder = cache_folder() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / name):
-        yield
-
-
-def _protocol(address: str) -> str:
-    return address.partition("://")[0].lower()
-
-
-def _local_path(address: str) -> Path:
-    if "://" not in address:
-        return Path(address)
-    return Path(urllib.request.url2pathname(urlsplit(address).path))
 
 
 def _patience() -> float:

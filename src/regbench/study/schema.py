@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 from regbench.fields import Count, Float, Name, Points, Seed, Settings, Share, Side
 from regbench.networks.base import Network
 from regbench.regularizers.registry import REGULARIZERS
-from regbench.storage import remote
+from regbench.storage import addresses
 from regbench.study.technique import Technique
 
 BASELINE = "baseline"
@@ -36,10 +36,10 @@ RESERVED_NAMES = frozenset(
 
 def _usable(address: str, *, to_write: bool = False) -> str:
     """Refuse an address without repeating it: it may hold a password."""
-    problem = remote.address_problem(address, to_write=to_write)
+    problem = addresses.address_problem(address, to_write=to_write)
     if problem:
         raise ValueError(problem)
-    return remote.clean_address(address)
+    return addresses.clean_address(address)
 
 
 Address = Annotated[Name, AfterValidator(_usable)]

@@ -21,19 +21,20 @@ from PIL import Image
 
 from regbench.errors import StudyError
 from regbench.images.mnist import arrays as mnist
+from regbench.images.mnist import download as mnist_download
 from regbench.images.mnist.arrays import (
     ImageSet,
     Mnist,
     NotMnistError,
-    download,
     full_set,
     largest_remainder,
     load_mnist,
     local_path,
     read_mnist,
     sample_set,
-    write_set,
 )
+from regbench.images.mnist.download import download
+from regbench.images.mnist.write_set import write_set
 
 ROOT = Path(__file__).parents[3]
 MNIST_NPZ = ROOT.parent / "shared" / "data" / "mnist" / "mnist.npz"
@@ -119,7 +120,7 @@ def full_disk(*args: object, **kwargs: object) -> int:
 class TestDownload:
     @pytest.fixture(autouse=True)
     def _at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(mnist, "_RETRIES", 0)
+        monkeypatch.setattr(mnist_download, "_RETRIES", 0)
 
     def test_brings_the_whole_file_and_tells_progress(self, web: Web, target: Path) -> None:
         told: list[tuple[int, int | None]] = []
@@ -154,7 +155,7 @@ class TestDownload:
         cut: int | None,
         status: int | None,
     ) -> None:
-        monkeypatch.setattr(mnist, "_RETRIES", 1)
+        monkeypatch.setattr(mnist_download, "_RETRIES", 1)
         web.cut, web.status, web.failures = cut, status, 1
         told: list[int] = []
         download(web.address, target, lambda done, _: told.append(done))
@@ -182,7 +183,7 @@ class TestDownload:
     def test_tells_a_time_out(
         self, web: Web, target: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(mnist, "_TIMEOUT", 0.05)
+        monkeypatch.setattr(mnist_download, "_TIMEOUT", 0.05)
         released = threading.Event()
         monkeypatch.setattr(Handler, "do_GET", lambda _: released.wait(10))
         try:

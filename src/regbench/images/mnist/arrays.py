@@ -5,31 +5,24 @@ MNIST is by Y. LeCun, C. Cortes and C. J. C. Burges, under CC BY-SA 3.0. What is
 Digits' practice data, which the study reads like any other set.
 """
 
-import errno
 import hashlib
-import io
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from regbench.errors import StudyError
-from regbench.storage.atomic import atomic_write
+from regbench.images.mnist.download import OTHER_SOURCE, OnProgress, download
+from regbench.images.mnist.faults import reason
 
 Bytes = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.intp]
-OnProgress = Callable[[int, int | None], None]
-"""Called with how much is done and how much there is in all (None: unknown)."""
 
-OTHER_SOURCE = "--params=mnist_source=... takes another address or a local file"
 LABELED_ROWS = 49_000
 
 # Shape, and SHA-256 of the bytes, of every array in mnist.npz; all are uint8.
@@ -51,13 +44,6 @@ ARRAYS: dict[str, tuple[tuple[int, ...], str]] = {
         "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
     ),
 }
-
-_CHUNK = 1 << 16
-_TIMEOUT = 30.0  # seconds without a byte
-_RETRIES = 2  # of a download that fails
-_PICTURES_PER_PROGRESS = 500
-_COMPRESSION = 3  # of a PNG; on 28 x 28 pixels a higher level is slower and no smaller
-_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
 
 
 class NotMnistError(StudyError):
@@ -126,79 +112,6 @@ def local_path(source: str) -> Path | None:
     raise StudyError(f"{source} is no http, https or file address; {OTHER_SOURCE}")
 
 
-def download(address: str, target: Path, on_progress: OnProgress) -> None:
-    """Bring a file here; ``target`` stands only when all of it has arrived.
-
-    A download that fails is begun anew, a few times.
-
-    Args:
-        address: An http(s) address.
-        target: The file to write. Missing parent folders are made.
-        on_progress: Called with bytes done and bytes in all.
-
-    Raises:
-        StudyError: The address cannot be reached, broke off, or the file cannot be written.
-    """
-    import pooch  # noqa: PLC0415 - only who downloads pays
-    import requests  # noqa: PLC0415
-
-    pooch.get_logger().setLevel("WARNING")  # it would tell the address with its password
-    # No sum of the whole file: others pack the same arrays in other ways, and those have sums.
-    source = pooch.create(
-        target.parent,
-        base_url="",
-        registry={target.name: None},
-        urls={target.name: address},
-        retry_if_failed=_RETRIES,
-    )
-    bar = _ProgressBar(on_progress)
-    web = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK, timeout=_TIMEOUT)
-    with _writing(target):
-        try:
-            source.fetch(target.name, downloader=web)
-        except requests.HTTPError as error:
-            answer = cast(requests.Response, error.response)
-            raise StudyError(
-                f"{address} sends no file (HTTP status {answer.status_code} {answer.reason}); "
-                f"{OTHER_SOURCE}"
-            ) from error
-        except (requests.RequestException, ValueError) as error:
-            raise StudyError(
-                f"cannot download {address}: {_reason(_root(error))}; {OTHER_SOURCE}"
-            ) from error
-
-
-class _ProgressBar:
-    """What pooch takes for a progress bar: it sets ``total`` and tells every step."""
-
-    def __init__(self, on_progress: OnProgress) -> None:
-        self._on_progress = on_progress
-        self._done = self._total = 0
-
-    @property
-    def total(self) -> int:
-        """Bytes in all, 0 if the server does not say; set when a download begins."""
-        return self._total
-
-    @total.setter
-    def total(self, total: int) -> None:
-        self._done, self._total = 0, total
-        self.update(0)
-
-    def update(self, size: int) -> None:
-        """Count bytes; pooch rounds the last ones up."""
-        self._done += size
-        if self._total:
-            self._done = min(self._done, self._total)
-        self._on_progress(self._done, self._total or None)
-
-    def reset(self) -> None:
-        """Stay: what follows is told as a step, too."""
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
 def read_mnist(path: Path) -> Mnist:
     """Read ``mnist.npz`` and check every array.
 
@@ -218,7 +131,7 @@ def read_mnist(path: Path) -> Mnist:
     except zipfile.BadZipFile as error:
         raise NotMnistError(f"{path} is no npz file") from error
     except OSError as error:
-        raise StudyError(f"cannot read {path}: {_reason(error)}; {OTHER_SOURCE}") from error
+        raise StudyError(f"cannot read {path}: {reason(error)}; {OTHER_SOURCE}") from error
 
 
 def full_set(mnist: Mnist) -> ImageSet:
@@ -271,33 +184,6 @@ def largest_remainder(counts: npt.NDArray[np.int64], size: int) -> npt.NDArray[n
     return shares
 
 
-def write_set(
-    target: Path, labeled: tuple[Bytes, Bytes], unlabeled: Bytes, on_progress: OnProgress
-) -> None:
-    """Write images as a zip that a study reads; the same images give the same bytes.
-
-    Args:
-        target: The zip to write. Missing parent folders are made.
-        labeled: n x height x width uint8 images and their n labels.
-        unlabeled: m x height x width uint8 images.
-        on_progress: Called with pictures done and pictures in all.
-
-    Raises:
-        StudyError: The file cannot be written; what stood under its name is as it was.
-    """
-    content = _pack(labeled, unlabeled, on_progress)
-    with _writing(target, len(content)), atomic_write(target) as temporary:
-        temporary.write_bytes(content)
-
-
-def _rows(mnist: Mnist) -> tuple[Bytes, Bytes]:
-    """All 70,000 images and labels: the train rows followed by the test rows."""
-    return (
-        np.concatenate([mnist.x_train, mnist.x_test]),
-        np.concatenate([mnist.y_train, mnist.y_test]),
-    )
-
-
 def _draw(labels: Bytes, size: int, random: np.random.RandomState) -> Rows:
     """Row numbers of a shuffled sample that keeps the share of every label."""
     if not 0 <= size <= len(labels):
@@ -310,41 +196,6 @@ def _draw(labels: Bytes, size: int, random: np.random.RandomState) -> Rows:
     return random.permutation(np.concatenate(parts))
 
 
-def _pack(labeled: tuple[Bytes, Bytes], unlabeled: Bytes, on_progress: OnProgress) -> bytes:
-    """The zip's bytes: pictures numbered through, the labelled ones first."""
-    images, labels = labeled
-    total = len(images) + len(unlabeled)
-    names = [f"{number:05}.png" for number in range(total)]
-    known, unknown = names[: len(images)], names[len(images) :]
-    rows = "".join(f"{name},{label}\n" for name, label in zip(known, labels, strict=True))
-    folders = ["Train/Images/train"] * len(known) + ["Train/Images/test"] * len(unknown)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        _add(archive, "Train/train.csv", f"filename,label\n{rows}".encode())
-        _add(archive, "Test.csv", "\n".join(["filename", *unknown, ""]).encode())
-        pictures = (image for part in (images, unlabeled) for image in part)
-        for done, (folder, name, image) in enumerate(zip(folders, names, pictures, strict=True), 1):
-            _add(archive, f"{folder}/{name}", _png(image))
-            if done % _PICTURES_PER_PROGRESS == 0 or done == total:
-                on_progress(done, total)
-    return buffer.getvalue()
-
-
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    """Store an entry with nothing in it that differs between days or systems."""
-    entry = zipfile.ZipInfo(name, _DATE)
-    entry.create_system = 3  # Unix, whose file mode follows
-    entry.external_attr = 0o644 << 16
-    archive.writestr(entry, content)
-
-
-def _png(image: Bytes) -> bytes:
-    """A grey picture of height x width uint8."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG", compress_level=_COMPRESSION)
-    return buffer.getvalue()
-
-
 def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> Bytes:
     """Read one array of an npz and check its type, shape and content."""
     shape, checksum = ARRAYS[name]
@@ -354,7 +205,7 @@ def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> Bytes:
     except KeyError as error:
         raise NotMnistError(f"{path} is not MNIST: {name} is missing") from error
     except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise NotMnistError(f"{path} is damaged: {name}: {_reason(error)}") from error
+        raise NotMnistError(f"{path} is damaged: {name}: {reason(error)}") from error
     if array.dtype != np.uint8 or array.shape != shape:
         raise NotMnistError(
             f"{path} is not MNIST: {name} is {array.shape} {array.dtype}, not {shape} uint8"
@@ -364,30 +215,9 @@ def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> Bytes:
     return cast(Bytes, array)
 
 
-@contextmanager
-def _writing(target: Path, needed: int | None = None) -> Iterator[None]:
-    """Say why a file (of so many bytes, if that is known) cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        size = "" if needed is None else f": {needed / 1e6:.1f} MB needed"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            message = f"no space left in {target.parent}{size} for {target.name}"
-        elif isinstance(error, PermissionError) or error.errno == errno.EROFS:
-            message = f"no permission to write {target.name} in {target.parent}"
-        else:
-            message = f"cannot write {target}: {_reason(error)}"
-        raise StudyError(message) from error
-
-
-def _root(error: BaseException) -> BaseException:
-    """The error that an error goes back to: below those of the web's libraries, the system's."""
-    while inner := error.__cause__ or error.__context__:
-        error = inner
-    return error
-
-
-def _reason(error: BaseException) -> str:
-    """What went wrong, in one line."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())
+def _rows(mnist: Mnist) -> tuple[Bytes, Bytes]:
+    """All 70,000 images and labels: the train rows followed by the test rows."""
+    return (
+        np.concatenate([mnist.x_train, mnist.x_test]),
+        np.concatenate([mnist.y_train, mnist.y_test]),
+    )

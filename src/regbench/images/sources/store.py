@@ -15,7 +15,8 @@ from typing import Any
 from regbench.errors import StudyError
 from regbench.images.sources.base import Unreadable, clean_name
 from regbench.storage.atomic import atomic_write
-from regbench.storage.remote import Entry, RemoteFile, cache_folder, locked
+from regbench.storage.cache import cache_folder, locked
+from regbench.storage.remote import Entry, RemoteFile
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Any
 from kedro.io import AbstractDataset, CatalogProtocol
 
 from regbench.errors import StudyError, UnreachableError, explanation
-from regbench.storage.remote import digest
+from regbench.storage.stored_file import digest
 from regbench.study import digests as study_digests
 
 logger = logging.getLogger(__name__)

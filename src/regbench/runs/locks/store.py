@@ -26,7 +26,8 @@ from datetime import timedelta
 from regbench.errors import StudyError
 from regbench.runs.locks.machine import Run, Use, in_use, this_run
 from regbench.storage.atomic import atomic_write
-from regbench.storage.remote import RemoteFile, cache_folder, locked
+from regbench.storage.cache import cache_folder, locked
+from regbench.storage.remote import RemoteFile
 
 logger = logging.getLogger(__name__)
 
