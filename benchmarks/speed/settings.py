@@ -3,49 +3,40 @@
 from functools import cache
 from typing import Any
 
-import yaml
+from omegaconf import OmegaConf
 
-from benchmarks.speed.harness import ROOT
+from benchmarks.harness import ROOT
 from regbench.study import Augmentation, Ingest, Normalization, Protocol
+
+
+@cache
+def raw() -> dict[str, Any]:
+    """All parameters, the article's over the base's."""
+    paths = [p for env in ("base", "article") for p in (ROOT / "conf" / env).glob("parameters_*")]
+    merged: Any = OmegaConf.to_container(OmegaConf.merge(*map(OmegaConf.load, paths)))
+    return dict(merged)
+
+
+def techniques(only: str | None = None) -> list[str]:
+    """Those of a text like a,b; all without one."""
+    return only.split(",") if only else list(raw()["techniques"])
 
 
 def protocol() -> Protocol:
     """What all techniques share."""
-    return Protocol.model_validate(_read()["protocol"])
+    return Protocol.model_validate(raw()["protocol"])
 
 
 def augmentation() -> Augmentation:
     """Rotation, shift and zoom."""
-    return Augmentation.model_validate(_read()["augmentation"])
+    return Augmentation.model_validate(raw()["augmentation"])
 
 
 def ingest() -> Ingest:
     """How sets are read."""
-    return Ingest.model_validate(_read()["ingest"])
+    return Ingest.model_validate(raw()["ingest"])
 
 
 def normalization() -> Normalization:
     """How pixels are scaled."""
-    return Normalization.model_validate(_read()["normalization"])
-
-
-def techniques() -> list[str]:
-    """The names of all techniques."""
-    return list(_read()["techniques"])
-
-
-@cache
-def _read() -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    for env in ("base", "article"):
-        for path in sorted((ROOT / "conf" / env).glob("parameters_*.yml")):
-            _merge(merged, yaml.safe_load(path.read_text(encoding="utf-8")))
-    return merged
-
-
-def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
-    for key, value in more.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value
+    return Normalization.model_validate(raw()["normalization"])
