@@ -10,9 +10,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,44 +22,40 @@ from benchmarks.scaling import airflow as services
 from benchmarks.scaling.airflow import DAG, TECHNIQUES, Airflow, seconds
 
 EDGE = "airflow.providers.edge3.executors.EdgeExecutor"
+MACHINES = ("regbench1", "regbench2")
 SHARED_BY_TWO = {"schedule": None, "max_active_tasks": 2, "retries": 3, "retry_delay": 0.05}
 Found = tuple[dict[str, Any], list[str]]  # figures, and what of them is not as it should be
 
 
-def measure_workers(folder: Path, given: argparse.Namespace) -> Found:
+def measure_workers(cluster: "Cluster") -> Found:
     """Time the study by `kedro run` on one core, with one worker, and with two."""
-    with _cluster(folder, given) as cluster:
-        by_hand, reference = cluster.run_by_hand()
-        with services.central(cluster.hub):
-            cluster.start_worker(0)
-            one = cluster.run("one_worker", reference)
-            cluster.start_worker(1)
-            two = cluster.run("two_workers", reference)
+    by_hand, reference = cluster.run_by_hand()
+    cluster.start_worker(0)
+    one = cluster.run("one_worker", reference)
+    cluster.start_worker(1)
+    two = cluster.run("two_workers", reference)
     figures = {
         "kedro run, one core, s": by_hand,
         "one worker": one,
         "two workers": two,
         "speed-up by the second worker": one["seconds"] / two["seconds"],
+        # Queueing and polling; the start of Python, Airflow's supervisor, Kedro and TensorFlow in
+        # each task; and that the central services share the cores with the workers.
         "overhead per task, s": (one["seconds"] - by_hand) / len(one["tasks"]),
-        "what the overhead holds": "queueing and polling; the start of Python, Airflow's "
-        "supervisor, Kedro and TensorFlow in each task; and that the central services share the "
-        "cores with the workers",
     }
-    return figures, [*faults(one, cluster.names[:1]), *faults(two, cluster.names)]
+    return figures, [*faults(one, MACHINES[:1]), *faults(two, MACHINES)]
 
 
-def measure_loss(folder: Path, given: argparse.Namespace) -> Found:
+def measure_loss(cluster: "Cluster") -> Found:
     """Lose one of two machines in the middle of a technique, and compare with `kedro run`."""
-    with _cluster(folder, given) as cluster:
-        _, reference = cluster.run_by_hand()
-        with services.central(cluster.hub):
-            cluster.start_worker(0)
-            cluster.start_worker(1)
-            figures = cluster.run("loss", reference, lose=cluster.names[1])
-    return figures, list(faults(figures, cluster.names))
+    _, reference = cluster.run_by_hand()
+    cluster.start_worker(0)
+    cluster.start_worker(1)
+    figures = cluster.run("loss", reference, lose=MACHINES[1])
+    return figures, list(faults(figures, MACHINES))
 
 
-def faults(run: dict[str, Any], names: list[str]) -> Iterator[str]:
+def faults(run: dict[str, Any], names: Sequence[str]) -> Iterator[str]:
     """Say what is wrong with a run that these machines were to share, one of them lost or not."""
     if run["state"] != "success":
         yield f"the run ended as {run['state']}"
@@ -73,20 +68,22 @@ def faults(run: dict[str, Any], names: list[str]) -> Iterator[str]:
         if task["tries"] < 2 or task["machine"] == lost:
             yield f"the lost task ended on {task['machine']} with try {task['tries']}"
     if at_work != {*names}:
-        yield f"at work were {sorted(map(str, at_work))}, not {names}"
+        yield f"at work were {sorted(map(str, at_work))}, not {list(names)}"
 
 
-@dataclass
-class _Cluster:
-    folder: Path
-    given: argparse.Namespace
-    hub: Airflow
-    names: list[str]
-    running: ExitStack
+class Cluster:
+    """Airflow's central services, and machines, each with its own copy of the project."""
 
-    @property
-    def shared(self) -> Path:
-        return self.folder / "shared"
+    def __init__(self, folder: Path, given: argparse.Namespace, running: ExitStack) -> None:
+        self._folder, self._given, self._running = folder, given, running
+        self.shared = folder / "shared"
+        self.hub = self._machine("central")
+
+    def _machine(self, name: str, **more: Any) -> Airflow:
+        copy, protocol = self._folder / name / "project", {"epochs": self._given.epochs}
+        protocol["seeds"] = self._given.seeds
+        services.copy_project(copy, self._given.images, self.shared, SHARED_BY_TWO, protocol)
+        return Airflow(copy, self._folder / name / "home", EDGE, self._given.patience, **more)
 
     def run_by_hand(self) -> tuple[float, pd.DataFrame]:
         """Make the study with `kedro run`; return its seconds and its comparison."""
@@ -97,11 +94,12 @@ class _Cluster:
         return time.monotonic() - began, services.comparison(self.shared)
 
     def start_worker(self, core: int) -> None:
-        """Start a machine of one core that has its own copy of the project."""
-        name, hub = self.names[core], self.hub
-        project, home = _project(self.folder, name, self.given), self.folder / name / "home"
-        own = Airflow(project, home, EDGE, secret=hub.secret, port=hub.port)
-        hub.services[name] = self.running.enter_context(services.worker(own, name, core))
+        """Start a machine of one core; before the first, the central services."""
+        name, hub = MACHINES[core], self.hub
+        if not hub.services:
+            self._running.enter_context(services.central(hub))
+        own = self._machine(name, secret=hub.secret, port=hub.port)
+        hub.services[name] = self._running.enter_context(services.worker(own, name, core))
         idle = "select 1 from edge_worker where worker_name = ? and state = 'idle'"
         hub.wait_for(f"worker {name}", lambda: hub.rows(idle, name))
 
@@ -144,20 +142,6 @@ class _Cluster:
         return {"lost": {"machine": machine, "in the middle of": task}}
 
 
-@contextmanager
-def _cluster(folder: Path, given: argparse.Namespace) -> Iterator[_Cluster]:
-    with ExitStack() as running:
-        project = _project(folder, "central", given)
-        hub = Airflow(project, folder / "central" / "home", EDGE, given.patience)
-        yield _Cluster(folder, given, hub, ["regbench1", "regbench2"], running)
-
-
-def _project(folder: Path, name: str, given: argparse.Namespace) -> Path:
-    protocol = {"epochs": given.epochs, "seeds": given.seeds}
-    copy, shared = folder / name / "project", folder / "shared"
-    return services.copy_project(copy, given.images, shared, SHARED_BY_TWO, protocol)
-
-
 MEASUREMENTS = {"workers": measure_workers, "loss": measure_loss}
 
 
@@ -174,7 +158,8 @@ def main() -> None:
             prefix="regbench-scaling-", ignore_cleanup_errors=True
         ) as folder:
             try:
-                figures, wrong = MEASUREMENTS[name](Path(folder), given)
+                with ExitStack() as running:
+                    figures, wrong = MEASUREMENTS[name](Cluster(Path(folder), given, running))
             except BenchmarkError as error:
                 say(f"not measured: {error}")
                 failed.append(name)

@@ -46,12 +46,7 @@ def copy_project(
 ) -> Path:
     """Copy the project, with a study of six techniques and its generated DAG.
 
-    Args:
-        folder: Where to; must not exist.
-        images: The set.
-        data_root: Where its results go.
-        schedule: Of ``airflow.yml``, what differs from base.
-        protocol: Of the protocol, what differs from base.
+    ``schedule``, of ``airflow.yml``, and ``protocol`` are what differs from base.
     """
     for part in ("src", "conf", "schedule"):
         ignored = shutil.ignore_patterns("__pycache__", "local")
@@ -93,24 +88,15 @@ def _free_port() -> int:
 
 @dataclass
 class Airflow:
-    """Airflow's central services, or a worker's share of their settings.
+    """Airflow's central services, or a worker's share of their settings."""
 
-    Attributes:
-        project: The copy of the project that this machine has.
-        home: Its ``AIRFLOW_HOME``.
-        executor: What runs the tasks.
-        patience: Seconds that any one step may take.
-        secret: What machines prove themselves with.
-        port: Of the central services.
-        services: The processes that must not end, by name.
-    """
-
-    project: Path
+    project: Path  # the copy that this machine has
     home: Path
     executor: str
-    patience: float = 1800
+    patience: float = 1800  # seconds that any one step may take
     secret: str = field(default_factory=lambda: secrets.token_hex(32))
     port: int = field(default_factory=_free_port)
+    # The processes that must not end.
     services: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     def variables(self) -> dict[str, str]:

@@ -11,14 +11,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import cores
-from benchmarks.speed import sets, settings
+from benchmarks.speed import processes, sets, settings
 from benchmarks.speed.figures import Figure, Outcome, interleave, ratio
-from benchmarks.speed.processes import (
-    become_worker,
-    in_fresh_process,
-    side_by_side,
-    wait_for_others,
-)
+from benchmarks.speed.processes import in_fresh_process
+from regbench.study import Augmentation, Normalization, Protocol, Technique
 
 BATCH = 128
 VALIDATION_BATCH = 2048  # larger products are faster
@@ -28,10 +24,10 @@ def measure_epoch(given: argparse.Namespace, rounds: int) -> Outcome:
     """Compare an epoch without augmentation."""
     folder, epochs = sets.arrays(given), given.epochs or 3
     images = np.load(folder / "images.npy", mmap_mode="r")
-    train = round(settings.protocol().split.train * len(images))
+    train = round(settings.of(Protocol).split.train * len(images))
     validation = len(images) - train
     classes = int(np.load(folder / "targets.npy").max()) + 1
-    hidden = settings.protocol().network.hidden_units
+    hidden = settings.of(Protocol).network.hidden_units
     widths = [int(np.prod(images.shape[1:])), *hidden, classes]
     one, many = f"one process, {cores()} cores", f"{cores()} processes, one core each"
     work = {"train": train, "validation": validation, "widths": widths}
@@ -75,25 +71,24 @@ def measure_augmented_epoch(given: argparse.Namespace, rounds: int) -> Outcome:
     return Outcome(sides, [figure], [note])
 
 
-def regbench_epoch(folder: Path, epochs: int, processes: int, augmented: bool = False) -> float:
+def regbench_epoch(folder: Path, epochs: int, many: int, augmented: bool = False) -> float:
     """Seconds per epoch of one training, or per epoch and process of several at once."""
-    threads = max(1, cores() // processes)
-    arguments = {"folder": folder, "epochs": epochs, "threads": threads, "augmented": augmented}
-    return statistics.mean(side_by_side(train, [arguments] * processes)) / processes
+    of = {"folder": folder, "epochs": epochs, "threads": max(1, cores() // many)}
+    seconds = processes.side_by_side(train, [of | {"augmented": augmented}] * many)
+    return statistics.mean(seconds) / many
 
 
 def train(folder: Path, epochs: int, threads: int, augmented: bool) -> float:
     """In a fresh process: train as ``kedro run`` does; median seconds of epochs but one."""
-    become_worker(threads)
+    processes.become_worker(threads)
     from regbench import network, normalization, training
-    from regbench.study import Technique
 
     images = np.load(folder / "images.npy", mmap_mode="r")
     targets = np.load(folder / "targets.npy")
     rows = np.arange(len(images))
-    border = round(settings.protocol().split.train * len(images))
-    scaling = normalization.fit_normalization(images, rows[:border], settings.normalization())
-    protocol = settings.protocol().model_copy(update={"epochs": 1 + epochs})
+    border = round(settings.of(Protocol).split.train * len(images))
+    scaling = normalization.fit_normalization(images, rows[:border], settings.of(Normalization))
+    protocol = settings.of(Protocol).model_copy(update={"epochs": 1 + epochs})
     classes = int(targets.max()) + 1
     model = network.build_network(
         images.shape[1:], classes, protocol.network, Technique(), 1, scaling
@@ -105,7 +100,7 @@ def train(folder: Path, epochs: int, threads: int, augmented: bool) -> float:
         nonlocal began
         seconds.append(time.perf_counter() - began)
         if epoch.epoch == 1:
-            wait_for_others()
+            processes.wait_for_others()
         began = time.perf_counter()
 
     training.train(
@@ -115,7 +110,7 @@ def train(folder: Path, epochs: int, threads: int, augmented: bool) -> float:
         training.Part(rows[border:], targets[border:]),
         protocol,
         1,
-        settings.augmentation() if augmented else None,
+        settings.of(Augmentation) if augmented else None,
         None,
         on_epoch,
     )
@@ -128,17 +123,17 @@ def stock_epoch(folder: Path, epochs: int) -> float:
 
     images = np.load(folder / "images.npy").astype("float32") / 255
     targets = np.load(folder / "targets.npy")
-    border = round(settings.protocol().split.train * len(images))
+    border = round(settings.of(Protocol).split.train * len(images))
     parts = (images[:border], targets[:border]), (images[border:], targets[border:])
     return statistics.median(plain_keras.run({}, 1, 1 + epochs, *parts)[1][1:])
 
 
-def _bare_epoch(work: dict[str, Any], epochs: int, processes: int) -> float:
+def _bare_epoch(work: dict[str, Any], epochs: int, many: int) -> float:
     """The limit: an epoch's operations as bare matrix products."""
-    threads = str(max(1, cores() // processes))
-    of = [work | {"epochs": epochs}] * processes
+    threads = str(max(1, cores() // many))
     limits = {f"TF_NUM_{kind}_THREADS": threads for kind in ("INTRAOP", "INTEROP")}
-    return statistics.mean(side_by_side(epoch_of_products, of, **limits)) / processes
+    of = [work | {"epochs": epochs}] * many
+    return statistics.mean(processes.side_by_side(epoch_of_products, of, **limits)) / many
 
 
 def operations(train: int, validation: int, widths: list[int]) -> float:
@@ -187,7 +182,7 @@ def epoch_of_products(train: int, validation: int, widths: list[int], epochs: in
 
     parts = images[:train], images[:validation]
     float(epoch(*parts, kernels))
-    wait_for_others()
+    processes.wait_for_others()
     ends = [time.perf_counter()]
     for _ in range(epochs):
         float(epoch(*parts, kernels))  # waits for the result

@@ -15,6 +15,7 @@ from PIL import Image
 from benchmarks.speed import sets, settings
 from benchmarks.speed.figures import Outcome, interleave, ratio
 from benchmarks.speed.processes import in_fresh_process
+from regbench.study import Ingest
 
 
 def measure_ingestion(given: argparse.Namespace, rounds: int) -> Outcome:
@@ -66,14 +67,14 @@ def _regbench(path: Path) -> None:
     from regbench.sources import open_source
 
     with open_source(path) as source:
-        made = ingest_labeled(source, settings.ingest())
+        made = ingest_labeled(source, settings.of(Ingest))
     if len(made.rejected):
         raise ValueError(f"{len(made.rejected)} pictures rejected")
 
 
 def _pillow_on_folder(path: Path) -> None:
     names = pd.read_csv(path / "Train/train.csv")["filename"]
-    images = np.empty((len(names), *settings.ingest().size), np.uint8)
+    images = np.empty((len(names), *settings.of(Ingest).size), np.uint8)
     for number, name in enumerate(names):
         with Image.open(path / sets.IMAGE_FOLDER / name) as picture:
             images[number] = np.asarray(picture)
@@ -82,7 +83,7 @@ def _pillow_on_folder(path: Path) -> None:
 def _pillow_on_zip(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         names = pd.read_csv(archive.open("Train/train.csv"))["filename"]
-        images = np.empty((len(names), *settings.ingest().size), np.uint8)
+        images = np.empty((len(names), *settings.of(Ingest).size), np.uint8)
         for number, name in enumerate(names):
             content = io.BytesIO(archive.read(f"{sets.IMAGE_FOLDER}/{name}"))
             with Image.open(content) as picture:

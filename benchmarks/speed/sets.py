@@ -13,6 +13,7 @@ from PIL import Image
 from benchmarks.harness import say
 from benchmarks.speed import settings
 from benchmarks.speed.processes import in_fresh_process
+from regbench.study import Ingest
 
 IMAGE_FOLDER = "Train/Images/train"
 _SHIFTS = sorted(
@@ -56,7 +57,7 @@ def _read(source: Path, target: Path) -> None:
     from regbench.sources import open_source
 
     with open_source(source) as opened:
-        made = ingest_labeled(opened, settings.ingest())
+        made = ingest_labeled(opened, settings.of(Ingest))
     target.mkdir()
     np.save(target / "images.npy", made.images)
     np.save(target / "targets.npy", made.index["target"].to_numpy())

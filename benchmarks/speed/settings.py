@@ -1,12 +1,14 @@
 """The settings of the published study, as ``kedro run --env=article`` has them."""
 
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from omegaconf import OmegaConf
+from pydantic import BaseModel
 
 from benchmarks.harness import ROOT
-from regbench.study import Augmentation, Ingest, Normalization, Protocol
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @cache
@@ -17,26 +19,11 @@ def raw() -> dict[str, Any]:
     return dict(merged)
 
 
+def of(model: type[Model]) -> Model:
+    """Those of ``Protocol``, ``Augmentation``, ``Ingest`` or ``Normalization``."""
+    return model.model_validate(raw()[model.__name__.lower()])
+
+
 def techniques(only: str | None = None) -> list[str]:
     """Those of a text like a,b; all without one."""
     return only.split(",") if only else list(raw()["techniques"])
-
-
-def protocol() -> Protocol:
-    """What all techniques share."""
-    return Protocol.model_validate(raw()["protocol"])
-
-
-def augmentation() -> Augmentation:
-    """Rotation, shift and zoom."""
-    return Augmentation.model_validate(raw()["augmentation"])
-
-
-def ingest() -> Ingest:
-    """How sets are read."""
-    return Ingest.model_validate(raw()["ingest"])
-
-
-def normalization() -> Normalization:
-    """How pixels are scaled."""
-    return Normalization.model_validate(raw()["normalization"])

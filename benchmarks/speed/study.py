@@ -6,21 +6,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.harness import ROOT, Watch, cores, kedro_run, timed
-from benchmarks.speed import settings
+from benchmarks.speed import processes, settings
 from benchmarks.speed.figures import Figure, Outcome, Side, interleave, ratio
-from benchmarks.speed.processes import (
-    become_worker,
-    logging_variables,
-    node_starts,
-    side_by_side,
-    wait_for_others,
-)
 
 REGBENCH, KERAS = "kedro run", "plain Keras script"
 # Of the reporting pipeline, what the script does too: putting the runs together, and the table.
@@ -38,7 +30,7 @@ def measure_study(given: argparse.Namespace, rounds: int) -> Outcome:
         roots.append(Path(tempfile.mkdtemp(dir=given.work)))
         watch = Watch()
         command = run_of_study(given.images, roots[-1], names, seeds, epochs)
-        seconds, log = timed(command, logging_variables(), watch)
+        seconds, log = timed(command, processes.logging_variables(), watch)
         peaks.append(watch.peak)
         reports.append(_seconds_of_report(log))
         return seconds
@@ -101,7 +93,7 @@ def _epochs(root: Path) -> int:
 
 def seconds_of_metrics(root: Path, names: list[str]) -> float:
     """In a fresh process: what evaluations cost beyond predictions and accuracy."""
-    become_worker(threads=1)
+    processes.become_worker(threads=1)
     import keras
 
     from regbench import evaluation, network, training
@@ -112,7 +104,7 @@ def seconds_of_metrics(root: Path, names: list[str]) -> float:
     corrupted = np.load(root / "04_feature/corrupted_images.npy")
     corrupted_rows = np.array(json.loads((root / "04_feature/corrupted_rows.json").read_text()))
     part = training.part(index, "validation")
-    wait_for_others()
+    processes.wait_for_others()
     seconds = 0.0
     for name in names:
         model = keras.saving.load_model(root / "06_models" / name / "seed_1.keras")
@@ -129,15 +121,13 @@ def seconds_of_metrics(root: Path, names: list[str]) -> float:
 
 def _seconds_of_metrics(root: Path, names: list[str]) -> float:
     """The sum over techniques, of one run each."""
-    shares: list[dict[str, Any]] = [
-        {"root": root, "names": names[n :: cores()]} for n in range(cores())
-    ]
-    return float(sum(side_by_side(seconds_of_metrics, [one for one in shares if one["names"]])))
+    shares = [{"root": root, "names": names[n :: cores()]} for n in range(min(cores(), len(names)))]
+    return float(sum(processes.side_by_side(seconds_of_metrics, shares)))
 
 
 def _seconds_of_report(log: str) -> float:
     """What the reporting pipeline, which begins when all is trained, took beyond the table."""
-    starts = node_starts(log)
+    starts = processes.node_starts(log)
     begin = [name for name, _ in starts].index(SAME_AS_SCRIPT[0])
     nodes = zip(starts[begin:], starts[begin + 1 :], strict=False)
     return sum(end - at for (name, at), (_, end) in nodes if name not in SAME_AS_SCRIPT)

@@ -19,46 +19,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import BenchmarkError, say
+from benchmarks.harness import BenchmarkError, say, timed
 from tests_extra.reliability import record, whole
-from tests_extra.reliability.small import RESUME, Started, Study, finish, finish_well, make_study
+from tests_extra.reliability.small import RESUME, Started, Study, finish, make_study
 
 _DENIED = "Permission denied"
+_COLLECTED = "data/07_model_output/early_stopping/results.zip"
+_EVALUATED = "data/07_model_output/dropout/seed_1/metrics.json"
 _TRAINED = "data/06_models/dropout/seed_1_fingerprint.json"
 _REJECTED = "02_intermediate/rejected_images.csv"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A fault; paths are below ``disk``, where the data root is ``data``, or ``images``.
+    """A fault; paths are below ``disk``, where the data root is ``data``, or ``images``."""
 
-    Attributes:
-        says: What one line of standard error matches, ROOT being the data root; or none.
-        full: The disk to be filled, and how many bytes are left.
-        mode: A file or folder, and who may do what with it.
-        after: The file after whose writing that happens; none for before the start.
-        options: Of the command.
-        parameters: Of the command.
-        prefix: Before the command.
-        code: The exit code.
-        fresh: Whether there is nothing yet in the data root.
-        read_only: Whether the disk is.
-        whole_study: Whether the results can be compared with the undisturbed study's.
-        megabytes: Of the disk.
-    """
-
-    says: str
-    full: tuple[str, int] | None = None
-    mode: tuple[str, int] | None = None
-    after: str = ""
+    says: str  # what one line of standard error matches, ROOT being the data root; or nothing
+    full: tuple[str, int] | None = None  # the disk to be filled, and how many bytes are left
+    mode: tuple[str, int] | None = None  # a file or folder, and who may do what with it
+    after: str = ""  # the file after whose writing that happens; none for before the start
     options: tuple[str, ...] = (RESUME,)
     parameters: Mapping[str, object] = field(default_factory=dict)
-    prefix: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()  # before the command
     code: int = 1
-    fresh: bool = False
+    fresh: bool = False  # there is nothing yet in the data root
     read_only: bool = False
-    whole_study: bool = True
-    megabytes: int = 64
+    whole_study: bool = True  # the results can be compared with the undisturbed study's
+    megabytes: int = 64  # of the disk
 
     def inject(self, work: Path, command: Started | None = None) -> None:
         """Make it happen; while a command is at work, after a file that this writes."""
@@ -102,6 +89,10 @@ def _unreadable_input(name: str, says: str = f"^Error: .*{_DENIED}", code: int =
     return Case(says, mode=(f"images/Train/{name}", 0), options=(), code=code)
 
 
+def _limited(limit: str, says: str) -> Case:
+    return Case(says, options=(), prefix=("prlimit", limit))
+
+
 CASES = {
     "disk full from the start": _full(),
     "disk full while the data are prepared": _full(150_000, options=(), fresh=True),
@@ -110,18 +101,14 @@ CASES = {
     "disk full, 500 kB left": _full(500_000),
     "disk full, 500 kB left, all made again": _full(500_000, options=()),
     "disk filled by others after a training": _full(after=_TRAINED),
-    "disk filled by others before the report": _full(
-        after="data/07_model_output/early_stopping/results.zip"
-    ),
+    "disk filled by others before the report": _full(after=_COLLECTED),
     "read-only file system": Case("Read-only file system: ROOT/", read_only=True),
     "data root not to be written to": _closed(""),
     "folder of networks not to be written to": _closed("06_models"),
     "folder of a technique's networks not to be written to": _closed("06_models/dropout"),
     "folder of reports not to be written to": _closed("08_reporting"),
     "folder of predictions closed in the middle": _closed("07_model_output/dropout", _TRAINED),
-    "folder of reports closed in the middle": _closed(
-        "08_reporting", "data/07_model_output/dropout/seed_1/metrics.json"
-    ),
+    "folder of reports closed in the middle": _closed("08_reporting", _EVALUATED),
     "results not to be read": _unreadable_result("07_model_output/baseline/results.zip"),
     "prepared images not to be read": _unreadable_result("02_intermediate/images.npy"),
     "one picture not to be read": _unreadable_input(
@@ -137,12 +124,8 @@ CASES = {
         megabytes=320,
     ),
     "TMPDIR full": Case("", ("tmp", 0), code=0),  # Python then takes /tmp
-    "limit on file size": Case(
-        "File too large: ROOT/", options=(), prefix=("prlimit", "--fsize=100000")
-    ),
-    "limit on open files": Case(
-        "Too many open files", options=(), prefix=("prlimit", "--nofile=24")
-    ),
+    "limit on file size": _limited("--fsize=100000", "File too large: ROOT/"),
+    "limit on open files": _limited("--nofile=24", "Too many open files"),
 }
 
 
@@ -159,8 +142,8 @@ def run(given: argparse.Namespace) -> record.Figures:
     with tempfile.TemporaryDirectory(prefix="regbench-disk-") as folder:
         work = Path(folder)
         study = make_study(work)
-        finish_well(study.command(work / "reference"))
-        finish_well(study.command(work / "earlier", "--pipelines=baseline"))
+        timed(study.command(work / "reference"))
+        timed(study.command(work / "earlier", "--pipelines=baseline"))
         for name in given.cases or CASES:
             try:
                 found, line = attempt(CASES[name], work, study)

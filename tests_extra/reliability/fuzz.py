@@ -67,18 +67,10 @@ def run(given: argparse.Namespace) -> record.Figures:
 def fuzz(
     numbers: range, seed: int, processes: int, keep: Path, memory: int, seconds: int
 ) -> list[Event]:
-    """Read inputs in child processes.
-
-    Args:
-        numbers: Which.
-        seed: Of all inputs.
-        processes: Side by side.
-        keep: The folder for inputs that fail.
-        memory: MB that reading may take beyond what a process has at the start.
-        seconds: After which an input counts as one that hangs.
+    """Read inputs in child processes, each with ``memory`` MB beyond what it has at the start.
 
     Returns:
-        What came of each; an ``outcome`` that is not in ``FINE`` is a failure.
+        What came of each; an ``outcome`` that is not in ``FINE`` is a failure, and ``kept``.
     """
     parts = [numbers[first::processes] for first in range(min(processes, len(numbers)))]
     with ThreadPoolExecutor(len(parts)) as pool:

@@ -143,7 +143,7 @@ class Reader:
         try:
             loader = StudyConfigLoader(str(self._conf), **CONFIG_LOADER_ARGS)
             for part in ("parameters", "catalog"):
-                json.dumps(loader[part])  # plain: nothing in it was made by a tag
+                json.dumps(loader[part], default=bytes.hex)  # plain: no object was made by a tag
         except SettingsError as error:
             _check_message(error.message, 200)
             return "stopped"

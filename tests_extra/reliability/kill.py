@@ -21,18 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import say
-from tests_extra.reliability import record, whole
-from tests_extra.reliability.small import (
-    RESUME,
-    SEEDS,
-    TECHNIQUES,
-    Started,
-    Study,
-    finish,
-    finish_well,
-    make_study,
-)
+from benchmarks.harness import say, timed
+from tests_extra.reliability import record, small, whole
+from tests_extra.reliability.small import RESUME, Started, Study, finish
 
 _VICTIMS = {"main process": 3, "whole group": 3, "a training process": 3, "fork server": 1}
 _MOST_KILLS_IN_A_ROW = 4
@@ -75,18 +66,18 @@ def run(given: argparse.Namespace) -> record.Figures:
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="regbench-kill-") as folder:
         work = Path(folder)
-        study, reference = make_study(work), work / "reference"
+        study = small.make_study(work)
         started = time.monotonic()
-        finish_well(study.command(reference))
+        timed(study.command(work / "reference"))
         seconds = time.monotonic() - started
-        tally.lost += [f"undisturbed: {fault}" for fault in whole.damaged(reference)]
+        tally.lost += [f"undisturbed: {fault}" for fault in whole.damaged(work / "reference")]
         while tally.kills.total() < given.kills and tally.stopped < _MOST_STOPPED:
-            one_study(study, work / "data", reference, seconds, given.kills, chance, tally)
+            one_study(study, work, seconds, given.kills, chance, tally)
             shutil.rmtree(work / "data", ignore_errors=True)
         took = []
         for number in range(given.interrupts):
             files = chance.randint(1, 40) if number else 0  # first before there is one
-            took.append(interrupt(study, work / "interrupted", reference, files, tally))
+            took.append(interrupt(study, work / "interrupted", files, tally))
             shutil.rmtree(work / "interrupted")
     figures: record.Figures = {
         "faults injected": dict(sorted(tally.kills.items())) | {"in all": tally.kills.total()},
@@ -110,16 +101,10 @@ def run(given: argparse.Namespace) -> record.Figures:
 
 
 def one_study(
-    study: Study,
-    root: Path,
-    reference: Path,
-    seconds: float,
-    wanted: int,
-    chance: random.Random,
-    tally: Tally,
+    study: Study, work: Path, seconds: float, wanted: int, chance: random.Random, tally: Tally
 ) -> None:
     """Start a study, kill it several times, let it complete, and compare."""
-    planned = chance.randint(1, _MOST_KILLS_IN_A_ROW)
+    root, planned = work / "data", chance.randint(1, _MOST_KILLS_IN_A_ROW)
     options: tuple[str, ...] = ()
     killed = 0
     left: Started | None = None  # whose orphans may still be at work
@@ -153,7 +138,7 @@ def one_study(
             return
         options = (RESUME,)
         tally.resumed += 1
-    found = _faults_of_completed(root, reference)
+    found = _faults_of_completed(root)
     tally.lost += [f"{name}: {fault}" for fault in found]
     tally.completed += not found
     say(f"{tally.kills.total()} kills, {tally.completed} completed, lost: {tally.lost or 'none'}")
@@ -177,9 +162,9 @@ def compare(before: tuple[dict[str, Any], list[str]], root: Path, name: str, tal
     tally.lost += [f"{name}: {fault}" for fault in whole.history_faults(root, before[1])]
 
 
-def _faults_of_completed(root: Path, reference: Path) -> list[str]:
+def _faults_of_completed(root: Path) -> list[str]:
     """What is wrong with a study that has gone through, however often it was started."""
-    found = whole.differences(reference, root)
+    found = whole.differences(root.with_name("reference"), root)
     found += [f"left: {path}" for path in whole.leftovers(root)]
     runs = len(whole.runs_in_history(root))
     return found if runs == 1 else [*found, f"{runs} runs in the history, not one"]
@@ -223,8 +208,8 @@ def _marks(paths: Any) -> Marks:
 def finished(root: Path) -> dict[str, Marks]:
     """The trainings and evaluations that are complete, with marks of their files."""
     found: dict[str, Marks] = {}
-    for technique in TECHNIQUES:
-        for seed in SEEDS:
+    for technique in small.TECHNIQUES:
+        for seed in small.SEEDS:
             run = f"seed_{seed}"
             models, output = root / "06_models" / technique, root / "07_model_output" / technique
             trained = [models / f"{run}.keras", models / f"{run}_fingerprint.json"]
@@ -247,7 +232,7 @@ def _wait_for_orphans(command: Started, name: str, tally: Tally) -> None:
     tally.orphan_seconds.append(time.monotonic() - started)
 
 
-def interrupt(study: Study, root: Path, reference: Path, files: int, tally: Tally) -> float:
+def interrupt(study: Study, root: Path, files: int, tally: Tally) -> float:
     """Press Ctrl-C once in the middle; return the seconds that it took to end."""
     name = f"Ctrl-C after {files} files"
     command = Started(study.command(root))
@@ -271,6 +256,6 @@ def interrupt(study: Study, root: Path, reference: Path, files: int, tally: Tall
     code, said = finish(study.command(root, RESUME))
     tally.lost += [f"{name}: then exit code {code}: {said.strip()[-300:]}"] if code else []
     compare(before, root, name, tally)
-    tally.lost += [f"{name}: {fault}" for fault in _faults_of_completed(root, reference)]
+    tally.lost += [f"{name}: {fault}" for fault in _faults_of_completed(root)]
     say(f"{name}: {seconds:.1f} s, lost: {tally.lost or 'none'}")
     return seconds

@@ -19,7 +19,6 @@ import yaml
 from benchmarks.harness import (
     DIGITS,
     ROOT,
-    BenchmarkError,
     descendants,
     kedro_run,
     processes,
@@ -149,13 +148,6 @@ def finish(
 ) -> tuple[int, str]:
     """Run a command to its end; see ``Started``."""
     return Started(command, variables, refused=refused).ended()
-
-
-def finish_well(command: list[str]) -> None:
-    """Run a command that has to succeed."""
-    code, said = finish(command)
-    if code:
-        raise BenchmarkError(f"the undisturbed study ended with exit code {code}: {said}")
 
 
 def _is_server(pid: int) -> bool:

@@ -75,14 +75,9 @@ def summary(seen: Seen) -> list[dict[str, Any]]:
     """Compare the runs at the beginning, after a tenth of all to warm up, with those at the end.
 
     A tenth of the values each, and five where there are fewer than fifty: a full collection of
-    Python's garbage takes a third of a second, and falls into some of the runs.
-
-    Args:
-        seen: What was measured after each; not every value after every run.
-
-    Returns:
-        A row per measured value; ``flat`` says whether it has stayed, or has grown as it should.
-        Nothing is said of a value that was measured less than four times.
+    Python's garbage takes a third of a second, and falls into some of the runs. ``flat`` says
+    whether a value has stayed, or has grown as it should; nothing of one measured less than four
+    times.
     """
     rows = []
     for what in dict.fromkeys(what for one in seen for what in one):

@@ -207,7 +207,7 @@ class Stub(small.Study):
 def test_a_study_that_ends_by_itself_is_stopped_and_lost(tmp_path: Path) -> None:
     tally = kill.Tally()
     study = Stub("raise SystemExit('no such thing')")
-    kill.one_study(study, tmp_path / "data", tmp_path, 5, 9, CHANCE, tally)
+    kill.one_study(study, tmp_path, 5, 9, CHANCE, tally)
     assert (tally.stopped, tally.completed) == (1, 0)
     assert "exit code 1: no such thing" in tally.lost[0]
 
@@ -247,7 +247,7 @@ def test_an_end_that_takes_long_after_ctrl_c_is_lost(
     )
     monkeypatch.setattr(kill, "_CTRL_C_MAY_TAKE", 0.2)
     tally = kill.Tally()
-    assert kill.interrupt(Stub(script), tmp_path / "data", tmp_path / "none", 0, tally) > 0.2
+    assert kill.interrupt(Stub(script), tmp_path / "data", 0, tally) > 0.2
     assert "Ctrl-C after 0 files: exit code 0: " in tally.lost
     assert "Ctrl-C after 0 files: it took 1 s" in tally.lost
 
