@@ -94,12 +94,14 @@ def main() -> None:
         for seeds in (5, 20)
         for interaction in (0.0, 1.0)
     ]
-    tables = [
-        _readable(f"Wrong verdicts in {arguments.studies:,} studies per row", verdicts),
-        _readable(f"95 % intervals in {arguments.bootstraps:,} comparisons per row", coverage),
-    ]
-    for table in tables:
-        print_table(table)
+    tables = []
+    for title, rows in (
+        (f"Wrong verdicts in {arguments.studies:,} studies per row", verdicts),
+        (f"95 % intervals in {arguments.bootstraps:,} comparisons per row", coverage),
+    ):
+        cells = [[_cell(*one) for one in row.items()] for row in rows]
+        tables.append(ReadableTable(title, list(rows[0]), cells, []))
+        print_table(tables[-1])
     arguments.out.mkdir(parents=True, exist_ok=True)
     figures = {"studies": arguments.studies, "bootstraps": arguments.bootstraps}
     figures |= {"verdicts": verdicts, "coverage": coverage}
@@ -240,12 +242,6 @@ def shares_of_coverage(
 def _share(which: Iterable[bool] | np.ndarray) -> float | None:
     values = np.asarray(which)
     return float(values.mean()) if values.size else None
-
-
-def _readable(title: str, rows: list[dict[str, Any]]) -> ReadableTable:
-    return ReadableTable(
-        title, list(rows[0]), [[_cell(*one) for one in row.items()] for row in rows], []
-    )
 
 
 def _cell(name: str, value: Any) -> str:

@@ -68,15 +68,12 @@ def timed(
     variables: dict[str, str] | None = None,
     watch: Callable[["subprocess.Popen[bytes]"], None] | None = None,
 ) -> tuple[float, str]:
-    """Run a command in the project's folder.
+    """Run a command in the project's folder; return seconds and what it wrote to standard error.
 
     Args:
         command: Program and arguments.
         variables: To add to the environment.
         watch: Called with the process once it has started; returns when it has ended.
-
-    Returns:
-        Seconds, and what it wrote to standard error.
 
     Raises:
         BenchmarkError: It failed.
@@ -106,6 +103,14 @@ def stat(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def command_line(pid: int) -> bytes:
+    """Its words; nothing if it has just ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def processes() -> list[int]:

@@ -80,9 +80,9 @@ class Cluster:
         self.hub = self._machine("central")
 
     def _machine(self, name: str, **more: Any) -> Airflow:
-        copy, protocol = self._folder / name / "project", {"epochs": self._given.epochs}
-        protocol["seeds"] = self._given.seeds
-        services.copy_project(copy, self._given.images, self.shared, SHARED_BY_TWO, protocol)
+        copy, images = self._folder / name / "project", self._given.images.absolute()
+        protocol = {"epochs": self._given.epochs, "seeds": self._given.seeds}
+        services.copy_project(copy, images, self.shared, SHARED_BY_TWO, protocol)
         return Airflow(copy, self._folder / name / "home", EDGE, self._given.patience, **more)
 
     def run_by_hand(self) -> tuple[float, pd.DataFrame]:
@@ -147,7 +147,15 @@ MEASUREMENTS = {"workers": measure_workers, "loss": measure_loss}
 
 def main() -> None:
     """Measure, and write each outcome to the JSON file as soon as it is there."""
-    given = _parser().parse_args()
+    parser = argparse.ArgumentParser("python -m benchmarks.scaling", description=__doc__)
+    names = parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    names.choices = [*MEASUREMENTS, []]  # an empty list is checked too
+    parser.add_argument("--images", type=Path, default=DIGITS)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--patience", type=float, default=1800, help="seconds for any one step")
+    parser.add_argument("--out", type=Path, default=RESULTS / "scaling.json")
+    given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # and clear up
     failed = []
     for name in given.names or MEASUREMENTS:
@@ -171,18 +179,6 @@ def main() -> None:
                 failed.append(name)
     if failed:
         sys.exit(f"not measured, or not passed: {', '.join(dict.fromkeys(failed))}")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m benchmarks.scaling", description=__doc__)
-    names = parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
-    names.choices = [*MEASUREMENTS, []]  # an empty list is checked too
-    parser.add_argument("--images", type=Path, default=DIGITS)
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--patience", type=float, default=1800, help="seconds for any one step")
-    parser.add_argument("--out", type=Path, default=RESULTS / "scaling.json")
-    return parser
 
 
 if __name__ == "__main__":

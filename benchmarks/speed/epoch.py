@@ -137,11 +137,9 @@ def _bare_epoch(work: dict[str, Any], epochs: int, many: int) -> float:
 
 
 def operations(train: int, validation: int, widths: list[int]) -> float:
-    """Count the floating-point operations of an epoch of so many images and units.
+    """Count an epoch's floating-point operations: forward, backward for weights and inputs.
 
-    A batch goes forward through every layer, and backward it is one product per layer for the
-    weights and, but for the first layer, one for the inputs. No biases, activations, loss or
-    optimizer.
+    No biases, activations, loss or optimizer.
     """
     forward = sum(2.0 * inputs * outputs for inputs, outputs in pairwise(widths))
     first = 2.0 * widths[0] * widths[1]

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,10 +27,10 @@ def measure_ingestion(given: argparse.Namespace, rounds: int) -> Outcome:
         path.read_bytes()  # into the page cache, for whoever comes first
     readers: dict[str, tuple[Callable[[Path], object], Path]] = {
         "folder: RegBench": (_regbench, folder),
-        "folder: Pillow loop": (_pillow_on_folder, folder),
+        "folder: Pillow loop": (_pillow, folder),
         "folder: PartitionedDataset + pillow.ImageDataset": (_partitioned, folder),
         "zip: RegBench": (_regbench, zipped),
-        "zip: Pillow loop": (_pillow_on_zip, zipped),
+        "zip: Pillow loop": (_pillow, zipped),
     }
     made = interleave(
         {
@@ -72,22 +73,17 @@ def _regbench(path: Path) -> None:
         raise ValueError(f"{len(made.rejected)} pictures rejected")
 
 
-def _pillow_on_folder(path: Path) -> None:
-    names = pd.read_csv(path / "Train/train.csv")["filename"]
+def _pillow(path: Path) -> None:
+    zipped = zipfile.ZipFile(path) if path.is_file() else None
+
+    def opened(name: str) -> Any:
+        return io.BytesIO(zipped.read(name)) if zipped else path / name
+
+    names = pd.read_csv(opened("Train/train.csv"))["filename"]
     images = np.empty((len(names), *settings.of(Ingest).size), np.uint8)
     for number, name in enumerate(names):
-        with Image.open(path / sets.IMAGE_FOLDER / name) as picture:
+        with Image.open(opened(f"{sets.IMAGE_FOLDER}/{name}")) as picture:
             images[number] = np.asarray(picture)
-
-
-def _pillow_on_zip(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        names = pd.read_csv(archive.open("Train/train.csv"))["filename"]
-        images = np.empty((len(names), *settings.of(Ingest).size), np.uint8)
-        for number, name in enumerate(names):
-            content = io.BytesIO(archive.read(f"{sets.IMAGE_FOLDER}/{name}"))
-            with Image.open(content) as picture:
-                images[number] = np.asarray(picture)
 
 
 def _partitioned(path: Path) -> None:

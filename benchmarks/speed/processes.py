@@ -23,13 +23,7 @@ _barrier: threading.Barrier | None = None
 def side_by_side(
     function: Callable[..., Any], arguments: Sequence[dict[str, Any]], **variables: str
 ) -> list[Any]:
-    """Call a function in several new processes at once.
-
-    Args:
-        function: Of a module; may call ``wait_for_others`` when it is ready.
-        arguments: Of one process each.
-        variables: To add to the environment.
-    """
+    """Call a function, which may ``wait_for_others``, in several new processes at once."""
     spawn = multiprocessing.get_context("spawn")
     given = (spawn.Barrier(len(arguments)), variables)
     with ProcessPoolExecutor(len(arguments), spawn, initializer=_enter, initargs=given) as pool:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import ROOT, processes
+from benchmarks.harness import ROOT, command_line, processes
 from tests_extra.reliability import record
 from tests_extra.reliability.small import PROTOCOL, Study, make_study
 
@@ -101,7 +101,7 @@ class Trial:
         """What a run must not leave behind."""
         logs = "".join(file.read_text() for file in self.log.parent.iterdir())
         return {
-            "processes": sum(str(self.folder).encode() in _command(pid) for pid in processes()),
+            "processes": sum(str(self.folder).encode() in command_line(pid) for pid in processes()),
             "half-written files": len(list(self.results.rglob(".*partial*"))),
             "stack traces": logs.count("Traceback"),
             "terminal codes": logs.count("\x1b"),
@@ -179,10 +179,3 @@ def _wait_for(condition: Callable[[], Any]) -> Any:
             raise TimeoutError(f"it did not happen within {_PATIENCE} seconds")
         time.sleep(0.5)
     return found
-
-
-def _command(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:  # the process has just ended
-        return b""

@@ -77,7 +77,7 @@ def run(given: argparse.Namespace) -> record.Figures:
         work = Path(folder)
         study = make_study(work, (*TECHNIQUES, "zca"))
         reference, root = work / "reference", work / "data"
-        _run(study, reference, resumed=False)
+        _run(study, reference)
         for name in given.files or FILES:
             row = rows.setdefault(name, {"file": name, "outcomes": Counter(), "said": ""})
             for damage, inflict in DAMAGES.items():
@@ -114,14 +114,14 @@ def _try(
     path.write_bytes(damaged)
     of_report = name.startswith(_REPORT)
     if not of_report:
-        fault = _report_alone(study, root)
+        fault, _ = _run(study, root, "reporting")
         if fault and not _names(name, fault):
             raise LostError("the report does not name the file", fault)
         path.write_bytes(damaged)
     for needed_for in FILES[name]:
         (root / needed_for).unlink(missing_ok=True)
     outcome, said = resume(study, root, name, damaged)
-    if of_report and (fault := _report_alone(study, root)):
+    if of_report and (fault := _run(study, root, "reporting")[0]):
         raise LostError("no report afterwards", fault)
     found = whole.differences(reference, root)
     found += [fault for fault in whole.damaged(root) if ".unreadable-" not in fault]
@@ -133,25 +133,15 @@ def _try(
     return outcome, said.replace(str(root), "<data_root>")
 
 
-def _report_alone(study: Study, root: Path) -> str:
-    """Ask for the report; return why there is none, nothing if there is."""
-    fault, _ = _run(study, root, "reporting", resumed=False)
-    if fault.startswith("CRASH"):
-        raise LostError("the report crashed", fault)
-    return fault
-
-
 def resume(study: Study, root: Path, name: str, damaged: bytes) -> tuple[str, str]:
     """Resume the study, and do what it says; return what came of it, and what was said."""
     path = root / name
-    fault, said = _run(study, root, resumed=True)
-    if fault.startswith("CRASH"):
-        raise LostError("a crash", fault)
+    fault, said = _run(study, root)
     if fault:
         if not _names(name, fault):
             raise LostError("the file is not named", fault)
         path.unlink(missing_ok=True)
-        after, _ = _run(study, root, resumed=True)
+        after, _ = _run(study, root)
         if after:
             raise LostError("did not go on", after)
         return "stopped with the file's name; went on without it", fault
@@ -169,8 +159,8 @@ def _names(name: str, said: str) -> bool:
     return Path(name).name in said or "dropout.seed_1" in said or "dropout, seed 1" in said
 
 
-def _run(study: Study, root: Path, *pipelines: str, resumed: bool) -> tuple[str, str]:
-    """Run in this process; return why it stopped, nothing if all is well, and its warnings."""
+def _run(study: Study, root: Path, *pipelines: str) -> tuple[str, str]:
+    """Resume in this process, or make a pipeline again; return why it stopped, and warnings."""
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
     from kedro.runner import SequentialRunner
@@ -192,11 +182,13 @@ def _run(study: Study, root: Path, *pipelines: str, resumed: bool) -> tuple[str,
                 session.run(
                     pipeline_names=list(pipelines),
                     runner=SequentialRunner(),
-                    only_missing_outputs=resumed,
+                    only_missing_outputs=not pipelines,
                 )
         except Exception as error:
             explained = explanation(error)
-            fault = explained.message if explained else f"CRASH {type(error).__name__}: {error}"
+            if not explained:
+                raise LostError("a crash", f"{type(error).__name__}: {error}") from error
+            fault = explained.message
         finally:
             logging.getLogger().handlers = []
     return fault, " | ".join(warnings)

@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.harness import BenchmarkError, say, timed
 from tests_extra.reliability import record, whole
-from tests_extra.reliability.small import RESUME, Started, Study, finish, make_study
+from tests_extra.reliability.small import RESUME, Started, Study, make_study
 
 _DENIED = "Permission denied"
 _COLLECTED = "data/07_model_output/early_stopping/results.zip"
@@ -191,7 +191,7 @@ def attempt(case: Case, work: Path, study: Study) -> tuple[list[str], str]:
         found += whole.damaged(root) + whole.history_faults(root)
         runs = whole.runs_in_history(root)
         again = copied.command(root, *{*case.options, RESUME}, **case.parameters)
-        code, after = finish(again, {"TMPDIR": str(work)}, refused=True)
+        code, after = Started(again, {"TMPDIR": str(work)}, refused=True).ended()
         found += [f"then exit code {code}: {after.strip()[-200:]}"] if code else []
         found += whole.history_faults(root, runs)
         if case.whole_study:

@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks.harness import ROOT, cores, say
 from tests_extra.reliability import mutations, record
 
+MEGABYTES, SECONDS = 2000, 60  # that reading an input may take
 FINE = ("read", "rejected", "stopped")
 Event = dict[str, Any]
 
@@ -30,17 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--inputs", type=int, default=20_000, help="how many")
     parser.add_argument("--seed", type=int, default=0, help="of all inputs")
     parser.add_argument("--only", type=int, help="one input by its number, to look at it again")
-    parser.add_argument("--memory", type=int, default=2000, help="MB that reading may take")
-    parser.add_argument("--seconds", type=int, default=60, help="after which an input hangs")
-    parser.add_argument("--keep", type=Path, default=ROOT / "data/fuzz", help="for what fails")
 
 
 def run(given: argparse.Namespace) -> record.Figures:
     """Read all inputs; print the figures and write them down."""
     only, started = given.only, time.monotonic()
     numbers = range(given.inputs) if only is None else range(only, only + 1)
-    limits = {"memory": given.memory, "seconds": given.seconds}
-    events = fuzz(numbers, given.seed, cores(), given.keep, **limits)
+    events = fuzz(numbers, given.seed, cores(), ROOT / "data/fuzz", MEGABYTES, SECONDS)
     failures = [one for one in events if one["outcome"] not in FINE]
     for one in failures:
         say(f"{one['outcome']}: input {one['end']} ({one['of']}), kept as {one['kept']}: {one}")
@@ -54,9 +51,9 @@ def run(given: argparse.Namespace) -> record.Figures:
         "inputs": f"{len(events):,}, seed {given.seed}",
         "failed": [f"input {one['end']}: {one['outcome']}" for one in failures],
         "most memory for one input": f"{largest['bytes'] / 1e6:.0f} MB (input {largest['end']}, "
-        f"{largest['of']}), of {given.memory:,} MB allowed",
+        f"{largest['of']}), of {MEGABYTES:,} MB allowed",
         "most time for one input": f"{longest['seconds']:.1f} s of processor time (input "
-        f"{longest['end']}, {longest['of']}); after {given.seconds} s it would count as a hang",
+        f"{longest['end']}, {longest['of']}); after {SECONDS} s it would count as a hang",
         "took, s": time.monotonic() - started,
         "passed": not failures and len(events) == len(numbers),
         **{kind: dict(of) for kind, of in by_kind.items()},
@@ -69,8 +66,7 @@ def fuzz(
 ) -> list[Event]:
     """Read inputs in child processes, each with ``memory`` MB beyond what it has at the start.
 
-    Returns:
-        What came of each; an ``outcome`` that is not in ``FINE`` is a failure, and ``kept``.
+    An ``outcome`` that is not in ``FINE`` is a failure, and ``kept``.
     """
     parts = [numbers[first::processes] for first in range(min(processes, len(numbers)))]
     with ThreadPoolExecutor(len(parts)) as pool:
@@ -78,7 +74,10 @@ def fuzz(
     events = [event for part in made for event in part]
     for event in events:
         if event["outcome"] not in FINE:
-            event["kept"] = _keep(event["end"], keep, seed)
+            one = mutations.make(seed, event["end"])
+            event["kept"] = f"{seed}-{one.number}-{one.of.replace(' ', '-')}"
+            keep.mkdir(parents=True, exist_ok=True)
+            (keep / event["kept"]).write_bytes(one.data)
     return events
 
 
@@ -137,12 +136,3 @@ def _child(
         for file in (told, log):
             file.seek(0)
         return code, list(map(json.loads, told)), " ".join(log.read()[-1500:].split())
-
-
-def _keep(number: int, folder: Path, seed: int) -> str:
-    """Write an input that failed to a file; return the file's name."""
-    one = mutations.make(seed, number)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{seed}-{one.number}-{one.of.replace(' ', '-')}"
-    path.write_bytes(one.data)
-    return path.name

@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks.harness import say, timed
 from tests_extra.reliability import record, small, whole
-from tests_extra.reliability.small import RESUME, Started, Study, finish
+from tests_extra.reliability.small import RESUME, Started, Study
 
 _VICTIMS = {"main process": 3, "whole group": 3, "a training process": 3, "fork server": 1}
 _MOST_KILLS_IN_A_ROW = 4
@@ -253,7 +253,7 @@ def interrupt(study: Study, root: Path, files: int, tally: Tally) -> float:
         tally.lost.append(f"{name}: it took {seconds:.0f} s")
     tally.lost += [f"{name}: {fault}" for fault in whole.damaged(root)]
     before = state(root)
-    code, said = finish(study.command(root, RESUME))
+    code, said = Started(study.command(root, RESUME)).ended()
     tally.lost += [f"{name}: then exit code {code}: {said.strip()[-300:]}"] if code else []
     compare(before, root, name, tally)
     tally.lost += [f"{name}: {fault}" for fault in _faults_of_completed(root)]

@@ -21,7 +21,7 @@ def page(measured: dict[str, Any]) -> str:
     for name, entry in measured.items():
         command = f"uv run python -m tests_extra.reliability {name}"
         lines += ["", f"## {name}", "", f"{entry['about']} `{command}`", ""]
-        lines += [*(f"- {line}" for line in _lines(entry)), as_line(entry)]
+        lines += [f"- {'; '.join(_lines(entry))}.", as_line(entry)]
     return "\n".join(lines) + "\n"
 
 
@@ -37,4 +37,4 @@ def _words(value: Any) -> str:
         return readable(value)
     if isinstance(value, dict):
         return ", ".join(f"{key} {_words(one)}" for key, one in value.items())
-    return ("; ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)

@@ -19,6 +19,7 @@ import yaml
 from benchmarks.harness import (
     DIGITS,
     ROOT,
+    command_line,
     descendants,
     kedro_run,
     processes,
@@ -135,27 +136,16 @@ class Started:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def ended(self, timeout: float = 3600) -> tuple[int, str]:
+    def ended(self) -> tuple[int, str]:
         """Wait for the end; return exit code and what was written to standard error."""
-        code = self.process.wait(timeout)
+        code = self.process.wait(3600)
         self._written.seek(0)
         with self._written:
             return code, self._written.read().decode(errors="replace")
 
 
-def finish(
-    command: list[str], variables: dict[str, str] | None = None, *, refused: bool = False
-) -> tuple[int, str]:
-    """Run a command to its end; see ``Started``."""
-    return Started(command, variables, refused=refused).ended()
-
-
 def _is_server(pid: int) -> bool:
     """Whether this is the fork server itself: its children have the same command line."""
-    try:
-        words, of_parent = (
-            Path(f"/proc/{one}/cmdline").read_bytes() for one in (pid, stat(pid)[1])
-        )
-    except (OSError, IndexError):
-        return False
+    words = command_line(pid)
+    of_parent = command_line(int("".join(stat(pid)[1:2]) or 0))
     return b"multiprocessing.forkserver" in words and b"multiprocessing.forkserver" not in of_parent
