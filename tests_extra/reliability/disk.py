@@ -125,7 +125,7 @@ CASES = {
     ),
     "TMPDIR full": Case("", ("tmp", 0), code=0),  # Python then takes /tmp
     "limit on file size": _limited("--fsize=100000", "File too large: ROOT/"),
-    "limit on open files": _limited("--nofile=24", "Too many open files"),
+    "limit on open files": _limited("--nofile=24", "^Error: Too many open files"),
 }
 
 

@@ -44,6 +44,7 @@ def results(root: Path, accuracy: float = 0.5, seconds: float = 1.0) -> Path:
         parts.writestr("config.json", "{}")
         parts.writestr("model.weights.h5", weights.getvalue())
     Image.new("L", (2, 2), int(10 * accuracy)).save(root / "08/plot.png")
+    pd.DataFrame({"time": [pd.Timestamp("2026-01-01")]}).to_parquet(root / "02/times.parquet")
     (root / "08/report.html").write_text("<!DOCTYPE html>\n<html></html>\n")
     head = "| technique | accuracy | seconds |\n"
     (root / "08/comparison.md").write_text(f"{head}| l2 | {accuracy} | {seconds} |\n")
@@ -55,7 +56,7 @@ def results(root: Path, accuracy: float = 0.5, seconds: float = 1.0) -> Path:
 def test_results_are_compared_by_what_they_hold_but_for_seconds(tmp_path: Path) -> None:
     one, other = results(tmp_path / "one"), results(tmp_path / "other", seconds=2.0)
     TABLE.assign(seconds=2.0).to_parquet(other / "07/predictions.parquet", compression="gzip")
-    assert len(whole.files(one)) == 10
+    assert len(whole.files(one)) == 11
     assert {path.name for path in whole.leftovers(one)} == {".0123abcd.partial.json", "0123.json"}
     assert whole.damaged(one) == []
     assert whole.differences(one, other) == []
@@ -64,7 +65,9 @@ def test_results_are_compared_by_what_they_hold_but_for_seconds(tmp_path: Path) 
     found = whole.differences(one, worse)
     assert found.pop(-1) == "08/plot.png: in one only"
     compared = {f"{path.relative_to(one)}: differs" for path in whole.files(one)}
-    assert {*found} == compared - {"08/plot.png: differs", "08/report.html: differs"}
+    assert {*found} == compared - {
+        f"{name}: differs" for name in ("02/times.parquet", "08/plot.png", "08/report.html")
+    }
     (other / "07/metrics.json").write_text("{")
     assert whole.differences(one, other) == ["07/metrics.json: differs"]
 
@@ -74,7 +77,7 @@ def test_half_a_file_is_seen(tmp_path: Path) -> None:
     (root / "08/comparison.csv").unlink()  # half of which is as good a table
     for path in whole.files(root):
         path.write_bytes(path.read_bytes()[:-9])
-    assert len(whole.damaged(root)) == len(whole.files(root)) == 9
+    assert len(whole.damaged(root)) == len(whole.files(root)) == 10
 
 
 def history(root: Path, *runs: tuple[str, float]) -> None:

@@ -117,12 +117,13 @@ def _json(path: Path) -> Any:
     return _timeless(json.loads(path.read_text("utf-8")))
 
 
-def _table(table: pd.DataFrame) -> dict[str, str]:
+def _table(table: pd.DataFrame) -> Any:
     """All values, whatever else the file tells of itself."""
-    columns = {str(name): column for name, column in table.items()}
-    return _timeless(
-        {n: json.dumps(c.tolist(), default=np.ndarray.tolist) for n, c in columns.items()}
-    )
+
+    def plain(value: Any) -> Any:
+        return value.tolist() if isinstance(value, np.ndarray) else str(value)
+
+    return _timeless({str(n): json.dumps(c.tolist(), default=plain) for n, c in table.items()})
 
 
 def _page(path: Path) -> None:
