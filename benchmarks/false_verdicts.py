@@ -16,7 +16,6 @@ from regbench.comparison.statistics import (
     BETTER,
     EQUIVALENT,
     WORSE,
-    PairedDifference,
     bootstrap_interval,
     detectable_difference,
     judge,
@@ -29,30 +28,17 @@ NONE = (0.0,) * 9  # nine techniques, as many as RegBench ships, none of which d
 
 @dataclass(frozen=True)
 class Setting:
-    """A kind of study, and what is true in it; accuracies and differences are shares of 1.
-
-    Attributes:
-        name: In words.
-        images: How many images each run is judged on.
-        noise: Standard deviation over runs of a run's expected accuracy.
-        differences: Each technique's true difference to the baseline.
-        band: Of practical equivalence.
-        seeds: How many runs per technique.
-        accuracy: The baseline's.
-        certain: Share of images that every run gets right; on the others a run may err.
-        mishaps: Probability that a run loses 3 points.
-        baseline_mishaps: That a run of the baseline does.
-    """
+    """A kind of study, and what is true in it; accuracies and differences are shares of 1."""
 
     name: str
     images: int
-    noise: float
-    differences: tuple[float, ...] = NONE
+    noise: float  # standard deviation over runs of a run's expected accuracy
+    differences: tuple[float, ...] = NONE  # of each technique to the baseline
     band: float = 0.001
     seeds: int = 5
-    accuracy: float = 0.93
-    certain: float = 0.8
-    mishaps: float = 0.0
+    accuracy: float = 0.93  # the baseline's
+    certain: float = 0.8  # share of images that every run gets right; on the others a run may err
+    mishaps: float = 0.0  # probability that a run loses 3 points
     baseline_mishaps: float = 0.0
 
     @property
@@ -108,24 +94,22 @@ def main() -> None:
         for seeds in (5, 20)
         for interaction in (0.0, 1.0)
     ]
-    tables = [
-        _readable(f"Wrong verdicts in {arguments.studies:,} studies per row", verdicts),
-        _readable(f"95 % intervals in {arguments.bootstraps:,} comparisons per row", coverage),
-    ]
-    for table in tables:
-        print_table(table)
+    tables = []
+    for title, rows in (
+        (f"Wrong verdicts in {arguments.studies:,} studies per row", verdicts),
+        (f"95 % intervals in {arguments.bootstraps:,} comparisons per row", coverage),
+    ):
+        cells = [[_cell(*one) for one in row.items()] for row in rows]
+        tables.append(ReadableTable(title, list(rows[0]), cells, []))
+        print_table(tables[-1])
     arguments.out.mkdir(parents=True, exist_ok=True)
-    text = "\n".join(as_markdown(table) for table in tables)
-    (arguments.out / "false_verdicts.md").write_text(text, encoding="utf-8")
-    figures = {
-        "studies": arguments.studies,
-        "verdicts": verdicts,
-        "bootstraps": arguments.bootstraps,
-        "coverage": coverage,
-    }
-    (arguments.out / "false_verdicts.json").write_text(
-        json.dumps(figures, indent=1) + "\n", encoding="utf-8"
-    )
+    figures = {"studies": arguments.studies, "bootstraps": arguments.bootstraps}
+    figures |= {"verdicts": verdicts, "coverage": coverage}
+    for suffix, text in (
+        ("md", "\n".join(as_markdown(table) for table in tables)),
+        ("json", json.dumps(figures, indent=1) + "\n"),
+    ):
+        (arguments.out / f"false_verdicts.{suffix}").write_text(text, encoding="utf-8")
 
 
 def draw_accuracies(setting: Setting, studies: int, generator: np.random.Generator) -> np.ndarray:
@@ -154,24 +138,23 @@ def draw_accuracies(setting: Setting, studies: int, generator: np.random.Generat
 
 
 def verdicts_on(setting: Setting, accuracies: np.ndarray, steps: bool = True) -> np.ndarray:
-    """Judge simulated studies.
-
-    Args:
-        setting: What they are.
-        accuracies: From ``draw_accuracies``.
-        steps: Whether the test knows that accuracies move in steps of one image.
+    """Judge simulated studies, with or without knowing that accuracies move in steps of an image.
 
     Returns:
         Text, shape (studies, techniques).
     """
     images = setting.images if steps else 10**12
-    return np.array(
-        [
-            [judgement.verdict for judgement in judge(_paired(study, setting, images)).values()]
-            for study in accuracies
-        ],
-        dtype=object,
-    ).reshape(len(accuracies), len(setting.differences))
+    verdicts = [
+        judgement.verdict
+        for baseline, *others in accuracies
+        for judgement in judge(
+            {
+                str(number): paired_difference(technique, baseline, setting.band, images)
+                for number, technique in enumerate(others)
+            }
+        ).values()
+    ]
+    return np.array(verdicts, object).reshape(len(accuracies), len(setting.differences))
 
 
 def wrong_differences(setting: Setting, verdicts: np.ndarray) -> np.ndarray:
@@ -222,11 +205,7 @@ def shares_of_verdicts(
 
 
 def shares_of_coverage(
-    images: int,
-    seeds: int,
-    interaction: float,
-    comparisons: int,
-    generator: np.random.Generator,
+    images: int, seeds: int, interaction: float, comparisons: int, generator: np.random.Generator
 ) -> dict[str, Any]:
     """Measure how often 95 % intervals hold the true difference, which is 0.
 
@@ -260,29 +239,15 @@ def shares_of_coverage(
     }
 
 
-def _paired(study: np.ndarray, setting: Setting, images: int) -> dict[str, PairedDifference]:
-    return {
-        str(number): paired_difference(technique, study[0], setting.band, images)
-        for number, technique in enumerate(study[1:])
-    }
-
-
 def _share(which: Iterable[bool] | np.ndarray) -> float | None:
     values = np.asarray(which)
     return float(values.mean()) if values.size else None
 
 
-def _readable(title: str, rows: list[dict[str, Any]]) -> ReadableTable:
-    cells = [[_cell(name, value) for name, value in row.items()] for row in rows]
-    return ReadableTable(title, list(rows[0]), cells, [])
-
-
 def _cell(name: str, value: Any) -> str:
-    if value is None:
-        return "–"
     if isinstance(value, float):
         return f"{value:.2f}" if "points" in name or "/" in name else f"{value:.1%}"
-    return str(value)
+    return "–" if value is None else str(value)
 
 
 if __name__ == "__main__":

@@ -1,52 +1,36 @@
 """The settings of the published study, as ``kedro run --env=article`` has them."""
 
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
-import yaml
+from omegaconf import OmegaConf
+from pydantic import BaseModel
 
-from benchmarks.speed.harness import ROOT
-from regbench.regularizers.augmentation import Augmentation
-from regbench.study.schema import Ingest, Normalization, Protocol
+from benchmarks.harness import ROOT
+from regbench.networks.base import Network
+from regbench.networks.registry import network_of
 
-
-def protocol() -> Protocol:
-    """What all techniques share."""
-    return Protocol.model_validate(_read()["protocol"])
-
-
-def augmentation() -> Augmentation:
-    """Rotation, shift and zoom."""
-    return Augmentation.model_validate(_read()["augmentation"])
-
-
-def ingest() -> Ingest:
-    """How sets are read."""
-    return Ingest.model_validate(_read()["ingest"])
-
-
-def normalization() -> Normalization:
-    """How pixels are scaled."""
-    return Normalization.model_validate(_read()["normalization"])
-
-
-def techniques() -> list[str]:
-    """The names of all techniques."""
-    return list(_read()["techniques"])
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @cache
-def _read() -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    for env in ("base", "article"):
-        for path in sorted((ROOT / "conf" / env).glob("parameters_*.yml")):
-            _merge(merged, yaml.safe_load(path.read_text(encoding="utf-8")))
-    return merged
+def raw() -> dict[str, Any]:
+    """All parameters, the article's over the base's."""
+    paths = [p for env in ("base", "article") for p in (ROOT / "conf" / env).glob("parameters_*")]
+    merged: Any = OmegaConf.to_container(OmegaConf.merge(*map(OmegaConf.load, paths)))
+    return dict(merged)
 
 
-def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
-    for key, value in more.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value
+def of(model: type[Model]) -> Model:
+    """Those of ``Protocol``, ``Augmentation``, ``Ingest`` or ``Normalization``."""
+    return model.model_validate(raw()[model.__name__.lower()])
+
+
+def network() -> Network:
+    """The network that every technique trains."""
+    return network_of(raw()["networks"][raw()["protocol"]["network"]])
+
+
+def techniques(only: str | None = None) -> list[str]:
+    """Those of a text like a,b; all without one."""
+    return only.split(",") if only else list(raw()["techniques"])

@@ -1,7 +1,9 @@
-"""Airflow's services as processes, and workers that stand for machines of their own."""
+"""Airflow's services as processes, on copies of the project; workers on simulated machines."""
 
 import os
 import secrets
+import shlex
+import shutil
 import signal
 import socket
 import sqlite3
@@ -15,45 +17,91 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scaling.project import ScalingError, called, variables
+import pandas as pd
+import yaml
+
+from benchmarks.harness import ROOT, BenchmarkError, last_line
 
 DAG = "regbench"
-BRIDGE, NETWORK = "regbench0", "10.77.41"  # of the simulated machines
+CREATE = "airflow create --group-by namespace --jinja-file schedule/airflow_dag.py.j2"
+TECHNIQUES = ("baseline", "l2", "l1", "dropout", "early_stopping", "batch_normalization")
 LOST_AFTER = 30  # seconds without a sign of life after which a task counts as lost
+
+
+def called(command: list[str], **options: Any) -> str:
+    """Run a command, and return what it writes.
+
+    Raises:
+        BenchmarkError: It failed.
+    """
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    if ended.returncode:
+        said = last_line(ended.stderr or ended.stdout)
+        raise BenchmarkError(f"{shlex.join(command)}: exit code {ended.returncode}: {said}")
+    return ended.stdout
+
+
+def copy_project(
+    folder: Path, images: Path, data_root: Path, schedule: dict[str, Any], protocol: dict[str, Any]
+) -> Path:
+    """Copy the project, with a study of six techniques and its generated DAG.
+
+    ``schedule``, of ``airflow.yml``, and ``protocol`` are what differs from base.
+    """
+    for part in ("src", "conf", "schedule"):
+        ignored = shutil.ignore_patterns("__pycache__", "local")
+        shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+    for file in ("pyproject.toml", ".telemetry"):
+        shutil.copy(ROOT / file, folder)
+    (folder / "conf/local").mkdir()
+    in_base = yaml.safe_load((ROOT / "conf/base/parameters_techniques.yml").read_text("utf-8"))
+    left_out = dict.fromkeys(in_base["techniques"].keys() - {*TECHNIQUES})
+    for name, content in {
+        "globals": {"images": str(images), "data_root": str(data_root)},
+        "airflow": {"default": schedule},
+        "parameters_protocol": {"protocol": protocol},
+        "parameters_techniques": {"techniques": left_out},
+    }.items():
+        (folder / f"conf/local/{name}.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    create = [sys.executable, "-m", "kedro", *CREATE.split()]
+    called(create, cwd=folder, env=variables(folder))
+    return folder
+
+
+def variables(folder: Path) -> dict[str, str]:
+    """The environment in which this copy's code runs, and no other's."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    return kept | {"PYTHONPATH": str(folder / "src")}
+
+
+def comparison(data_root: Path) -> pd.DataFrame:
+    """The comparison without what differs from run to run: how long it took."""
+    table = pd.read_csv(data_root / "08_reporting/comparison.csv").set_index("technique")
+    return table[[name for name in table.columns if "seconds" not in name]].sort_index()
 
 
 def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("", 0))
-        port: int = listener.getsockname()[1]
-        return port
+        return int(listener.getsockname()[1])
 
 
 @dataclass
 class Airflow:
-    """Airflow's central services, or a worker's share of their settings.
+    """Airflow's central services, or a worker's share of their settings."""
 
-    Attributes:
-        project: The copy of the project that this machine has.
-        home: Its ``AIRFLOW_HOME``.
-        executor: What runs the tasks.
-        host: The address of the central services.
-        secret: What machines prove themselves with.
-        port: Of the central services.
-        services: The processes that must not end, by name.
-    """
-
-    project: Path
+    project: Path  # the copy that this machine has
     home: Path
     executor: str
-    host: str = "127.0.0.1"
+    patience: float = 1800  # seconds that any one step may take
     secret: str = field(default_factory=lambda: secrets.token_hex(32))
     port: int = field(default_factory=_free_port)
+    # The processes that must not end.
     services: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     def variables(self) -> dict[str, str]:
         """The environment of every Airflow process."""
-        server = f"http://{self.host}:{self.port}"
+        server = f"http://127.0.0.1:{self.port}"
         return variables(self.project) | {
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.project / "airflow_dags"),
@@ -71,15 +119,11 @@ class Airflow:
             "AIRFLOW__EDGE__JOB_POLL_INTERVAL": "1",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(LOST_AFTER),
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-            "NO_PROXY": f"{self.host},127.0.0.1,localhost",
+            "NO_PROXY": "127.0.0.1,localhost",
         }
 
     def call(self, *arguments: str) -> str:
-        """Call ``airflow`` once.
-
-        Raises:
-            ScalingError: It failed.
-        """
+        """Call ``airflow`` once."""
         return called([sys.executable, "-m", "airflow", *arguments], env=self.variables())
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
@@ -93,25 +137,24 @@ class Airflow:
         query = "select * from task_instance where run_id = ? order by start_date"
         return {task["task_id"]: task for task in self.rows(query, run)}
 
-    def wait_for(self, what: str, done: Callable[[], Any], seconds: float) -> Any:
+    def wait_for(self, what: str, done: Callable[[], Any]) -> Any:
         """Wait until a function returns something true, and return that.
 
         Raises:
-            ScalingError: It took longer than ``seconds``, or a service has ended.
+            BenchmarkError: It took too long, or a service has ended.
         """
-        until = time.monotonic() + seconds
+        until = time.monotonic() + self.patience
         while time.monotonic() < until:
             for name, service in self.services.items():
                 if service.poll() is not None:
-                    raise ScalingError(f"{what}: {name} has ended ({service.returncode})")
+                    raise BenchmarkError(f"{what}: {name} has ended ({service.returncode})")
             try:
-                found = done()
+                if found := done():
+                    return found
             except sqlite3.OperationalError:  # locked, or not made yet
-                found = None
-            if found:
-                return found
+                pass
             time.sleep(1)
-        raise ScalingError(f"{what}: not within {seconds:.0f} seconds")
+        raise BenchmarkError(f"{what}: not within {self.patience:.0f} seconds")
 
 
 @contextmanager
@@ -126,20 +169,13 @@ def process(
         try:
             yield started
         finally:
-            stop(started)
-
-
-def stop(started: "subprocess.Popen[bytes]") -> None:
-    """End a process and those that it has started."""
-    for number, patience in ((signal.SIGTERM, 15), (signal.SIGKILL, 15)):
-        try:
-            os.killpg(started.pid, number)
-            started.wait(patience)
-        except ProcessLookupError:
-            break
-        except subprocess.TimeoutExpired:
-            continue
-    started.wait()
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                try:
+                    os.killpg(started.pid, number)
+                    started.wait(15)
+                except (ProcessLookupError, subprocess.TimeoutExpired):
+                    continue
+            started.wait()
 
 
 @contextmanager
@@ -148,38 +184,16 @@ def central(airflow: Airflow) -> Iterator[None]:
     airflow.home.mkdir(parents=True, exist_ok=True)
     airflow.call("db", "migrate")
     commands = {
-        "api-server": ["api-server", "--host", airflow.host, "--port", str(airflow.port)],
+        "api-server": ["api-server", "--host", "127.0.0.1", "--port", str(airflow.port)],
         "scheduler": ["scheduler", "--skip-serve-logs"],  # they would be for all addresses
         "dag-processor": ["dag-processor"],
     }
     with ExitStack() as running:
         for name, command in commands.items():
             full = [sys.executable, "-m", "airflow", *command]
-            log = airflow.home / f"{name}.log"
-            service = running.enter_context(process(full, airflow.variables(), log))
-            airflow.services[name] = service
+            service = process(full, airflow.variables(), airflow.home / f"{name}.log")
+            airflow.services[name] = running.enter_context(service)
         yield
-
-
-@contextmanager
-def machines(count: int) -> Iterator[list[str]]:
-    """Make network namespaces on a bridge, by their names; remove them in the end."""
-    names = [f"regbench{number}" for number in range(1, count + 1)]
-    with ExitStack() as made:
-        _ip(f"link add {BRIDGE} type bridge")
-        made.callback(_ip, f"link del {BRIDGE}")
-        _ip(f"addr add {NETWORK}.1/24 dev {BRIDGE}")
-        _ip(f"link set {BRIDGE} up")
-        for number, name in enumerate(names, 11):
-            _ip(f"netns add {name}")
-            made.callback(_ip, f"netns del {name}")
-            _ip(f"link add {name} type veth peer name eth0 netns {name}")
-            made.callback(_ip, f"link del {name}")  # at once, where the namespace takes its time
-            _ip(f"link set {name} master {BRIDGE} up")
-            _ip(f"-n {name} addr add {NETWORK}.{number}/24 dev eth0")
-            _ip(f"-n {name} link set eth0 up")
-            _ip(f"-n {name} link set lo up")
-        yield names
 
 
 @contextmanager
@@ -189,15 +203,11 @@ def worker(airflow: Airflow, machine: str, core: int) -> Iterator["subprocess.Po
     Killing the process that it yields is pulling the machine's plug.
     """
     airflow.home.mkdir(parents=True, exist_ok=True)
-    inside = [
-        *("taskset", "--cpu-list", str(core)),
+    command = [
+        *("unshare", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"),
+        *("sh", "-c", 'hostname "$0" && exec "$@"', machine, "taskset", "--cpu-list", str(core)),
         *(sys.executable, "-m", "airflow", "edge", "worker"),
         *("--edge-hostname", machine, "--concurrency", "1"),
-    ]
-    command = [
-        *("ip", "netns", "exec", machine),
-        *("unshare", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"),
-        *("sh", "-c", 'hostname "$0" && exec "$@"', machine, *inside),
     ]
     with process(command, airflow.variables(), airflow.home / "worker.log") as started:
         yield started
@@ -205,18 +215,5 @@ def worker(airflow: Airflow, machine: str, core: int) -> Iterator["subprocess.Po
 
 def seconds(run: dict[str, Any]) -> float:
     """How long a run took that has ended."""
-    return between(run["start_date"], run["end_date"])
-
-
-def between(one: str, other: str) -> float:
-    """Seconds between two times of the database."""
-    return (datetime.fromisoformat(other) - datetime.fromisoformat(one)).total_seconds()
-
-
-def say(text: str) -> None:
-    """Tell how far it is."""
-    print(text, flush=True)
-
-
-def _ip(arguments: str) -> None:
-    called(["ip", *arguments.split()])
+    begin, end = (datetime.fromisoformat(run[f"{at}_date"]) for at in ("start", "end"))
+    return (end - begin).total_seconds()

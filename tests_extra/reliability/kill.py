@@ -1,4 +1,4 @@
-"""kill -9 at random moments of a whole small study, until it has gone through.
+"""kill -9 at random moments of a whole small study, until it has gone through; Ctrl-C.
 
 A study is started as a person starts it and killed: the main process, its whole group, one
 training process, or the server that these are forked from; at a random time, or just after a
@@ -19,26 +19,16 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from benchmarks.reliability import record, whole
-from benchmarks.reliability.small import (
-    SEEDS,
-    TECHNIQUES,
-    Started,
-    Study,
-    describe,
-    finish,
-    make_study,
-)
-from benchmarks.speed.harness import BenchmarkError, say
+from benchmarks.harness import say, timed
+from tests_extra.reliability import record, small, whole
+from tests_extra.reliability.small import RESUME, Started, Study
 
-ABOUT = "kill -9 at random moments; Ctrl-C."
 _VICTIMS = {"main process": 3, "whole group": 3, "a training process": 3, "fork server": 1}
 _MOST_KILLS_IN_A_ROW = 4
 _AT_ONCE = 0.5  # the share of killed runs whose orphans are not waited for
 _ORPHANS_MAY_LIVE = 30.0  # seconds: the fork server first ends its imports
-_LOOK_AGAIN = 0.01
 _CTRL_C_MAY_TAKE = 15.0  # seconds
 _MOST_STOPPED = 3  # studies that ended as no kill makes them: then it is pointless to go on
 
@@ -52,7 +42,6 @@ class Tally:
     kills: Counter[str] = field(default_factory=Counter)
     resumed: int = 0
     completed: int = 0
-    harmless: int = 0  # ended before it could be killed
     files_read: int = 0
     finished_before: int = 0
     made_twice: int = 0
@@ -67,42 +56,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--interrupts", type=int, default=5, help="Ctrl-C so many times")
     parser.add_argument("--seed", type=int, default=0, help="of the random moments")
-    record.add_out(parser)
 
 
-def run(arguments: argparse.Namespace) -> record.Figures:
+def run(given: argparse.Namespace) -> record.Figures:
     """Kill, compare, count."""
-    chance = random.Random(arguments.seed)  # noqa: S311 - no secret
+    chance = random.Random(given.seed)  # noqa: S311 - no secret
     # A shell has what it starts in the background ignore Ctrl-C, and whatever that starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="regbench-kill-") as folder:
         work = Path(folder)
-        study = make_study(work)
-        reference = work / "reference"
+        study = small.make_study(work)
         started = time.monotonic()
-        code, said = finish(study.command(reference))
-        if code:
-            raise BenchmarkError(f"the undisturbed study ended with exit code {code}: {said}")
+        timed(study.command(work / "reference"))
         seconds = time.monotonic() - started
-        tally.lost += [f"undisturbed: {fault}" for fault in whole.damaged(reference)]
-        made = len(whole.files(reference))
-        say(f"undisturbed: {seconds:.0f} s, {made} files")
-        while tally.kills.total() < arguments.kills and tally.stopped < _MOST_STOPPED:
-            root = work / "data"
-            _one_study(study, root, reference, seconds, arguments.kills, chance, tally)
-            shutil.rmtree(root, ignore_errors=True)
-            record.save(arguments.out, "kill", ABOUT, _figures(tally, [], arguments.seed))
-        interrupts = [
-            _interrupt(study, work / "interrupted", reference, files, tally)
-            for files in _moments(arguments.interrupts, chance)
-        ]
-    figures = _figures(tally, interrupts, arguments.seed)
-    record.write(arguments.out, "kill", ABOUT, figures)
-    return figures
-
-
-def _figures(tally: Tally, interrupts: list[float], seed: int) -> record.Figures:
+        tally.lost += [f"undisturbed: {fault}" for fault in whole.damaged(work / "reference")]
+        while tally.kills.total() < given.kills and tally.stopped < _MOST_STOPPED:
+            one_study(study, work, seconds, given.kills, chance, tally)
+            shutil.rmtree(work / "data", ignore_errors=True)
+        took = []
+        for number in range(given.interrupts):
+            files = chance.randint(1, 40) if number else 0  # first before there is one
+            took.append(interrupt(study, work / "interrupted", files, tally))
+            shutil.rmtree(work / "interrupted")
     figures: record.Figures = {
         "faults injected": dict(sorted(tally.kills.items())) | {"in all": tally.kills.total()},
         "started again with --only-missing-outputs": tally.resumed,
@@ -113,43 +89,35 @@ def _figures(tally: Tally, interrupts: list[float], seed: int) -> record.Figures
         "studies that ended by themselves with an error": tally.stopped,
         "orphans lived, s, at most": max(tally.orphan_seconds, default=0.0),
         "started again while orphans of the killed run were alive": tally.overlaps,
-        "interrupted with Ctrl-C": len(interrupts),
+        "interrupted with Ctrl-C": len(took),
         "lost": tally.lost,
-        "seed": seed,
+        "seed": given.seed,
         "passed": not tally.lost,
     }
-    if interrupts:
-        figures["seconds from Ctrl-C to the end, median"] = statistics.median(interrupts)
-        figures["seconds from Ctrl-C to the end, at most"] = max(interrupts)
-    return figures
+    if took:
+        figures["seconds from Ctrl-C to the end, median"] = statistics.median(took)
+        figures["seconds from Ctrl-C to the end, at most"] = max(took)
+    return record.write("kill", "kill -9 at random moments; Ctrl-C.", figures)
 
 
-def _one_study(
-    study: Study,
-    root: Path,
-    reference: Path,
-    seconds: float,
-    wanted: int,
-    chance: random.Random,
-    tally: Tally,
+def one_study(
+    study: Study, work: Path, seconds: float, wanted: int, chance: random.Random, tally: Tally
 ) -> None:
     """Start a study, kill it several times, let it complete, and compare."""
-    planned = chance.randint(1, _MOST_KILLS_IN_A_ROW)
+    root, planned = work / "data", chance.randint(1, _MOST_KILLS_IN_A_ROW)
     options: tuple[str, ...] = ()
     killed = 0
     left: Started | None = None  # whose orphans may still be at work
     while True:
-        before = _State.of(root)
+        before = state(root)
         command = Started(study.command(root, *options))
         tally.overlaps += bool(left and left.others())
         victim = None
         if killed < planned and tally.kills.total() < wanted:
             victim = _kill(command, root, seconds, chance)
-            if victim:
-                killed += 1
-                tally.kills[victim] += 1
-            else:
-                tally.harmless += 1
+        if victim:
+            killed += 1
+            tally.kills[victim] += 1
         code, said = command.ended()
         name = f"kill {tally.kills.total()} ({victim})"
         if left:
@@ -158,53 +126,45 @@ def _one_study(
         if code == -signal.SIGKILL and chance.random() < _AT_ONCE:
             left = command
         else:
-            tally.orphan_seconds.append(_wait_for_orphans(command, name, tally))
+            _wait_for_orphans(command, name, tally)
         tally.lost += [f"{name}: {fault}" for fault in whole.damaged(root)]
         tally.files_read += len(whole.files(root))
-        _compare(before, root, name, tally)
+        compare(before, root, name, tally)
         if code == 0:
             break
         if code != -signal.SIGKILL:
             tally.lost.append(f"{name}: exit code {code}: {said.strip()[-1500:]}")
             tally.stopped += 1
             return
-        options = ("--only-missing-outputs",)
+        options = (RESUME,)
         tally.resumed += 1
-    found = _faults_of_completed(root, reference)
+    found = _faults_of_completed(root)
     tally.lost += [f"{name}: {fault}" for fault in found]
     tally.completed += not found
     say(f"{tally.kills.total()} kills, {tally.completed} completed, lost: {tally.lost or 'none'}")
 
 
-@dataclass(frozen=True)
-class _State:
-    """What must still be there after the next start."""
-
-    finished: dict[str, Any]
-    runs: list[str]
-
-    @classmethod
-    def of(cls, root: Path) -> Self:
-        try:
-            runs = whole.runs_in_history(root)
-        except Exception:  # a history that cannot be read has been counted as lost
-            runs = []
-        return cls(finished(root), runs)
+def state(root: Path) -> tuple[dict[str, Any], list[str]]:
+    """What must still be there after the next start: what is finished, and the runs recorded."""
+    try:
+        return finished(root), whole.runs_in_history(root)
+    except Exception:  # a history that cannot be read has been counted as lost
+        return finished(root), []
 
 
-def _compare(before: _State, root: Path, name: str, tally: Tally) -> None:
+def compare(before: tuple[dict[str, Any], list[str]], root: Path, name: str, tally: Tally) -> None:
     """Count what was finished before a start, and what of it was made twice or is lost."""
     after = finished(root)
-    again = [run for run, marks in before.finished.items() if after.get(run) != marks]
-    tally.finished_before += len(before.finished)
+    again = [run for run, marks in before[0].items() if after.get(run) != marks]
+    tally.finished_before += len(before[0])
     tally.made_twice += len(again)
     tally.lost += [f"{name}: {run} was made twice" for run in again]
-    tally.lost += [f"{name}: {fault}" for fault in whole.history_faults(root, before.runs)]
+    tally.lost += [f"{name}: {fault}" for fault in whole.history_faults(root, before[1])]
 
 
-def _faults_of_completed(root: Path, reference: Path) -> list[str]:
+def _faults_of_completed(root: Path) -> list[str]:
     """What is wrong with a study that has gone through, however often it was started."""
-    found = whole.differences(reference, root)
+    found = whole.differences(root.with_name("reference"), root)
     found += [f"left: {path}" for path in whole.leftovers(root)]
     runs = len(whole.runs_in_history(root))
     return found if runs == 1 else [*found, f"{runs} runs in the history, not one"]
@@ -213,104 +173,73 @@ def _faults_of_completed(root: Path, reference: Path) -> list[str]:
 def _kill(command: Started, root: Path, seconds: float, chance: random.Random) -> str | None:
     """Wait for a random moment, kill, and say what; None if it had ended before."""
     victim = chance.choices(list(_VICTIMS), list(_VICTIMS.values()))[0]
-    if chance.random() < 0.5:
-        _wait(command, chance.uniform(0.2, seconds))
-    else:
+    after_a_file = chance.random() < 0.5
+    if after_a_file:
         _wait_for_files(command, root, chance.randint(1, 30))
-        _wait(command, chance.uniform(0, 0.05))
-    while command.runs():
-        found = _victims(command, victim)
-        if found:
-            break
-        time.sleep(_LOOK_AGAIN)  # no training process yet
-    if not command.runs():
+    until = time.monotonic() + chance.uniform(0, 0.05 if after_a_file else seconds)
+    command.wait_until(lambda: time.monotonic() > until)
+    victims = {
+        "a training process": lambda: command.trainings()[:1],
+        "fork server": command.server,
+    }.get(victim, lambda: [command.process.pid])
+    if not command.wait_until(victims):
         return None
-    for pid in found:
+    for pid in victims():
         with suppress(ProcessLookupError):
             (os.killpg if victim == "whole group" else os.kill)(pid, signal.SIGKILL)
     return victim
 
 
-def _victims(command: Started, victim: str) -> list[int]:
-    if victim == "a training process":
-        return command.trainings()[:1]
-    if victim == "fork server":
-        return command.server()
-    return [command.process.pid]
-
-
-def _wait(command: Started, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while command.runs() and time.monotonic() < until:
-        time.sleep(_LOOK_AGAIN)
-
-
 def _wait_for_files(command: Started, root: Path, more: int) -> None:
     """Wait until so many files have been written or replaced."""
-    known = _marks(root)
-    while command.runs():
-        now = _marks(root)
-        if sum(known.get(name) != mark for name, mark in now.items()) >= more:
-            return
-        time.sleep(_LOOK_AGAIN)
+    known = _marks(root.glob("0*/**/*.*"))
+    command.wait_until(lambda: len(_marks(root.glob("0*/**/*.*")).items() - known.items()) >= more)
 
 
-def _marks(root: Path) -> Marks:
+def _marks(paths: Any) -> Marks:
     found = {}
-    for path in root.glob("0*/**/*.*"):
-        try:
+    for path in paths:
+        with suppress(FileNotFoundError):
             status = path.stat()
-        except FileNotFoundError:
-            continue
-        found[str(path)] = (status.st_ino, status.st_mtime_ns)
+            found[str(path)] = (status.st_ino, status.st_mtime_ns)
     return found
 
 
-def finished(root: Path) -> dict[str, Any]:
-    """The trainings and evaluations that are complete, with marks of their files.
-
-    A training's last file is its fingerprint, an evaluation's its metrics.
-    """
-    found: dict[str, Any] = {}
-    for technique in TECHNIQUES:
-        for seed in SEEDS:
+def finished(root: Path) -> dict[str, Marks]:
+    """The trainings and evaluations that are complete, with marks of their files."""
+    found: dict[str, Marks] = {}
+    for technique in small.TECHNIQUES:
+        for seed in small.SEEDS:
             run = f"seed_{seed}"
             models, output = root / "06_models" / technique, root / "07_model_output" / technique
             trained = [models / f"{run}.keras", models / f"{run}_fingerprint.json"]
             evaluated = [output / run / "predictions.parquet", output / run / "metrics.json"]
             for what, paths in (("training", trained), ("evaluation", evaluated)):
-                if all(path.exists() for path in paths):
-                    marks = [(p.stat().st_ino, p.stat().st_mtime_ns) for p in paths]
+                marks = _marks(paths)
+                if len(marks) == len(paths):
                     found[f"{what} of {technique}, seed {seed}"] = marks
     return found
 
 
-def _wait_for_orphans(command: Started, name: str, tally: Tally) -> float:
-    """Wait for what the study had started to end; return seconds."""
+def _wait_for_orphans(command: Started, name: str, tally: Tally) -> None:
+    """Wait for what the study had started to end."""
     started = time.monotonic()
     while command.others():
         if time.monotonic() - started > _ORPHANS_MAY_LIVE:
-            tally.lost.append(f"{name}: orphans {[describe(pid) for pid in command.others()]}")
+            tally.lost.append(f"{name}: orphans {command.others()}")
             command.kill()
-            break
         time.sleep(0.02)
-    return time.monotonic() - started
+    tally.orphan_seconds.append(time.monotonic() - started)
 
 
-def _moments(interrupts: int, chance: random.Random) -> list[int]:
-    """After how many written files Ctrl-C is pressed: the first time before there is one."""
-    return [chance.randint(1, 40) if number else 0 for number in range(interrupts)]
-
-
-def _interrupt(study: Study, root: Path, reference: Path, files: int, tally: Tally) -> float:
+def interrupt(study: Study, root: Path, files: int, tally: Tally) -> float:
     """Press Ctrl-C once in the middle; return the seconds that it took to end."""
     name = f"Ctrl-C after {files} files"
-    shutil.rmtree(root, ignore_errors=True)
     command = Started(study.command(root))
+    # A run that has reserved its data root is at work and has made nothing yet.
+    command.wait_until(lambda: list(root.glob(".runs/*.json")))
     if files:
         _wait_for_files(command, root, files)
-    else:
-        _wait_for_record(command, root)
     with suppress(ProcessLookupError):
         os.killpg(command.process.pid, signal.SIGINT)
     started = time.monotonic()
@@ -323,17 +252,10 @@ def _interrupt(study: Study, root: Path, reference: Path, files: int, tally: Tal
     if seconds > _CTRL_C_MAY_TAKE:
         tally.lost.append(f"{name}: it took {seconds:.0f} s")
     tally.lost += [f"{name}: {fault}" for fault in whole.damaged(root)]
-    before = _State.of(root)
-    code, said = finish(study.command(root, "--only-missing-outputs"))
+    before = state(root)
+    code, said = Started(study.command(root, RESUME)).ended()
     tally.lost += [f"{name}: then exit code {code}: {said.strip()[-300:]}"] if code else []
-    _compare(before, root, name, tally)
-    tally.lost += [f"{name}: {fault}" for fault in _faults_of_completed(root, reference)]
+    compare(before, root, name, tally)
+    tally.lost += [f"{name}: {fault}" for fault in _faults_of_completed(root)]
     say(f"{name}: {seconds:.1f} s, lost: {tally.lost or 'none'}")
-    shutil.rmtree(root, ignore_errors=True)
     return seconds
-
-
-def _wait_for_record(command: Started, root: Path) -> None:
-    """Wait until the run has reserved its data root: it is at work and has made nothing yet."""
-    while command.runs() and not list(root.glob(".runs/*.json")):
-        time.sleep(_LOOK_AGAIN)

@@ -1,1 +1,0 @@
-"""What becomes of bad input, crashes and full disks: one command, figures in docs."""

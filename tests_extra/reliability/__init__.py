@@ -1,0 +1,1 @@
+"""What becomes of bad input, crashes and full disks: `python -m tests_extra.reliability`."""
