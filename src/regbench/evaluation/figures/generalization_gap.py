@@ -16,7 +16,7 @@ FIGURES = (
         meaning="train accuracy minus {part} accuracy",
         unit=POINTS,
         compute=_gap,
-        better=Better.LOWER,
+        better=Better.NEITHER,  # a network that has learnt nothing has none
         shown=USUAL | Shown.TEXT | Shown.RUNS,
         position=60,
     ),

@@ -27,6 +27,7 @@ FIGURES = (
     Figure(
         name="weights_bytes",
         title="weights",
+        text_title="weights in memory",
         meaning="of the trained network in memory; the file holds the optimizer's state as well",
         unit=MEGABYTES,
         digits=1,

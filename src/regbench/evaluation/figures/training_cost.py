@@ -19,7 +19,6 @@ FIGURES = (
         unit=COUNT,
         digits=1,
         compute=_epochs,
-        better=Better.LOWER,
         shown=USUAL | Shown.TEXT | Shown.RUNS,
         position=130,
     ),
