@@ -1,10 +1,9 @@
 """All figures, found by looking into this folder."""
 
-import importlib
-import pkgutil
 from functools import cache
 
 from regbench.evaluation.figures.base import Figure, Shown
+from regbench.registry import modules_of
 
 _PACKAGE = __name__.rpartition(".")[0]
 _NO_FIGURES = {"base", "registry"}
@@ -19,11 +18,9 @@ def figures() -> tuple[Figure, ...]:
         ValueError: Two figures have one name.
     """
     found: dict[str, Figure] = {}
-    folder = importlib.import_module(_PACKAGE).__path__
-    for name in sorted(module.name for module in pkgutil.iter_modules(folder)):
+    for name, module in modules_of(_PACKAGE).items():
         if name in _NO_FIGURES:
             continue
-        module = importlib.import_module(f"{_PACKAGE}.{name}")
         declared = getattr(module, "FIGURES", None)
         if not (isinstance(declared, tuple) and all(isinstance(of, Figure) for of in declared)):
             raise TypeError(f"{module.__file__}: FIGURES is to be a tuple of figures")
