@@ -1,18 +1,16 @@
 """A figure is one file: dropped into the folder of figures, it is everywhere."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-PROJECT = Path(__file__).parents[3]
+Kedro = Callable[..., "subprocess.CompletedProcess[str]"]
 FIGURE = '''\
 """How sure the network is."""
 
@@ -52,61 +50,43 @@ FIGURES = (
 '''
 
 
-@pytest.fixture(scope="module")
-def made(small_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def made(project: Path, kedro: Kedro, tmp_path: Path) -> Path:
     """The results of ``kedro run`` in a copy of the project with one more file."""
-    copy = tmp_path_factory.mktemp("project")
-    without = shutil.ignore_patterns("__pycache__", "local")
-    for folder in ("src", "conf"):
-        shutil.copytree(PROJECT / folder, copy / folder, ignore=without)
-    (copy / "conf/local").mkdir()
-    shutil.copy(PROJECT / "pyproject.toml", copy)
-    (copy / "src/regbench/evaluation/figures/confidence.py").write_text(FIGURE)
-    small = "protocol.epochs=1,protocol.seeds=2,protocol.batch_size=64"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "kedro", "run", "--pipelines=baseline,l2,reporting"),
-            *("--runner=SequentialRunner", f"--params=images={small_set},data_root=data,{small}"),
-        ],
-        cwd=copy,
-        env={**os.environ, "PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    (project / "src/regbench/evaluation/figures/confidence.py").write_text(FIGURE)
+    done = kedro("--pipelines=baseline,l2,reporting", "--runner=SequentialRunner")
     assert done.returncode == 0, done.stderr
     assert "confidence" in done.stdout
-    return copy / "data"
+    return tmp_path / "results"
 
 
-@pytest.fixture(scope="module")
-def confidence(made: Path) -> float:
-    """The baseline's, by the images' predictions."""
-    found = [
-        pd.read_parquet(made / f"07_model_output/baseline/seed_{seed}/predictions.parquet")
-        for seed in (1, 2)
-    ]
-    return float(np.mean([of[of["split"] == "test"]["confidence"].mean() for of in found]))
-
-
-def test_it_is_measured_and_compared(made: Path, confidence: float) -> None:
-    metrics = [
-        json.loads((made / f"07_model_output/baseline/seed_{seed}/metrics.json").read_text())
-        for seed in (1, 2)
-    ]
+def test_is_measured_compared_told_and_kept(made: Path) -> None:
+    metrics, predictions = [], []
+    for seed in (1, 2):
+        folder = made / f"07_model_output/baseline/seed_{seed}"
+        metrics.append(json.loads((folder / "metrics.json").read_text()))
+        answers = pd.read_parquet(folder / "predictions.parquet")
+        predictions.append(answers[answers["split"] == "test"]["confidence"].mean())
+    confidence = float(np.mean(predictions))
     assert np.mean([of["mean_confidence"] for of in metrics]) == pytest.approx(confidence)
     compared = pd.read_csv(made / "08_reporting/comparison.csv").set_index("technique")
     assert compared.at["baseline", "mean_confidence"] == pytest.approx(confidence)
     assert 0 < compared.at["l2", "mean_confidence"] < 1
+    check_report((made / "08_reporting/report.html").read_text(), f"{100 * confidence:.1f}")
+    check_markdown((made / "08_reporting/comparison.md").read_text(), f"{100 * confidence:.1f}%")
+    history = pd.read_parquet(made / "09_history/history.parquet").set_index("technique")
+    assert history.at["baseline", "mean_confidence"] == pytest.approx(confidence)
+    page = (made / "09_history/history.html").read_text()
+    assert '<th scope="col">confidence, %</th>' in page
+    assert f"<td>{100 * confidence:.1f}</td>" in page
 
 
-def test_the_report_shows_and_explains_it(made: Path, confidence: float) -> None:
-    page = (made / "08_reporting/report.html").read_text()
+def check_report(page: str, figure: str) -> None:
     table = page.partition('id="techniques"')[2].partition("</section>")[0]
     headings = re.findall(r"<button type=\"button\">(.*?)</button>", table)
     assert headings[-1] == "confidence, %"  # behind all others
     (row,) = re.findall(r'<tr class="baseline">(.*?)</tr>', table, re.DOTALL)
-    assert re.findall(r"<td.*?>(.*?)</td>", row)[-1] == f"{100 * confidence:.1f}"
+    assert re.findall(r"<td.*?>(.*?)</td>", row)[-1] == figure
     assert (
         "<dt>confidence, %</dt><dd>the mean probability of the chosen class on the test images; "
         "lower is better</dd>" in table
@@ -116,18 +96,9 @@ def test_the_report_shows_and_explains_it(made: Path, confidence: float) -> None
     assert len(re.findall(r'<th scope="col">', further)) == 11
 
 
-def test_the_markdown_table_has_it(made: Path, confidence: float) -> None:
-    text = (made / "08_reporting/comparison.md").read_text()
+def check_markdown(text: str, figure: str) -> None:
     lines = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| ")]
     rows = {line[0].strip(): line for line in lines}
     column = [heading.strip() for heading in lines[0]].index("confidence")
-    assert rows["baseline (reference)"][column].strip() == f"{100 * confidence:.1f}%"
+    assert rows["baseline (reference)"][column].strip() == figure
     assert "confidence: the mean probability of the chosen class on the test images" in text
-
-
-def test_the_history_keeps_it(made: Path, confidence: float) -> None:
-    history = pd.read_parquet(made / "09_history/history.parquet").set_index("technique")
-    assert history.at["baseline", "mean_confidence"] == pytest.approx(confidence)
-    page = (made / "09_history/history.html").read_text()
-    assert '<th scope="col">confidence, %</th>' in page
-    assert f"<td>{100 * confidence:.1f}</td>" in page
