@@ -13,14 +13,12 @@ from typing import Any
 import numpy as np
 
 from regbench.comparison.statistics import (
-    BETTER,
-    EQUIVALENT,
-    WORSE,
     bootstrap_interval,
     detectable_difference,
     judge,
     paired_difference,
 )
+from regbench.comparison.verdicts import BETTER, EQUIVALENT, WORSE
 from regbench.report.text_table import ReadableTable, as_markdown, print_table
 
 NONE = (0.0,) * 9  # nine techniques, as many as RegBench ships, none of which differs

@@ -25,9 +25,9 @@ from regbench.comparison.compare import (
     set_aside_stale,
 )
 from regbench.datasets.results_dataset import ResultsDataset
+from regbench.evaluation.parts import headline_part
 from regbench.evaluation.results import Results, collect
 from regbench.study.fingerprints import PARTS
-from regbench.study.parts import headline_part
 
 IMAGES = 100  # of each part
 FINGERPRINT = {part: f"digest of {part}" for part in PARTS}

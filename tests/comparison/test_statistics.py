@@ -20,11 +20,6 @@ from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
 from regbench.comparison.statistics import (
-    BETTER,
-    DESCRIPTIVE,
-    EQUIVALENT,
-    UNDECIDED,
-    WORSE,
     PairedDifference,
     bootstrap_interval,
     detectable_difference,
@@ -32,6 +27,7 @@ from regbench.comparison.statistics import (
     judge,
     paired_difference,
 )
+from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
 
 pytestmark = pytest.mark.filterwarnings("error")
 

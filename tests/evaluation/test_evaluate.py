@@ -1,6 +1,11 @@
 """A run's figures against scikit-learn's and NumPy's, from the network's own probabilities."""
 
+import importlib
 import json
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +18,7 @@ from tests.building import build_network
 
 from regbench.evaluation.corruption import CORRUPTIONS
 from regbench.evaluation.evaluate import evaluate
-from regbench.evaluation.pruning import SHARES
+from regbench.evaluation.figures.registry import figures
 from regbench.networks.inference import predict
 from regbench.networks.kinds.mlp import Mlp
 from regbench.networks.weights import weights_of
@@ -112,18 +117,145 @@ def probabilities(network: keras.Model, images: np.ndarray) -> np.ndarray:
     return found / found.sum(axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("part", ["train", "validation", "test"])
-def test_figures_of_every_part_are_scikit_learns(
-    evaluated: Evaluated, probabilities: np.ndarray, split_index: pd.DataFrame, part: str
+@dataclass(frozen=True)
+class Case:
+    """What figures are computed again from, by other means."""
+
+    network: keras.Model
+    images: np.ndarray
+    parts: np.ndarray
+    all_targets: np.ndarray
+    probabilities: np.ndarray
+    history: pd.DataFrame
+    corrupted: np.ndarray
+
+    def of(self, part: str) -> tuple[np.ndarray, np.ndarray]:
+        rows = self.parts == part
+        return self.all_targets[rows], self.probabilities[rows]
+
+    def accuracy(self, part: str) -> float:
+        targets, probabilities = self.of(part)
+        return float(accuracy_score(targets, probabilities.argmax(axis=1)))
+
+    def cross_entropy(self, part: str) -> float:
+        return float(log_loss(*self.of(part), labels=[0, 1, 2]))
+
+    @property
+    def kernels(self) -> list[np.ndarray]:
+        """Those that are trained: without the whitening."""
+        layers = ("hidden_1", "hidden_2", "logits")
+        return [self.network.get_layer(name).kernel.numpy() for name in layers]
+
+
+def calibration_error(case: Case) -> float:
+    targets, probabilities = case.of("test")
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
+    gap = 0.0
+    for low in np.arange(15) / 15:
+        inside = (confidence > low) & (confidence <= low + 1 / 15)
+        gap += abs(right[inside].sum() - confidence[inside].sum()) / len(targets)
+    return gap
+
+
+def near_zero_share(case: Case) -> float:
+    small = sum(int((np.abs(kernel) < 1e-3).sum()) for kernel in case.kernels)
+    assert small >= 7 * 8  # the rows that the fixture made small, and not the zeros of whitening
+    return small / (16 * 16 + 16 * 8 + 8 * 3)
+
+
+def recall(case: Case) -> dict[str, float]:
+    targets, probabilities = case.of("test")
+    assert set(targets) == {0, 1, 2}
+    found = recall_score(targets, probabilities.argmax(axis=1), average=None, labels=[0, 1, 2])
+    return dict(zip(CLASSES, found, strict=True))
+
+
+def under_corruption(case: Case) -> dict[str, float]:
+    targets = case.all_targets[CORRUPTED_ROWS]
+    found = {
+        name: accuracy_score(targets, case.network.predict(images, verbose=0).argmax(axis=1))
+        for name, images in zip(CORRUPTIONS, case.corrupted, strict=True)
+    }
+    assert len(set(found.values())) > 1
+    return found
+
+
+def after_pruning(case: Case) -> dict[str, float]:
+    layers = [case.network.get_layer(name) for name in ("hidden_1", "hidden_2", "logits")]
+    targets, _ = case.of("test")
+    whole, found = case.kernels, {}
+    for share in ("0.5", "0.8", "0.9", "0.95"):
+        magnitudes = np.sort(np.abs(np.concatenate([kernel.ravel() for kernel in whole])))
+        limit = magnitudes[round(float(share) * len(magnitudes)) - 1]
+        for layer, kernel in zip(layers, whole, strict=True):
+            layer.kernel.assign(np.where(np.abs(kernel) <= limit, 0, kernel))
+        answers = case.network.predict(case.images[case.parts == "test"], verbose=0).argmax(axis=1)
+        found[share] = accuracy_score(targets, answers)
+    return found
+
+
+# Every figure by other means: scikit-learn's, the network's own arrays, numbers counted by hand.
+# One that is not here has a test of its own, tests/evaluation/figures/test_<its file>.py.
+EXPECTED: dict[str, Callable[[Case], Any]] = {
+    **{
+        f"{part}_accuracy": partial(Case.accuracy, part=part)
+        for part in ("train", "validation", "test")
+    },
+    **{
+        f"{part}_cross_entropy": partial(Case.cross_entropy, part=part)
+        for part in ("train", "validation", "test")
+    },
+    # Of the trained network, not of its last epoch, which had 0.8.
+    "generalization_gap": lambda case: case.accuracy("train") - case.accuracy("test"),
+    "expected_calibration_error": calibration_error,
+    "macro_f1": lambda case: f1_score(
+        case.of("test")[0], case.of("test")[1].argmax(axis=1), average="macro"
+    ),
+    "recall": recall,
+    "best_validation_accuracy": lambda _: 0.75,
+    "best_epoch": lambda _: 2,  # the first of two that are as good
+    "best_epoch_test_accuracy": partial(Case.accuracy, part="test"),  # it has no other weights
+    "epochs": lambda _: 4,
+    "seconds": lambda _: 4.0,
+    "near_zero_share": near_zero_share,
+    "weights": lambda _: 16 * 16 + 16 * 8 + 8 * 3 + 16 + 8 + 3,  # without the whitening
+    "weights_bytes": lambda case: sum(of.nbytes for of in weights_of(case.network).values()),
+    "accuracy_under_corruption": under_corruption,
+    "accuracy_after_pruning": after_pruning,
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_figure_is_what_other_means_give(
+    evaluated: Evaluated,
+    network: keras.Model,
+    images: np.ndarray,
+    split_index: pd.DataFrame,
+    probabilities: np.ndarray,
+    history: pd.DataFrame,
+    corrupted: np.ndarray,
+    name: str,
 ) -> None:
-    rows = (split_index["split"] == part).to_numpy()
-    targets = split_index["target"][rows]
-    expected = accuracy_score(targets, probabilities[rows].argmax(axis=1))
-    assert 0 < expected < 1
-    assert evaluated[1][f"{part}_accuracy"] == pytest.approx(expected)
-    assert evaluated[1][f"{part}_cross_entropy"] == pytest.approx(
-        log_loss(targets, probabilities[rows], labels=[0, 1, 2]), rel=1e-5
-    )
+    parts, targets = split_index["split"].to_numpy(), split_index["target"].to_numpy()
+    case = Case(network, images, parts, targets, probabilities, history, corrupted)
+    found, expected = evaluated[1][name], EXPECTED[name](case)
+    assert found == pytest.approx(expected, rel=1e-4)
+    if isinstance(found, dict):
+        assert list(found) == list(expected)
+
+
+def test_every_figure_has_a_test() -> None:
+    own = {path.stem for path in (Path(__file__).parent / "figures").glob("test_*.py")}
+    package = importlib.import_module("regbench.evaluation.figures")
+    for module in pkgutil.iter_modules(package.__path__):
+        declared = importlib.import_module(f"{package.__name__}.{module.name}")
+        names = {figure.name for figure in getattr(declared, "FIGURES", ())}
+        assert names <= set(EXPECTED) or f"test_{module.name}" in own, names
+
+
+def test_metrics_are_what_is_declared(evaluated: Evaluated) -> None:
+    assert list(evaluated[1]) == ["status", *(figure.name for figure in figures())]
+    assert evaluated[1]["status"] == "trained"
 
 
 def test_predictions_are_of_every_image_held_out(
@@ -150,109 +282,10 @@ def test_accuracies_can_be_counted_again_from_the_predictions(evaluated: Evaluat
         assert metrics[f"{part}_accuracy"] == pytest.approx(share)
 
 
-def test_the_gap_is_from_train_to_test(evaluated: Evaluated) -> None:
-    metrics = evaluated[1]
-    expected = metrics["train_accuracy"] - metrics["test_accuracy"]
-    assert metrics["generalization_gap"] == pytest.approx(expected)
-    assert metrics["train_accuracy"] != 0.8  # of the trained network, not of its last epoch
-
-
-def test_weights_are_counted_without_what_is_not_trained(
-    evaluated: Evaluated, network: keras.Model
-) -> None:
-    kernels = [16 * 16, 16 * 8, 8 * 3]
-    metrics = evaluated[1]
-    assert metrics["weights"] == sum(kernels) + 16 + 8 + 3
-    assert metrics["weights"] == sum(keras.ops.size(weight) for weight in network.trainable_weights)
-    layers = [network.get_layer(name).kernel.numpy() for name in ("hidden_1", "hidden_2", "logits")]
-    small = sum(int((np.abs(kernel) < 1e-3).sum()) for kernel in layers)
-    assert small >= 7 * 8  # the rows that the fixture made small, and not the zeros of whitening
-    assert metrics["near_zero_share"] == pytest.approx(small / sum(kernels))
-
-
-def test_the_history_is_summed_up(evaluated: Evaluated) -> None:
-    metrics = evaluated[1]
-    assert metrics["status"] == "trained"
-    assert metrics["epochs"] == 4
-    assert metrics["seconds"] == 4.0
-    assert metrics["best_epoch"] == 2  # the first of two that are as good
-    assert metrics["best_validation_accuracy"] == 0.75
-
-
 def test_metrics_are_plain_values(evaluated: Evaluated) -> None:
     assert json.loads(json.dumps(evaluated[1])) == evaluated[1]
     single = [value for value in evaluated[1].values() if not isinstance(value, dict)]
     assert all(type(value) in (str, int, float) for value in single)
-
-
-class TestAnswers:
-    """Figures by class and of confidence, over the test images."""
-
-    @pytest.fixture
-    def targets(self, split_index: pd.DataFrame) -> np.ndarray:
-        return split_index["target"].to_numpy()[split_index["split"] == "test"]
-
-    @pytest.fixture
-    def of_test(self, probabilities: np.ndarray, split_index: pd.DataFrame) -> np.ndarray:
-        return probabilities[split_index["split"] == "test"]
-
-    def test_recall_and_f1_are_scikit_learns(
-        self, evaluated: Evaluated, of_test: np.ndarray, targets: np.ndarray
-    ) -> None:
-        metrics, answers = evaluated[1], of_test.argmax(axis=1)
-        assert set(targets) == {0, 1, 2}
-        recall = recall_score(targets, answers, average=None, labels=[0, 1, 2])
-        assert metrics["recall"] == pytest.approx(dict(zip(CLASSES, recall, strict=True)))
-        assert metrics["macro_f1"] == pytest.approx(f1_score(targets, answers, average="macro"))
-
-    def test_calibration_is_the_gap_between_confidence_and_accuracy(
-        self, evaluated: Evaluated, of_test: np.ndarray, targets: np.ndarray
-    ) -> None:
-        gap = 0.0
-        for low in np.arange(15) / 15:
-            confidence = of_test.max(axis=1)
-            inside = (confidence > low) & (confidence <= low + 1 / 15)
-            right = of_test[inside].argmax(axis=1) == targets[inside]
-            gap += abs(right.sum() - confidence[inside].sum()) / len(targets)
-        found = evaluated[1]["expected_calibration_error"]
-        assert found == pytest.approx(gap, rel=1e-4)
-        assert found > 0
-
-    def test_under_corruption_is_that_of_the_corrupted_images(
-        self,
-        evaluated: Evaluated,
-        network: keras.Model,
-        corrupted: np.ndarray,
-        split_index: pd.DataFrame,
-    ) -> None:
-        targets = split_index["target"].to_numpy()[CORRUPTED_ROWS]
-        found = evaluated[1]["accuracy_under_corruption"]
-        assert list(found) == list(CORRUPTIONS)
-        for images, figure in zip(corrupted, found.values(), strict=True):
-            answers = network.predict(images, verbose=0).argmax(axis=1)
-            assert figure == pytest.approx(accuracy_score(targets, answers))
-        assert len(set(found.values())) > 1
-
-    def test_after_pruning_are_of_the_test_images_without_the_smallest_weights(
-        self,
-        evaluated: Evaluated,
-        network: keras.Model,
-        images: np.ndarray,
-        split_index: pd.DataFrame,
-        targets: np.ndarray,
-    ) -> None:
-        found = evaluated[1]["accuracy_after_pruning"]
-        assert list(found) == [f"{share:g}" for share in SHARES] == ["0.5", "0.8", "0.9", "0.95"]
-        layers = [network.get_layer(name) for name in ("hidden_1", "hidden_2", "logits")]
-        whole = [layer.kernel.numpy() for layer in layers]
-        for share, figure in found.items():
-            magnitudes = np.sort(np.abs(np.concatenate([kernel.ravel() for kernel in whole])))
-            limit = magnitudes[round(float(share) * len(magnitudes)) - 1]
-            for layer, kernel in zip(layers, whole, strict=True):
-                layer.kernel.assign(np.where(np.abs(kernel) <= limit, 0, kernel))
-            rows = images[split_index["split"] == "test"]
-            answers = network.predict(rows, verbose=0).argmax(axis=1)
-            assert figure == pytest.approx(accuracy_score(targets, answers))
 
 
 class TestTheBestEpoch:
@@ -298,26 +331,12 @@ class TestTheBestEpoch:
         del metrics["best_epoch_test_accuracy"], plain["best_epoch_test_accuracy"]
         assert metrics == plain
         for name, weight in weights_of(network).items():
-            np.testing.assert_array_equal(weight, best_weights[name])
+            np.testing.assert_array_equal(weight, last[name])  # and gives it its own ones back
 
     def test_is_the_network_itself_where_it_has_no_other_weights(
         self, evaluated: Evaluated
     ) -> None:
         assert evaluated[1]["best_epoch_test_accuracy"] == evaluated[1]["test_accuracy"]
-
-
-def test_bytes_are_those_of_the_weights_alone(
-    evaluated: Evaluated, network: keras.Model, tmp_path: Path
-) -> None:
-    weights = weights_of(network)
-    np.savez(tmp_path / "weights.npz", **weights)
-    with np.load(tmp_path / "weights.npz") as stored:
-        found = sum(stored[name].nbytes for name in stored)
-        assert found == sum(4 * stored[name].size for name in stored)
-    assert evaluated[1]["weights_bytes"] == found
-    frozen = 16 * 16 + 16  # the whitening, which the network needs too
-    assert found == 4 * (evaluated[1]["weights"] + frozen)
-    assert found < (tmp_path / "weights.npz").stat().st_size
 
 
 def test_a_study_without_a_test_part(

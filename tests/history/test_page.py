@@ -89,6 +89,37 @@ def test_what_is_new_is_a_sentence(page: str, past: pd.DataFrame) -> None:
     assert 'role="alert"' not in later
 
 
+def test_the_newest_figures_stand_beside_those_of_the_run_before(a_past_run: APast) -> None:
+    past = pd.concat(
+        [
+            a_past_run(1, {"l2": 0.91, "baseline": 0.9}, macro_f1=0.8, weights=1e6),
+            a_past_run(2, {"l2": 0.93, "new": 0.9}, macro_f1=0.79, weights=1e6 + 1234),
+        ],
+        ignore_index=True,
+    )
+    table = render_history(past, [], "").partition('id="figures"')[2].partition("</details>")[0]
+    headings = re.findall(r'<th scope="col">(.*?)</th>', table)
+    assert headings == [
+        "technique",
+        "validation accuracy, %",
+        "macro F1, %",
+        "seconds",
+        "parameters",
+    ]
+    cells = {
+        name: re.findall(r"<td>(.*?)</td>", row)
+        for name, row in re.findall(r'<th scope="row">(.*?)</th>(.*?)</tr>', table, re.DOTALL)
+    }
+    assert cells["l2"] == [
+        "93.00 <small>+2.00</small>",
+        "79.00 <small>−1.00</small>",
+        "3.0 <small>0.0</small>",
+        "1,001,234 <small>+1,234</small>",
+    ]
+    assert cells["new"] == ["90.00", "79.00", "3.0", "1,001,234"]
+    assert "<dt>macro F1, %</dt><dd>the mean over classes" in table
+
+
 def test_alarms_stand_at_the_top(page: str) -> None:
     assert "2 alarms of the last run" in page
     assert "<li>two</li>" in page

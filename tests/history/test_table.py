@@ -9,6 +9,8 @@ import pytest
 from scipy import stats
 
 from regbench.comparison.compare import compare, with_study_figures
+from regbench.evaluation.figures import registry
+from regbench.evaluation.figures.base import Shown
 from regbench.evaluation.results import Results
 from regbench.history import table
 
@@ -165,12 +167,34 @@ def test_a_run_is_summed_up(a_past_run: APast) -> None:
 
 def test_a_stored_table_is_checked(a_past_run: APast) -> None:
     past = a_past_run(1, {"baseline": 0.9})
-    shuffled = past[sorted(past.columns)].assign(more=1)
+    shuffled = past[sorted(past.columns)].assign(note="x")
     pd.testing.assert_frame_equal(table.checked(shuffled), past)
     with pytest.raises(ValueError, match="no column verdict"):
         table.checked(past.drop(columns="verdict"))
     with pytest.raises(ValueError, match="schema 99, and this version reads 1"):
         table.checked(past.assign(schema=99))
+
+
+def test_a_figure_that_came_later_is_missing_in_earlier_runs(a_past_run: APast) -> None:
+    old = a_past_run(1, {"baseline": 0.9}).drop(columns=["macro_f1", "weights"])
+    read = table.checked(old)
+    assert list(read.columns) == list(table.COLUMNS)
+    assert read[["macro_f1", "weights"]].isna().all(axis=None)
+    both = table.with_run(read, a_past_run(2, {"baseline": 0.9}, macro_f1=0.8), [])
+    assert both["macro_f1"].tolist() == [pytest.approx(np.nan, nan_ok=True), 0.8]
+
+
+def test_a_figure_of_another_version_is_not_lost(a_past_run: APast) -> None:
+    past = table.checked(a_past_run(1, {"baseline": 0.9}).assign(sharpness=3))
+    assert past["sharpness"].tolist() == [3.0]
+    both = table.checked(table.with_run(past, a_past_run(2, {"baseline": 0.9}), []))
+    assert both["sharpness"].tolist() == [3.0, pytest.approx(np.nan, nan_ok=True)]
+
+
+def test_every_figure_of_the_comparison_is_kept() -> None:
+    # Figures are found by looking for them: none is named here.
+    kept = {figure.name for figure in registry.single(Shown.COMPARISON)}
+    assert kept <= set(table.COLUMNS)
 
 
 class TestNetworks:

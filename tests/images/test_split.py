@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from regbench.errors import StudyError
+from regbench.evaluation.parts import PARTS
 from regbench.images.split import hashed_parts, split_rows
-from regbench.study.parts import PARTS
 from regbench.study.schema import Split
 
 DEFAULTS: dict[str, Any] = {

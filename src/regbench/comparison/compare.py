@@ -7,31 +7,15 @@ import numpy as np
 import pandas as pd
 
 from regbench.comparison import statistics
+from regbench.evaluation.figures import registry
+from regbench.evaluation.figures.base import Shown
+from regbench.evaluation.parts import headline_part
 from regbench.evaluation.results import FAILED, TRAINED, Results
 from regbench.study.fingerprints import changed
-from regbench.study.parts import headline_part
 from regbench.study.schema import BASELINE
 
 DIED = "its task ended without results"  # of a technique that a scheduler saw fail
 UNTRAINED, STALE = "not trained", "stale"  # a technique's status, beside those of runs
-
-# What a row averages over its runs; the headline figures come with a standard deviation too.
-_MEANS = (
-    "train_accuracy",
-    "best_validation_accuracy",
-    "best_epoch_test_accuracy",
-    "validation_cross_entropy",
-    "test_cross_entropy",
-    "expected_calibration_error",
-    "macro_f1",
-    "generalization_gap",
-    "near_zero_share",
-    "epochs",
-    "best_epoch",
-    "seconds",
-    "weights",
-    "weights_bytes",
-)
 
 
 def set_aside_stale(
@@ -154,7 +138,7 @@ def judged_part(results: Mapping[str, Results]) -> str:
 def best_technique(results: Mapping[str, Results]) -> str | None:
     """The technique with the best mean validation accuracy: validation selects, not test."""
     means = {
-        technique: _figure_by_seed(of_technique, "validation_accuracy").mean()
+        technique: of_technique.by_seed("validation_accuracy").mean()
         for technique, of_technique in results.items()
     }
     trained = {technique: mean for technique, mean in means.items() if pd.notna(mean)}
@@ -163,7 +147,7 @@ def best_technique(results: Mapping[str, Results]) -> str | None:
 
 def best_seed(results: Results) -> int | None:
     """The seed of the run with the best validation accuracy."""
-    figures = _figure_by_seed(results, "validation_accuracy")
+    figures = results.by_seed("validation_accuracy")
     return None if figures.empty else int(figures.index.to_numpy()[figures.argmax()])
 
 
@@ -172,10 +156,12 @@ def _row(
 ) -> dict[str, Any]:
     status = _status(results.runs, stale, seeds, died=died)
     row: dict[str, Any] = {"technique": technique, **status}
-    for figure in ("validation_accuracy", "test_accuracy"):
-        values = _figure_by_seed(results, figure)
-        row |= {figure: values.mean(), f"{figure}_sd": values.std()}
-    return row | {figure: _figure_by_seed(results, figure).mean() for figure in _MEANS}
+    for figure in registry.single(Shown.COMPARISON):
+        values = results.by_seed(figure.name)
+        row[figure.name] = values.mean()
+        if figure.spread:
+            row[f"{figure.name}_sd"] = values.std()
+    return row
 
 
 def _status(runs: pd.DataFrame, stale: str | None, seeds: int, *, died: bool) -> dict[str, Any]:
@@ -201,7 +187,7 @@ def _status(runs: pd.DataFrame, stale: str | None, seeds: int, *, died: bool) ->
 def _differences(results: Mapping[str, Results], headline: str, band: float) -> pd.DataFrame:
     """The statistics of every technique that shares seeds with the baseline, by technique."""
     part = headline.removesuffix("_accuracy")
-    accuracies = {name: _figure_by_seed(of_one, headline) for name, of_one in results.items()}
+    accuracies = {name: of_one.by_seed(headline) for name, of_one in results.items()}
     of_baseline = accuracies.pop(BASELINE, pd.Series(dtype=float))
     differences = {}
     intervals = {}
@@ -253,12 +239,3 @@ def _correct_answers(results: Results, part: str) -> np.ndarray:
 def _recorded(run: Mapping[Any, Any]) -> dict[str, Any]:
     of_run = {str(key): value for key, value in run.items() if "fingerprint_" in str(key)}
     return {key.removeprefix("fingerprint_"): value for key, value in of_run.items()}
-
-
-def _figure_by_seed(results: Results, figure: str) -> pd.Series:
-    """One figure of the runs that did not fail, by seed."""
-    runs = results.runs
-    if figure not in runs:
-        return pd.Series(dtype=float)
-    trained = runs[runs["status"] == TRAINED]
-    return trained.set_index("seed")[figure].astype(float)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regbench.comparison.statistics import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
+from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
 from regbench.study.schema import BASELINE, Publication
 
 SURVIVES, FALLS, OPEN = "survives", "does not survive", "undecided"

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
+
 MIN_SEEDS = 5
 LEVEL = 0.05  # the share of studies that may hold a wrong verdict
-BETTER, WORSE, EQUIVALENT, UNDECIDED = "better", "worse", "equivalent", "undecided"
-DESCRIPTIVE = "descriptive only"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ import pandas as pd
 
 from regbench.comparison.compare import judged_part
 from regbench.evaluation.classification import recall_by_class
-from regbench.evaluation.results import CORRUPTION, PRUNING, TRAINED, Results
+from regbench.evaluation.figures.accuracy_after_pruning import ACCURACY_AFTER_PRUNING
+from regbench.evaluation.figures.accuracy_under_corruption import ACCURACY_UNDER_CORRUPTION
+from regbench.evaluation.results import TRAINED, Results
 from regbench.study.schema import BASELINE
 
 CLEAN = "clean"
@@ -42,7 +44,7 @@ def finished(results: Mapping[str, Results]) -> dict[str, Results]:
 def seed_differences(results: Mapping[str, Results]) -> dict[str, pd.Series]:
     """Each technique's headline figure minus the baseline's, by seeds that both have trained."""
     headline = f"{judged_part(results)}_accuracy"
-    figures = {name: _by_seed(found, headline) for name, found in results.items()}
+    figures = {name: found.by_seed(headline) for name, found in results.items()}
     baseline = figures.pop(BASELINE, pd.Series(dtype=float))
     differences = {name: (values - baseline).dropna() for name, values in figures.items()}
     return {name: values for name, values in differences.items() if len(values)}
@@ -56,10 +58,10 @@ def pruning_curves(results: Mapping[str, Results]) -> pd.DataFrame:
     headline = f"{judged_part(results)}_accuracy"
     curves = {}
     for name, found in results.items():
-        measured = _measured(found, PRUNING)
+        measured = found.by_setting(ACCURACY_AFTER_PRUNING.name)
         if len(measured):
             measured.index = measured.index.astype(float)
-            whole = pd.Series({0.0: _by_seed(found, headline).mean()})
+            whole = pd.Series({0.0: found.by_seed(headline).mean()})
             curves[name] = measured.combine_first(whole)
     return pd.DataFrame(curves).T.sort_index(axis="columns")
 
@@ -73,11 +75,17 @@ def corruption_table(results: Mapping[str, Results]) -> pd.DataFrame:
     headline = f"{judged_part(results)}_accuracy"
     rows = {}
     for name, found in results.items():
-        corrupted = _measured(found, CORRUPTION)
+        corrupted = found.by_setting(ACCURACY_UNDER_CORRUPTION.name)
         if len(corrupted):
-            clean = _by_seed(found, headline).mean()
+            clean = found.by_seed(headline).mean()
             rows[name] = {CLEAN: clean, **corrupted, "mean corrupted": corrupted.mean()}
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def setting_table(results: Mapping[str, Results], figure: str) -> pd.DataFrame:
+    """A figure with several values, mean over seeds: a row per technique, a column per setting."""
+    rows = {name: found.by_setting(figure) for name, found in results.items()}
+    return pd.DataFrame({name: values for name, values in rows.items() if len(values)}).T
 
 
 def confusion_matrix(found: Results, part: str, classes: Sequence[str]) -> np.ndarray:
@@ -151,22 +159,6 @@ def disagreements(one: Results, other: Results, part: str) -> pd.DataFrame:
             "other_runs": clear["runs_other"].to_numpy(),
         }
     )
-
-
-def _by_seed(found: Results, figure: str) -> pd.Series:
-    """One figure of the runs that did not fail, by seed."""
-    if figure not in found.runs:
-        return pd.Series(dtype=float)
-    trained = found.runs[found.runs["status"] == TRAINED]
-    return trained.set_index("seed")[figure].astype(float)
-
-
-def _measured(found: Results, measure: str) -> pd.Series:
-    """A measure's mean over seeds, by setting, in the order measured."""
-    if found.measurements.empty:
-        return pd.Series(dtype=float)
-    rows = found.measurements[found.measurements["measure"] == measure]
-    return rows.groupby("setting", sort=False)["value"].mean()
 
 
 def _answers(found: Results, part: str) -> pd.DataFrame:

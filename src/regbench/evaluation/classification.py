@@ -1,7 +1,11 @@
 """How good predictions are, beyond the share that is right: calibration and figures by class."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def expected_calibration_error(
@@ -27,13 +31,15 @@ def expected_calibration_error(
     return float(np.average(gaps, weights=table["images"]))
 
 
-def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> pd.DataFrame:
+def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> "pd.DataFrame":
     """The points of a reliability curve; see ``expected_calibration_error``.
 
     Returns:
         A row per bin with images: low and high (its edges), confidence (mean), accuracy, images
         (int).
     """
+    import pandas as pd  # noqa: PLC0415 - figures are declared without it
+
     confidence = np.asarray(confidence, dtype=np.float64)
     edges = np.linspace(0.0, 1.0, bins + 1)
     # Without the outer edges, what rounding has put above 1 belongs to the last bin.

@@ -8,11 +8,6 @@ import pandas as pd
 
 TRAINED, FAILED = "trained", "failed"  # a run's status
 
-# Measures of a run that have one value per setting.
-PRUNING = "accuracy_after_pruning"  # setting: the share of weights removed
-CORRUPTION = "accuracy_under_corruption"  # setting: the corruption's name
-RECALL = "recall"  # setting: the class
-
 
 @dataclass(frozen=True)
 class FailedTraining:
@@ -26,12 +21,13 @@ class Results:
     """A technique's runs; every table has a column ``seed``.
 
     Attributes:
-        runs: A row per run: technique, seed, status, the figures of ``evaluate`` and the run's
+        runs: A row per run: technique, seed, status, the figures of one number and the run's
             fingerprint (columns ``fingerprint_<part>``). Empty if not trained.
         epochs: A row per run and epoch: the history.
         predictions: A row per run and image of the validation and test parts: filename, split,
             label, predicted, confidence (float32).
-        measurements: A row per run, measure and setting: measure, setting (text), value.
+        measurements: A row per run, figure with several values and setting: measure (the figure's
+            name), setting (text), value.
     """
 
     runs: pd.DataFrame
@@ -57,8 +53,19 @@ class Results:
         tables = (getattr(self, table.name) for table in fields(self))
         return Results(*(table[table["seed"].isin(kept)] for table in tables))
 
+    def by_seed(self, figure: str) -> pd.Series:
+        """A figure of one number, of the runs that did not fail, by seed; empty without it."""
+        if figure not in self.runs:
+            return pd.Series(dtype=float)
+        trained = self.runs[self.runs["status"] == TRAINED]
+        return trained.set_index("seed")[figure].astype(float)
 
-_PER_SETTING = (PRUNING, CORRUPTION, RECALL)
+    def by_setting(self, figure: str) -> pd.Series:
+        """A figure with several values, mean over seeds, by setting in the order measured."""
+        if self.measurements.empty:
+            return pd.Series(dtype=float)
+        rows = self.measurements[self.measurements["measure"] == figure]
+        return rows.groupby("setting", sort=False)["value"].mean()
 
 
 def collect(
@@ -78,12 +85,13 @@ def collect(
     measured = []
     for run in metrics:
         of_fingerprint = {f"fingerprint_{k}": v for k, v in run["fingerprint"].items()}
-        nested = {"fingerprint", *_PER_SETTING}
+        nested = {name: of for name, of in run.items() if isinstance(of, Mapping)}
         runs.append({key: run[key] for key in run if key not in nested} | of_fingerprint)
         measured += [
-            {"seed": run["seed"], "measure": measure, "setting": setting, "value": value}
-            for measure in _PER_SETTING
-            for setting, value in run.get(measure, {}).items()
+            {"seed": run["seed"], "measure": name, "setting": setting, "value": value}
+            for name, values in nested.items()
+            if name != "fingerprint"
+            for setting, value in values.items()
         ]
     answers = [table.drop(columns="probabilities") for table in predictions]
     return Results(

@@ -17,7 +17,9 @@ from urllib.request import url2pathname
 
 import pandas as pd
 
-from regbench.evaluation.results import CORRUPTION, FAILED, PRUNING, Results
+from regbench.evaluation.figures import registry
+from regbench.evaluation.figures.base import Shown
+from regbench.evaluation.results import FAILED, Results
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.report.plots.style import line_styles
 from regbench.study import digests, fingerprints
@@ -144,17 +146,19 @@ def tracked_runs(
             tags[_COLOUR] = styles[name]["color"]
         if isinstance(run.get("reason"), str):
             tags["reason"] = run["reason"]
-        of_seed = results.measurements[results.measurements["seed"] == seed]
         figures = {
-            str(key): value for key, value in run.items() if key not in ("technique", "seed")
+            figure.name: run[figure.name]
+            for figure in registry.single(Shown.MLFLOW)
+            if figure.name in run
         }
         # MLflow's comparison begins with the metric that was logged first.
         first = ("test_accuracy", "validation_accuracy")
         figures = {key: figures[key] for key in first if key in figures} | figures
+        of_seed = results.of_seeds([seed])
         figures |= {
-            f"{row['measure']}/{row['setting']}": row["value"]
-            for row in of_seed.to_dict("records")
-            if row["measure"] in (PRUNING, CORRUPTION)
+            f"{figure.name}/{setting}": value
+            for figure in registry.by_setting(Shown.MLFLOW)
+            for setting, value in of_seed.by_setting(figure.name).items()
         }
         yield TrackedRun(
             technique=name,

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
+from regbench.evaluation.figures import registry
+from regbench.evaluation.figures.base import ACCURACY, Figure, Shown
 from regbench.history import trend
 from regbench.history.table import runs
-from regbench.report.html_table import formatted
-from regbench.report.numbers import interval_text, listed, percent
+from regbench.report.numbers import in_unit, interval_text, listed, percent, signed
 from regbench.report.page import page_environment, source
 from regbench.report.svg import Picture, inline_svg
 
@@ -26,7 +28,7 @@ def render_history(history: pd.DataFrame, alarms: Sequence[str], images: str) ->
         HTML. Its only references are to the runs' reports, ``reports/<run>.html`` beside it.
     """
     environment = page_environment("regbench.history")
-    environment.filters["percent"] = formatted("{:.2f}", 100)
+    environment.filters["percent"] = partial(in_unit, unit=ACCURACY)
     table = _newest_first(history)
     page = environment.get_template("history.html.j2").render(
         style=source("regbench.report", "report.css"),
@@ -35,6 +37,7 @@ def render_history(history: pd.DataFrame, alarms: Sequence[str], images: str) ->
         alarms=alarms,
         sentence=_sentence(table),
         runs=table,
+        figures=_figures(history),
         trends=_trends(history),
         most_runs=trend.MOST_RUNS,
     )
@@ -59,7 +62,7 @@ def _newest_first(history: pd.DataFrame) -> list[dict[str, Any]]:
     for run in reversed(runs(history).to_dict("records")):
         texts = {
             "when": f"{run['time']:%Y-%m-%d %H:%M}",
-            "figure": f"{formatted('{:.2f}', 100)(run['accuracy'])} "
+            "figure": f"{in_unit(run['accuracy'], ACCURACY)} "
             f"{interval_text(run, 'accuracy')}".strip(),
             "training": duration(run["training_seconds"]),
             "duration": duration(run["run_seconds"]),
@@ -67,6 +70,42 @@ def _newest_first(history: pd.DataFrame) -> list[dict[str, Any]]:
         }
         shown.append({str(key): value for key, value in run.items()} | texts)
     return shown
+
+
+def _figures(history: pd.DataFrame) -> dict[str, Any]:
+    """The newest run's figures by technique, and how they have changed since the run before."""
+    runs_of = [of for _, of in history.groupby("run", sort=False)]
+    if not runs_of:
+        return {"columns": [], "rows": []}
+    now = runs_of[-1]
+    part = str(now["part"].iloc[0])
+    # Figures of different parts of the images are not compared.
+    alike = len(runs_of) > 1 and runs_of[-2]["part"].iloc[0] == part
+    then = (runs_of[-2] if alike else now[:0]).set_index("technique")
+    shown = [of for of in registry.single(Shown.HISTORY) if now[of.name].notna().any()]
+    rows = [
+        {
+            "technique": row["technique"],
+            "cells": [
+                (
+                    in_unit(row[figure.name], figure.unit, figure.digits),
+                    _change(row, then, figure),
+                )
+                for figure in shown
+            ],
+        }
+        for row in now.to_dict("records")
+    ]
+    columns = [(figure.full_heading(part), figure.legend(part)) for figure in shown]
+    return {"columns": columns, "rows": rows, "compared": alike}
+
+
+def _change(row: dict[Any, Any], then: pd.DataFrame, figure: Figure) -> str:
+    """A figure minus that of the run before, with its sign; nothing if one of them is missing."""
+    if row["technique"] not in then.index:
+        return ""
+    change = row[figure.name] - then.at[row["technique"], figure.name]
+    return "" if pd.isna(change) else signed(figure.unit.factor * change, f",.{figure.digits}f")
 
 
 def _sentence(newest_first: Sequence[dict[str, Any]]) -> str:

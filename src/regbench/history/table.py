@@ -10,17 +10,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
-from regbench.comparison.statistics import BETTER, LEVEL
+from regbench.comparison.statistics import LEVEL
+from regbench.comparison.verdicts import BETTER
+from regbench.evaluation.figures import registry
+from regbench.evaluation.figures.base import Shown
+from regbench.evaluation.parts import headline_part
 from regbench.evaluation.results import FAILED, TRAINED, Results
-from regbench.study.parts import headline_part
 from regbench.study.schema import BASELINE, BEST
 
 SCHEMA = 1  # of the table; counted up when a column changes its meaning or goes
 
 # Figures are shares of 1, times are UTC, seconds are wall time. ``accuracy`` is the headline's, of
 # ``part``: mean over seeds, standard deviation (n - 1) and the 95 % t interval of the mean.
-COLUMNS = {
+_OWN = {
     "schema": "int64",
     "run": "str",
     "time": "datetime64[us, UTC]",
@@ -56,6 +60,10 @@ COLUMNS = {
     "verdict": "str",
     "seconds": "float64",  # of training, mean over seeds
 }
+# Beside these every figure that is shown in the history, mean over seeds.
+COLUMNS = _OWN | {
+    figure.name: "float64" for figure in registry.single(Shown.HISTORY) if figure.name not in _OWN
+}
 _OF_THE_OCCASION = ("run", "time", "run_seconds", "versions", "alarms")
 # What a run has in common over its techniques, as a reader is told of a change in it.
 _CHANGES = {
@@ -76,16 +84,24 @@ def empty() -> pd.DataFrame:
 def checked(table: pd.DataFrame) -> pd.DataFrame:
     """Take a stored table for a history.
 
+    Returns:
+        The history; a figure that the table does not know is missing, and one that this version
+        does not know is kept behind the others.
+
     Raises:
         ValueError: It is none, or of another version of RegBench.
     """
-    missing = [name for name in COLUMNS if name not in table]
+    missing = [name for name in _OWN if name not in table]
     if missing:
         raise ValueError(f"no column {missing[0]}")
     others = set(table["schema"]) - {SCHEMA}
     if others:
         raise ValueError(f"schema {others.pop()}, and this version reads {SCHEMA}")
-    return table[[*COLUMNS]].astype(COLUMNS)
+    unknown = [
+        name for name in table if name not in COLUMNS and is_numeric_dtype(table[name].dtype)
+    ]
+    complete = table.reindex(columns=[*COLUMNS, *unknown])
+    return complete.astype(COLUMNS | dict.fromkeys(unknown, "float64"))
 
 
 def rows_of_run(
@@ -300,7 +316,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 def _outcome(run: pd.DataFrame) -> pd.DataFrame:
     """What makes two runs the same one."""
-    compared = run.drop(columns=[*_OF_THE_OCCASION])
+    compared = run[[name for name in COLUMNS if name not in _OF_THE_OCCASION]]
     return compared.sort_values("technique", ignore_index=True)
 
 

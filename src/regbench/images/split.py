@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from regbench.errors import StudyError
-from regbench.study.parts import PARTS
+from regbench.evaluation.parts import PARTS
 from regbench.study.schema import Split
 
 

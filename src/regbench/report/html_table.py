@@ -6,19 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from regbench.comparison.statistics import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
+from regbench.comparison.verdicts import VERDICTS
+from regbench.evaluation.figures import registry
+from regbench.evaluation.figures.base import ACCURACY, SHARE, Better, Figure, Shown
 from regbench.evaluation.results import TRAINED
-from regbench.report.numbers import difference_text, interval_text, signed
+from regbench.report.numbers import difference_text, in_unit, interval_text, with_spread
 from regbench.study.schema import BASELINE
-
-# In the order of sorting: a symbol, so that colour is not the only sign, and a style.
-VERDICTS = {
-    BETTER: ("▶", "better"),
-    EQUIVALENT: ("■", "equivalent"),
-    UNDECIDED: ("○", "undecided"),
-    DESCRIPTIVE: ("◇", "undecided"),
-    WORSE: ("◀", "worse"),
-}
 
 
 @dataclass(frozen=True)
@@ -29,6 +22,7 @@ class Column:
     title: str
     meaning: str
     text: Callable[[Mapping[Any, Any]], str]
+    better: Better = Better.HIGHER  # which rows a click on the heading puts first
 
 
 @dataclass(frozen=True)
@@ -75,8 +69,8 @@ def _cell(row: Mapping[Any, Any], column: Column) -> Cell:
 def _verdict_cell(row: Mapping[Any, Any]) -> Cell:
     verdict = row.get("verdict")
     if verdict in VERDICTS:
-        symbol, style = VERDICTS[verdict]
-        return Cell(verdict, list(VERDICTS).index(verdict), style, symbol)
+        shown = VERDICTS[verdict]
+        return Cell(verdict, list(VERDICTS).index(verdict), shown.style, shown.symbol)
     if row["technique"] == BASELINE and row["status"] == TRAINED:
         return Cell("reference", len(VERDICTS))
     return Cell(str(row["status"]), "", "missing")
@@ -84,15 +78,38 @@ def _verdict_cell(row: Mapping[Any, Any]) -> Cell:
 
 def _columns(part: str, *, failures: bool) -> list[Column]:
     headline = f"{part}_accuracy"
-    best = "best_epoch_test_accuracy" if part == "test" else "best_validation_accuracy"
-    columns = [
-        Column("verdict", "verdict", "the difference to the baseline in a word", str),
+    figures = [
+        _of_figure(figure, part)
+        for figure in registry.single(Shown.REPORT)
+        if figure.name != headline and figure.only_judged_on in {"", part}
+    ]
+    runs = Column(
+        "runs",
+        "runs",
+        "finished, of those started; figures are over the finished ones",
+        lambda row: f"{row['runs'] - row['failed_runs']} of {row['runs']}",
+    )
+    published = Column(
+        "published_accuracy",
+        "published, %",
+        "the accuracy that was published",
+        lambda row: in_unit(row["published_accuracy"], ACCURACY),
+    )
+    verdict, *compared = _of_comparison(part)
+    return [verdict, *([runs] if failures else []), *compared, *figures, published]
+
+
+def _of_comparison(part: str) -> list[Column]:
+    """What compares a technique with the baseline, from the verdict on."""
+    headline = f"{part}_accuracy"
+    return [
+        Column("verdict", "verdict", "the difference to the baseline in a word", str, Better.LOWER),
         Column(
             headline,
             f"{part} accuracy, %",
             "of the network that the technique's own procedure yields: the last epoch's, or the "
             "best epoch's where early stopping restores it; mean ± standard deviation over seeds",
-            lambda row: _mean_and_spread(row, headline),
+            _of_figure(registry.named(headline), part).text,
         ),
         Column(
             "difference",
@@ -112,100 +129,30 @@ def _columns(part: str, *, failures: bool) -> list[Column]:
             "p, Holm",
             "of the paired t test, corrected for the number of techniques",
             lambda row: "< 0.001" if row["p_adjusted"] < 0.001 else f"{row['p_adjusted']:.3f}",
+            Better.LOWER,
         ),
         Column(
             "win_share",
             "wins, %",
             "the share of runs that beat the baseline's run of the same seed; ties count half",
-            _of("win_share", "{:.0f}", 100),
-        ),
-        Column(
-            best,
-            f"best epoch's {part}, %",
-            f"{part} accuracy at the epoch with the best validation accuracy",
-            _of(best, "{:.2f}", 100),
-        ),
-        Column(
-            "generalization_gap",
-            "gap, points",
-            f"train accuracy minus {part} accuracy",
-            lambda row: signed(100 * row["generalization_gap"]),
-        ),
-        Column(
-            f"{part}_cross_entropy",
-            "cross-entropy",
-            f"on the {part} images, in nats, without the regularizers' penalty",
-            _of(f"{part}_cross_entropy", "{:.3f}"),
-        ),
-        Column(
-            "expected_calibration_error",
-            "ECE, %",
-            "expected calibration error: how far confidence is from the share of right answers",
-            _of("expected_calibration_error", "{:.1f}", 100),
-        ),
-        Column(
-            "macro_f1",
-            "macro F1, %",
-            "the mean over classes of F1, the harmonic mean of precision and recall",
-            _of("macro_f1", "{:.2f}", 100),
-        ),
-        Column(
-            "near_zero_share",
-            "near-zero, %",
-            "the share of weights below 0.001 in size",
-            _of("near_zero_share", "{:.1f}", 100),
-        ),
-        Column("epochs", "epochs", "trained, mean over seeds", _of("epochs", "{:.1f}")),
-        Column("seconds", "seconds", "of training, mean over seeds", _of("seconds", "{:.1f}")),
-        Column("weights", "parameters", "numbers that are trained", _of("weights", "{:,.0f}")),
-        Column(
-            "weights_bytes",
-            "weights, MB",
-            "of the trained network in memory; the file holds the optimizer's state as well",
-            _of("weights_bytes", "{:.1f}", 1e-6),
-        ),
-        Column(
-            "published_accuracy",
-            "published, %",
-            "the accuracy that was published",
-            _of("published_accuracy", "{:.2f}", 100),
+            lambda row: in_unit(row["win_share"], SHARE, 0),
         ),
     ]
-    if failures:
-        finished = Column(
-            "runs",
-            "runs",
-            "finished, of those started; figures are over the finished ones",
-            lambda row: f"{row['runs'] - row['failed_runs']} of {row['runs']}",
-        )
-        columns.insert(1, finished)
-    if part == "test":
-        validation = Column(
-            "validation_accuracy",
-            "validation, %",
-            "accuracy on the validation images, which select; mean ± standard deviation",
-            lambda row: _mean_and_spread(row, "validation_accuracy"),
-        )
-        columns.insert(6, validation)
-    return columns
+
+
+def _of_figure(figure: Figure, part: str) -> Column:
+    """A figure's column, as the figure declares it."""
+
+    def text(row: Mapping[Any, Any]) -> str:
+        sd = row.get(f"{figure.name}_sd") if figure.spread else None
+        return with_spread(in_unit, row[figure.name], sd, figure.unit, figure.digits)
+
+    heading, legend = figure.heading(part), figure.legend(part)
+    if figure.better is not Better.NEITHER:
+        legend += f"; {figure.better.value} is better"
+    return Column(figure.name, heading, legend, text, figure.better)
 
 
 def has(comparison: pd.DataFrame, column: str) -> bool:
     """Whether any technique has a figure."""
     return column in comparison and bool(comparison[column].notna().any())
-
-
-def _mean_and_spread(row: Mapping[Any, Any], figure: str) -> str:
-    spread = row.get(f"{figure}_sd")
-    text = f"{100 * row[figure]:.2f}"
-    return text if pd.isna(spread) else f"{text} ± {100 * spread:.2f}"
-
-
-def formatted(form: str, factor: float = 1) -> Callable[[Any], str]:
-    """A function that writes a number, after multiplying it, or '–' if it is missing."""
-    return lambda value: "–" if pd.isna(value) else form.format(factor * value)
-
-
-def _of(key: str, form: str, factor: float = 1) -> Callable[[Mapping[Any, Any]], str]:
-    figure = formatted(form, factor)
-    return lambda row: figure(row[key])

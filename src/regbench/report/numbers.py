@@ -1,21 +1,50 @@
 """Figures, intervals and lists as text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from regbench.evaluation.figures.base import Unit
+
+MISSING = "–"
+
 
 def signed(value: float, form: str = ".2f") -> str:
     """A number with its sign and a true minus: '+1.15', '−0.05', '0.00'."""
-    text = f"{value:+{form}}"
-    return (text if text.strip("+-0.") else text[1:]).replace("-", "−")
+    return _typeset(f"{value:+{form}}")
+
+
+def in_unit(value: float, unit: Unit, digits: int = 2) -> str:
+    """A stored figure under a heading that names its unit, without the unit: '93.70', '−0.05'."""
+    return MISSING if pd.isna(value) else _typeset(_written(unit.form, value, unit, digits))
+
+
+def in_text(value: float, unit: Unit, digits: int = 2) -> str:
+    """A stored figure under a heading that names no unit, in ASCII: '0.9370', '3.2%', '-0.05'."""
+    return MISSING if pd.isna(value) else _written(unit.text_form, value, unit, digits)
+
+
+def with_spread(
+    write: Callable[[float, Unit, int], str], mean: float, sd: Any, unit: Unit, digits: int = 2
+) -> str:
+    """A mean and, if there is one, its standard deviation over seeds: '93.70 ± 0.12'.
+
+    Args:
+        write: ``in_unit`` or ``in_text``.
+        mean: As stored.
+        sd: As stored, or missing.
+        unit: Of both.
+        digits: Of both.
+    """
+    text = write(mean, unit, digits)
+    return text if pd.isna(sd) else f"{text} ± {write(sd, unit, digits)}"
 
 
 def percent(share: float, digits: int = 1) -> str:
     """A share of 1 as '93.7 %'; '–' if it is missing."""
-    return "–" if pd.isna(share) else f"{100 * share:.{digits}f} %"
+    return MISSING if pd.isna(share) else f"{100 * share:.{digits}f} %"
 
 
 def difference_text(row: Mapping[Any, Any], figure: str = "difference") -> str:
@@ -44,3 +73,13 @@ def listed(names: Sequence[str], most: int | None = None) -> str:
     if more:
         shown.append(f"{more} other{'s' if more > 1 else ''}")
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
+def _written(form: str, value: float, unit: Unit, digits: int) -> str:
+    scaled = unit.factor * value
+    return form.format(value=value, scaled=scaled, digits=digits, more_digits=digits + 2)
+
+
+def _typeset(text: str) -> str:
+    """A number with a true minus, and zero without a sign."""
+    return (text if text.strip("+-0.") else text.lstrip("+-")).replace("-", "−")

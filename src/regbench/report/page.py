@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -15,12 +16,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from regbench.comparison import tables
-from regbench.comparison.statistics import BETTER, EQUIVALENT, MIN_SEEDS, UNDECIDED, WORSE
+from regbench.comparison.statistics import MIN_SEEDS
+from regbench.comparison.verdicts import JUDGED, VERDICTS
+from regbench.evaluation.figures import registry
+from regbench.evaluation.figures.accuracy_after_pruning import ACCURACY_AFTER_PRUNING
+from regbench.evaluation.figures.accuracy_under_corruption import ACCURACY_UNDER_CORRUPTION
+from regbench.evaluation.figures.base import ACCURACY, POINTS, Shown
+from regbench.evaluation.parts import headline_part
 from regbench.evaluation.results import Results
 from regbench.images import duplicates
 from regbench.report import numbers, sentences, svg
-from regbench.report.html_table import formatted, has, techniques_table
-from regbench.study.parts import headline_part
+from regbench.report.html_table import has, techniques_table
 from regbench.study.schema import BASELINE
 
 MOST_REJECTED = 200  # rejected images that are named; the rest is counted
@@ -36,9 +42,6 @@ class _ShortLists(yaml.SafeDumper):
     def represent_sequence(self, *args: Any, **kwargs: Any) -> yaml.SequenceNode:
         kwargs["flow_style"] = True
         return super().represent_sequence(*args, **kwargs)
-
-
-_JUDGED = (BETTER, WORSE, EQUIVALENT, UNDECIDED)
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class ReportContent:
 
 
 @dataclass(frozen=True)
-class Shown:
+class SheetImage:
     """An image on a contact sheet."""
 
     address: str
@@ -95,12 +98,12 @@ def render_report(content: ReportContent) -> str:
     """
     environment = page_environment("regbench.report")
     environment.filters |= {
-        "percent": formatted("{:.2f}", 100),
-        "points": lambda value: "–" if pd.isna(value) else numbers.signed(100 * value),
+        "percent": partial(numbers.in_unit, unit=ACCURACY),
+        "points": partial(numbers.in_unit, unit=POINTS),
         "difference": lambda claim, figure: (
-            "–" if pd.isna(claim[figure]) else numbers.difference_text(claim, figure)
+            numbers.MISSING if pd.isna(claim[figure]) else numbers.difference_text(claim, figure)
         ),
-        "yes_or_no": lambda answer: "–" if pd.isna(answer) else "yes" if answer else "no",
+        "yes_or_no": _yes_or_no,
         "breakable": lambda name: escape(name).replace("_", Markup("_<wbr>")),
         "with_commands": _with_commands,
         "yaml": _yaml,
@@ -148,6 +151,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "corrupted": min(scored, int(corrupted_most)),
         "table": techniques_table(comparison, part),
         "statistics": _statistics(comparison),
+        "verdicts": _verdicts(comparison),
         "differences": svg.difference_picture(comparison, trained)
         if has(comparison, "difference")
         else None,
@@ -159,6 +163,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "pruning_table": _percentages(curves.rename(columns=lambda s: f"{100 * s:g} % removed")),
         "corruption": svg.corruption_picture(trained) if len(corrupted) else None,
         "corruption_table": _percentages(corrupted),
+        "further": _further(trained, part),
         "reliability": svg.reliability_pictures(comparison, trained),
         **_pair(content, trained, part),
         "claims": None if content.claims is None else _claims(content.claims),
@@ -217,11 +222,21 @@ def _statistics(comparison: pd.DataFrame) -> dict[str, Any]:
     ends = [by_technique.min(), by_technique.max()] if len(by_technique) else []
     return {
         "seeds": study.get("seeds", seeds),
-        "judged": int(comparison.get("verdict", pd.Series(dtype=str)).isin(_JUDGED).sum()),
+        "judged": int(comparison.get("verdict", pd.Series(dtype=str)).isin(JUDGED).sum()),
         "band": f"{100 * study['band']:g}" if "band" in study else None,
         "detectable": "" if pd.isna(detectable) else f"{100 * detectable:.2f}",
         "detectable_range": [f"{100 * end:.2f}" for end in ends],
         "min_seeds": MIN_SEEDS,
+    }
+
+
+def _verdicts(comparison: pd.DataFrame) -> dict[str, str]:
+    """What each verdict means in this study."""
+    band = comparison.attrs.get("band")
+    width = "the band of practical equivalence" if band is None else f"±{100 * band:g} points"
+    return {
+        name: verdict.meaning.replace("{band}", width).replace("{seeds}", str(MIN_SEEDS))
+        for name, verdict in VERDICTS.items()
     }
 
 
@@ -267,7 +282,9 @@ def _recalls(
     ]
 
 
-def _sheet(content: ReportContent, images: pd.DataFrame, wrong: str, right: str) -> list[Shown]:
+def _sheet(
+    content: ReportContent, images: pd.DataFrame, wrong: str, right: str
+) -> list[SheetImage]:
     rows = pd.Series(np.arange(len(content.split_index)), index=content.split_index["filename"])
     rows = rows[~rows.index.duplicated()]
     shown = []
@@ -279,7 +296,7 @@ def _sheet(content: ReportContent, images: pd.DataFrame, wrong: str, right: str)
         )
         label, mistake = image["label"], image["one_answer"]
         shown.append(
-            Shown(
+            SheetImage(
                 svg.image_address(pixels),
                 f"Image of class {label}: {wrong} says {mistake} ({gave_it} seeds), "
                 f"{right} says {label} ({right_ones} seeds).",
@@ -312,6 +329,27 @@ def _percentages(table: pd.DataFrame) -> dict[str, Any]:
             for name, row in zip(table.index, table.to_numpy(), strict=True)
         ],
     }
+
+
+def _further(trained: Mapping[str, Results], part: str) -> list[dict[str, Any]]:
+    """The figures with several values that no plot shows: a table each, by technique."""
+    found = []
+    for figure in registry.by_setting(Shown.REPORT):
+        table = tables.setting_table(trained, figure.name)
+        if figure in (ACCURACY_AFTER_PRUNING, ACCURACY_UNDER_CORRUPTION) or table.empty:
+            continue
+        rows = [
+            {"name": name, "cells": [numbers.in_unit(of, figure.unit, figure.digits) for of in row]}
+            for name, row in zip(table.index, table.to_numpy(), strict=True)
+        ]
+        shown = {"columns": [str(column) for column in table.columns], "rows": rows}
+        heading, meaning = figure.heading(part), figure.legend(part)
+        found.append({"heading": heading, "meaning": meaning, "table": shown})
+    return found
+
+
+def _yes_or_no(answer: Any) -> str:
+    return numbers.MISSING if pd.isna(answer) else "yes" if answer else "no"
 
 
 def _with_commands(note: str) -> Markup:

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 
 from regbench.comparison.compare import UNTRAINED
-from regbench.comparison.statistics import BETTER, EQUIVALENT, MIN_SEEDS, UNDECIDED, WORSE
+from regbench.comparison.statistics import MIN_SEEDS
+from regbench.comparison.verdicts import BETTER, EQUIVALENT, JUDGED, UNDECIDED, WORSE
+from regbench.evaluation.parts import PARTS, headline_part
 from regbench.report.numbers import interval_text, listed, percent, signed
-from regbench.study.parts import PARTS, headline_part
 from regbench.study.schema import BASELINE
 
 AFFORDABLE_LOSS = 0.005  # weights 'can go' if pruning them costs no more accuracy, a share of 1
 _MOSTLY_ZERO = 0.5  # the share of near-zero weights worth a word
-_VERDICTS = frozenset({BETTER, WORSE, EQUIVALENT, UNDECIDED})
 _NAMED = 3  # techniques named one by one in a sentence; the rest is counted
 
 
@@ -51,7 +51,7 @@ def verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None = No
         )
     rows.sort(key=lambda row: -row["difference"])
     gains = _gains(comparison, pruning)
-    judged = [row for row in rows if row.get("verdict") in _VERDICTS]
+    judged = [row for row in rows if row.get("verdict") in JUDGED]
     if not judged:
         baseline = trained[names.index(BASELINE)][headline]
         return f"{'; '.join(_described(rows, gains, figure, baseline))}."

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from regbench.comparison.tables import corruption_table, pruning_curves
+from regbench.evaluation.parts import headline_part
 from regbench.evaluation.results import Results
 from regbench.report.numbers import difference_text, listed, percent, verdict_text
 from regbench.report.plots import (
@@ -28,7 +29,6 @@ from regbench.report.plots import (
     reliability,
 )
 from regbench.report.plots import style as drawing
-from regbench.study.parts import headline_part
 
 _SVG = "http://www.w3.org/2000/svg"
 _VARIABLES = {colour: f"var(--{name})" for name, colour in drawing.COLOURS.items()}

@@ -2,15 +2,21 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from regbench.comparison.compare import STALE, UNTRAINED, failure
-from regbench.comparison.statistics import BETTER, DESCRIPTIVE, MIN_SEEDS, WORSE
+from regbench.comparison.statistics import MIN_SEEDS
+from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, WORSE
+from regbench.evaluation.figures import registry
+from regbench.evaluation.figures.accuracy import VALIDATION_ACCURACY
+from regbench.evaluation.figures.base import ACCURACY, POINTS, Figure, Shown
+from regbench.evaluation.parts import PARTS, headline_part
 from regbench.evaluation.results import FAILED
-from regbench.study.parts import headline_part
+from regbench.report.numbers import MISSING, in_text, with_spread
 from regbench.study.schema import BASELINE
 
 
@@ -31,31 +37,26 @@ def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
         comparison: From ``compare``.
         command: How the study is run, for notes that tell the next command.
     """
+    part = headline_part(comparison.columns)
+    headline = f"{part}_accuracy"
     columns = {"technique": comparison.apply(_name, axis=1).tolist()}
-    headline = f"{headline_part(comparison.columns)}_accuracy"
     if headline not in comparison:
         columns["status"] = comparison["status"].tolist()
     else:
-        columns[_title(headline)] = comparison.apply(_headline, axis=1, figure=headline).tolist()
-    if headline == "test_accuracy":
-        columns["validation accuracy"] = [
-            _mean_and_spread(row["validation_accuracy"], row.get("validation_accuracy_sd"))
-            for row in comparison.to_dict("records")
-        ]
+        heading = registry.named(headline).text_heading(part)
+        columns[heading] = comparison.apply(_headline, axis=1, figure=headline).tolist()
+    if {headline, VALIDATION_ACCURACY.name} <= set(comparison) and part != "validation":
+        heading = VALIDATION_ACCURACY.text_heading(part)
+        columns[heading] = _cells(comparison, VALIDATION_ACCURACY)
     if "difference" in comparison:
         columns["to baseline [95 %]"] = comparison.apply(_interval, axis=1).tolist()
-        columns["verdict"] = comparison["verdict"].fillna("–").tolist()
-    formats = {
-        "published_accuracy": ("published", _four_digits),
-        "best_validation_accuracy": ("best epoch's validation", _four_digits),
-        "generalization_gap": ("gap", _points),
-        "near_zero_share": ("near-zero weights", _percent),
-        "epochs": ("epochs", _one_digit),
-        "seconds": ("seconds", _one_digit),
+        columns["verdict"] = comparison["verdict"].fillna(MISSING).tolist()
+    if "published_accuracy" in comparison:
+        published = comparison["published_accuracy"]
+        columns["published"] = [in_text(value, ACCURACY) for value in published]
+    columns |= {
+        figure.text_heading(part): _cells(comparison, figure) for figure in _further(comparison)
     }
-    for figure, (title, form) in formats.items():
-        if figure in comparison:
-            columns[title] = [form(value) for value in comparison[figure]]
     rows = [list(row) for row in zip(*columns.values(), strict=True)]
     notes = [*_legend(comparison), *status_notes(comparison, command)]
     return ReadableTable("Comparison of techniques", list(columns), rows, notes)
@@ -68,18 +69,13 @@ def results_table(technique: str, results: pd.DataFrame) -> ReadableTable:
         technique: Its name.
         results: From ``collect``.
     """
+    part = headline_part(results.columns)
     columns = {"seed": [str(seed) for seed in results["seed"]], "status": list(results["status"])}
-    formats = {
-        "test_accuracy": ("test accuracy", _four_digits),
-        "validation_accuracy": ("validation accuracy", _four_digits),
-        "train_accuracy": ("train accuracy", _four_digits),
-        "generalization_gap": ("gap", _points),
-        "epochs": ("epochs", _one_digit),
-        "seconds": ("seconds", _one_digit),
-    }
-    for figure, (title, form) in formats.items():
-        if figure in results:
-            columns[title] = [form(value) for value in results[figure]]
+    shown = [figure for figure in registry.single(Shown.RUNS) if figure.name in results]
+    for figure in sorted(shown, key=lambda figure: figure.name != f"{part}_accuracy"):
+        columns[figure.text_heading(part)] = [
+            in_text(value, figure.unit, figure.digits) for value in results[figure.name]
+        ]
     failed = results[results["status"] == FAILED]
     notes = [f"seed {run.seed}: {run.reason}" for run in failed.itertuples()]
     rows = [list(row) for row in zip(*columns.values(), strict=True)]
@@ -123,7 +119,7 @@ def _headline(row: pd.Series, figure: str) -> str:
     """The figure that the table is sorted by, or why there is none."""
     if pd.isna(row[figure]):
         return str(row["status"])
-    accuracy = _mean_and_spread(row[figure], row.get(f"{figure}_sd", float("nan")))
+    accuracy = with_spread(in_text, row[figure], row.get(f"{figure}_sd"), ACCURACY)
     failed = f"; {row['failed_runs']} of {row['runs']} failed" if row["failed_runs"] else ""
     return accuracy + failed
 
@@ -131,11 +127,34 @@ def _headline(row: pd.Series, figure: str) -> str:
 def _interval(row: pd.Series) -> str:
     """The difference to the baseline in percentage points, with its interval."""
     if pd.isna(row["difference"]):
-        return "–"
+        return MISSING
     if pd.isna(row.get("difference_low")):
-        return _points(row["difference"])
-    low, high = _points(row["difference_low"]), _points(row["difference_high"])
-    return f"{_points(row['difference'])} [{low}, {high}]"
+        return in_text(row["difference"], POINTS)
+    mean, low, high = (
+        in_text(row[figure], POINTS)
+        for figure in ("difference", "difference_low", "difference_high")
+    )
+    return f"{mean} [{low}, {high}]"
+
+
+def _further(comparison: pd.DataFrame) -> list[Figure]:
+    """The figures beside the accuracies that any technique has."""
+    first = {f"{part}_accuracy" for part in PARTS}
+    return [
+        figure
+        for figure in registry.single(Shown.TEXT)
+        if figure.name in comparison and figure.name not in first
+    ]
+
+
+def _cells(comparison: pd.DataFrame, figure: Figure) -> list[str]:
+    """A figure of every technique."""
+    means = comparison[figure.name]
+    spreads = comparison.get(f"{figure.name}_sd", pd.Series(np.nan, comparison.index))
+    return [
+        with_spread(in_text, mean, sd, figure.unit, figure.digits)
+        for mean, sd in zip(means, spreads, strict=True)
+    ]
 
 
 def _legend(comparison: pd.DataFrame) -> list[str]:
@@ -144,11 +163,10 @@ def _legend(comparison: pd.DataFrame) -> list[str]:
     seeds = int(trained.max())
     most = "" if (trained[trained > 0] == seeds).all() else "at most "
     over = f"Mean ± standard deviation over {most}{seeds} seeds" if seeds > 1 else "One seed each"
-    headline = f"{headline_part(comparison.columns)} accuracy"
-    legend = [
-        f"{over}; 'to baseline' in percentage points, paired by seed; "
-        f"gap: train accuracy minus {headline}."
-    ]
+    part = headline_part(comparison.columns)
+    meanings = [f"{of.text_heading(part)}: {of.legend(part)}" for of in _further(comparison)]
+    paired = "'to baseline' in percentage points, paired by seed"
+    legend = [f"{'; '.join([over, paired, *meanings])}."]
     if "difference" not in comparison:
         return [*legend, "No differences: the baseline and another technique must be trained."]
     if (comparison["verdict"] == DESCRIPTIVE).any():
@@ -199,27 +217,3 @@ def _on_these_images(comparison: pd.DataFrame) -> pd.DataFrame:
     return comparison[
         found & (comparison["bootstrap_low"] <= 0) & (comparison["bootstrap_high"] >= 0)
     ]
-
-
-def _title(figure: str) -> str:
-    return figure.replace("_", " ")
-
-
-def _mean_and_spread(mean: float, spread: float | None) -> str:
-    return _four_digits(mean) + ("" if pd.isna(spread) else f" ± {spread:.4f}")
-
-
-def _four_digits(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value:.4f}"
-
-
-def _one_digit(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value:.1f}"
-
-
-def _points(value: float) -> str:
-    return "–" if pd.isna(value) else f"{100 * value:+.2f}"
-
-
-def _percent(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value:.1%}"

@@ -133,9 +133,8 @@ def corrupt_images(
     Returns:
         Corruptions x M x H x W x C, uint8, in the order of ``CORRUPTIONS``, and the M rows.
     """
-    from regbench.evaluation import corruption
+    from regbench.evaluation import corruption, parts
     from regbench.storage import arrays
-    from regbench.study import parts
 
     part = parts.headline_part(set(split_index["split"]))
     most = Evaluation.model_validate(settings).robustness_images

@@ -154,7 +154,7 @@ def compare_with_publication(
     only its split is another.
     """
     from regbench.comparison import published_claims as claims
-    from regbench.study import parts
+    from regbench.evaluation import parts
 
     alike = fingerprint.alike_but_for_the_split(made_from, fair_made_from or {})
     if fair_comparison is not None:

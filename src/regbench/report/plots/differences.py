@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
-from regbench.comparison.statistics import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
 from regbench.comparison.tables import (
     seed_differences,
 )
+from regbench.comparison.verdicts import UNDECIDED, VERDICTS
 from regbench.evaluation.results import Results
 from regbench.report.numbers import difference_text, signed, verdict_text
 from regbench.report.plots.style import (
@@ -23,15 +23,6 @@ from regbench.report.plots.style import (
     legend,
     row_axis,
 )
-
-# By verdict: marker and colour. An arrow points to where the difference lies.
-VERDICT_MARKS = {
-    BETTER: (">", "better"),
-    WORSE: ("<", "worse"),
-    EQUIVALENT: ("s", "accent"),
-    UNDECIDED: ("o", "muted"),
-    DESCRIPTIVE: ("D", "muted"),
-}
 
 
 @in_style
@@ -60,8 +51,8 @@ def difference_plot(
     axis.axvline(0, color=COLOURS["ink"], linewidth=1, zorder=1)
     limit_low, limit_high = _difference_limits(rows, band)
     for height, row in enumerate(reversed(rows)):
-        marker, colour = _verdict_mark(row)
-        paint = COLOURS[colour]
+        verdict = VERDICTS.get(str(row.get("verdict")), VERDICTS[UNDECIDED])
+        paint = COLOURS[verdict.colour]
         centre = 100 * row["difference"]
         if not limit_low <= centre <= limit_high:
             edge = limit_low if centre < 0 else limit_high
@@ -76,10 +67,10 @@ def difference_plot(
         axis.plot(
             centre,
             height,
-            marker,
+            verdict.marker,
             color=paint,
             markersize=8,
-            markerfacecolor=COLOURS["surface"] if colour == "muted" else paint,
+            markerfacecolor=COLOURS["surface"] if verdict.colour == "muted" else paint,
             markeredgewidth=1.6,
         )
     axis.set_xlim(limit_low, limit_high)
@@ -106,10 +97,6 @@ def with_figures(comparison: pd.DataFrame, figures: list[str]) -> list[dict[Any,
     if not set(figures) <= set(comparison):
         return []
     return comparison.dropna(subset=figures).to_dict("records")
-
-
-def _verdict_mark(row: Mapping[Any, Any]) -> tuple[str, str]:
-    return VERDICT_MARKS.get(str(row.get("verdict")), ("o", "muted"))
 
 
 def _ends(row: Mapping[Any, Any], interval: str) -> tuple[float, float]:

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from regbench.evaluation.parts import headline_part
 from regbench.report.numbers import signed
 from regbench.report.plots.differences import with_figures
 from regbench.report.plots.style import (
@@ -13,7 +14,6 @@ from regbench.report.plots.style import (
     legend,
     row_axis,
 )
-from regbench.study.parts import headline_part
 from regbench.study.schema import BASELINE
 
 

@@ -1,0 +1,35 @@
+"""The loss without the regularizers' penalty, by split part."""
+
+from functools import partial
+
+from regbench.evaluation.classification import cross_entropy
+from regbench.evaluation.figures.base import NATS, USUAL, Better, Figure, Shown, Trained
+
+
+def _of_part(trained: Trained, part: str) -> float | None:
+    if part not in trained.rows:
+        return None
+    return cross_entropy(trained.probabilities[part], trained.targets[part])
+
+
+def _declared(part: str, shown: Shown, position: int) -> Figure:
+    return Figure(
+        name=f"{part}_cross_entropy",
+        title="cross-entropy",
+        text_title=f"{part} cross-entropy",
+        meaning=f"on the {part} images, in nats, without the regularizers' penalty",
+        unit=NATS,
+        digits=3,
+        compute=partial(_of_part, part=part),
+        better=Better.LOWER,
+        shown=shown,
+        only_judged_on=part,
+        position=position,
+    )
+
+
+FIGURES = (
+    _declared("train", Shown.MLFLOW, 70),
+    _declared("validation", USUAL, 80),
+    _declared("test", USUAL, 90),
+)

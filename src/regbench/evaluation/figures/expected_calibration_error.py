@@ -1,0 +1,26 @@
+"""Whether the network is as sure as it is right."""
+
+from regbench.evaluation import classification
+from regbench.evaluation.figures.base import SHARE, Better, Figure, Trained
+
+
+def _error(trained: Trained) -> float:
+    probabilities = trained.judged_probabilities
+    right = probabilities.argmax(axis=1) == trained.judged_targets
+    return classification.expected_calibration_error(probabilities.max(axis=1), right)
+
+
+FIGURES = (
+    Figure(
+        name="expected_calibration_error",
+        title="ECE",
+        text_title="calibration error",
+        meaning="expected calibration error: how far confidence is from the share of right answers",
+        unit=SHARE,
+        digits=1,
+        compute=_error,
+        better=Better.LOWER,
+        position=100,
+        source="Guo et al., On Calibration of Modern Neural Networks, 2017, equation 3; 15 bins",
+    ),
+)

@@ -1,0 +1,38 @@
+"""How large the network is."""
+
+import numpy as np
+
+from regbench.evaluation.figures.base import COUNT, MEGABYTES, Better, Figure, Trained
+
+
+def _weights(trained: Trained) -> int:
+    return int(sum(np.prod(of.shape) for of in trained.network.trainable_variables))
+
+
+def _bytes(trained: Trained) -> int:
+    return int(sum(weight.numpy().nbytes for weight in trained.network.weights))
+
+
+FIGURES = (
+    Figure(
+        name="weights",
+        title="parameters",
+        meaning="numbers that are trained",
+        unit=COUNT,
+        digits=0,
+        compute=_weights,
+        better=Better.LOWER,
+        position=160,
+    ),
+    Figure(
+        name="weights_bytes",
+        title="weights",
+        text_title="weights in memory",
+        meaning="of the trained network in memory; the file holds the optimizer's state as well",
+        unit=MEGABYTES,
+        digits=1,
+        compute=_bytes,
+        better=Better.LOWER,
+        position=170,
+    ),
+)
