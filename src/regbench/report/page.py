@@ -25,7 +25,7 @@ from regbench.evaluation.figures.base import ACCURACY, POINTS, Shown
 from regbench.evaluation.parts import headline_part
 from regbench.evaluation.results import Results
 from regbench.images import duplicates
-from regbench.report import numbers, sentences, svg
+from regbench.report import legend, numbers, sentences, svg
 from regbench.report.html_table import has, techniques_table
 from regbench.study.schema import BASELINE
 
@@ -150,6 +150,8 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "scored": scored,
         "corrupted": min(scored, int(corrupted_most)),
         "table": techniques_table(comparison, part),
+        "network": legend.network_used(content.settings),
+        "regularizers": legend.regularizers_used(content.settings),
         "statistics": _statistics(comparison),
         "verdicts": _verdicts(comparison),
         "differences": svg.difference_picture(comparison, trained)

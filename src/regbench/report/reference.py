@@ -1,0 +1,179 @@
+"""The pages of the docs on regularizers, networks and figures, written from their declarations.
+
+``uv run python -m regbench.report.reference`` writes all of them into ``docs``.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from regbench.evaluation.figures import registry
+from regbench.evaluation.figures.base import Shown
+from regbench.fields import Settings
+from regbench.networks.registry import NETWORKS
+from regbench.regularizers.base import Choice, Range
+from regbench.regularizers.registry import REGULARIZERS
+
+COMMAND = "uv run python -m regbench.report.reference"
+_DOCS = Path(__file__).parents[3] / "docs"
+_MADE = f"This page is made from the files: `{COMMAND}`.\n"
+_REGULARIZERS = """\
+# Regularizers
+
+The keys that a technique may have ([techniques](../conf/base/parameters_techniques.yml)). A number
+stands for the setting in bold: `dropout: 0.25` is `dropout: {rate: 0.25}`. *Of the study* are
+settings that all techniques share, in
+[`parameters_data.yml`](../conf/base/parameters_data.yml); `true` takes them.
+
+| key | regularizer | what it does | acts on | settings (range) = default | tuning tries | source |
+|---|---|---|---|---|---|---|
+"""
+_NETWORKS = """\
+# Networks
+
+What `kind` may be in [`parameters_networks.yml`](../conf/base/parameters_networks.yml), whose
+entries `protocol.network` names.
+
+| kind | network | settings (range) | source |
+|---|---|---|---|
+"""
+_FIGURES = """\
+# Figures
+
+What is measured of every trained network. *Judged* is the part of the images that the study is
+judged on: test, or validation in a study without a test part. Accuracies, losses and answers are
+those of the finished network on unchanged images: the last epoch's, or the best epoch's where
+early stopping restores it. Tables give means over seeds.
+
+The names are the keys of `metrics.json` and the columns of `comparison.csv`, where shares are
+stored as such (0.93, not 93 %) and bytes as bytes.
+
+| name | figure | what it is | unit | better | shown in | source |
+|---|---|---|---|---|---|---|
+"""
+_PLACES = {
+    Shown.COMPARISON: "comparison.csv",
+    Shown.REPORT: "report",
+    Shown.TEXT: "terminal and Markdown",
+    Shown.RUNS: "table of seeds",
+    Shown.HISTORY: "history",
+    Shown.MLFLOW: "MLflow",
+}
+
+_BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
+_KINDS = {int: "whole number", float: "number", bool: "true or false"}
+
+
+def regularizers_page() -> str:
+    """Return the page as Markdown: a row per regularizer."""
+    rows = []
+    for key, kind in REGULARIZERS.items():
+        shared = kind.shared_settings()
+        own = [] if kind.takes_over() else _settings(kind, kind.shorthand)
+        of_study = [f"{setting} (of the study)" for setting in _settings(shared)] if shared else []
+        tried = [f"`{name}`: {_search(values)}" for name, values in kind.search.items()]
+        rows.append(
+            [
+                f"`{key}`",
+                kind.title,
+                kind.effect,
+                ", ".join(kind.acts()),
+                _lines([*own, *of_study]),
+                _lines(tried),
+                kind.source,
+            ]
+        )
+    return _REGULARIZERS + _rows(rows) + f"\nA regularizer is a file of `regularizers`. {_MADE}"
+
+
+def networks_page() -> str:
+    """Return the page as Markdown: a row per kind of network."""
+    rows = [
+        [f"`{name}`", kind.title, _lines(_settings(kind)), kind.source]
+        for name, kind in NETWORKS.items()
+    ]
+    return _NETWORKS + _rows(rows) + f"\nA kind is a file of `networks/kinds`. {_MADE}"
+
+
+def figures_page() -> str:
+    """Return the page as Markdown: a row per figure, in the order of columns."""
+    rows = []
+    for figure in registry.figures():
+        meaning = figure.legend("judged")
+        if figure.setting:
+            meaning += f"; one by {figure.setting}"
+        rows.append(
+            [
+                f"`{figure.name}`",
+                figure.text_heading("judged"),
+                meaning,
+                figure.unit.name,
+                figure.better.value,
+                ", ".join(name for place, name in _PLACES.items() if place in figure.shown),
+                figure.source,
+            ]
+        )
+    return _FIGURES + _rows(rows) + f"\nA figure is a file of `evaluation/figures`. {_MADE}"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "regularizers.md": regularizers_page,
+    "networks.md": networks_page,
+    "figures.md": figures_page,
+}
+
+
+def write_pages(folder: Path) -> None:
+    """Write all pages into a folder."""
+    for name, page in PAGES.items():
+        (folder / name).write_text(page(), encoding="utf-8")
+
+
+def _rows(rows: Iterable[Iterable[str]]) -> str:
+    lines = (" | ".join(cell.replace("|", "\\|") or "–" for cell in row) for row in rows)
+    return "".join(f"| {line} |\n" for line in lines)
+
+
+def _lines(parts: list[str]) -> str:
+    return "<br>".join(parts)
+
+
+def _settings(model: type[Settings], shorthand: str | None = None) -> list[str]:
+    """Each setting with its range or choices, and its default if it has one."""
+    shown = []
+    for name, field in model.model_fields.items():
+        marked = f"**`{name}`**" if name == shorthand else f"`{name}`"
+        default = "" if field.is_required() else f" = {field.default}"
+        shown.append(f"{marked} ({_range(field.annotation, field.metadata)}){default}")
+    return shown
+
+
+def _range(annotation: Any, metadata: Iterable[Any]) -> str:
+    """The values that a setting takes: its choices, or its kind and bounds."""
+    if get_origin(annotation) is Literal:
+        return ", ".join(str(choice) for choice in get_args(annotation))
+    if get_origin(annotation) is Annotated:
+        inner, *more = get_args(annotation)
+        return _range(inner, more)
+    if get_origin(annotation) is list:
+        return f"list of: {_range(get_args(annotation)[0], ())}"
+    bounds = [
+        f"{sign} {getattr(bound, key):g}"
+        for part in metadata
+        for bound in (getattr(part, "metadata", None) or [part])
+        for key, sign in _BOUNDS.items()
+        if hasattr(bound, key)
+    ]
+    return " ".join([_KINDS.get(annotation, "text"), " and ".join(bounds)]).strip()
+
+
+def _search(values: Range | Choice) -> str:
+    if isinstance(values, Choice):
+        return ", ".join(str(value) for value in values.values)
+    by_ratio = ", by ratio" if values.by_ratio else ""
+    return f"{values.low:g} to {values.high:g}{by_ratio}"
+
+
+if __name__ == "__main__":
+    write_pages(Path(sys.argv[1]) if len(sys.argv) > 1 else _DOCS)

@@ -1,0 +1,18 @@
+"""The docs say what the files of regularizers, networks and figures declare."""
+
+import pytest
+
+from regbench.report.reference import _DOCS, COMMAND, PAGES
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_docs_are_what_the_files_declare(name: str) -> None:
+    written = (_DOCS / name).read_text(encoding="utf-8")
+    assert written == PAGES[name](), f"docs/{name} is of another version: {COMMAND}"
+
+
+def test_a_regularizer_is_told_with_range_default_and_source() -> None:
+    (line,) = (line for line in PAGES["regularizers.md"]().splitlines() if "`dropout`" in line[:14])
+    assert "**`rate`** (number > 0 and < 1) = 0.25" in line
+    assert "`rate`: 0.05 to 0.6" in line
+    assert "Srivastava" in line
