@@ -22,6 +22,7 @@ NOT_FOLLOWED = {
     "regbench.errors": "what is said of a fault",
     "regbench.redaction": "what is left out of messages",
     "regbench.fields": "how settings are checked: their values are in the fingerprints",
+    "regbench.runs": "how a run is carried out",
     "regbench.study": "the settings: their values are in the fingerprints",
     "regbench.storage.atomic": "files are written as they are",
     "regbench.storage.remote": "files are copied as they are",
