@@ -3,16 +3,16 @@
 from pathlib import Path
 
 import pytest
-import yaml
 from kedro.io import DatasetError
 
 from regbench.datasets.file_digests import FileDigestsDataset
-
-CONF = Path(__file__).parents[2] / "conf" / "base"
+from regbench.runs.config_loader import PROJECT, StudyConfigLoader
+from regbench.settings import CONFIG_LOADER_ARGS
 
 
 def test_every_byte_counts_and_an_absent_file_has_none(tmp_path: Path) -> None:
-    dataset = FileDigestsDataset(path=str(tmp_path), files={"one": "a/1.npy", "other": "2.csv"})
+    files = {"one": str(tmp_path / "a/1.npy"), "other": str(tmp_path / "2.csv")}
+    dataset = FileDigestsDataset(path=str(tmp_path), files=files)
     assert dataset.exists()
     assert dataset.load() == {"one": "", "other": ""}
     (tmp_path / "2.csv").write_bytes(b"1,2\n")
@@ -27,7 +27,8 @@ def test_they_are_the_same_in_a_store() -> None:
     import fsspec
 
     fsspec.filesystem("memory").pipe_file("/digests/2.csv", b"1,2\n")
-    dataset = FileDigestsDataset(path="memory://digests", files={"one": "1", "other": "2.csv"})
+    files = {"one": "memory://digests/1", "other": "memory://digests//2.csv"}
+    dataset = FileDigestsDataset(path="memory://digests", files=files)
     assert dataset.load() == {"one": "", "other": "3ebd48dd741ab5c0"}
 
 
@@ -39,9 +40,12 @@ def test_they_are_only_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("digests", ["prepared_digests", "report_digests"])
 def test_the_catalog_has_the_files_where_their_datasets_have_them(digests: str) -> None:
-    catalog = {}
-    for path in CONF.glob("catalog*.yml"):
-        catalog |= yaml.safe_load(path.read_text())
+    params = {"data_root": "s3://results/here"}
+    loader = StudyConfigLoader(str(PROJECT / "conf"), runtime_params=params, **CONFIG_LOADER_ARGS)
+    catalog = loader["catalog"]
     entry = catalog[digests]
+    assert entry["path"] == params["data_root"]
+    assert len(entry["files"]) > 10
     for name, file in entry["files"].items():
-        assert catalog[name]["filepath"] == f"{entry['path']}/{file}"
+        assert file == catalog[name]["filepath"]
+        assert file.startswith(f"{entry['path']}/")

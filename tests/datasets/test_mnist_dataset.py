@@ -121,7 +121,7 @@ def catalog(**runtime_params: str) -> DataCatalog:
         base_env="base",
         default_run_env="base",
         runtime_params=runtime_params,
-        config_patterns={"catalog": ["catalog_mnist.yml"]},
+        config_patterns={"catalog": ["catalog.yml", "catalog_mnist.yml"]},
     )
     return DataCatalog.from_config(loader["catalog"])
 

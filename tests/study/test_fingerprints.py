@@ -4,7 +4,6 @@ import copy
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regbench.storage import arrays
-from regbench.study import code as study_code
 from regbench.study import fingerprints
 from regbench.study.digests import digest, is_sealed, of_metrics, of_table, of_weights, sealed
 from regbench.study.fingerprints import (
@@ -32,7 +30,6 @@ from regbench.study.reader import read_study
 from regbench.study.schema import Study
 
 CONF = Path(__file__).parents[2] / "conf"
-Edit = Callable[..., None]
 
 
 def _base() -> dict[str, Any]:
@@ -202,120 +199,6 @@ class TestPreparation:
     ) -> None:
         before, after = of_preparation(study()), of_preparation(study(**values))
         assert {key for key in before if before[key] != after[key]} == expected
-
-
-@pytest.fixture
-def edit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Edit]:
-    """Put other source code in the place of a module's, for fingerprints only."""
-    read = study_code._source
-    edited: dict[str, str] = {}
-    monkeypatch.setattr(study_code, "_source", lambda module: edited.get(module) or read(module))
-
-    def change(module: str, old: str, new: str) -> None:
-        name = f"regbench.{module}"
-        source = edited.get(name) or read(name)
-        assert old in source, f"{module}.py no longer has {old!r}"
-        edited[name] = source.replace(old, new, 1)
-        study_code.of_code.cache_clear()
-
-    study_code.of_code.cache_clear()
-    yield change
-    study_code.of_code.cache_clear()
-
-
-def code() -> tuple[str, str]:
-    """What the code that trains, and the code that evaluates, adds to every technique."""
-    found = of_techniques(study()).values()
-    (made,) = {(parts["training"]["training"], parts["evaluation"]) for parts in found}
-    return made
-
-
-class TestCode:
-    @pytest.mark.parametrize(
-        ("module", "old", "new", "training", "evaluation"),
-        [
-            ("training.step", "beta1=0.9,", "beta1=0.8,", True, False),
-            ("networks.base", "name=LOGITS", 'name="logits"', True, False),
-            ("images.normalization", "return ", "print()\n    return ", True, False),
-            ("regularizers.computations.affine_maps", "import ", "import os\nimport ", True, False),
-            ("evaluation.evaluate", "NEAR_ZERO = 1e-3", "NEAR_ZERO = 1e-2", False, True),
-            ("evaluation.classification", "bins: int = 15", "bins: int = 10", False, True),
-            ("evaluation.corruption", "_SCALE = 0.7", "_SCALE = 0.6", False, True),
-            ("evaluation.pruning", "SHARES = (0.5,", "SHARES = (0.6,", False, True),
-        ],
-    )
-    def test_a_changed_statement_counts(
-        self, edit: Edit, module: str, old: str, new: str, training: bool, evaluation: bool
-    ) -> None:
-        before = code()
-        edit(module, old, new)
-        after = code()
-        assert (before[0] != after[0], before[1] != after[1]) == (training, evaluation)
-
-    @pytest.mark.parametrize(
-        ("module", "old", "new"),
-        [
-            # Of the module, of a function and of a class; a comment; and layout.
-            ("training.train", '"""Training one network: ', '"""Training a network: '),
-            ("training.train", '"""Train ``network`` in place.', '"""Train the network.'),
-            ("training.train", '"""Some of the images, by row,', '"""Images, by row,'),
-            (
-                "training.step",
-                "# A call trains on so many batches",
-                "# A call takes so many batches",
-            ),
-            ("training.step", "_BATCHES_A_CALL = 16", "# so many\n\n_BATCHES_A_CALL = (16)"),
-            ("evaluation.evaluate", "NEAR_ZERO = 1e-3", "NEAR_ZERO  =  1e-3  # small"),
-            ("evaluation.pruning", '"""What is left', '"""What remains'),
-        ],
-    )
-    def test_comments_docstrings_and_layout_do_not(
-        self, edit: Edit, module: str, old: str, new: str
-    ) -> None:
-        before = code()
-        edit(module, old, new)
-        assert code() == before
-
-    def test_a_text_that_is_no_docstring_counts(self, edit: Edit) -> None:
-        edit("networks.base", 'LOGITS = "logits"', 'LOGITS = "logits"\nTEXT = "one"')
-        before = code()
-        edit("networks.base", 'TEXT = "one"', 'TEXT = "two"')
-        assert code() != before
-
-    @pytest.mark.parametrize(
-        "module",
-        [
-            "report.text_table",
-            "comparison.compare",
-            "report.sentences",
-            "comparison.statistics",
-            "report.plots.confusion",
-        ],
-    )
-    def test_that_neither_trains_nor_evaluates_does_not_count(
-        self, edit: Edit, module: str
-    ) -> None:
-        before = code()
-        edit(module, "import ", "import os\nimport ")
-        assert code() == before
-
-    @pytest.mark.parametrize("library", ["keras", "numpy", "tensorflow"])
-    def test_another_version_of_a_library_counts(
-        self, edit: Edit, library: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        before = code()
-        version = importlib.metadata.version
-        monkeypatch.setattr(
-            study_code, "version", lambda name: "0.1" if name == library else version(name)
-        )
-        study_code.of_code.cache_clear()
-        after = code()
-        assert after[0] != before[0]
-        assert after[1] != before[1]
-
-    def test_a_module_that_is_gone_is_an_error(self) -> None:
-        with pytest.raises(ModuleNotFoundError, match=r"regbench\.nothing"):
-            study_code.of_code(("nothing",))
 
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, 5, 4, 1), dtype=np.uint8)

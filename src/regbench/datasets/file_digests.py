@@ -23,12 +23,12 @@ class FileDigestsDataset(AbstractDataset[NoReturn, dict[str, str]]):
 
         Args:
             path: The folder of all results.
-            files: Below it, by the names of their datasets.
+            files: The addresses of files below it, by the names of their datasets.
             credentials: For a store.
             metadata: For kedro-viz.
         """
-        root = stored_file(path, credentials)
-        self.files = {name: root.below(file) for name, file in files.items()}
+        self.path = path
+        self.files = {name: stored_file(file, credentials) for name, file in files.items()}
         self.metadata = metadata
 
     def load(self) -> dict[str, str]:
@@ -43,4 +43,4 @@ class FileDigestsDataset(AbstractDataset[NoReturn, dict[str, str]]):
         return True
 
     def _describe(self) -> dict[str, Any]:
-        return {"files": [str(file) for file in self.files.values()]}
+        return {"path": self.path, "files": list(self.files)}

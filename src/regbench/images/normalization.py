@@ -1,11 +1,15 @@
 """Scaling and whitening, fitted on train images only and later carried inside the network."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from regbench.errors import StudyError
-from regbench.regularizers.zca import Whitening
 from regbench.storage.arrays import in_chunks
 from regbench.study.schema import Normalization
+
+if TYPE_CHECKING:
+    from regbench.regularizers.zca import Whitening
 
 MAX_ZCA_VALUES = (
     4096  # values an image: the covariance then takes 134 MB, its inverse root a minute
@@ -60,7 +64,7 @@ def fit_zca(
     images: np.ndarray,
     train_rows: np.ndarray,
     normalization: dict[str, list[float]],
-    settings: Whitening,
+    settings: "Whitening",
 ) -> dict[str, np.ndarray]:
     """Find the whitening that leaves images as close to themselves as whitening can.
 

@@ -26,8 +26,8 @@ from kedro.runner.task import Task
 from pluggy import PluginManager
 
 from regbench.errors import StudyError, stopped
-from regbench.pipelines.training.nodes import INSTEAD
 from regbench.runs import worker
+from regbench.runs.on_failure import on_failure
 
 logger = logging.getLogger(__name__)
 
@@ -135,10 +135,11 @@ class _Trainings:
             return False
         if not self._idle:
             return False
-        instead = node
-        if node in self._failed:
-            instead = node._copy(func=partial(INSTEAD[node.func], self._failed[node]))
-        task = _task(instead, catalog)
+        replacement = on_failure(node.func) if node in self._failed else None
+        if replacement:
+            task = _task(node._copy(func=partial(replacement, self._failed[node])), catalog)
+        else:
+            task = _task(node, catalog)
         process = self._idle.pop()
         future = process.run(*task)
         self._at_work[future] = process
@@ -180,8 +181,8 @@ class _Trainings:
             process.kill()
 
     def _fail(self, node: Node, error: BaseException, reason: str) -> None:
-        """Have the record of a failure made instead, where there is such a thing."""
-        if isinstance(error, StudyError) or node.func not in INSTEAD or node in self._failed:
+        """Have the record of a failure made, where the node declares one."""
+        if isinstance(error, StudyError) or not on_failure(node.func) or node in self._failed:
             raise error
         logger.error("%s failed: %s", node.name, reason)
         logger.debug("%s", node.name, exc_info=error)

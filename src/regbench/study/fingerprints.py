@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from regbench.study.code import LIBRARIES, of_code
+from regbench.study.code import LIBRARIES, code_of, exists
 from regbench.study.digests import digest, new_hash, short_name
 from regbench.study.schema import Ingest, Study
+from regbench.study.technique import Technique
 
 if TYPE_CHECKING:  # whoever reads the configuration imports this module
     import numpy as np
     import pandas as pd
+
+    from regbench.networks.base import Network
 
 
 # The parts of a run's fingerprint, as a reader is told of them.
@@ -26,28 +29,29 @@ PARTS = {
     "evaluation": "the code that evaluates, or its settings",
 }
 
-_TRAINING_CODE = (
-    "evaluation.classification",
-    "evaluation.epochs",
-    "networks.inference",
-    "networks.weights",
-    "regularizers.computations.affine_maps",
-    "training.step",
-    "training.tensorflow_setup",
-    "storage.arrays",
-    "networks.base",
-    "images.normalization",
-    "pipelines.training.nodes",
-    "training.train",
+_TRAIN = "regbench.pipelines.training.nodes"
+_PREPARE = "regbench.pipelines.data.nodes"
+
+# What trains, and what makes its inputs; of these the data's fingerprint has images and split.
+TRAINED_BY = (f"{_TRAIN}:train_network", f"{_PREPARE}:fit_normalization")
+
+_FIGURES = "regbench.evaluation.figures"  # found by their folder, not by imports
+EVALUATED_BY = (
+    f"{_TRAIN}:evaluate_network",
+    f"{_PREPARE}:corrupt_images",
+    *((_FIGURES,) if exists(_FIGURES) else ()),
 )
 
-_EVALUATION_CODE = (
-    "evaluation.corruption",
-    "evaluation.evaluate",
-    "evaluation.classification",
-    "evaluation.epochs",
-    "evaluation.pruning",
-)
+# The nodes that use each of the settings that lead to what every technique shares: first what
+# makes the dataset, then what draws it.
+PREPARED_BY = {
+    "ingest": (f"{_PREPARE}:ingest_images", "regbench.images.sources"),  # read by its input
+    "split": (f"{_PREPARE}:split_images",),
+    "normalization": (f"{_PREPARE}:fit_normalization",),
+    "zca": (f"{_PREPARE}:fit_zca",),
+    "augmentation": (f"{_PREPARE}:build_augmentation", f"{_PREPARE}:preview_augmentation"),
+    "evaluation": (f"{_PREPARE}:corrupt_images", f"{_PREPARE}:preview_corruptions"),
+}
 
 _DECODERS = ("pil", "jpg", "libtiff", "webp", "zlib")
 Fingerprint = dict[str, str]
@@ -89,16 +93,13 @@ def of_techniques(study: Study) -> dict[str, dict[str, Any]]:
         "network": study.network.as_entry(),
         "normalization": study.normalization.model_dump(),
     }
-    kind = f"networks.kinds.{study.network.kind()}"
-    evaluation = digest([of_code(_EVALUATION_CODE), study.evaluation.model_dump()])
+    evaluation = digest([code_of(*EVALUATED_BY), study.evaluation.model_dump()])
     return {
         name: {
             "training": {
                 "protocol": digest(protocol),
                 "technique": digest(technique.in_full(study.shared)),
-                "training": of_code(
-                    (*_TRAINING_CODE, kind, *(f"regularizers.{key}" for key in technique.entries()))
-                ),
+                "training": code_of(*trained_by(technique, study.network)),
             },
             "evaluation": evaluation,
         }
@@ -106,25 +107,32 @@ def of_techniques(study: Study) -> dict[str, dict[str, Any]]:
     }
 
 
+def trained_by(technique: Technique, network: "Network") -> tuple[str, ...]:
+    """Return what makes a technique's trainings, as ``code_of`` takes it.
+
+    Its regularizers and the kind of its network are found by their files, not by imports.
+    """
+    return (
+        *TRAINED_BY,
+        f"regbench.networks.kinds.{network.kind()}",
+        *(f"regbench.regularizers.{key}" for key in technique.entries()),
+        *(PREPARED_BY[name][0] for name in technique.prepared()),
+    )
+
+
 def of_preparation(study: Study) -> dict[str, str]:
     """Identify the settings and the code that lead to what every technique shares."""
-    made_by = {
-        "ingest": (
-            study.ingest,
-            ("images.decode", "images.duplicates", "images.ingest", "images.label_table"),
-        ),
-        "split": (study.protocol.split, ("images.split",)),
-        "normalization": (study.normalization, ("images.normalization",)),
-        "zca": (study.shared["zca"], ("images.normalization",)),
-        "augmentation": (
-            study.shared["augmentation"],
-            ("regularizers.computations.affine_maps",),
-        ),
-        "evaluation": (study.evaluation, ("evaluation.corruption",)),
+    settings = {
+        "ingest": study.ingest,
+        "split": study.protocol.split,
+        "normalization": study.normalization,
+        "zca": study.shared["zca"],
+        "augmentation": study.shared["augmentation"],
+        "evaluation": study.evaluation,
     }
     return {
-        name: digest([settings.model_dump(mode="json"), of_code(modules)])
-        for name, (settings, modules) in made_by.items()
+        name: digest([values.model_dump(mode="json"), code_of(*PREPARED_BY[name])])
+        for name, values in settings.items()
     }
 
 
@@ -134,7 +142,7 @@ def of_decoding(settings: Ingest) -> str:
 
     decoders = {name: features.version(name) for name in _DECODERS}
     used = settings.model_dump(mode="json", include={"mode", "size", "background", "max_pixels"})
-    return digest([used, of_code(("images.decode", "images.plain_png")), decoders])
+    return digest([used, code_of("regbench.images.decode"), decoders])
 
 
 def of_machine() -> Fingerprint:

@@ -225,7 +225,7 @@ def test_changed_evaluation_code_evaluates_again_and_trains_nothing(
     before = made_at(root)
     metrics = root / "07_model_output/l2/seed_1/metrics.json"
     evaluated = metrics.stat().st_mtime_ns
-    _change_code(monkeypatch, "regbench.evaluation.classification")
+    _change_code(monkeypatch, "regbench.evaluation.pruning")
     resume()
     assert made_at(root) == before
     assert metrics.stat().st_mtime_ns > evaluated
@@ -289,8 +289,8 @@ def _change_code(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     monkeypatch.setattr(
         code, "_source", lambda name: read(name) + ("\nX = 1\n" if name == module else "")
     )
-    code.of_code.cache_clear()
-    monkeypatch.setattr(code, "of_code", code.of_code.__wrapped__)
+    monkeypatch.setattr(code, "statements_of", code.statements_of.__wrapped__)
+    monkeypatch.setattr(fingerprints, "code_of", code.code_of.__wrapped__)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ What a node needs it imports when it runs: a command that only lists or describe
 not wait for it.
 """
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from regbench.errors import StudyError
 from regbench.networks.registry import network_of
+from regbench.runs.on_failure import on_failure_of
 from regbench.study import digests, fingerprints
 from regbench.study.schema import Protocol
 from regbench.study.technique import Technique
@@ -164,6 +164,7 @@ def _finished(
     return predictions, {**metrics, "fingerprint": made_from | made}
 
 
+@on_failure_of(train_network)
 def training_failed(
     reason: str, data_fingerprint: dict[str, Any], run_fingerprint: dict[str, str], **_: Any
 ) -> tuple[FailedTraining, DataFrame, dict[str, ndarray], dict[str, str]]:
@@ -179,6 +180,7 @@ def training_failed(
     return FailedTraining(reason), pd.DataFrame(columns=columns), {}, made_from
 
 
+@on_failure_of(evaluate_network)
 def evaluation_failed(
     reason: str,
     split_index: DataFrame,
@@ -195,14 +197,6 @@ def evaluation_failed(
 
     measured = evaluate.failed(reason, split_index, classes, history)
     return _finished(measured, run, seed, made_from | {"evaluation": evaluation_fingerprint})
-
-
-# What the runner runs in the place of a node that raised or whose process was killed, with the
-# reason before the node's own inputs.
-INSTEAD: Mapping[Callable[..., Any], Callable[..., Any]] = {
-    train_network: training_failed,
-    evaluate_network: evaluation_failed,
-}
 
 
 def collect_results(*made: Any) -> Results:

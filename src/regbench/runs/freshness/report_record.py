@@ -22,9 +22,6 @@ logger = logging.getLogger(__name__)
 # Inputs of the report that are looked at by themselves, or that the run itself has changed.
 _OF_EVERY_RUN = frozenset({"image_digest", "study_history_before"})
 
-# Inputs of the report that the data's fingerprint identifies.
-_OF_DATA = frozenset({"images", "split_index", "classes", "rejected_images"})
-
 
 def forget_report_record(pipeline: Pipeline, catalog: Catalog) -> None:
     """Remove the record of what the report was made from before any of it is made again."""
@@ -50,7 +47,8 @@ def _made_from_now(catalog: Catalog, images: str | None) -> dict[str, Any]:
     Returns:
         Digests by input of the report, and, as ``files``, by what is made.
     """
-    inputs = pipelines["reporting"].inputs() - _OF_DATA - _OF_EVERY_RUN
+    of_data = pipelines["data"].all_outputs() - {"data_fingerprint"}  # which identifies them
+    inputs = pipelines["reporting"].inputs() - of_data - _OF_EVERY_RUN
     digests: dict[str, Any] = {name: digest_of_dataset(catalog, name) for name in sorted(inputs)}
     digests |= {"image_digest": images, "code": code.of_package()}
     return digests | {"files": catalog.load("report_digests")}

@@ -4,7 +4,7 @@
 """
 
 import logging
-from typing import Any
+from typing import Any, NamedTuple
 
 from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
@@ -28,18 +28,13 @@ from regbench.study import digests, fingerprints
 
 logger = logging.getLogger(__name__)
 
-# What the data nodes make, by the setting that it depends on besides the images and the split.
-_DATA_SETTINGS = {
-    "ingest": None,
-    "split": None,
-    "normalization": ("normalization", "zca"),
-    "zca": ("zca",),
-    "augmentation": ("augmentation",),
-    "evaluation": ("corrupted_images", "corrupted_rows", "corruption_preview"),
-}
 
-_OF_TRAINING = ("network", "history", "best_epoch_weights", "fingerprint")
-_OF_EVALUATION = ("predictions", "metrics")
+class _Training(NamedTuple):
+    """A technique with a seed, and what its nodes make."""
+
+    name: str
+    trained: set[str]
+    evaluated: set[str]
 
 
 def treat_stale_as_missing(pipeline: Pipeline, catalog: Catalog) -> None:
@@ -83,17 +78,20 @@ def _stale(pipeline: Pipeline, catalog: Catalog) -> set[str]:
         stale |= {"prepared_files"} & of_data
     current = fingerprints.current(recorded, parameters["preparation"], parameters["fingerprints"])
     seeds = [str(seed) for seed in parameters["protocol"]["seeds"]]
+    made = {node.name: set(node.outputs) for node in pipelines["__default__"].nodes}
     for technique, now in current.items():
-        runs_are_stale = False
-        for seed in seeds:
-            run = f"{technique}.seed_{seed}"
-            of_run = _stale_run(run, now, data_are_stale, catalog)
-            stale |= of_run
-            runs_are_stale = runs_are_stale or bool(of_run)
-        if runs_are_stale or not _is_complete(technique, now, seeds, catalog):
+        names = [f"{technique}.seed_{seed}" for seed in seeds]
+        trainings = [
+            _Training(name, made[f"{name}.train"], made[f"{name}.evaluate"]) for name in names
+        ]
+        stale_trainings: set[str] = set()
+        for training in trainings:
+            stale_trainings |= _stale_training(training, now, data_are_stale, catalog)
+        stale |= stale_trainings
+        if stale_trainings or not _is_complete(technique, now, seeds, catalog):
             stale.add(f"{technique}_results")
-            for seed in seeds:
-                stale |= _damaged_run(f"{technique}.seed_{seed}", stale, catalog)
+            for training in trainings:
+                stale |= _damaged_training(training, stale, catalog)
     if of_report and (stale & in_pipeline or not is_report_current(catalog, files)):
         stale |= of_report
     # Nobody has written down what the labels of the unlabelled images were made from.
@@ -113,21 +111,30 @@ def _stale_data(
     if not of_data or made_from.get("files") != files:
         return of_data
     stale: set[str] = set()
-    for setting, depending in _DATA_SETTINGS.items():
-        if made_from.get(setting) != parameters["preparation"][setting]:
-            stale |= of_data if depending is None else {*depending, "data_fingerprint"}
-            stale |= {"augmentation_preview"} & of_data
+    for setting, now in parameters["preparation"].items():
+        if made_from.get(setting) != now:
+            depending = _made_with(setting)
+            stale |= of_data if {"images", "split_index"} & depending else depending
     return stale
 
 
-def _stale_run(
-    run: str, now: fingerprints.Fingerprint, data_are_stale: bool, catalog: Catalog
+def _made_with(setting: str) -> set[str]:
+    """What the data nodes make that depends on a setting, such as ``zca`` or ``split``."""
+    data = pipelines["data"]
+    inputs = {name for name in data.inputs() if name.endswith((f":{setting}", f".{setting}"))}
+    made: set[str] = data.from_inputs(*inputs, "params:preparation").all_outputs()
+    return made
+
+
+def _stale_training(
+    training: _Training, now: fingerprints.Fingerprint, data_are_stale: bool, catalog: Catalog
 ) -> set[str]:
+    run = training.name
     trained = load_sealed(catalog, f"{run}.fingerprint", "the run is trained again")
     until_training = {part: now[part] for part in now if part != "evaluation"}
     changed = any(trained.get(part) != now[part] for part in until_training)
     if data_are_stale or changed or not catalog.exists(f"{run}.network"):
-        return {f"{run}.{made}" for made in (*_OF_TRAINING, *_OF_EVALUATION)}
+        return training.trained | training.evaluated
     from regbench.evaluation.results import FAILED  # noqa: PLC0415 - imports pandas
 
     metrics = load_record(catalog, f"{run}.metrics")
@@ -139,7 +146,7 @@ def _stale_run(
         changed = True
     changed = changed or not catalog.exists(f"{run}.predictions")
     if changed or evaluated.get("weights") != trained.get("weights"):
-        return {f"{run}.{made}" for made in _OF_EVALUATION}
+        return training.evaluated
     return set()
 
 
@@ -164,9 +171,9 @@ def _are_damaged(of_data: set[str], prepared: dict[str, Any], catalog: Catalog) 
     return bool(said)
 
 
-def _damaged_run(run: str, stale: set[str], catalog: Catalog) -> set[str]:
+def _damaged_training(training: _Training, stale: set[str], catalog: Catalog) -> set[str]:
     """What has to be made again because a file that is about to be read is damaged."""
-    trained, evaluated = ({f"{run}.{made}" for made in of} for of in (_OF_TRAINING, _OF_EVALUATION))
+    run, trained, evaluated = training
     if trained & stale:
         return set()
     recorded = load_record(catalog, f"{run}.fingerprint")
