@@ -20,11 +20,7 @@ NAN = float("nan")
 @pytest.mark.parametrize(
     ("value", "unit", "digits", "under_its_unit", "alone"),
     [
-<<<<<<< ours
-        (0.93704, ACCURACY, 2, "93.70", "0.9370"),
-=======
         (0.937, ACCURACY, 2, "93.70", "0.9370"),
->>>>>>> theirs
         (0.0321, SHARE, 1, "3.2", "3.2%"),
         (0.06, POINTS, 2, "+6.00", "+6.00"),
         (-0.0005, POINTS, 2, "−0.05", "-0.05"),

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NoReturn
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets import json, pandas, text
-from kedro_datasets._typing import ImagePreview, TablePreview
+from kedro_datasets._typing import ImagePreview, TablePreview  # noqa: PLC2701 - as Kedro-Viz asks
 
 from regbench.storage.atomic import made_by_regbench
 from regbench.storage.spreadsheet import guarded, quoting, unguarded

@@ -27,7 +27,7 @@ from pluggy import PluginManager
 
 from regbench.errors import StudyError, stopped
 from regbench.runs import worker
-from regbench.runs.on_failure import on_failure
+from regbench.training.on_failure import on_failure
 
 logger = logging.getLogger(__name__)
 

@@ -24,11 +24,13 @@ NOT_FOLLOWED = {
     "regbench.fields": "how settings are checked: their values are in the fingerprints",
     "regbench.runs": "how a run is carried out",
     "regbench.study": "the settings: their values are in the fingerprints",
+    "regbench.storage.addresses": "where files are",
     "regbench.storage.atomic": "files are written as they are",
+    "regbench.storage.cache": "where copies of files are",
     "regbench.storage.remote": "files are copied as they are",
+    "regbench.storage.stored_file": "files are read as they are",
     "regbench.training.events": "what is said of the progress",
 }
-_FOLLOWED_NEVERTHELESS = "regbench.study.parts"  # no setting: which part of a split is judged
 
 
 class Statement(NamedTuple):
@@ -110,9 +112,7 @@ def reached(*roots: str) -> dict[str, list[Statement]]:
 
 def is_followed(module: str) -> bool:
     """Return whether a module of this name can change a result."""
-    return module == _FOLLOWED_NEVERTHELESS or not any(
-        f"{module}.".startswith(f"{name}.") for name in NOT_FOLLOWED
-    )
+    return not any(f"{module}.".startswith(f"{name}.") for name in NOT_FOLLOWED)
 
 
 def exists(module: str) -> bool:

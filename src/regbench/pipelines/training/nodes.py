@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from regbench.errors import StudyError
 from regbench.networks.registry import network_of
-from regbench.runs.on_failure import on_failure_of
 from regbench.study import digests, fingerprints
 from regbench.study.schema import Protocol
 from regbench.study.technique import Technique
+from regbench.training.on_failure import on_failure_of
 
 if TYPE_CHECKING:
     from numpy import ndarray

@@ -9,7 +9,7 @@ as in S3, at least one of two that come at the same time sees the other, and who
 its own record back.
 """
 
-import _thread
+import _thread  # noqa: PLC2701 - interrupts the main thread
 import json
 import logging
 import math

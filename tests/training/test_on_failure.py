@@ -1,7 +1,7 @@
 """What is called in the place of a node's function that failed."""
 
 from regbench.pipelines.training import nodes
-from regbench.runs.on_failure import on_failure, on_failure_of
+from regbench.training.on_failure import on_failure, on_failure_of
 
 
 def test_is_what_is_declared_for_the_function() -> None:
