@@ -17,7 +17,7 @@ from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from typing import Any, Self
 
-from kedro.framework.hooks.manager import _create_hook_manager
+from kedro.framework.hooks.manager import _create_hook_manager  # noqa: PLC2701
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kedro.framework.hooks.manager import _create_hook_manager
+from kedro.framework.hooks.manager import _create_hook_manager  # noqa: PLC2701
 from kedro.io import DataCatalog
 from kedro.pipeline.node import Node
 from kedro.runner.task import Task
