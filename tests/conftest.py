@@ -134,7 +134,11 @@ def a_past_run() -> Callable[..., pd.DataFrame]:
                     **{"rejected": 0, "data": "d1", "split": "s1", "protocol": "p1"},
                     **{"training": "t1", "evaluation": "e1", "settings": technique},
                     **{"technique": technique, "status": "failed" if failed else "trained"},
-                    **{"runs": 5, "failed_runs": 5 if failed else 0, "missing_runs": 0},
+                    **{
+                        "trainings": 5,
+                        "failed_trainings": 5 if failed else 0,
+                        "missing_trainings": 0,
+                    },
                     **{"failed_seeds": "1, 2, 3, 4, 5" if failed else "", "part": "test"},
                     **{"reason": "it diverged" if failed else "", "verdict": "undecided"},
                     **{"accuracy": accuracy, "validation_accuracy": accuracy},

@@ -228,4 +228,4 @@ def test_a_study_that_is_stopped_keeps_what_is_finished(small_set: Path, tmp_pat
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "07_model_output/l2/seed_1/metrics.json").stat().st_mtime_ns == first
     results = ResultsDataset(filepath=str(tmp_path / "07_model_output/l2/results.zip")).load()
-    assert sorted(results.runs["seed"]) == [1, 2, 3, 4, 5]
+    assert sorted(results.trainings["seed"]) == [1, 2, 3, 4, 5]

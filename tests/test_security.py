@@ -122,7 +122,7 @@ class TestLoading:
             made.writestr("format", "1")
             for name in ("../planted", str(planted), "runs.parquet", "runs.pkl"):
                 made.writestr(name, evil)
-        assert ResultsDataset(filepath=str(folder / "results.zip")).load().runs.empty
+        assert ResultsDataset(filepath=str(folder / "results.zip")).load().trainings.empty
         assert [path.name for path in folder.iterdir()] == ["results.zip"]
 
     @pytest.mark.parametrize(

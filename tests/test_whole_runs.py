@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 
-from regbench.errors import FailedRunsError, StudyError
+from regbench.errors import FailedTrainingsError, StudyError
 from regbench.evaluation.corruption import CORRUPTIONS
 from regbench.runs.runner import StudyRunner
 
@@ -235,7 +235,9 @@ def test_a_run_that_diverges_is_named_and_the_others_go_on(
     run: Run, own_conf: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     conf = own_conf(parameters_techniques={"techniques": {"absurd": {"l2": 1e38}}})
-    with pytest.raises(FailedRunsError, match=r"2 of the runs failed: absurd seed 1 \(the loss"):
+    with pytest.raises(
+        FailedTrainingsError, match=r"2 of the runs failed: absurd seed 1 \(the loss"
+    ):
         run("absurd", "baseline", "reporting", conf=conf, runner=StudyRunner(max_workers=1))
     table = comparison(tmp_path / "data")
     assert table.loc["absurd", "status"] == "failed"

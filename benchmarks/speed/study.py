@@ -79,7 +79,7 @@ def run_of_study(images: Path, root: Path, names: list[str], seeds: int, epochs:
 
 
 def plain_script(images: Path, to: Path, names: list[str], seeds: int, epochs: int) -> list[str]:
-    """The command of the rival."""
+    """The command of the best_besides_baseline."""
     script = ROOT / "benchmarks" / "rivals" / "plain_keras.py"
     given = {"images": images, "json": to, "techniques": ",".join(names), "seeds": seeds}
     options = (given | {"epochs": epochs}).items()

@@ -35,7 +35,7 @@ class DamagedFileError(StudyError):
     """A file that RegBench has made cannot be read any more."""
 
 
-class FailedRunsError(StudyError):
+class FailedTrainingsError(StudyError):
     """Everything ran, and at least one training run failed."""
 
     exit_code = 3

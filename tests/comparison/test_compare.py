@@ -119,7 +119,7 @@ FIVE = {
 class TestFigures:
     def test_are_means_and_standard_deviations_over_seeds(self) -> None:
         found = compared(baseline=BASELINE, l2=BETTER)
-        for name, runs in (("baseline", BASELINE.runs), ("l2", BETTER.runs)):
+        for name, runs in (("baseline", BASELINE.trainings), ("l2", BETTER.trainings)):
             for figure in ("test_accuracy", "validation_accuracy"):
                 values = runs[figure].tolist()
                 assert found.loc[name, figure] == pytest.approx(statistics.mean(values))
@@ -134,7 +134,7 @@ class TestFigures:
         assert found.loc["baseline", "test_accuracy"] == pytest.approx(0.85)
         assert found.loc["l2", "test_accuracy"] == pytest.approx(0.705)
         assert found.loc["l2", "difference"] == pytest.approx(0.01)
-        assert found.loc["l2", ["runs", "failed_runs"]].tolist() == [3, 1]
+        assert found.loc["l2", ["trainings", "failed_trainings"]].tolist() == [3, 1]
 
     def test_of_one_seed_have_no_spread(self) -> None:
         found = compared(baseline=collected(run(1, 0.9)), l2=collected(run(1, 0.95)))
@@ -211,7 +211,7 @@ class TestDifferences:
     others = ("l2", "l1", "dropout", "zca")
 
     def accuracies(self, technique: str) -> np.ndarray:
-        return FIVE[technique].runs.sort_values("seed")["test_accuracy"].to_numpy()
+        return FIVE[technique].trainings.sort_values("seed")["test_accuracy"].to_numpy()
 
     def test_are_scipys_paired_t_test(self) -> None:
         for name in self.others:
@@ -326,7 +326,7 @@ class TestDifferences:
         found = compared(baseline=baseline, l2=BETTER)
         assert found.index.tolist() == ["l2", "baseline"]
         assert not {"difference", "verdict", "p_value"} & set(found)
-        mean = BETTER.runs["test_accuracy"].mean()
+        mean = BETTER.trainings["test_accuracy"].mean()
         assert found.loc["l2", "test_accuracy"] == pytest.approx(mean)
 
 
@@ -367,8 +367,11 @@ class TestRows:
             "partly_old": "stale",
         }
         counts = {"baseline": 3, "some": 3, "all": 2, "none": 0, "old": 0, "partly_old": 1}
-        assert found["runs"].to_dict() == counts
-        assert found["failed_runs"].to_dict() == dict.fromkeys(counts, 0) | {"some": 2, "all": 2}
+        assert found["trainings"].to_dict() == counts
+        assert found["failed_trainings"].to_dict() == dict.fromkeys(counts, 0) | {
+            "some": 2,
+            "all": 2,
+        }
         assert found["reason"].dropna().to_dict() == {
             "some": "first reason",
             "all": "the loss stopped being finite in epoch 1",
@@ -450,14 +453,14 @@ class TestCollecting:
             "accuracy_under_corruption",
             "recall",
         ]
-        flat = pd.DataFrame(self.runs).drop(columns=nested)
-        pd.testing.assert_frame_equal(self.found.runs[flat.columns.tolist()], flat)
-        assert self.found.runs["fingerprint_data"].tolist() == [
+        flat = pd.DataFrame(self.trainings).drop(columns=nested)
+        pd.testing.assert_frame_equal(self.found.trainings[flat.columns.tolist()], flat)
+        assert self.found.trainings["fingerprint_data"].tolist() == [
             "digest of data",
             "digest of data",
             "x",
         ]
-        assert set(self.found.runs) == {*flat, *(f"fingerprint_{part}" for part in PARTS)}
+        assert set(self.found.trainings) == {*flat, *(f"fingerprint_{part}" for part in PARTS)}
 
     def test_makes_a_row_of_every_measurement(self) -> None:
         assert self.found.measurements.to_numpy().tolist() == [
@@ -472,7 +475,7 @@ class TestCollecting:
         assert self.found.measurements.columns.tolist() == ["seed", "measure", "setting", "value"]
 
     def test_keeps_every_epoch_and_prediction_with_its_seed(self) -> None:
-        for one in self.runs:
+        for one in self.trainings:
             seed = one["seed"]
             for table, made in (("epochs", history(one)), ("predictions", predictions(one))):
                 kept = getattr(self.found, table).query(f"seed == {seed}").drop(columns="seed")
@@ -509,7 +512,7 @@ class TestStaleResults:
         for part, said in words.items():
             old = self.of(FINGERPRINT | {part: "another"})
             fresh, stale = set_aside_stale({"l2": old}, self.current, [1])
-            assert fresh["l2"].runs.empty
+            assert fresh["l2"].trainings.empty
             assert stale == {"l2": f"changed since: {said}"}
         assert set(words) == set(PARTS)
 
@@ -526,35 +529,35 @@ class TestStaleResults:
         fresh, stale = set_aside_stale(
             {"l2": mixed, "l1": self.of(FINGERPRINT), "none": UNTRAINED}, self.current, [1, 2, 3]
         )
-        assert fresh["l2"].runs["seed"].tolist() == [1, 3]
+        assert fresh["l2"].trainings["seed"].tolist() == [1, 3]
         for table in ("epochs", "predictions"):
             assert set(getattr(fresh["l2"], table)["seed"]) == {1, 3}
-        assert fresh["l1"].runs["seed"].tolist() == [1]
-        assert fresh["none"].runs.empty
+        assert fresh["l1"].trainings["seed"].tolist() == [1]
+        assert fresh["none"].trainings.empty
         assert list(stale) == ["l2"]
 
     def test_are_those_without_a_fingerprint_too(self) -> None:
         old = self.of(FINGERPRINT)
         earlier = Results(
-            old.runs.drop(columns="fingerprint_evaluation"),
+            old.trainings.drop(columns="fingerprint_evaluation"),
             old.epochs,
             old.predictions,
             old.measurements,
         )
         fresh, stale = set_aside_stale({"l2": earlier}, self.current, [1])
-        assert fresh["l2"].runs.empty
+        assert fresh["l2"].trainings.empty
         assert "evaluates" in stale["l2"]
 
     def test_what_a_run_records_beside_its_origin_does_not_count(self) -> None:
         made = FINGERPRINT | {"weights": "any", "trained_on": "another machine"}
         fresh, stale = set_aside_stale({"l2": self.of(made)}, self.current, [1])
-        assert fresh["l2"].runs["seed"].tolist() == [1]
+        assert fresh["l2"].trainings["seed"].tolist() == [1]
         assert stale == {}
 
     def test_other_seeds_than_the_studys_are_left_out_without_a_word(self) -> None:
         made = self.of(FINGERPRINT, FINGERPRINT | {"data": "x"}, FINGERPRINT)
         fresh, stale = set_aside_stale({"l2": made}, self.current, [1, 7])
-        assert fresh["l2"].runs["seed"].tolist() == [1]
+        assert fresh["l2"].trainings["seed"].tolist() == [1]
         assert stale == {}
 
     def test_never_reach_the_statistics(self) -> None:
@@ -566,7 +569,7 @@ class TestStaleResults:
         fresh, stale = set_aside_stale(stored, current, [1, 2, 3])
         found = compare(fresh, stale, BAND).set_index("technique")
         assert found.loc["l2", "difference"] == pytest.approx(np.mean([0.0, -0.05]))
-        assert found.loc["l2", ["runs", "status", "reason"]].tolist() == [
+        assert found.loc["l2", ["trainings", "status", "reason"]].tolist() == [
             *(2, "stale", "changed since: the split")
         ]
 
@@ -629,8 +632,8 @@ def test_any_results_are_compared_as_by_hand(figures: dict[str, dict[int, float 
     for name, row in found.iterrows():
         runs = figures[str(name)]
         values = {seed: figure for seed, figure in runs.items() if figure is not None}
-        assert row["runs"] == len(runs)
-        assert row["failed_runs"] == len(runs) - len(values)
+        assert row["trainings"] == len(runs)
+        assert row["failed_trainings"] == len(runs) - len(values)
         if values:
             means.append(statistics.mean(values.values()))
             assert row["test_accuracy"] == pytest.approx(means[-1])

@@ -86,8 +86,8 @@ def test_results_come_back(dataset: ResultsDataset, kind: str) -> None:
 def test_figures_come_back_to_the_last_digit(dataset: ResultsDataset) -> None:
     dataset.save(RESULTS["trained and failed"])
     loaded = dataset.load()
-    assert loaded.runs["test_accuracy"].tolist()[0] == 1 / 3
-    assert loaded.runs["weights"].tolist()[0] == 2**40
+    assert loaded.trainings["test_accuracy"].tolist()[0] == 1 / 3
+    assert loaded.trainings["weights"].tolist()[0] == 2**40
     assert loaded.predictions["confidence"].dtype == np.float32
     assert loaded.predictions["label"].tolist() == ["007"] * 4
     assert loaded.epochs["kept"].tolist() == [False, False, True, False]
@@ -104,7 +104,7 @@ def test_results_that_cannot_be_saved_leave_the_old_ones(dataset: ResultsDataset
     dataset.save(made)
     # The last table cannot be written: the others are, by then.
     bad = Results(
-        made.runs, made.epochs, made.predictions, pd.DataFrame({"value": [1, {"a": object()}]})
+        made.trainings, made.epochs, made.predictions, pd.DataFrame({"value": [1, {"a": object()}]})
     )
     with pytest.raises(DatasetError):
         dataset.save(bad)
@@ -145,6 +145,6 @@ def test_a_damaged_file_is_named_and_counts_as_missing(
                 earlier.writestr(name, table)
     else:
         path.write_bytes(content)
-    assert dataset.load().runs.empty
+    assert dataset.load().trainings.empty
     assert f"{path} is damaged, or made by another version" in caplog.text
     assert ("format 0" in caplog.text) == (kind == "earlier version")

@@ -80,7 +80,7 @@ def test_what_one_machine_saves_another_loads(
 
 def test_results_go_there_and_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = ResultsDataset(filepath="memory://place/l1/results.zip")
-    assert dataset.load().runs.empty
+    assert dataset.load().trainings.empty
     assert dataset.digest() == ""
     dataset.save(Results.none())
     made = dataset.digest()

@@ -20,11 +20,11 @@ def results() -> Results:
 
 def test_of_some_seeds_are_all_their_rows_in_the_old_order() -> None:
     found = results().of_seeds(seed for seed in (2, 3, 9))  # an iterator can be read only once
-    assert found.runs["seed"].tolist() == [3, 2]
+    assert found.trainings["seed"].tolist() == [3, 2]
     assert found.epochs["seed"].tolist() == [3, 3, 2, 2]
     assert found.predictions["filename"].tolist() == ["a"]
     assert found.measurements.empty
-    assert results().of_seeds([1, 2, 3]).runs.equals(results().runs)
+    assert results().of_seeds([1, 2, 3]).trainings.equals(results().trainings)
 
 
 def test_of_no_seed_are_empty_tables_with_all_columns() -> None:

@@ -70,7 +70,9 @@ class TestDrop:
         then = a_past_run(1, {"l2": 0.95})
         assert len(messages(a_past_run(2, {"l2": 0.93}, data="d2"), then, drop=1)) == 1
 
-    @pytest.mark.parametrize("fault", [{"failed_runs": 2, "status": "failed"}, {"missing_runs": 3}])
+    @pytest.mark.parametrize(
+        "fault", [{"failed_trainings": 2, "status": "failed"}, {"missing_trainings": 3}]
+    )
     def test_a_run_with_failures_is_no_reference(
         self, a_past_run: APast, fault: dict[str, Any]
     ) -> None:
@@ -84,13 +86,18 @@ class TestDrop:
 
     def test_the_best_of_a_part_is_not_judged(self, a_past_run: APast) -> None:
         then = a_past_run(1, {"l2": 0.95, "l1": 0.8})
-        stale = {"status": "stale", "accuracy": None, "validation_accuracy": None, "runs": 0}
+        stale = {"status": "stale", "accuracy": None, "validation_accuracy": None, "trainings": 0}
         now = a_past_run(2, {"l2": 0.95, "l1": 0.8}, l2=stale)
         assert messages(now, then, drop=1) == []
         assert messages(now, then, drop=1, technique="l2") == []
 
     def test_what_was_never_trained_does_not_matter(self, a_past_run: APast) -> None:
-        untrained = {"status": "not trained", "accuracy": None, "runs": 0, "missing_runs": 5}
+        untrained = {
+            "status": "not trained",
+            "accuracy": None,
+            "trainings": 0,
+            "missing_trainings": 5,
+        }
         untrained |= {"validation_accuracy": None}
         then, now = (
             a_past_run(day, {"l2": accuracy, "l1": 0.1}, l1=untrained)

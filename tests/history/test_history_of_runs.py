@@ -65,7 +65,7 @@ def test_runs_are_remembered_compared_and_told_of(
     first = history(root)
     compared = pd.read_csv(root / "08_reporting/comparison.csv").set_index("technique")
     assert first["accuracy"].tolist() == [compared.loc["baseline", "test_accuracy"]]
-    assert first["runs"].tolist() == [2]
+    assert first["trainings"].tolist() == [2]
     assert first["run_seconds"].item() > 0
     sizes = first[["images_train", "images_validation", "images_test", "rejected"]]
     assert sizes.iloc[0].tolist() == [210, 45, 45, 0]

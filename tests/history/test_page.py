@@ -170,7 +170,7 @@ class TestTrend:
         assert trend.recent(past)["run"].tolist() == ["2026-01-02T020000Z"]
 
     def test_a_panel_shows_figures_interval_and_failures(self, a_past_run: APast) -> None:
-        spoiled = {"failed_runs": 1, "status": "failed"}
+        spoiled = {"failed_trainings": 1, "status": "failed"}
         past = pd.concat(
             [
                 a_past_run(1, {"l2": 0.9, "baseline": 0.8}),

@@ -8,7 +8,7 @@ import pytest
 
 from regbench.datasets.network_dataset import NetworkDataset
 from regbench.evaluation.pruning import pruned_accuracy
-from regbench.networks.inference import architecture, of_architecture, predict
+from regbench.networks.inference import architecture, network_from_architecture, predict
 from regbench.networks.weights import hidden_kernels, set_weights, trained_kernels, weights_of
 from regbench.study.digests import of_weights
 
@@ -67,7 +67,7 @@ def test_every_weight_has_a_name_of_its_own(network: keras.Model) -> None:
 
 
 def test_weights_are_given_to_one_built_alike(network: keras.Model) -> None:
-    other = of_architecture(architecture(network))
+    other = network_from_architecture(architecture(network))
     rows = np.arange(30)
     expected = predict(network, IMAGES, rows)
     assert np.abs(predict(other, IMAGES, rows) - expected).max() > 1e-4
@@ -112,7 +112,7 @@ def test_pruning_takes_the_smallest_of_all_kernels(network: keras.Model) -> None
     found = pruned_accuracy(network, IMAGES, np.arange(30), targets, (0.0, 0.5))
     magnitudes = np.concatenate([np.abs(kernel).ravel() for kernel in trained_kernels(network)])
     border = np.sort(magnitudes)[round(0.5 * len(magnitudes)) - 1]
-    by_hand = of_architecture(architecture(network))
+    by_hand = network_from_architecture(architecture(network))
     set_weights(by_hand, weights_of(network))
     for weight in by_hand.trainable_variables:
         if weight.name.endswith("kernel"):

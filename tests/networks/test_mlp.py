@@ -15,7 +15,7 @@ from regbench.datasets.array_dataset import ArraysDataset
 from regbench.datasets.network_dataset import NetworkDataset
 from regbench.fields import MAX_SEED
 from regbench.images.normalization import fit_normalization, fit_zca, normalize, whiten
-from regbench.networks.inference import architecture, of_architecture, predict
+from regbench.networks.inference import architecture, network_from_architecture, predict
 from regbench.networks.kinds.mlp import Mlp
 from regbench.networks.weights import set_weights, trained_kernels, weights_of
 from regbench.regularizers.zca import Whitening
@@ -349,7 +349,7 @@ class TestPredict:
 @pytest.mark.parametrize("technique", TECHNIQUES)
 def test_an_architecture_is_built_as_keras_builds_it(technique: str) -> None:
     network = build(technique)
-    made = of_architecture(architecture(network))
+    made = network_from_architecture(architecture(network))
     expected = keras.models.model_from_json(architecture(network))
     assert made.to_json() == expected.to_json()
     assert [(v.name, v.shape, v.trainable) for v in made.variables] == [

@@ -108,7 +108,7 @@ def test_its_metrics_carry_the_fingerprint(trained: Trained) -> None:
     assert "record" not in metrics["fingerprint"]
     assert len(predictions) == 16
     collected = collect_results(metrics, trained[1], predictions)
-    assert collected.runs["fingerprint_evaluation"].tolist() == ["e"]
+    assert collected.trainings["fingerprint_evaluation"].tolist() == ["e"]
     assert collected.epochs["seed"].tolist() == [7, 7, 7]
 
 

@@ -81,14 +81,19 @@ def a_results(technique: str, part: str = "test", seeds: int = 3) -> Results:
 
 
 def a_comparison(part: str = "test") -> pd.DataFrame:
-    shared = {"status": "trained", "runs": 3, "failed_runs": 0, "generalization_gap": 0.25}
+    shared = {
+        "status": "trained",
+        "trainings": 3,
+        "failed_trainings": 0,
+        "generalization_gap": 0.25,
+    }
     judged = {"verdict": "undecided", "p_adjusted": 0.25, "detectable_difference": 0.03}
     compared = pd.DataFrame(
         [
             {"technique": "dropout", "difference": 0.3, **shared, **judged, "verdict": "better"},
             {"technique": "baseline", **shared},
             {"technique": "l1", "difference": -0.01, **shared, **judged},
-            {"technique": "zca", "status": "not trained", "runs": 0, "failed_runs": 0},
+            {"technique": "zca", "status": "not trained", "trainings": 0, "failed_trainings": 0},
         ]
     )
     trained = compared["status"] == "trained"
@@ -121,7 +126,12 @@ def a_report(part: str = "test", **changes: Any) -> ReportContent:
 
 
 def nothing_trained() -> ReportContent:
-    untrained = {"technique": TECHNIQUES, "status": "not trained", "runs": 0, "failed_runs": 0}
+    untrained = {
+        "technique": TECHNIQUES,
+        "status": "not trained",
+        "trainings": 0,
+        "failed_trainings": 0,
+    }
     return a_report(
         comparison=pd.DataFrame(untrained),
         results={name: Results.none() for name in TECHNIQUES},
@@ -303,13 +313,15 @@ class TestTableOfTechniques:
         assert set(rows[4][2:]) == {"–"}
 
     def test_leaves_out_what_nothing_is_known_of(self, page: Page) -> None:
-        assert not {"macro F1, %", "seconds", "bootstrap [95 %]", "runs"} & set(page.rows(0)[0])
+        assert not {"macro F1, %", "seconds", "bootstrap [95 %]", "trainings"} & set(
+            page.rows(0)[0]
+        )
 
     def test_counts_runs_if_some_failed(self) -> None:
         content = a_report()
-        content.comparison.loc[2, "failed_runs"] = 1
+        content.comparison.loc[2, "failed_trainings"] = 1
         rows = Page(render_report(replace(content, results={}))).rows(0)
-        column = rows[0].index("runs")
+        column = rows[0].index("trainings")
         assert [row[column] for row in rows[1:]] == ["3 of 3", "3 of 3", "2 of 3", "0 of 0"]
 
     def test_has_scopes_a_caption_and_buttons(self, page: Page) -> None:

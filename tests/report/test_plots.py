@@ -311,7 +311,7 @@ class TestLearningCurves:
 
     def test_leave_out_failed_runs(self) -> None:
         found = RESULTS["l1"]
-        failed = found.runs.assign(status=["trained", "failed"])
+        failed = found.trainings.assign(status=["trained", "failed"])
         half = Results(failed, found.epochs, found.predictions, found.measurements)
         axis = learning_curves.learning_curves({"l1": half}).axes[0]
         np.testing.assert_allclose(
@@ -329,7 +329,7 @@ class TestPruning:
             means = [pruned.loc[pruned["setting"] == s, "value"].mean() for s in ("0.5", "0.95")]
             drawn = np.asarray(line.get_ydata())
             assert drawn[[1, 4]] == pytest.approx([100 * mean for mean in means])
-            assert drawn[0] == pytest.approx(100 * found.runs["test_accuracy"].mean())
+            assert drawn[0] == pytest.approx(100 * found.trainings["test_accuracy"].mean())
 
     @pytest.mark.parametrize("width", [drawing.NARROW, drawing.WIDE])
     def test_names_every_line_with_its_end(self, width: int) -> None:
@@ -433,7 +433,7 @@ class TestReliability:
         found = RESULTS["l1"]
         answers = found.predictions.assign(confidence=0.95).reset_index(drop=True)
         answers.loc[:8, "confidence"] = 0.3
-        few = Results(found.runs, found.epochs, answers, found.measurements)
+        few = Results(found.trainings, found.epochs, answers, found.measurements)
         assert (
             len(
                 plots_reliability.reliability_plot({"l1": few})
@@ -500,7 +500,7 @@ class TestEveryPlot:
 
     @pytest.mark.parametrize("draw", drawn)
     def test_can_be_drawn_of_nothing(self, draw: Any) -> None:
-        untrained = pd.DataFrame({"technique": ["l1"], "runs": [0], "failed_runs": [0]})
+        untrained = pd.DataFrame({"technique": ["l1"], "trainings": [0], "failed_trainings": [0]})
         assert pixels(draw(NOTHING, untrained)).size
 
     @pytest.mark.parametrize("draw", drawn)

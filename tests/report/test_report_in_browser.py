@@ -78,8 +78,8 @@ def a_content() -> ReportContent:
     compared = pd.DataFrame({"technique": list(ACCURACIES), "test_accuracy": ACCURACIES.values()})
     trained = compared["test_accuracy"].notna()
     compared["status"] = np.where(trained, "trained", "not trained")
-    compared["runs"] = np.where(trained, 2, 0)
-    compared["failed_runs"] = 0
+    compared["trainings"] = np.where(trained, 2, 0)
+    compared["failed_trainings"] = 0
     compared["validation_accuracy"] = compared["test_accuracy"]
     compared["train_accuracy"] = np.where(trained, 0.99, np.nan)
     compared["difference"] = [0.02, -0.01, np.nan, np.nan]
@@ -389,6 +389,6 @@ class TestHistory:
         assert driver.title == "RegBench: history"
         pictures = driver.find_elements(By.CSS_SELECTOR, ".trends svg")
         assert len(pictures) == 5
-        link = driver.find_element(By.CSS_SELECTOR, ".runs tbody a")
+        link = driver.find_element(By.CSS_SELECTOR, ".trainings tbody a")
         driver.get(link.get_attribute("href"))
         assert driver.title == "the report"

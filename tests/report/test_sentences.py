@@ -25,8 +25,8 @@ def row(
     difference = None if points is None else points / 100
     return {
         "technique": technique,
-        "runs": 5,
-        "failed_runs": 0,
+        "trainings": 5,
+        "failed_trainings": 0,
         "test_accuracy": 0.9 + (difference or 0),
         "validation_accuracy": 0.91 + (difference or 0),
         "difference": difference,
@@ -101,7 +101,7 @@ class TestVerdictSentence:
         )
 
     def test_gives_no_verdict_from_few_seeds(self) -> None:
-        few: dict[str, Any] = {"verdict": "descriptive only", "runs": 3, "failed_runs": 1}
+        few: dict[str, Any] = {"verdict": "descriptive only", "trainings": 3, "failed_trainings": 1}
         compared = table(row("l2", 0.7, **few), row("l1", -1, **few))
         assert verdict_sentence(compared) == (
             "A description, not a verdict: 2 seeds, and a verdict takes 5; the highest test "
@@ -132,7 +132,9 @@ class TestVerdictSentence:
         assert verdict_sentence(table()) == (
             "The baseline's test accuracy is 90.0 %; no technique has results to compare with it."
         )
-        nothing = pd.DataFrame({"technique": ["baseline", "l2"], "runs": 0, "failed_runs": 0})
+        nothing = pd.DataFrame(
+            {"technique": ["baseline", "l2"], "trainings": 0, "failed_trainings": 0}
+        )
         assert verdict_sentence(nothing.assign(status="not trained")) == (
             "Nothing is trained yet, so there is nothing to compare."
         )
@@ -224,7 +226,7 @@ class TestTables:
             }
         )
         assert list(kept) == ["l1"]
-        assert kept["l1"].runs["seed"].tolist() == [1, 2]
+        assert kept["l1"].trainings["seed"].tolist() == [1, 2]
         assert kept["l1"].epochs["seed"].tolist() == [1, 2]
 
     def test_of_differences_pair_seeds(self) -> None:
@@ -271,9 +273,12 @@ class TestTables:
         answers = pd.DataFrame({"seed": [1]})
         known = {name: results([1], [0.9], answers=answers) for name in ("baseline", "l1", "l2")}
         compared = table(row("l1", -1, test_accuracy=0.99), row("l2", -0.5), row("zca", 5))
-        assert tables.rival(compared, known) == "l2"
-        assert tables.rival(compared, {"baseline": known["baseline"]}) is None
-        assert tables.rival(compared.drop(columns="validation_accuracy"), known) is None
+        assert tables.best_besides_baseline(compared, known) == "l2"
+        assert tables.best_besides_baseline(compared, {"baseline": known["baseline"]}) is None
+        assert (
+            tables.best_besides_baseline(compared.drop(columns="validation_accuracy"), known)
+            is None
+        )
 
 
 def random_answers(seed: int, runs: int, images: int, classes: Sequence[str]) -> pd.DataFrame:
@@ -312,7 +317,7 @@ class TestAnswers:
     @pytest.mark.parametrize("turned", [False, True])
     def test_differ_on_the_images_that_a_plain_loop_finds(self, turned: bool) -> None:
         one, other = (self.other, self.one) if turned else (self.one, self.other)
-        runs, other_runs = (4, 5) if turned else (5, 4)
+        runs, other_trainings = (4, 5) if turned else (5, 4)
         found = tables.disagreements(
             results([1], [0], answers=one), results([1], [0], answers=other), "test"
         )
@@ -325,8 +330,8 @@ class TestAnswers:
             label = said["label"].iloc[0]
             wrong = [answer for answer in said["predicted"] if answer != label]
             right = [answer for answer in said_other["predicted"] if answer == label]
-            if len(wrong) > runs / 2 and len(right) > other_runs / 2:
-                clarity = len(right) / other_runs - (runs - len(wrong)) / runs
+            if len(wrong) > runs / 2 and len(right) > other_trainings / 2:
+                clarity = len(right) / other_trainings - (runs - len(wrong)) / runs
                 expected[name] = (label, wrong, len(right), clarity)
         assert len(expected) > 3
         assert sorted(found["filename"]) == sorted(expected)
@@ -335,7 +340,7 @@ class TestAnswers:
             assert image["label"] == label
             assert image["one_count"] == max(wrong.count(answer) for answer in wrong)
             assert wrong.count(image["one_answer"]) == image["one_count"]
-            assert (image["one_runs"], image["other_runs"]) == (runs, other_runs)
+            assert (image["one_trainings"], image["other_trainings"]) == (runs, other_trainings)
             assert image["other_count"] == answers_right
         clarities = [expected[name][3] for name in found["filename"]]
         assert clarities == sorted(clarities, reverse=True)

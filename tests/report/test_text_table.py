@@ -152,9 +152,9 @@ class TestComparisonTable:
             {
                 "technique": runs.keys(),
                 "status": ["trained", "trained", "not trained"],
-                "runs": runs.values(),
-                "failed_runs": 0,
-                "missing_runs": [3 - had for had in runs.values()],
+                "trainings": runs.values(),
+                "failed_trainings": 0,
+                "missing_trainings": [3 - had for had in runs.values()],
             }
         )
         notes = text_table.status_notes(compared, COMMAND)
@@ -201,7 +201,7 @@ class TestComparisonTable:
     def test_without_a_test_part_validation_is_first(self) -> None:
         made = {
             name: Results(
-                of_one.runs.drop(columns="test_accuracy", errors="ignore"),
+                of_one.trainings.drop(columns="test_accuracy", errors="ignore"),
                 of_one.epochs,
                 of_one.predictions,
                 of_one.measurements,
@@ -247,7 +247,7 @@ def test_where_nothing_is_missing_there_is_nothing_to_say() -> None:
 
 class TestResultsTable:
     def test_has_a_row_for_every_seed(self) -> None:
-        table = results_table("l1", RESULTS["l1"].runs)
+        table = results_table("l1", RESULTS["l1"].trainings)
         assert table.title == "Results of l1"
         assert table.columns[:4] == ["seed", "status", "test accuracy", "validation accuracy"]
         assert [line[:3] for line in table.rows] == [

@@ -73,7 +73,7 @@ class TestAValidStudy:
     def test_parameters_are_checked_and_put_together(self, own_conf: MakeConf) -> None:
         parameters = loader(own_conf())["parameters"]
         assert parameters["techniques"]["zca_dropout"] == {"zca": True, "dropout": 0.25}
-        assert parameters["runs"]["zca"]["regularizers"] == {"zca": True}
+        assert parameters["trainings"]["zca"]["regularizers"] == {"zca": True}
         assert list(parameters["seeds"].values()) == [1, 2, 3, 4, 5]
         assert parameters["images"] == "data/01_raw/digits.zip"
 

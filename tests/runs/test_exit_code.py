@@ -12,7 +12,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from regbench.datasets.optional import OptionalJSONDataset
 from regbench.errors import (
     AlarmError,
-    FailedRunsError,
+    FailedTrainingsError,
     InterruptedStudyError,
     InUseError,
     SettingsError,
@@ -72,17 +72,17 @@ def test_an_alarm_ends_the_run_with_its_code(sent: Sent) -> None:
 
 
 def test_failed_trainings_come_first(sent: Sent) -> None:
-    with pytest.raises(FailedRunsError, match=r"^1 of the runs failed: l1 seed 1") as error:
+    with pytest.raises(FailedTrainingsError, match=r"^1 of the runs failed: l1 seed 1") as error:
         exit_code.raise_alarms(catalog(FAILED, DROP), URLS, ["l1 seed 1 (no luck)"])
     assert error.value.exit_code == 3
     assert error.value.message.splitlines()[1].strip() == "alarm: l2 fell"
-    with pytest.raises(FailedRunsError, match=r"^l1: 2 of 5 runs failed: no luck$"):
+    with pytest.raises(FailedTrainingsError, match=r"^l1: 2 of 5 runs failed: no luck$"):
         exit_code.raise_alarms(catalog(FAILED), URLS)  # of an earlier run
     assert [title for _, title, _ in sent] == ["RegBench: 2 alarms", "RegBench: an alarm"]
 
 
 def test_failed_trainings_end_the_run_without_an_alarm_too(sent: Sent) -> None:
-    with pytest.raises(FailedRunsError):
+    with pytest.raises(FailedTrainingsError):
         exit_code.raise_alarms(catalog(), URLS, ["l1 seed 1"])
     assert sent == []
 

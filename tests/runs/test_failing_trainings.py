@@ -91,8 +91,8 @@ def test_others_complete_and_a_resumed_run_tries_again(
     for seed in (1, 2):
         assert f"l1 seed {seed} (a training process was killed, perhaps for want of" in last
     table = pd.read_csv(root / "08_reporting/comparison.csv").set_index("technique")
-    assert table["failed_runs"].to_dict() | {"baseline": 0, "dropout": 1, "l1": 2} == (
-        table["failed_runs"].to_dict()
+    assert table["failed_trainings"].to_dict() | {"baseline": 0, "dropout": 1, "l1": 2} == (
+        table["failed_trainings"].to_dict()
     )
     assert "no such luck" in (root / "08_reporting/report.html").read_text()
     networks = sorted(str(p.relative_to(root / "06_models")) for p in root.rglob("*.keras"))

@@ -11,11 +11,11 @@ from rich.console import Console
 
 from regbench.runs import progress_display as progress
 from regbench.runs.progress_display import LiveProgress, PlainProgress, progress_display
-from regbench.training.events import EpochDone, RunDone, report
+from regbench.training.events import EpochDone, TrainingDone, report
 
 EPOCH = EpochDone("l2", 3, 2, 10, 0.91234, 0.90001)
-DONE = RunDone("l2", 3, 10, 12.34, 0.95, 0.94)
-FAILED = RunDone("l1", 1, 2, 1.0, failure="the loss stopped being finite in epoch 2")
+DONE = TrainingDone("l2", 3, 10, 12.34, 0.95, 0.94)
+FAILED = TrainingDone("l1", 1, 2, 1.0, failure="the loss stopped being finite in epoch 2")
 
 
 class Clock:
@@ -65,7 +65,7 @@ class TestEvents:
         assert str(DONE) == (
             "l2 seed 3: accuracy validation 0.9500, test 0.9400 (10 epochs, 12.3 s)"
         )
-        assert str(RunDone("l2", 3, 10, 12.34, 0.95)) == (
+        assert str(TrainingDone("l2", 3, 10, 12.34, 0.95)) == (
             "l2 seed 3: accuracy validation 0.9500 (10 epochs, 12.3 s)"
         )
         assert str(FAILED) == "l1 seed 1: failed: the loss stopped being finite in epoch 2"
@@ -151,11 +151,11 @@ class TestBars:
             shown = screen.getvalue()
             assert str(DONE) in shown
             assert "1/2" in shown
-            after = shown[shown.rindex("runs") :]
+            after = shown[shown.rindex("trainings") :]
             assert "l1 seed 1" in after
             assert "l2 seed 3" not in after  # its bar is gone
             report(FAILED)
-            report(RunDone("fast", 1, 1, 0.1, 0.5))  # one that never showed a bar
+            report(TrainingDone("fast", 1, 1, 0.1, 0.5))  # one that never showed a bar
             assert str(FAILED) in screen.getvalue()
         finally:
             display.stop()

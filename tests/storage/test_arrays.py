@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regbench.storage import arrays
-from regbench.storage.arrays import empty_images, in_chunks, let_go
+from regbench.storage.arrays import empty_images, in_chunks, release_memory
 
 
 @given(
@@ -53,7 +53,7 @@ def test_nothing_is_lost_of_what_is_let_go(tmp_path: Path, mode: Literal["r+", "
     images = np.load(tmp_path / "images.npy", mmap_mode=mode)
     images[40:60] = 7
     for array in (images, images[10:], images.reshape(100, 784), np.array(images)):
-        let_go(array)
+        release_memory(array)
     assert (images[40:60] == 7).all()
     assert images.sum() == 7 * 20 * 784
 

@@ -75,7 +75,7 @@ def test_a_plain_number_stays(tmp_path: Path, number: str) -> None:
 
 
 def test_figures_are_written_as_ever(tmp_path: Path) -> None:
-    table = pd.DataFrame({"technique": ["l1"], "difference": [-0.1], "runs": [5]})
+    table = pd.DataFrame({"technique": ["l1"], "difference": [-0.1], "trainings": [5]})
     dataset(tmp_path).save(table)
     assert (tmp_path / "table.csv").read_text() == table.to_csv(index=False)
-    assert table.columns.tolist() == ["technique", "difference", "runs"]
+    assert table.columns.tolist() == ["technique", "difference", "trainings"]

@@ -765,9 +765,9 @@ class TestPublications:
 class TestAsParameters:
     def test_names_every_run(self) -> None:
         parameters = read_study(changed("protocol.seeds", [4, 2])).as_parameters()
-        assert list(parameters["runs"]) == list(BASE["techniques"])
+        assert list(parameters["trainings"]) == list(BASE["techniques"])
         assert parameters["seeds"] == {"seed_4": 4, "seed_2": 2}
-        assert parameters["runs"]["zca_dropout"] == {
+        assert parameters["trainings"]["zca_dropout"] == {
             "technique": "zca_dropout",
             "regularizers": {"zca": True, "dropout": 0.25},
         }
@@ -787,7 +787,7 @@ class TestAsParameters:
     def test_reads_back_as_the_same_study(self, parameters: dict[str, Any]) -> None:
         study = read_study(parameters)
         values = study.as_parameters()
-        runs = {name: run["regularizers"] for name, run in values["runs"].items()}
+        runs = {name: run["regularizers"] for name, run in values["trainings"].items()}
         assert {k: Technique.model_validate(v) for k, v in runs.items()} == study.techniques
         assert list(values["seeds"].values()) == study.protocol.seeds
         assert read_study(given_again(values)) == study

@@ -17,7 +17,7 @@ import s3fs
 import yaml
 
 from regbench.runs.locks.machine import Use
-from regbench.runs.locks.store import leased
+from regbench.runs.locks.store import store_lock
 from regbench.storage.remote import RemoteFile
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def test_another_machine_at_work_is_named(
 ) -> None:
     monkeypatch.setenv("REGBENCH_CACHE", str(tmp_path / "another machine"))
     root = RemoteFile(f"s3://{bucket}/study", options)
-    with leased(root, Use(["data"], []), "kedro run --elsewhere", wait=False):
+    with store_lock(root, Use(["data"], []), "kedro run --elsewhere", wait=False):
         done = kedro("--nodes=data.ingest", images=remote_zip, data_root=root)
     assert f"s3://{bucket}/study is in use: process" in said(done, 4)
     assert "--elsewhere" in done.stderr

@@ -281,7 +281,7 @@ def test_a_failed_technique_is_reported_and_fails_the_run_and_is_all_that_runs_a
     assert first.returncode == 1, first.stdout
     assert "2 of the runs failed: l2 seed 1" in first.stdout
     assert "l2: 2 of 2 runs failed: the loss stopped being finite" in first.stdout  # the report's
-    assert failed_runs(results) == {"baseline": 0, "dropout": 0, "l2": 2}
+    assert failed_trainings(results) == {"baseline": 0, "dropout": 0, "l2": 2}
     report = (results / "08_reporting/report.html").read_text()
     assert "the loss stopped being finite in epoch 1" in report
     networks = sorted(path.relative_to(results) for path in results.rglob("*.keras"))
@@ -291,7 +291,7 @@ def test_a_failed_technique_is_reported_and_fails_the_run_and_is_all_that_runs_a
     configure(scheduled.project, STUDY)
     second = scheduled.call("airflow", "dags", "test", "regbench")
     assert second.returncode == 0, second.stdout
-    assert failed_runs(results) == {"baseline": 0, "dropout": 0, "l2": 0}
+    assert failed_trainings(results) == {"baseline": 0, "dropout": 0, "l2": 0}
     for path, made in made_at.items():
         if path.parts[1] != "l2":
             assert (results / path).stat().st_mtime_ns == made
@@ -329,6 +329,6 @@ def test_a_technique_whose_task_was_killed_is_reported_as_failed(scheduled: Sche
     configure(scheduled.project, STUDY)
 
 
-def failed_runs(results: Path) -> dict[str, int]:
+def failed_trainings(results: Path) -> dict[str, int]:
     table = pd.read_csv(results / "08_reporting/comparison.csv")
-    return dict(zip(table["technique"], table["failed_runs"], strict=True))
+    return dict(zip(table["technique"], table["failed_trainings"], strict=True))

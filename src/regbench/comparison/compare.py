@@ -15,29 +15,29 @@ from regbench.study.fingerprints import changed
 from regbench.study.schema import BASELINE
 
 DIED = "its task ended without results"  # of a technique that a scheduler saw fail
-UNTRAINED, STALE = "not trained", "stale"  # a technique's status, beside those of runs
+UNTRAINED, STALE = "not trained", "stale"  # a technique's status, beside those of trainings
 
 
 def set_aside_stale(
     results: Mapping[str, Results], current: Mapping[str, Mapping[str, str]], seeds: Sequence[int]
 ) -> tuple[dict[str, Results], dict[str, str]]:
-    """Tell the runs of the study at hand from those made under other circumstances.
+    """Tell the trainings of the study at hand from those made under other circumstances.
 
     Args:
         results: Each technique's, as they were stored.
         current: Each technique's fingerprint now.
-        seeds: Those of the study; runs with other seeds are left out without a word.
+        seeds: Those of the study; trainings with other seeds are left out without a word.
 
     Returns:
-        Each technique's runs that are up to date, and for every technique with stale runs what
-        has changed since.
+        Each technique's trainings that are up to date, and for every technique with stale ones
+        what has changed since.
     """
     fresh, stale = {}, {}
     for technique, stored in results.items():
         of_study = stored.of_seeds(seeds)
         why = {
-            int(run["seed"]): changed(_recorded(run), current[technique])
-            for run in of_study.runs.to_dict("records")
+            int(training["seed"]): changed(_recorded(training), current[technique])
+            for training in of_study.trainings.to_dict("records")
         }
         fresh[technique] = of_study.of_seeds(seed for seed, parts in why.items() if not parts)
         reasons = dict.fromkeys(part for parts in why.values() for part in parts)
@@ -47,19 +47,25 @@ def set_aside_stale(
 
 
 def failures(results: Mapping[str, Results]) -> list[str]:
-    """Name every failed run and its reason."""
+    """Name every failed training and its reason."""
     return [
-        f"{technique} seed {run.seed} ({run.reason})"
+        f"{technique} seed {training.seed} ({training.reason})"
         for technique, of_technique in results.items()
-        if not of_technique.runs.empty
-        for run in of_technique.runs[of_technique.runs["status"] == FAILED].itertuples()
+        if not of_technique.trainings.empty
+        for training in of_technique.trainings[
+            of_technique.trainings["status"] == FAILED
+        ].itertuples()
     ]
 
 
 def failure(row: Mapping[Any, Any]) -> str:
     """Say of a failed technique's row in one line how it failed."""
-    runs = f"{row['failed_runs']} of {row['runs']} runs " if row["failed_runs"] else ""
-    return f"{row['technique']}: {runs}failed: {' '.join(row['reason'].split())}"
+    trainings = (
+        f"{row['failed_trainings']} of {row['trainings']} trainings "
+        if row["failed_trainings"]
+        else ""
+    )
+    return f"{row['technique']}: {trainings}failed: {' '.join(row['reason'].split())}"
 
 
 def compare(
@@ -73,17 +79,17 @@ def compare(
     """Compare all techniques with the baseline.
 
     Args:
-        results: Each technique's runs that are up to date; empty if there are none.
-        stale: Techniques with runs that are not, and why.
+        results: Each technique's trainings that are up to date; empty if there are none.
+        stale: Techniques with trainings that are not, and why.
         band: Differences of at most so much are practically none, a share of 1.
         published: Accuracies to set beside ours.
-        seeds: How many runs each technique should have.
+        seeds: How many trainings each technique should have.
         died: Techniques whose task is known to have failed, whatever it has left.
 
     Returns:
         A row per technique, the best headline figure first, techniques without figures last.
-        Columns: technique; status (trained, failed, stale or not trained); runs, failed_runs and
-        missing_runs; reason; validation_accuracy and (in a study with a test part)
+        Columns: technique; status (trained, failed, stale or not trained); trainings, failed_trainings and
+        missing_trainings; reason; validation_accuracy and (in a study with a test part)
         test_accuracy with ``_sd``, the standard deviation over seeds (n - 1); difference: the
         headline figure minus the baseline's over the seeds that both have, its mean with sd,
         low and high (95 % paired-t), p_value, p_adjusted (Holm over techniques), bootstrap_low
@@ -95,8 +101,8 @@ def compare(
     headline = f"{judged_part(results)}_accuracy"
     rows = pd.DataFrame(
         [
-            _row(technique, runs, stale.get(technique), seeds, died=technique in died)
-            for technique, runs in results.items()
+            _row(technique, trainings, stale.get(technique), seeds, died=technique in died)
+            for technique, trainings in results.items()
         ]
     )
     comparison = rows.join(_differences(results, headline, band), on="technique")
@@ -121,7 +127,7 @@ def with_study_figures(comparison: pd.DataFrame, band: float) -> pd.DataFrame:
         compared = comparison[comparison["difference"].notna()]
         described.attrs |= {
             "techniques": len(compared),
-            "seeds": int((compared["runs"] - compared["failed_runs"]).max()),
+            "seeds": int((compared["trainings"] - compared["failed_trainings"]).max()),
         }
         if "detectable_difference" in comparison:
             described.attrs["detectable_difference"] = float(
@@ -131,8 +137,8 @@ def with_study_figures(comparison: pd.DataFrame, band: float) -> pd.DataFrame:
 
 
 def judged_part(results: Mapping[str, Results]) -> str:
-    """The part that finished runs are judged on."""
-    return headline_part([name for of_one in results.values() for name in of_one.runs.columns])
+    """The part that finished trainings are judged on."""
+    return headline_part([name for of_one in results.values() for name in of_one.trainings.columns])
 
 
 def best_technique(results: Mapping[str, Results]) -> str | None:
@@ -146,7 +152,7 @@ def best_technique(results: Mapping[str, Results]) -> str | None:
 
 
 def best_seed(results: Results) -> int | None:
-    """The seed of the run with the best validation accuracy."""
+    """The seed of the training with the best validation accuracy."""
     figures = results.by_seed("validation_accuracy")
     return None if figures.empty else int(figures.index.to_numpy()[figures.argmax()])
 
@@ -154,7 +160,7 @@ def best_seed(results: Results) -> int | None:
 def _row(
     technique: str, results: Results, stale: str | None, seeds: int, *, died: bool
 ) -> dict[str, Any]:
-    status = _status(results.runs, stale, seeds, died=died)
+    status = _status(results.trainings, stale, seeds, died=died)
     row: dict[str, Any] = {"technique": technique, **status}
     for figure in registry.single(Shown.COMPARISON):
         values = results.by_seed(figure.name)
@@ -164,23 +170,25 @@ def _row(
     return row
 
 
-def _status(runs: pd.DataFrame, stale: str | None, seeds: int, *, died: bool) -> dict[str, Any]:
-    failed = runs[runs["status"] == FAILED] if len(runs) else runs
-    missing = max(0, seeds - len(runs))
-    cut_off = died and (runs.empty or missing > 0 or stale is not None)
+def _status(
+    trainings: pd.DataFrame, stale: str | None, seeds: int, *, died: bool
+) -> dict[str, Any]:
+    failed = trainings[trainings["status"] == FAILED] if len(trainings) else trainings
+    missing = max(0, seeds - len(trainings))
+    cut_off = died and (trainings.empty or missing > 0 or stale is not None)
     reasons = [*failed.get("reason", [])[:1], *([DIED] if cut_off else []), stale]
     if len(failed) or cut_off:
         status = FAILED
     elif stale:
         status = STALE
     else:
-        status = TRAINED if len(runs) else UNTRAINED
+        status = TRAINED if len(trainings) else UNTRAINED
     return {
         "status": status,
-        "runs": len(runs),
-        "failed_runs": len(failed),
+        "trainings": len(trainings),
+        "failed_trainings": len(failed),
         "reason": "; ".join(filter(None, reasons)) or None,
-        "missing_runs": missing,
+        "missing_trainings": missing,
     }
 
 
@@ -230,12 +238,12 @@ def _differences(results: Mapping[str, Results], headline: str, band: float) -> 
 
 
 def _correct_answers(results: Results, part: str) -> np.ndarray:
-    """Which images each run got right: runs (by seed) x images (by file name), bool."""
+    """Which images each training got right: trainings (by seed) x images (by file name), bool."""
     answers = results.predictions[results.predictions["split"] == part]
     correct = answers.assign(correct=answers["predicted"] == answers["label"])
     return correct.pivot(index="seed", columns="filename", values="correct").to_numpy(dtype=bool)
 
 
-def _recorded(run: Mapping[Any, Any]) -> dict[str, Any]:
-    of_run = {str(key): value for key, value in run.items() if "fingerprint_" in str(key)}
-    return {key.removeprefix("fingerprint_"): value for key, value in of_run.items()}
+def _recorded(training: Mapping[Any, Any]) -> dict[str, Any]:
+    of_training = {str(key): value for key, value in training.items() if "fingerprint_" in str(key)}
+    return {key.removeprefix("fingerprint_"): value for key, value in of_training.items()}

@@ -13,7 +13,7 @@ SURVIVES, FALLS, OPEN = "survives", "does not survive", "undecided"
 INCOMPARABLE = "cannot be compared"
 UNTESTED, TOO_FEW = "not tested", "too few seeds"
 
-# Normal quantile: a single pair of runs differs by more than this many standard deviations of
+# Normal quantile: a single pair of trainings differs by more than this many standard deviations of
 # the difference in 5 % of pairs without any true difference.
 _TWO_SIDED_5_PERCENT = 1.959964
 
@@ -40,7 +40,7 @@ def claims_table(
         difference_low, difference_high and verdict of ours, and the same with ``fair_`` in the
         fair protocol; outcome (survives, does not survive, undecided, too few seeds, not tested,
         or one of these for each protocol; cannot be compared);
-        decidable_with_one_seed: whether one pair of runs shows a difference as large as the
+        decidable_with_one_seed: whether one pair of trainings shows a difference as large as the
         published one. None without anything published.
     """
     if not published:
@@ -116,7 +116,7 @@ def _survival(says: str, verdict: Any) -> str:
 
 
 def _decidable(difference: float | None, ours: pd.DataFrame, technique: str) -> bool | None:
-    """Whether one run of each tells: the published difference exceeds the spread of pairs."""
+    """Whether one training of each tells: the published difference exceeds the spread of pairs."""
     if difference is None or technique not in ours.index or "difference_sd" not in ours:
         return None
     deviation = float(ours["difference_sd"].loc[technique])

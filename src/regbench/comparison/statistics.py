@@ -1,9 +1,9 @@
-"""Is a difference in accuracy real? Techniques against a baseline, over runs paired by seed.
+"""Is a difference in accuracy real? Techniques against a baseline, over trainings paired by seed.
 
-What the tests rest on: the differences of the paired runs are a sample from the runs that the
-study could have had with other seeds, and are spread about normally. What goes wrong in one run of
+What the tests rest on: the differences of the paired trainings are a sample from the trainings that the
+study could have had with other seeds, and are spread about normally. What goes wrong in one training of
 ten, in the technique only or the baseline only, is easily missed by five seeds. The images are the
-same for all runs, so a verdict is about these images; ``bootstrap_interval`` varies them too.
+same for all trainings, so a verdict is about these images; ``bootstrap_interval`` varies them too.
 ``benchmarks/README.md`` tells how often verdicts are wrong, by simulation.
 """
 
@@ -21,7 +21,7 @@ LEVEL = 0.05  # the share of studies that may hold a wrong verdict
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """A technique's accuracy minus the baseline's, over runs paired by seed.
+    """A technique's accuracy minus the baseline's, over trainings paired by seed.
 
     What cannot be had from so few seeds is NaN. Accuracies are shares of 1.
 
@@ -33,7 +33,7 @@ class PairedDifference:
         high: Its upper end.
         p_value: Of the two-sided paired t test.
         p_equivalence: Of the two one-sided tests that the mean lies within the band.
-        win_share: The probability that a run beats its paired baseline run; a tie counts half.
+        win_share: The probability that a training beats its paired baseline training; a tie counts half.
     """
 
     seeds: int
@@ -58,16 +58,16 @@ class Judgement:
 def paired_difference(
     technique: np.ndarray, baseline: np.ndarray, band: float, images: int
 ) -> PairedDifference:
-    """Compare accuracies over the same images, run by run.
+    """Compare accuracies over the same images, training by training.
 
     The t test is that of ``scipy.stats.ttest_rel``, and equivalence is tested by two one-sided t
-    tests (Schuirmann 1987), with one exception. An accuracy moves in steps of one image: runs may
+    tests (Schuirmann 1987), with one exception. An accuracy moves in steps of one image: trainings may
     differ by the same number of images in every pair, and a t test would then be certain. Values
     on two neighbouring steps have a standard deviation of half a step at most, so less than that
     cannot be told apart from chance and the standard deviation is taken to be that much.
 
     Args:
-        technique: An accuracy per seed, NaN where a run has none; float, shape (seeds,).
+        technique: An accuracy per seed, NaN where a training has none; float, shape (seeds,).
         baseline: The baseline's, in the same order.
         band: Differences of at most so much are practically none, a share of 1.
         images: How many images the accuracies are over.
@@ -178,7 +178,7 @@ def bootstrap_interval(
     often the interval holds the true difference.
 
     Args:
-        technique_correct: Which images each run got right; bool, seeds x images.
+        technique_correct: Which images each training got right; bool, seeds x images.
         baseline_correct: The baseline's, the same seeds and images in the same order.
         resamples: How many draws.
         seed: Of the draws.
@@ -187,7 +187,7 @@ def bootstrap_interval(
         Lower and upper end, shares of 1.
 
     Raises:
-        ValueError: The runs do not pair up, or there are none.
+        ValueError: The trainings do not pair up, or there are none.
     """
     if technique_correct.shape != baseline_correct.shape or not technique_correct.size:
         raise ValueError(
@@ -195,7 +195,7 @@ def bootstrap_interval(
         )
     differences = technique_correct.astype(np.int8) - baseline_correct.astype(np.int8)
     seeds, images = differences.shape
-    # Images on which all runs differ alike are interchangeable, and most are of a few kinds: it
+    # Images on which all trainings differ alike are interchangeable, and most are of a few kinds: it
     # is enough to draw how many of each kind there are.
     kinds, counts = np.unique(differences, axis=1, return_counts=True)
     generator = np.random.default_rng(seed)

@@ -15,7 +15,7 @@ from regbench.study.schema import BASELINE
 CLEAN = "clean"
 
 
-def rival(comparison: pd.DataFrame, results: Mapping[str, Results]) -> str | None:
+def best_besides_baseline(comparison: pd.DataFrame, results: Mapping[str, Results]) -> str | None:
     """The technique to set beside the baseline: the best on validation besides it.
 
     Args:
@@ -31,11 +31,11 @@ def rival(comparison: pd.DataFrame, results: Mapping[str, Results]) -> str | Non
 
 
 def finished(results: Mapping[str, Results]) -> dict[str, Results]:
-    """The runs that ended well, of the techniques that have any."""
+    """The trainings that ended well, of the techniques that have any."""
     kept = {}
     for name, found in results.items():
-        if len(found.runs):
-            seeds = found.runs.loc[found.runs["status"] == TRAINED, "seed"].tolist()
+        if len(found.trainings):
+            seeds = found.trainings.loc[found.trainings["status"] == TRAINED, "seed"].tolist()
             if seeds:
                 kept[name] = found.of_seeds(seeds)
     return kept
@@ -125,7 +125,7 @@ def _true_and_predicted(
 
 
 def disagreements(one: Results, other: Results, part: str) -> pd.DataFrame:
-    """Images that most runs of one technique get wrong and most runs of another get right.
+    """Images that most trainings of one technique get wrong and most trainings of another get right.
 
     Args:
         one: The technique that is wrong.
@@ -134,8 +134,8 @@ def disagreements(one: Results, other: Results, part: str) -> pd.DataFrame:
 
     Returns:
         A row per image, the clearest case first: filename, label; one_answer, the most frequent
-        wrong answer, one_count, the number of runs that gave it, and one_runs, of how many; the
-        same for the other's right answer: other_count, other_runs.
+        wrong answer, one_count, the number of trainings that gave it, and one_trainings, of how many; the
+        same for the other's right answer: other_count, other_trainings.
     """
     wrong, right = (_answers(found, part) for found in (one, other))
     both = wrong.add_suffix("_one").join(right.add_suffix("_other"), how="inner")
@@ -146,24 +146,24 @@ def disagreements(one: Results, other: Results, part: str) -> pd.DataFrame:
     mistaken = said[(said["split"] == part) & (said["predicted"] != said["label"])]
     by_answer = mistaken.groupby(["filename", "predicted"]).size()
     # The most frequent answer of an image comes first, of equal ones the first in order.
-    frequent = by_answer.sort_values(ascending=False, kind="stable").reset_index(name="runs")
+    frequent = by_answer.sort_values(ascending=False, kind="stable").reset_index(name="trainings")
     wrongest = frequent.drop_duplicates("filename").set_index("filename").reindex(clear.index)
     return pd.DataFrame(
         {
             "filename": clear.index,
             "label": clear["label_one"].to_numpy(),
             "one_answer": wrongest["predicted"].to_numpy(),
-            "one_count": wrongest["runs"].to_numpy(dtype=int),
-            "one_runs": clear["runs_one"].to_numpy(),
+            "one_count": wrongest["trainings"].to_numpy(dtype=int),
+            "one_trainings": clear["trainings_one"].to_numpy(),
             "other_count": clear["right_other"].to_numpy(),
-            "other_runs": clear["runs_other"].to_numpy(),
+            "other_trainings": clear["trainings_other"].to_numpy(),
         }
     )
 
 
 def _answers(found: Results, part: str) -> pd.DataFrame:
-    """A row per image: label, how many runs are right, and how many runs there are."""
+    """A row per image: label, how many trainings are right, and how many trainings there are."""
     rows = found.predictions[found.predictions["split"] == part]
     right = (rows["predicted"] == rows["label"]).groupby(rows["filename"], sort=False)
     labels = rows.groupby("filename", sort=False)["label"].first()
-    return pd.DataFrame({"label": labels, "right": right.sum(), "runs": right.size()})
+    return pd.DataFrame({"label": labels, "right": right.sum(), "trainings": right.size()})

@@ -5,7 +5,7 @@ from typing import IO, Any
 import numpy as np
 from kedro.io import AbstractDataset
 
-from regbench.storage.arrays import let_go
+from regbench.storage.arrays import release_memory
 from regbench.storage.atomic import made_by_regbench
 from regbench.storage.stored_file import stored_file
 
@@ -26,7 +26,7 @@ class _Pieces:
         """Write a piece."""
         self._held += len(piece)
         if self._held > _BYTES_HELD:
-            let_go(self._array)
+            release_memory(self._array)
             self._held = 0
         return self._file.write(piece)
 

@@ -51,13 +51,13 @@ class ResultsDataset(AbstractDataset[Results, Results]):
         tables = self._read_or_warn(names)
         return Results(*tables) if tables else Results.none()
 
-    def runs(self) -> pd.DataFrame:
-        """Return the table of runs alone, of a file that is whole; an empty one as ``load`` does.
+    def trainings(self) -> pd.DataFrame:
+        """Return the table of trainings alone, of a file that is whole; an empty one as ``load`` does.
 
         The predictions, most of a file, are checked against their checksums and not parsed.
         """
-        tables = self._read_or_warn(["runs"])
-        return tables[0] if tables else Results.none().runs
+        tables = self._read_or_warn(["trainings"])
+        return tables[0] if tables else Results.none().trainings
 
     def digest(self) -> str:
         """Identify the stored tables by the zip's own checksums; empty if there are none."""
@@ -101,8 +101,8 @@ class ResultsDataset(AbstractDataset[Results, Results]):
                 tables.writestr(f"{table.name}.parquet", frame.to_parquet(index=False))
 
     def preview(self) -> TablePreview:
-        """The runs, for kedro-viz."""
-        return table_preview(self.load().runs.to_dict(orient="split"))
+        """The trainings, for kedro-viz."""
+        return table_preview(self.load().trainings.to_dict(orient="split"))
 
     def _exists(self) -> bool:
         return self._file.exists()

@@ -1,4 +1,4 @@
-"""What a trained network is worth: predictions per image, and the run's figures."""
+"""What a trained network is worth: predictions per image, and the training's figures."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,8 +39,8 @@ def evaluate(
 
     Returns:
         Predictions for every validation and test image (filename, split, label, predicted,
-        confidence and the probabilities of all classes), and the run's metrics: every figure that
-        the study has (see ``figures``). A diverged run has no predictions, ``status`` failed with
+        confidence and the probabilities of all classes), and the training's metrics: every figure that
+        the study has (see ``figures``). A diverged training has no predictions, ``status`` failed with
         a ``reason``, and no figures.
     """
     reason = diverged(history)
@@ -76,7 +76,7 @@ def evaluate(
 def failed(
     reason: str, split_index: pd.DataFrame, classes: list[str], history: pd.DataFrame
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return what ``evaluate`` does for a run that failed: the reason, and what it took."""
+    """Return what ``evaluate`` does for a training that failed: the reason, and what it took."""
     return _predictions(split_index[:0], np.zeros((0, len(classes))), classes), {
         "status": FAILED,
         "reason": reason,

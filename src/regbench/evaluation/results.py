@@ -1,4 +1,4 @@
-"""What a technique's runs gave, in four flat tables."""
+"""What a technique's trainings gave, in four flat tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-TRAINED, FAILED = "trained", "failed"  # a run's status
+TRAINED, FAILED = "trained", "failed"  # a training's status
 
 
 @dataclass(frozen=True)
@@ -18,19 +18,19 @@ class FailedTraining:
 
 @dataclass(frozen=True)
 class Results:
-    """A technique's runs; every table has a column ``seed``.
+    """A technique's trainings; every table has a column ``seed``.
 
     Attributes:
-        runs: A row per run: technique, seed, status, the figures of one number and the run's
+        trainings: A row per training: technique, seed, status, the figures of one number and the training's
             fingerprint (columns ``fingerprint_<part>``). Empty if not trained.
-        epochs: A row per run and epoch: the history.
-        predictions: A row per run and image of the validation and test parts: filename, split,
+        epochs: A row per training and epoch: the history.
+        predictions: A row per training and image of the validation and test parts: filename, split,
             label, predicted, confidence (float32).
-        measurements: A row per run, figure with several values and setting: measure (the figure's
+        measurements: A row per training, figure with several values and setting: measure (the figure's
             name), setting (text), value.
     """
 
-    runs: pd.DataFrame
+    trainings: pd.DataFrame
     epochs: pd.DataFrame
     predictions: pd.DataFrame
     measurements: pd.DataFrame
@@ -39,7 +39,7 @@ class Results:
     def none(cls) -> "Results":
         """Those of a technique that is not trained: tables without rows."""
         return cls(
-            runs=pd.DataFrame(columns=["technique", "seed", "status"]),
+            trainings=pd.DataFrame(columns=["technique", "seed", "status"]),
             epochs=pd.DataFrame(columns=["seed"]),
             predictions=pd.DataFrame(
                 columns=["seed", "filename", "split", "label", "predicted", "confidence"]
@@ -48,16 +48,16 @@ class Results:
         )
 
     def of_seeds(self, seeds: Iterable[int]) -> "Results":
-        """The runs with some seeds only."""
+        """The trainings with some seeds only."""
         kept = list(seeds)
         tables = (getattr(self, table.name) for table in fields(self))
         return Results(*(table[table["seed"].isin(kept)] for table in tables))
 
     def by_seed(self, figure: str) -> pd.Series:
-        """A figure of one number, of the runs that did not fail, by seed; empty without it."""
-        if figure not in self.runs:
+        """A figure of one number, of the trainings that did not fail, by seed; empty without it."""
+        if figure not in self.trainings:
             return pd.Series(dtype=float)
-        trained = self.runs[self.runs["status"] == TRAINED]
+        trained = self.trainings[self.trainings["status"] == TRAINED]
         return trained.set_index("seed")[figure].astype(float)
 
     def by_setting(self, figure: str) -> pd.Series:
@@ -73,29 +73,31 @@ def collect(
     histories: Sequence[pd.DataFrame],
     predictions: Sequence[pd.DataFrame],
 ) -> Results:
-    """Put a technique's runs into one set of tables.
+    """Put a technique's trainings into one set of tables.
 
     Args:
-        metrics: Each run's, from ``evaluate``, with technique, seed and fingerprint.
-        histories: Each run's, in the same order.
-        predictions: Each run's, in the same order.
+        metrics: Each training's, from ``evaluate``, with technique, seed and fingerprint.
+        histories: Each training's, in the same order.
+        predictions: Each training's, in the same order.
     """
-    seeds = [run["seed"] for run in metrics]
-    runs = []
+    seeds = [training["seed"] for training in metrics]
+    trainings = []
     measured = []
-    for run in metrics:
-        of_fingerprint = {f"fingerprint_{k}": v for k, v in run["fingerprint"].items()}
-        nested = {name: of for name, of in run.items() if isinstance(of, Mapping)}
-        runs.append({key: run[key] for key in run if key not in nested} | of_fingerprint)
+    for training in metrics:
+        of_fingerprint = {f"fingerprint_{k}": v for k, v in training["fingerprint"].items()}
+        nested = {name: of for name, of in training.items() if isinstance(of, Mapping)}
+        trainings.append(
+            {key: training[key] for key in training if key not in nested} | of_fingerprint
+        )
         measured += [
-            {"seed": run["seed"], "measure": name, "setting": setting, "value": value}
+            {"seed": training["seed"], "measure": name, "setting": setting, "value": value}
             for name, values in nested.items()
             if name != "fingerprint"
             for setting, value in values.items()
         ]
     answers = [table.drop(columns="probabilities") for table in predictions]
     return Results(
-        pd.DataFrame(runs),
+        pd.DataFrame(trainings),
         _stack(seeds, histories),
         _stack(seeds, answers),
         pd.DataFrame(measured, columns=["seed", "measure", "setting", "value"]),

@@ -39,7 +39,7 @@ _METRICS_AT_ONCE = 1000  # MLflow's limit
 
 
 @dataclass(frozen=True)
-class TrackedRun:
+class TrackedTraining:
     """A technique and seed, as MLflow shows it.
 
     Attributes:
@@ -121,9 +121,9 @@ def technique_parameters(technique: Technique, settings: Mapping[str, Any]) -> d
     return _flat({"technique": values})
 
 
-def tracked_runs(
+def tracked_trainings(
     results: Results, technique: Technique, settings: Mapping[str, Any]
-) -> Iterator[TrackedRun]:
+) -> Iterator[TrackedTraining]:
     """Put a technique's runs as MLflow shows them.
 
     Args:
@@ -133,7 +133,7 @@ def tracked_runs(
     """
     parameters = shared_parameters(settings) | technique_parameters(technique, settings)
     styles = line_styles(list(settings["techniques"]))
-    for run in results.runs.to_dict("records"):
+    for run in results.trainings.to_dict("records"):
         name, seed = str(run["technique"]), int(run["seed"])
         prints = {
             str(key).removeprefix(_FINGERPRINT): str(value)
@@ -160,7 +160,7 @@ def tracked_runs(
             for figure in registry.by_setting(Shown.MLFLOW)
             for setting, value in of_seed.by_setting(figure.name).items()
         }
-        yield TrackedRun(
+        yield TrackedTraining(
             technique=name,
             seed=seed,
             failed=run["status"] == FAILED,
@@ -179,7 +179,7 @@ def log_study(
     client: "MlflowClient",
     experiment_id: str,
     study: TrackedStudy,
-    runs: Iterable[TrackedRun],
+    runs: Iterable[TrackedTraining],
     networks: Mapping[tuple[str, int], Path],
 ) -> int:
     """Log a study and those of its runs that are not there yet.
@@ -224,7 +224,7 @@ def log_study(
 
 
 def _mark_replaced(
-    client: "MlflowClient", logged: Iterable["Run"], tracked: Sequence[TrackedRun]
+    client: "MlflowClient", logged: Iterable["Run"], tracked: Sequence[TrackedTraining]
 ) -> None:
     """Tell the runs whose technique and seed have been run with other settings since."""
     here = {run.identity for run in tracked}
@@ -278,7 +278,7 @@ def _log_run(
     experiment_id: str,
     parent: "Run",
     of_study: str,
-    run: TrackedRun,
+    run: TrackedTraining,
     tags: Mapping[str, str],
     network: Path | None,
 ) -> None:

@@ -20,7 +20,12 @@ from regbench.evaluation.parts import headline_part
 from regbench.evaluation.results import FAILED, TRAINED, Results
 from regbench.study.schema import BASELINE, BEST
 
-SCHEMA = 1  # of the table; counted up when a column changes its meaning or goes
+SCHEMA = 2  # of the table; counted up when a column changes its name or meaning, or goes
+_OF_SCHEMA_1 = {
+    "runs": "trainings",
+    "failed_runs": "failed_trainings",
+    "missing_runs": "missing_trainings",
+}
 
 # Figures are shares of 1, times are UTC, seconds are wall time. ``accuracy`` is the headline's, of
 # ``part``: mean over seeds, standard deviation (n - 1) and the 95 % t interval of the mean.
@@ -43,9 +48,9 @@ _OWN = {
     "settings": "str",  # the technique's
     "technique": "str",
     "status": "str",
-    "runs": "int64",
-    "failed_runs": "int64",
-    "missing_runs": "int64",
+    "trainings": "int64",
+    "failed_trainings": "int64",
+    "missing_trainings": "int64",
     "failed_seeds": "str",
     "reason": "str",
     "part": "str",
@@ -91,6 +96,9 @@ def checked(table: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ValueError: It is none, or of another version of RegBench.
     """
+    # What version 1 called runs of a technique are trainings.
+    table = table.rename(columns={old: new for old, new in _OF_SCHEMA_1.items() if old in table})
+    table = table.assign(schema=table["schema"].replace(1, SCHEMA)) if "schema" in table else table
     missing = [name for name in _OWN if name not in table]
     if missing:
         raise ValueError(f"no column {missing[0]}")
@@ -216,7 +224,7 @@ def networks_to_keep(
     names = list(dict.fromkeys(history["run"]))
     networks = {}
     for technique, found in results.items() if last > 1 and run else ():
-        for made in found.runs[found.runs["status"] == TRAINED].to_dict("records"):
+        for made in found.trainings[found.trainings["status"] == TRAINED].to_dict("records"):
             networks[f"{technique}/seed_{made['seed']}"] = made["fingerprint_weights"]
     return {"run": run, "networks": networks, "keep": names[-last:]}
 
@@ -253,7 +261,7 @@ def runs(history: pd.DataFrame) -> pd.DataFrame:
         first = run[0]
         best, baseline = _watched(run, BEST), _watched(run, BASELINE)
         of_best = {key: (best or {}).get(key) for key in _ACCURACY}
-        seconds = [row["seconds"] * (row["runs"] - row["failed_runs"]) for row in run]
+        seconds = [row["seconds"] * (row["trainings"] - row["failed_trainings"]) for row in run]
         rows.append(
             {key: first[key] for key in (*_OF_THE_OCCASION, "part", "rejected")}
             | {
@@ -301,7 +309,11 @@ _ACCURACY = ("accuracy", "accuracy_low", "accuracy_high")
 
 def is_complete(run: pd.DataFrame) -> bool:
     """Whether every technique of these rows is trained with all its seeds."""
-    whole = (run["status"] == TRAINED) & (run["failed_runs"] == 0) & (run["missing_runs"] == 0)
+    whole = (
+        (run["status"] == TRAINED)
+        & (run["failed_trainings"] == 0)
+        & (run["missing_trainings"] == 0)
+    )
     return bool(whole.all())
 
 
@@ -335,9 +347,9 @@ def _new_name(now: datetime.datetime, taken: set[str]) -> str:
 
 
 def _failed_seeds(found: Results | None) -> str:
-    if found is None or found.runs.empty:
+    if found is None or found.trainings.empty:
         return ""
-    seeds = found.runs.loc[found.runs["status"] == FAILED, "seed"]
+    seeds = found.trainings.loc[found.trainings["status"] == FAILED, "seed"]
     return ", ".join(str(seed) for seed in sorted(seeds))
 
 
@@ -346,7 +358,7 @@ def _interval(row: Mapping[Any, Any], figure: str) -> dict[str, float]:
     from scipy.special import stdtrit  # noqa: PLC0415 - slow to import
 
     mean, spread = row.get(figure, np.nan), row.get(f"{figure}_sd", np.nan)
-    seeds = row["runs"] - row["failed_runs"]
+    seeds = row["trainings"] - row["failed_trainings"]
     if seeds < 2 or pd.isna(mean) or pd.isna(spread):
         return {"accuracy_low": np.nan, "accuracy_high": np.nan}
     reach = float(stdtrit(seeds - 1, 1 - LEVEL / 2)) * spread / seeds**0.5

@@ -110,7 +110,7 @@ def _draw(
     low, high = (100 * own[f"accuracy_{end}"] for end in ("low", "high"))
     axis.vlines(own.index, low, high, color=colour, linewidth=1.4, alpha=0.55)
     axis.plot(own.index, 100 * own["accuracy"], color=colour, linewidth=1.4)
-    good = own["failed_runs"] == 0
+    good = own["failed_trainings"] == 0
     axis.plot(own.index[good], 100 * own.loc[good, "accuracy"], "o", color=colour, markersize=4.5)
     axis.plot(
         own.index[~good],
@@ -157,7 +157,7 @@ def _by_place(shown: pd.DataFrame, name: str, places: dict[str, int]) -> pd.Data
     """A technique's figures by the place of the run; NaN, and so a gap, where it has none."""
     own = shown[shown["technique"] == name]
     by_place = own.set_index(own["run"].map(places)).reindex(range(len(places)))
-    return by_place.assign(failed_runs=by_place["failed_runs"].fillna(0))
+    return by_place.assign(failed_trainings=by_place["failed_trainings"].fillna(0))
 
 
 def _label_runs(axis: Axes, shown: pd.DataFrame, places: dict[str, int]) -> None:

@@ -11,7 +11,7 @@ from regbench.images.plain_png import PlainPngs, lacks_rows
 from regbench.images.sources.base import (
     Unreadable,
 )
-from regbench.storage.arrays import let_go
+from regbench.storage.arrays import release_memory
 from regbench.study.schema import Ingest
 
 # Formats that are decoded in this process; EPS, for one, would start Ghostscript.
@@ -101,7 +101,7 @@ class Pictures:
             Why it cannot be decoded, as in ``decode_picture``; None if it can.
         """
         if row % self._held == 0:
-            let_go(self._images)
+            release_memory(self._images)
         plain = self._plain.rows(data) if self._plain_fit else None
         if plain is None:
             try:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from regbench.errors import explanation
 from regbench.images.sources.base import ImageSource
-from regbench.storage.arrays import in_chunks, let_go
+from regbench.storage.arrays import in_chunks, release_memory
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ class KnownFiles:
             if digests_of(chunk) != recorded.tolist():
                 return False
             images[rows[start:end]] = chunk
-            let_go(images)
+            release_memory(images)
             start = end
         return True
 

@@ -54,7 +54,7 @@ def architecture(network: keras.Model) -> str:
     return _architectures[network]
 
 
-def of_architecture(described: str) -> keras.Model:
+def network_from_architecture(described: str) -> keras.Model:
     """Build an untrained network from what ``architecture`` returned.
 
     A sequential one gets all layers at once: ``model_from_json`` builds it anew with each.
@@ -69,7 +69,7 @@ def of_architecture(described: str) -> keras.Model:
 @lru_cache(maxsize=1)  # each holds a network
 def _compiled_forward(described: str) -> Callable[..., tf.Tensor]:
     """Compile the way from images to probabilities, the weights given: two thirds of the time."""
-    network = of_architecture(described)
+    network = network_from_architecture(described)
 
     def forward(trained: list[tf.Tensor], fixed: list[tf.Tensor], images: tf.Tensor) -> tf.Tensor:
         probabilities, _ = network.stateless_call(trained, fixed, images, training=False)

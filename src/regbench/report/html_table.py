@@ -48,7 +48,7 @@ def techniques_table(comparison: pd.DataFrame, part: str) -> dict[str, Any]:
     """
     columns = [
         column
-        for column in _columns(part, failures=bool(comparison["failed_runs"].any()))
+        for column in _columns(part, failures=bool(comparison["failed_trainings"].any()))
         if has(comparison, column.key) or column.key in {f"{part}_accuracy", "verdict"}
     ]
     rows = []
@@ -83,11 +83,11 @@ def _columns(part: str, *, failures: bool) -> list[Column]:
         for figure in registry.single(Shown.REPORT)
         if figure.name != headline and figure.only_judged_on in {"", part}
     ]
-    runs = Column(
-        "runs",
-        "runs",
+    trainings = Column(
+        "trainings",
+        "trainings",
         "finished, of those started; figures are over the finished ones",
-        lambda row: f"{row['runs'] - row['failed_runs']} of {row['runs']}",
+        lambda row: f"{row['trainings'] - row['failed_trainings']} of {row['trainings']}",
     )
     published = Column(
         "published_accuracy",
@@ -96,7 +96,7 @@ def _columns(part: str, *, failures: bool) -> list[Column]:
         lambda row: in_unit(row["published_accuracy"], ACCURACY),
     )
     verdict, *compared = _of_comparison(part)
-    return [verdict, *([runs] if failures else []), *compared, *figures, published]
+    return [verdict, *([trainings] if failures else []), *compared, *figures, published]
 
 
 def _of_comparison(part: str) -> list[Column]:
@@ -134,7 +134,7 @@ def _of_comparison(part: str) -> list[Column]:
         Column(
             "win_share",
             "wins, %",
-            "the share of runs that beat the baseline's run of the same seed; ties count half",
+            "the share of trainings that beat the baseline's training of the same seed; ties count half",
             lambda row: in_unit(row["win_share"], SHARE, 0),
         ),
     ]

@@ -50,7 +50,7 @@ class ReportContent:
 
     Attributes:
         comparison: From ``compare``; its order is the order of techniques.
-        results: Runs that are up to date, by technique.
+        results: Trainings that are up to date, by technique.
         classes: The labels.
         images: N x H x W x C, uint8; may be memory-mapped.
         split_index: A row per image, in their order: filename, label, target, split, digest.
@@ -208,17 +208,20 @@ def _facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]:
         facts.append(
             ("Detectable difference", f"{detectable} points", "found with 80 % probability")
         )
-    runs, failed = int(comparison["runs"].sum()), int(comparison["failed_runs"].sum())
+    trainings, failed = (
+        int(comparison["trainings"].sum()),
+        int(comparison["failed_trainings"].sum()),
+    )
     of_techniques = f"{len(comparison)} technique{'s' if len(comparison) != 1 else ''}"
-    due = runs + int(comparison.get("missing_runs", pd.Series(dtype=int)).sum())
-    facts.append(("Runs finished", f"{runs - failed} of {due}", of_techniques))
+    due = trainings + int(comparison.get("missing_trainings", pd.Series(dtype=int)).sum())
+    facts.append(("Trainings finished", f"{trainings - failed} of {due}", of_techniques))
     return facts
 
 
 def _statistics(comparison: pd.DataFrame) -> dict[str, Any]:
     """How sure the differences are, for the text; differences in percentage points."""
     study = comparison.attrs
-    seeds = int((comparison["runs"] - comparison["failed_runs"]).max())
+    seeds = int((comparison["trainings"] - comparison["failed_trainings"]).max())
     by_technique = comparison.get("detectable_difference", pd.Series(dtype=float)).dropna()
     detectable = study.get("detectable_difference", by_technique.median())
     ends = [by_technique.min(), by_technique.max()] if len(by_technique) else []
@@ -244,8 +247,10 @@ def _verdicts(comparison: pd.DataFrame) -> dict[str, str]:
 
 def _pair(content: ReportContent, trained: Mapping[str, Results], part: str) -> dict[str, Any]:
     """Baseline and best technique side by side: confusion, recall and the images they differ on."""
-    rival = tables.rival(content.comparison, trained)
-    names = [name for name in (BASELINE, rival) if name is not None and name in trained]
+    best_besides_baseline = tables.best_besides_baseline(content.comparison, trained)
+    names = [
+        name for name in (BASELINE, best_besides_baseline) if name is not None and name in trained
+    ]
     matrices = {
         name: tables.confusion_matrix(trained[name], part, content.classes) for name in names
     }
@@ -273,8 +278,8 @@ def _recalls(
     if not matrices:
         return []
     first = next(iter(matrices))
-    runs = trained[first].predictions["seed"].nunique()
-    images = matrices[first].sum(axis=1) // runs
+    trainings = trained[first].predictions["seed"].nunique()
+    images = matrices[first].sum(axis=1) // trainings
     recalls = [tables.recalls(trained[name], part, classes) for name in matrices]
     if len(recalls) == 2:
         recalls.append(recalls[1] - recalls[0])

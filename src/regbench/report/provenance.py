@@ -25,7 +25,7 @@ def of_study(
     Args:
         data_fingerprint: The stored one.
         fingerprints: Each technique's, of settings and code.
-        results: Each technique's runs that are up to date.
+        results: Each technique's trainings that are up to date.
 
     Returns:
         Values by name, in the order to show them.
@@ -34,8 +34,8 @@ def of_study(
     trained_on = {
         machine
         for of_one in results.values()
-        if "fingerprint_trained_on" in of_one.runs
-        for machine in of_one.runs["fingerprint_trained_on"]
+        if "fingerprint_trained_on" in of_one.trainings
+        for machine in of_one.trainings["fingerprint_trained_on"]
     }
     return {
         "data fingerprint": f"{data_fingerprint['data']} (split {data_fingerprint['split']})",

@@ -56,7 +56,7 @@ _PLACES = {
     Shown.COMPARISON: "comparison.csv",
     Shown.REPORT: "report",
     Shown.TEXT: "terminal and Markdown",
-    Shown.RUNS: "table of seeds",
+    Shown.TRAININGS: "table of seeds",
     Shown.HISTORY: "history",
     Shown.MLFLOW: "MLflow",
 }

@@ -108,7 +108,7 @@ def _described(
     rows: list[dict[Any, Any]], gains: Mapping[str, str], figure: str, baseline: float
 ) -> list[str]:
     """What there is to say without a verdict."""
-    seeds = int(max(row["runs"] - row["failed_runs"] for row in rows))
+    seeds = int(max(row["trainings"] - row["failed_trainings"] for row in rows))
     clause = (
         f"A description, not a verdict: {seeds} seed{'s' if seeds > 1 else ''}, "
         f"and a verdict takes {MIN_SEEDS}; "
@@ -153,10 +153,10 @@ def _removable(curve: pd.Series) -> tuple[float, float]:
 
 
 def _failed(row: Mapping[Any, Any]) -> str:
-    """A difference over the runs that did not fail leaves the worst ones out."""
-    if not row.get("failed_runs"):
+    """A difference over the trainings that did not fail leaves the worst ones out."""
+    if not row.get("failed_trainings"):
         return ""
-    return f" among the runs that did not fail ({row['failed_runs']} of {row['runs']} did)"
+    return f" among the trainings that did not fail ({row['failed_trainings']} of {row['trainings']} did)"
 
 
 def _highest(rows: list[dict[Any, Any]]) -> tuple[str, str]:

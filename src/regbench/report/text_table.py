@@ -63,7 +63,7 @@ def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
 
 
 def results_table(technique: str, results: pd.DataFrame) -> ReadableTable:
-    """Format one technique's runs.
+    """Format one technique's trainings.
 
     Args:
         technique: Its name.
@@ -71,13 +71,13 @@ def results_table(technique: str, results: pd.DataFrame) -> ReadableTable:
     """
     part = headline_part(results.columns)
     columns = {"seed": [str(seed) for seed in results["seed"]], "status": list(results["status"])}
-    shown = [figure for figure in registry.single(Shown.RUNS) if figure.name in results]
+    shown = [figure for figure in registry.single(Shown.TRAININGS) if figure.name in results]
     for figure in sorted(shown, key=lambda figure: figure.name != f"{part}_accuracy"):
         columns[figure.text_heading(part)] = [
             in_text(value, figure.unit, figure.digits) for value in results[figure.name]
         ]
     failed = results[results["status"] == FAILED]
-    notes = [f"seed {run.seed}: {run.reason}" for run in failed.itertuples()]
+    notes = [f"seed {training.seed}: {training.reason}" for training in failed.itertuples()]
     rows = [list(row) for row in zip(*columns.values(), strict=True)]
     return ReadableTable(f"Results of {technique}", list(columns), rows, notes)
 
@@ -120,7 +120,11 @@ def _headline(row: pd.Series, figure: str) -> str:
     if pd.isna(row[figure]):
         return str(row["status"])
     accuracy = with_spread(in_text, row[figure], row.get(f"{figure}_sd"), ACCURACY)
-    failed = f"; {row['failed_runs']} of {row['runs']} failed" if row["failed_runs"] else ""
+    failed = (
+        f"; {row['failed_trainings']} of {row['trainings']} failed"
+        if row["failed_trainings"]
+        else ""
+    )
     return accuracy + failed
 
 
@@ -159,7 +163,7 @@ def _cells(comparison: pd.DataFrame, figure: Figure) -> list[str]:
 
 def _legend(comparison: pd.DataFrame) -> list[str]:
     """What the figures mean."""
-    trained = comparison["runs"] - comparison["failed_runs"]
+    trained = comparison["trainings"] - comparison["failed_trainings"]
     seeds = int(trained.max())
     most = "" if (trained[trained > 0] == seeds).all() else "at most "
     over = f"Mean ± standard deviation over {most}{seeds} seeds" if seeds > 1 else "One seed each"
@@ -188,9 +192,9 @@ def status_notes(comparison: pd.DataFrame, command: str) -> list[str]:
     notes = [failure(row) for row in comparison[comparison["status"] == FAILED].to_dict("records")]
     stale = comparison[comparison["status"] == STALE]
     notes += [f"{row.technique} is stale; {row.reason}." for row in stale.itertuples()]
-    partial = comparison[(comparison["runs"] > 0) & (comparison["missing_runs"] > 0)]
+    partial = comparison[(comparison["trainings"] > 0) & (comparison["missing_trainings"] > 0)]
     notes += [
-        f"{row['technique']} has {row['runs']} of {row['runs'] + row['missing_runs']} seeds."
+        f"{row['technique']} has {row['trainings']} of {row['trainings'] + row['missing_trainings']} seeds."
         for row in partial[partial["status"] != STALE].to_dict("records")
     ]
     if len(stale) + len(partial):

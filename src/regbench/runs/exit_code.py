@@ -10,7 +10,7 @@ from kedro.io import CatalogProtocol
 
 from regbench.errors import (
     AlarmError,
-    FailedRunsError,
+    FailedTrainingsError,
     InterruptedStudyError,
     InUseError,
     SettingsError,
@@ -50,7 +50,7 @@ def raise_alarms(catalog: Catalog, notify: Sequence[str], failed: Sequence[str] 
         failed: Runs that failed just now, a line each.
 
     Raises:
-        FailedRunsError: Trainings failed, and maybe there are other alarms; the comparison is
+        FailedTrainingsError: Trainings failed, and maybe there are other alarms; the comparison is
             not whole, so that comes first.
         AlarmError: There are other alarms only.
     """
@@ -63,7 +63,7 @@ def raise_alarms(catalog: Catalog, notify: Sequence[str], failed: Sequence[str] 
     of_failed = [a["message"] for a in stored["alarms"] if a["kind"] == "failed"]
     if failed or of_failed:
         first = f"{len(failed)} of the runs failed: {'; '.join(failed)}" if failed else ""
-        raise FailedRunsError(_NEXT_LINE.join([*([first] if first else of_failed), *others]))
+        raise FailedTrainingsError(_NEXT_LINE.join([*([first] if first else of_failed), *others]))
     if others:
         raise AlarmError(_NEXT_LINE.join(others))
 

@@ -11,7 +11,7 @@ from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
-from regbench.errors import FailedRunsError, StudyError, explanation
+from regbench.errors import FailedTrainingsError, StudyError, explanation
 from regbench.runs.command_line import check_selection
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.runs.exit_code import addresses, raise_alarms, tell_of_error
@@ -24,7 +24,7 @@ from regbench.runs.freshness.prepared_record import (
 from regbench.runs.freshness.report_record import forget_report_record, record_report
 from regbench.runs.freshness.stale import is_up_to_date, treat_stale_as_missing
 from regbench.runs.locks.machine import Use, reserved
-from regbench.runs.locks.store import leased
+from regbench.runs.locks.store import store_lock
 from regbench.storage.addresses import credentials_of, is_remote
 from regbench.storage.remote import RemoteFile
 from regbench.storage.stored_file import LocalFile, stored_file
@@ -112,7 +112,7 @@ class StudyHooks:
         """Print the comparison, or the results of the techniques run, if anything was.
 
         Raises:
-            FailedRunsError: A run failed; the tables name it.
+            FailedTrainingsError: A run failed; the tables name it.
             AlarmError: An alarm went off, now or when the report that is up to date was made; it
                 says why.
         """
@@ -146,12 +146,12 @@ class StudyHooks:
             text_table.print_table(table)
         else:
             for technique, results in results_by_technique.items():
-                text_table.print_table(text_table.results_table(technique, results.runs))
+                text_table.print_table(text_table.results_table(technique, results.trainings))
         failed = compare.failures(results_by_technique)
         if "alarms" in made:
             raise_alarms(catalog, self._notify, failed)
         if failed:
-            raise FailedRunsError(f"{len(failed)} of the runs failed: {'; '.join(failed)}")
+            raise FailedTrainingsError(f"{len(failed)} of the trainings failed: {'; '.join(failed)}")
 
     @hook_impl
     def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol[Any, Any]) -> None:
@@ -177,7 +177,7 @@ class StudyHooks:
         self._reservation.enter_context(reserved(here, use, command, wait=wait, display=shown))
         if isinstance(root, RemoteFile):
             logger.info("results go to %s, copies to %s", root, root.path)
-            self._reservation.enter_context(leased(root, use, command, wait=wait))
+            self._reservation.enter_context(store_lock(root, use, command, wait=wait))
 
     def _one_line_is_enough(self) -> None:
         """Keep the runner from telling what it skips, until the reservation ends."""

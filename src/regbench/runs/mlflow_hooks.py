@@ -93,7 +93,7 @@ class TrackingHooks:
         runs = [
             run
             for technique, results in fresh.items()
-            for run in mlflow.tracked_runs(
+            for run in mlflow.tracked_trainings(
                 results, Technique.model_validate(settings["techniques"][technique]), settings
             )
         ]

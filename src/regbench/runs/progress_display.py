@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from regbench.training.events import EVENTS, EpochDone, RunDone
+from regbench.training.events import EVENTS, EpochDone, TrainingDone
 
 _LINES = logging.getLogger("regbench")
 _SECONDS_BETWEEN_EPOCH_LINES = 30
@@ -29,10 +29,10 @@ _RUNS_BEFORE_ESTIMATE = 4  # the first ones wait for data and imports
 class PlainProgress(logging.Handler):
     """Writes a log line per run, and one per epoch where epochs are slow."""
 
-    def __init__(self, runs: int) -> None:
-        """Expect so many runs."""
+    def __init__(self, trainings: int) -> None:
+        """Expect so many trainings."""
         super().__init__()
-        self._runs = runs
+        self._trainings = trainings
         self._done = 0
         self._started = self._last_line = time.monotonic()
 
@@ -50,12 +50,12 @@ class PlainProgress(logging.Handler):
         """Write a line, or not."""
         event = getattr(record, "event", None)
         now = time.monotonic()
-        if isinstance(event, RunDone):
+        if isinstance(event, TrainingDone):
             self._done += 1
-            left = (now - self._started) / self._done * (self._runs - self._done)
+            left = (now - self._started) / self._done * (self._trainings - self._done)
             known = left > 0 and self._done >= _RUNS_BEFORE_ESTIMATE
             remaining = f"; about {_duration(left)} left" if known else ""
-            _LINES.info("run %d of %d: %s%s", self._done, self._runs, event, remaining)
+            _LINES.info("training %d of %d: %s%s", self._done, self._trainings, event, remaining)
         elif now - self._last_line > _SECONDS_BETWEEN_EPOCH_LINES:
             _LINES.info("%s", event)
         else:
@@ -66,9 +66,9 @@ class PlainProgress(logging.Handler):
 class LiveProgress(PlainProgress):
     """Draws a bar for the study and one for each run in training."""
 
-    def __init__(self, runs: int, console: Console) -> None:
-        """Expect so many runs, and draw on ``console``."""
-        super().__init__(runs)
+    def __init__(self, trainings: int, console: Console) -> None:
+        """Expect so many trainings, and draw on ``console``."""
+        super().__init__(trainings)
         self._display = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -80,7 +80,7 @@ class LiveProgress(PlainProgress):
             transient=True,
             refresh_per_second=2,  # ten a second, Rich's own, take 1 % of two cores
         )
-        self._study = self._display.add_task("runs", total=runs, note="")
+        self._study = self._display.add_task("trainings", total=trainings, note="")
         self._bars: dict[tuple[str, int], TaskID] = {}
         self._log_handlers = [
             handler
@@ -111,7 +111,7 @@ class LiveProgress(PlainProgress):
             bar = self._bar(event)
             note = f"train {event.train_accuracy:.3f}  validation {event.validation_accuracy:.3f}"
             self._display.update(bar, completed=event.epoch, note=note)
-        elif isinstance(event, RunDone):
+        elif isinstance(event, TrainingDone):
             run = (event.technique, event.seed)
             if run in self._bars:
                 self._display.remove_task(self._bars.pop(run))

@@ -36,7 +36,7 @@ def in_chunks(
         else:
             yield images[start:end]
             if piece % pieces_held == 0:
-                let_go(images)
+                release_memory(images)
 
 
 def _gathered(images: np.ndarray, rows: np.ndarray, held: int) -> np.ndarray:
@@ -53,11 +53,11 @@ def _gathered(images: np.ndarray, rows: np.ndarray, held: int) -> np.ndarray:
     for stretch in np.unique(stretches):
         here = stretches == stretch
         gathered[here] = images[rows[here]]
-        let_go(images)
+        release_memory(images)
     return gathered
 
 
-def let_go(array: np.ndarray) -> None:
+def release_memory(array: np.ndarray) -> None:
     """Have the system forget which parts of an array in a file are in memory.
 
     Nothing is lost: they are in the file, or on their way, and come back when they are read.

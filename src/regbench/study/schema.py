@@ -154,7 +154,7 @@ class Publication(Settings):
 
 
 class Reporting(Settings):
-    """How the comparison is judged, and what it shows beside the runs' own figures."""
+    """How the comparison is judged, and what it shows beside the trainings' own figures."""
 
     equivalence_band: Annotated[Float, Field(ge=0, le=100, description="percentage points")]
     published: dict[str, Publication]
@@ -233,13 +233,13 @@ class _Study(Settings):
             name: technique.model_dump(mode="json", exclude_defaults=True)
             for name, technique in self.techniques.items()
         }
-        runs = {
+        trainings = {
             name: {"technique": name, "regularizers": regularizers}
             for name, regularizers in techniques.items()
         }
         seeds = {f"seed_{seed}": seed for seed in self.protocol.seeds}
         values = self.model_dump(mode="json", exclude={"techniques"})
-        made_of = {"network": self.network.as_entry(), "runs": runs, "seeds": seeds}
+        made_of = {"network": self.network.as_entry(), "trainings": trainings, "seeds": seeds}
         return values | {"techniques": techniques} | made_of
 
 

@@ -3,12 +3,12 @@
 import logging
 from dataclasses import dataclass
 
-EVENTS = logging.getLogger("regbench.runs.progress_display")
+EVENTS = logging.getLogger("regbench.training.events")
 
 
 @dataclass(frozen=True)
 class EpochDone:
-    """One more epoch of a run is trained."""
+    """One more epoch of a training is trained."""
 
     technique: str
     seed: int
@@ -25,8 +25,8 @@ class EpochDone:
 
 
 @dataclass(frozen=True)
-class RunDone:
-    """A run is trained and evaluated, or has failed."""
+class TrainingDone:
+    """A training is trained and evaluated, or has failed."""
 
     technique: str
     seed: int
@@ -37,17 +37,17 @@ class RunDone:
     failure: str | None = None
 
     def __str__(self) -> str:
-        run = f"{self.technique} seed {self.seed}"
+        training = f"{self.technique} seed {self.seed}"
         if self.failure:
-            return f"{run}: failed: {self.failure}"
+            return f"{training}: failed: {self.failure}"
         test = "" if self.test_accuracy is None else f", test {self.test_accuracy:.4f}"
         return (
-            f"{run}: accuracy validation {self.validation_accuracy:.4f}{test} "
+            f"{training}: accuracy validation {self.validation_accuracy:.4f}{test} "
             f"({self.epochs} epochs, {self.seconds:.1f} s)"
         )
 
 
-Event = EpochDone | RunDone
+Event = EpochDone | TrainingDone
 
 
 def report(event: Event) -> None:

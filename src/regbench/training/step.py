@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from regbench.networks.base import LOGITS
-from regbench.networks.inference import architecture, of_architecture
+from regbench.networks.inference import architecture, network_from_architecture
 from regbench.networks.weights import hidden_kernels
 from regbench.regularizers.base import PLACES, Batch, Regularizer
 from regbench.regularizers.registry import REGULARIZERS
@@ -52,7 +52,7 @@ def compiled_step(
 ) -> "Step":
     """Compile once for all seeds: a second that a small study cannot afford for every training."""
     return Step(
-        of_architecture(described),
+        network_from_architecture(described),
         batch_size,
         learning_rate,
         [REGULARIZERS[key].model_validate(entry) for key, entry in json.loads(regularizers)],

@@ -150,7 +150,7 @@ def test_one_more_seed_trains_only_that_seed(root: Path, resume: Callable[..., N
     before = made_at(root)
     resume("reporting", protocol={"seeds": [1, 2]})
     assert changed(before, made_at(root)) == {"baseline/seed_2", "l2/seed_2", "zca/seed_2"}
-    assert comparison(root).loc[["baseline", "l2", "zca"], "runs"].tolist() == [2, 2, 2]
+    assert comparison(root).loc[["baseline", "l2", "zca"], "trainings"].tolist() == [2, 2, 2]
 
 
 def test_fewer_seeds_leave_the_others_out(root: Path, resume: Callable[..., None]) -> None:
@@ -158,7 +158,7 @@ def test_fewer_seeds_leave_the_others_out(root: Path, resume: Callable[..., None
     before = made_at(root)
     resume("reporting", protocol={"seeds": [2]})
     assert made_at(root) == before
-    assert comparison(root).loc[["baseline", "l2", "zca"], "runs"].tolist() == [1, 1, 1]
+    assert comparison(root).loc[["baseline", "l2", "zca"], "trainings"].tolist() == [1, 1, 1]
 
 
 def test_changed_images_make_everything_stale(

@@ -15,7 +15,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from regbench.errors import InUseError, StudyError
 from regbench.runs.locks import store as lease
 from regbench.runs.locks.machine import Use
-from regbench.runs.locks.store import leased
+from regbench.runs.locks.store import store_lock
 from regbench.storage.remote import RemoteFile
 
 ROOT = RemoteFile("memory://place/study")
@@ -41,7 +41,7 @@ def on(machine: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def enter(use: Use, *, wait: bool = False) -> None:
-    with leased(ROOT, use, "kedro run", wait=wait):
+    with store_lock(ROOT, use, "kedro run", wait=wait):
         pass
 
 
@@ -53,7 +53,7 @@ def records(store: MemoryFileSystem) -> list[str]:
 def test_another_machine_stops_and_names_the_first(
     store: MemoryFileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with leased(ROOT, L1, "kedro run --pipelines=l1", wait=False):
+    with store_lock(ROOT, L1, "kedro run --pipelines=l1", wait=False):
         on(2, tmp_path, monkeypatch)
         with pytest.raises(InUseError, match=r"^memory://place/study is in use: .*=l1\)") as no:
             enter(L1)
@@ -68,9 +68,9 @@ def test_another_machine_stops_and_names_the_first(
 
 def test_a_run_that_was_killed_here_counts_for_nothing(store: MemoryFileSystem) -> None:
     killed = ExitStack()
-    killed.enter_context(leased(ROOT, L1, "kedro run", wait=False))
+    killed.enter_context(store_lock(ROOT, L1, "kedro run", wait=False))
     living = ExitStack()
-    living.enter_context(leased(ROOT, L2, "kedro run", wait=False))
+    living.enter_context(store_lock(ROOT, L2, "kedro run", wait=False))
     # Both are on this machine, where its own lock lets L1 in again only if the first is dead.
     enter(L1)
     assert len(records(store)) == 1
@@ -82,7 +82,7 @@ def test_a_run_that_was_killed_here_counts_for_nothing(store: MemoryFileSystem) 
 def test_a_lease_that_was_not_renewed_runs_out(
     store: MemoryFileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with leased(ROOT, L1, "kedro run", wait=False):
+    with store_lock(ROOT, L1, "kedro run", wait=False):
         on(2, tmp_path, monkeypatch)
         (record,) = records(store)
         store.store[record].created = datetime.now(UTC) - timedelta(seconds=200)
@@ -95,7 +95,7 @@ def test_a_lease_that_was_not_renewed_runs_out(
 
 def test_a_lease_is_renewed(store: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "_RENEWED_EVERY", 0.01)
-    with leased(ROOT, L1, "kedro run", wait=False):
+    with store_lock(ROOT, L1, "kedro run", wait=False):
         (record,) = records(store)
         before, content = store.store[record].created, store.cat(record)
         deadline = time.monotonic() + 30
@@ -111,7 +111,7 @@ def test_a_run_whose_lease_was_taken_is_stopped(
     stopped = threading.Event()
     monkeypatch.setattr(lease, "_RENEWED_EVERY", 0.01)
     monkeypatch.setattr(lease._thread, "interrupt_main", stopped.set)
-    with leased(ROOT, L1, "kedro run", wait=False):
+    with store_lock(ROOT, L1, "kedro run", wait=False):
         store.rm(records(store)[0])
         assert stopped.wait(30)
     assert "another run may make the same" in caplog.text
@@ -126,7 +126,7 @@ def test_waiting_ends_with_the_first(
         enter(L1, wait=True)
         order.append("second")
 
-    with leased(ROOT, L1, "kedro run", wait=False):
+    with store_lock(ROOT, L1, "kedro run", wait=False):
         on(2, tmp_path, monkeypatch)
         thread = threading.Thread(target=second)
         thread.start()
@@ -152,6 +152,6 @@ def test_a_lost_connection_at_the_end_is_a_warning(
     def refuse(*_: object, **__: object) -> None:
         raise StudyError("lost")
 
-    with leased(ROOT, L1, "kedro run", wait=False):
+    with store_lock(ROOT, L1, "kedro run", wait=False):
         monkeypatch.setattr(RemoteFile, "remove", refuse)
     assert "lost" in caplog.text

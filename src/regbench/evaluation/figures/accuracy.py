@@ -19,7 +19,7 @@ TRAIN_ACCURACY = Figure(
     unit=ACCURACY,
     compute=partial(_of_part, part="train"),
     better=Better.HIGHER,
-    shown=USUAL & ~Shown.REPORT | Shown.RUNS,  # the report has it in the plot of gaps
+    shown=USUAL & ~Shown.REPORT | Shown.TRAININGS,  # the report has it in the plot of gaps
     position=30,
 )
 VALIDATION_ACCURACY = Figure(
@@ -30,7 +30,7 @@ VALIDATION_ACCURACY = Figure(
     unit=ACCURACY,
     compute=partial(_of_part, part="validation"),
     better=Better.HIGHER,
-    shown=USUAL | Shown.TEXT | Shown.RUNS,
+    shown=USUAL | Shown.TEXT | Shown.TRAININGS,
     spread=True,
     position=10,
 )
@@ -42,7 +42,7 @@ TEST_ACCURACY = Figure(
     unit=ACCURACY,
     compute=partial(_of_part, part="test"),
     better=Better.HIGHER,
-    shown=USUAL | Shown.TEXT | Shown.RUNS,
+    shown=USUAL | Shown.TEXT | Shown.TRAININGS,
     spread=True,
     position=20,
 )

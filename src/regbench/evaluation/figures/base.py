@@ -98,7 +98,7 @@ class Shown(Flag):
     COMPARISON = auto()  # a column of comparison.csv: the mean over seeds
     REPORT = auto()  # a column of the report's table, and a sentence of its legend
     TEXT = auto()  # a column of the comparison in the terminal and in comparison.md
-    RUNS = auto()  # a column of the terminal's table of one technique's seeds
+    TRAININGS = auto()  # a column of the terminal's table of one technique's seeds
     HISTORY = auto()  # a column of the history, and of its page
     MLFLOW = auto()  # a metric of the training's run in MLflow
 

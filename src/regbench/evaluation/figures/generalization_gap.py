@@ -17,7 +17,7 @@ FIGURES = (
         unit=POINTS,
         compute=_gap,
         better=Better.NEITHER,  # a network that has learnt nothing has none
-        shown=USUAL | Shown.TEXT | Shown.RUNS,
+        shown=USUAL | Shown.TEXT | Shown.TRAININGS,
         position=60,
     ),
 )

@@ -19,7 +19,7 @@ FIGURES = (
         unit=COUNT,
         digits=1,
         compute=_epochs,
-        shown=USUAL | Shown.TEXT | Shown.RUNS,
+        shown=USUAL | Shown.TEXT | Shown.TRAININGS,
         position=130,
     ),
     Figure(
@@ -30,7 +30,7 @@ FIGURES = (
         digits=1,
         compute=_seconds,
         better=Better.LOWER,
-        shown=USUAL | Shown.TEXT | Shown.RUNS,
+        shown=USUAL | Shown.TEXT | Shown.TRAININGS,
         position=150,
     ),
 )

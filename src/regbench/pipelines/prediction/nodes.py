@@ -49,7 +49,7 @@ def choose_network(
     settings: dict[str, Any],
     *results: Results,
 ) -> dict[str, Any]:
-    """Choose a trained run by validation accuracy, of those that are up to date.
+    """Choose a training by validation accuracy, of those that are up to date.
 
     Returns:
         technique and seed, and weights: the digest of what the network has to hold.
@@ -73,8 +73,8 @@ def choose_network(
         lacks = f"stale ({stale[technique]})" if technique in stale else "not trained"
         raise StudyError(f"{technique} is {lacks}; kedro run --pipelines={technique} trains it")
     logger.info("labelling with %s, seed %d: the best on validation", technique, seed)
-    runs = by_technique[technique].runs.set_index("seed")
-    weights = str(runs.loc[seed, "fingerprint_weights"])
+    trainings = by_technique[technique].trainings.set_index("seed")
+    weights = str(trainings.loc[seed, "fingerprint_weights"])
     return {"technique": technique, "seed": seed, "weights": weights}
 
 

@@ -136,7 +136,7 @@ def plot_confusion(results: dict[str, Results], classes: list[str]) -> Figure:
     part = compare.judged_part(results)
     others = {name: of_one for name, of_one in results.items() if name != BASELINE}
     best = compare.best_technique(others)
-    shown = [name for name in (BASELINE, best) if name and len(results[name].runs)]
+    shown = [name for name in (BASELINE, best) if name and len(results[name].trainings)]
     matrices = {name: tables.confusion_matrix(results[name], part, classes) for name in shown}
     return confusion.confusion_plot(matrices, classes)
 

@@ -1,4 +1,4 @@
-"""One training pipeline per technique, one namespace per run."""
+"""One training pipeline per technique, one namespace per training."""
 
 from regbench.pipelines.training.pipeline import create_pipeline
 

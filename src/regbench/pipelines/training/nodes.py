@@ -31,10 +31,10 @@ def train_network(
     normalization: dict[str, list[float]],
     protocol: dict[str, Any],
     network: dict[str, Any],
-    run: dict[str, Any],
+    training: dict[str, Any],
     seed: int,
     data_fingerprint: dict[str, Any],
-    run_fingerprint: dict[str, str],
+    training_fingerprint: dict[str, str],
     **prepared: Any,
 ) -> tuple[KerasModel, DataFrame, dict[str, ndarray], dict[str, str]]:
     """Build and train the network of one technique and seed.
@@ -52,7 +52,7 @@ def train_network(
     tensorflow_setup.set_up_tensorflow()
     tensorflow_setup.forget_earlier_networks()
     shared = Protocol.model_validate(protocol)
-    regularizers = Technique.model_validate(run["regularizers"]).regularizers(prepared)
+    regularizers = Technique.model_validate(training["regularizers"]).regularizers(prepared)
     plan = Plan(images.shape[1:], len(classes), seed, normalization, regularizers)
     model = network_of(network).build(plan)
     history, best_epoch_weights = train(
@@ -65,7 +65,7 @@ def train_network(
         regularizers,
         on_epoch=lambda epoch: events.report(
             events.EpochDone(
-                run["technique"],
+                training["technique"],
                 seed,
                 epoch.epoch,
                 shared.epochs,
@@ -74,7 +74,7 @@ def train_network(
             )
         ),
     )
-    made_from = {part: data_fingerprint[part] for part in ("data", "split")} | run_fingerprint
+    made_from = {part: data_fingerprint[part] for part in ("data", "split")} | training_fingerprint
     made_from["weights"] = digests.of_weights(weights.weights_of(model))
     made_from["best_epoch_weights"] = digests.of_weights(best_epoch_weights)
     made_from["history"] = digests.of_table(history)
@@ -93,13 +93,13 @@ def evaluate_network(
     corrupted_rows: list[int],
     made_from: dict[str, str],
     evaluation_fingerprint: str,
-    run: dict[str, Any],
+    training: dict[str, Any],
     seed: int,
 ) -> tuple[DataFrame, dict[str, Any]]:
     """Measure a trained network.
 
     Returns:
-        Predictions for every validation and test image, and the run's metrics.
+        Predictions for every validation and test image, and the training's metrics.
 
     Raises:
         StudyError: The network is not the one that its fingerprint is of: an earlier run was
@@ -114,8 +114,8 @@ def evaluate_network(
     made_from = made_from | {"evaluation": evaluation_fingerprint}
     if isinstance(trained, FailedTraining):
         measured = evaluate.failed(trained.reason, split_index, classes, history)
-        return _finished(measured, run, seed, made_from)
-    name = run["technique"]
+        return _finished(measured, training, seed, made_from)
+    name = training["technique"]
     if digests.of_weights(weights.weights_of(trained)) != made_from["weights"]:
         raise StudyError(
             f"the network of {name}, seed {seed}, is not the one that its fingerprint describes; "
@@ -131,22 +131,22 @@ def evaluate_network(
         corrupted_images,
         np.asarray(corrupted_rows),
     )
-    return _finished(measured, run, seed, made_from)
+    return _finished(measured, training, seed, made_from)
 
 
 def _finished(
     measured: tuple[DataFrame, dict[str, Any]],
-    run: dict[str, Any],
+    training: dict[str, Any],
     seed: int,
     made_from: dict[str, str],
 ) -> tuple[DataFrame, dict[str, Any]]:
-    """Say that a run is done, and with which outcome."""
+    """Say that a training is done, and with which outcome."""
     from regbench.training import events
 
     predictions, metrics = measured
     events.report(
-        events.RunDone(
-            run["technique"],
+        events.TrainingDone(
+            training["technique"],
             seed,
             metrics["epochs"],
             metrics["seconds"],
@@ -155,7 +155,7 @@ def _finished(
             metrics.get("reason"),
         )
     )
-    metrics = {"technique": run["technique"], "seed": seed, **metrics}
+    metrics = {"technique": training["technique"], "seed": seed, **metrics}
     made_from = {part: made_from[part] for part in made_from if part != "record"}  # its own seal
     made = {
         "predictions": digests.of_table(predictions),
@@ -166,7 +166,7 @@ def _finished(
 
 @on_failure_of(train_network)
 def training_failed(
-    reason: str, data_fingerprint: dict[str, Any], run_fingerprint: dict[str, str], **_: Any
+    reason: str, data_fingerprint: dict[str, Any], training_fingerprint: dict[str, str], **_: Any
 ) -> tuple[FailedTraining, DataFrame, dict[str, ndarray], dict[str, str]]:
     """Return what stands in the place of what ``train_network`` could not make."""
     import pandas as pd
@@ -174,7 +174,7 @@ def training_failed(
     from regbench.evaluation.results import FailedTraining
     from regbench.training import train
 
-    made_from = {part: data_fingerprint[part] for part in ("data", "split")} | run_fingerprint
+    made_from = {part: data_fingerprint[part] for part in ("data", "split")} | training_fingerprint
     made_from = digests.sealed(made_from | {"weights": "", **fingerprints.of_machine()})
     columns = [*train.Epoch.__annotations__, "kept"]
     return FailedTraining(reason), pd.DataFrame(columns=columns), {}, made_from
@@ -188,7 +188,7 @@ def evaluation_failed(
     history: DataFrame,
     made_from: dict[str, str],
     evaluation_fingerprint: str,
-    run: dict[str, Any],
+    training: dict[str, Any],
     seed: int,
     **_: Any,
 ) -> tuple[DataFrame, dict[str, Any]]:
@@ -196,14 +196,14 @@ def evaluation_failed(
     from regbench.evaluation import evaluate
 
     measured = evaluate.failed(reason, split_index, classes, history)
-    return _finished(measured, run, seed, made_from | {"evaluation": evaluation_fingerprint})
+    return _finished(measured, training, seed, made_from | {"evaluation": evaluation_fingerprint})
 
 
 def collect_results(*made: Any) -> Results:
-    """Put the runs of a technique together.
+    """Put the trainings of a technique together.
 
     Args:
-        made: The metrics of every run, then their histories, then their predictions.
+        made: The metrics of every training, then their histories, then their predictions.
     """
     from regbench.evaluation import results
 

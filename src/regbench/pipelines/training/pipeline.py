@@ -22,26 +22,26 @@ def create_pipeline(name: str, technique: Technique, seeds: list[int]) -> Pipeli
         for seed in seeds
     ]
     collect = Node(nodes.collect_results, made, f"{name}_results", name="collect", namespace=name)
-    runs = [node for seed in seeds for node in _run(name, technique, seed)]
-    return Pipeline([*runs, collect])
+    trainings = [node for seed in seeds for node in _training(name, technique, seed)]
+    return Pipeline([*trainings, collect])
 
 
-def _run(name: str, technique: Technique, seed: int) -> list[Node]:
-    """One run: a technique and a seed.
+def _training(name: str, technique: Technique, seed: int) -> list[Node]:
+    """One training: a technique and a seed.
 
     Names are written in full: having ``Pipeline`` put the namespace before them makes every node
     three times, and every command waits for that.
     """
     namespace = f"{name}.seed_{seed}"
     prepared = {name: name for name in (*_SHARED, *technique.prepared())}
-    run = {"run": f"params:runs.{name}", "seed": f"params:seeds.seed_{seed}"}
+    training = {"training": f"params:trainings.{name}", "seed": f"params:seeds.seed_{seed}"}
     return [
         Node(
             nodes.train_network,
             {
                 **prepared,
-                **run,
-                "run_fingerprint": f"params:fingerprints.{name}.training",
+                **training,
+                "training_fingerprint": f"params:fingerprints.{name}.training",
                 "protocol": "params:protocol",
                 "network": "params:network",
                 "data_fingerprint": "data_fingerprint",
@@ -66,7 +66,7 @@ def _run(name: str, technique: Technique, seed: int) -> list[Node]:
                 "made_from": f"{namespace}.fingerprint",
                 "corrupted_images": "corrupted_images",
                 "corrupted_rows": "corrupted_rows",
-                **run,
+                **training,
                 "evaluation_fingerprint": f"params:fingerprints.{name}.evaluation",
             },
             [f"{namespace}.predictions", f"{namespace}.metrics"],

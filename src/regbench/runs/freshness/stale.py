@@ -218,7 +218,7 @@ def _is_complete(
     technique: str, now: fingerprints.Fingerprint, seeds: list[str], catalog: Catalog
 ) -> bool:
     """Whether the collected results are of all seeds and of the stored runs."""
-    runs = stored_dataset(catalog, f"{technique}_results").runs()
+    runs = stored_dataset(catalog, f"{technique}_results").trainings()
     if runs.empty:
         return False
     if set(runs["technique"]) != {technique}:

@@ -2,7 +2,7 @@
 
 On one machine a lock of the operating system ends with its process. A store has no such locks: a
 run's record there is renewed while the run lives, and one that has not been renewed for
-``LEASE_SECONDS`` counts for nothing. Times are the store's own, so machines' clocks do not matter.
+``LOCK_SECONDS`` counts for nothing. Times are the store's own, so machines' clocks do not matter.
 
 Each run writes its record first and looks for others then. Where what is written is seen at once,
 as in S3, at least one of two that come at the same time sees the other, and who sees another takes
@@ -31,7 +31,7 @@ from regbench.storage.remote import RemoteFile
 
 logger = logging.getLogger(__name__)
 
-LEASE_SECONDS = 300.0
+LOCK_SECONDS = 300.0
 _RECORD = re.compile(r"[0-9a-f]+\.json")
 _RENEWED_EVERY = 60.0  # seconds
 _LOOKS = 3  # at others that may be about to take their record back
@@ -40,7 +40,7 @@ _WHILE_WAITING = (5.0, 10.0)
 
 
 @contextmanager
-def leased(root: RemoteFile, use: Use, command: str, *, wait: bool) -> Iterator[None]:
+def store_lock(root: RemoteFile, use: Use, command: str, *, wait: bool) -> Iterator[None]:
     """Keep runs on other machines from what this one makes, and from making what it reads.
 
     Those on this machine are kept by ``reservation.reserved``, which comes first.
@@ -109,7 +109,7 @@ def _in_the_way(root: RemoteFile, own: RemoteFile, use: Use) -> Iterator[Run]:
             continue
         age = now - entry.modified if now and entry.modified else timedelta(0)
         # If it lived, and on this machine, its lock would have kept us out.
-        if age > timedelta(seconds=LEASE_SECONDS) or cache == _this_cache():
+        if age > timedelta(seconds=LOCK_SECONDS) or cache == _this_cache():
             other.remove()
         else:
             yield run
@@ -127,7 +127,7 @@ def _renew(record: RemoteFile, ended: threading.Event) -> None:
                 renewed = time.monotonic()
                 continue
             renewed = -math.inf  # another run has found it too old
-        if time.monotonic() - renewed > LEASE_SECONDS and not ended.is_set():
+        if time.monotonic() - renewed > LOCK_SECONDS and not ended.is_set():
             logger.error("%s could not be renewed: another run may make the same", record)
             _thread.interrupt_main()
             return
