@@ -95,6 +95,7 @@ def _figures(history: pd.DataFrame) -> dict[str, Any]:
             ],
         }
         for row in now.to_dict("records")
+        if any(pd.notna(row[figure.name]) for figure in shown)
     ]
     columns = [(figure.full_heading(part), figure.legend(part)) for figure in shown]
     return {"columns": columns, "rows": rows, "compared": alike}
