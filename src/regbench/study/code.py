@@ -115,11 +115,6 @@ def is_followed(module: str) -> bool:
     return not any(f"{module}.".startswith(f"{name}.") for name in NOT_FOLLOWED)
 
 
-def exists(module: str) -> bool:
-    """Return whether there is a module or package of this name."""
-    return _path(module) is not None
-
-
 @cache
 def statements_of(module: str) -> tuple[Statement, ...]:
     """Return a module's statements in order; its source is read and parsed once.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from regbench.study.code import LIBRARIES, code_of, exists
+from regbench.study.code import LIBRARIES, code_of
 from regbench.study.digests import digest, new_hash, short_name
 from regbench.study.schema import Ingest, Study
 from regbench.study.technique import Technique
@@ -35,11 +35,10 @@ _PREPARE = "regbench.pipelines.data.nodes"
 # What trains, and what makes its inputs; of these the data's fingerprint has images and split.
 TRAINED_BY = (f"{_TRAIN}:train_network", f"{_PREPARE}:fit_normalization")
 
-_FIGURES = "regbench.evaluation.figures"  # found by their folder, not by imports
 EVALUATED_BY = (
     f"{_TRAIN}:evaluate_network",
     f"{_PREPARE}:corrupt_images",
-    *((_FIGURES,) if exists(_FIGURES) else ()),
+    "regbench.evaluation.figures",  # found by their folder, not by imports
 )
 
 # The nodes that use each of the settings that lead to what every technique shares: first what
