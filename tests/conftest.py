@@ -21,7 +21,16 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.runner import AbstractRunner, SequentialRunner
 
+from regbench import redaction
+
 PROJECT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test keeps secret is left out of another's messages otherwise."""
+    monkeypatch.setattr(redaction, "_secrets", set())
+
 
 # No timing in a test: the first example may import what the others need.
 hypothesis.settings.register_profile("untimed", deadline=None)

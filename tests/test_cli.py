@@ -59,7 +59,7 @@ def test_the_deprecated_spelling_trains_one_technique(small_set: Path, tmp_path:
     assert done.returncode == 0, done.stderr
     assert "Results of dropout" in done.stdout
     # Off a terminal progress is plain lines on standard error, and nothing else is in the way.
-    assert "run 2 of 2: dropout seed" in done.stderr
+    assert "training 2 of 2: dropout seed" in done.stderr
     assert "\x1b[" not in done.stderr + done.stdout
     assert "cuda" not in done.stderr.lower()
     assert "Traceback" not in done.stderr
@@ -126,14 +126,14 @@ def test_the_report_and_the_exit_code_tell_of_failed_runs(small_set: Path, tmp_p
     params = f"images={small_set},data_root={tmp_path},{SMALL},techniques.l2.l2=1e38"
     done = kedro("run", "--pipelines=baseline,l2,reporting", f"--params={params}")
     assert done.returncode == 3, done.stderr
-    assert "Error: 2 of the runs failed: l2 seed 1 (the loss" in done.stderr
+    assert "Error: 2 of the trainings failed: l2 seed 1 (the loss" in done.stderr
     assert re.search(r"l2 +failed", done.stdout)
     table = pd.read_csv(tmp_path / "08_reporting/comparison.csv").set_index("technique")
     assert table.loc["baseline", "status"] == "trained"
     assert "baseline (reference)" in done.stdout
     again = without(TENSORFLOW, "run", "--pipelines=reporting", f"--params={params}", code=3)
     assert again.returncode == 0, again.stderr
-    assert "Error: l2: 2 of 2 runs failed: the loss" in again.stderr
+    assert "Error: l2: 2 of 2 trainings failed: the loss" in again.stderr
     assert re.search(r"l2 +failed", again.stdout)
 
 

@@ -236,7 +236,7 @@ def test_a_run_that_diverges_is_named_and_the_others_go_on(
 ) -> None:
     conf = own_conf(parameters_techniques={"techniques": {"absurd": {"l2": 1e38}}})
     with pytest.raises(
-        FailedTrainingsError, match=r"2 of the runs failed: absurd seed 1 \(the loss"
+        FailedTrainingsError, match=r"2 of the trainings failed: absurd seed 1 \(the loss"
     ):
         run("absurd", "baseline", "reporting", conf=conf, runner=StudyRunner(max_workers=1))
     table = comparison(tmp_path / "data")

@@ -96,7 +96,7 @@ def seconds_of_metrics(root: Path, names: list[str]) -> float:
     processes.become_worker(threads=1)
     import keras
 
-    from regbench.evaluation import classification, evaluate
+    from regbench.evaluation import evaluate, scores
     from regbench.networks import inference
     from regbench.training import train
 
@@ -113,7 +113,7 @@ def seconds_of_metrics(root: Path, names: list[str]) -> float:
         history = pd.read_csv(root / "07_model_output" / name / "seed_1/history.csv")
         inference.predict(model, images, part.rows[:10])
         started = time.perf_counter()
-        classification.accuracy(inference.predict(model, images, part.rows), part.targets)
+        scores.accuracy(inference.predict(model, images, part.rows), part.targets)
         plain = time.perf_counter() - started
         started = time.perf_counter()
         evaluate.evaluate(model, images, index, classes, history, {}, corrupted, corrupted_rows)

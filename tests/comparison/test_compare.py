@@ -403,7 +403,7 @@ class TestRows:
         }
         rows = found.reset_index().set_index("technique", drop=False).to_dict("index")
         assert failure(rows["none"]) == f"none: failed: {died}"
-        assert failure(rows["some"]) == "some: 1 of 3 runs failed: first reason"
+        assert failure(rows["some"]) == "some: 1 of 3 trainings failed: first reason"
 
     @pytest.mark.parametrize(
         ("results", "status"),
@@ -432,7 +432,7 @@ class TestRows:
 
 
 class TestCollecting:
-    runs = (
+    trainings = (
         run(
             4,
             0.9,
@@ -444,7 +444,7 @@ class TestCollecting:
         failed(2),
         run(3, 0.8, accuracy_after_pruning={"0.5": 0.6}, fingerprint=FINGERPRINT | {"data": "x"}),
     )
-    found = collected(*runs)
+    found = collected(*trainings)
 
     def test_makes_a_row_of_every_run(self) -> None:
         nested = [

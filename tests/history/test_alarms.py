@@ -142,7 +142,7 @@ def test_rejected(a_past_run: APast) -> None:
 
 def test_failed(a_past_run: APast) -> None:
     now = a_past_run(1, {"l2": None, "l1": 0.9}, l2={"reason": "no\nluck"})
-    assert messages(now, empty(), failed=True) == ["l2: 5 of 5 runs failed: no luck"]
+    assert messages(now, empty(), failed=True) == ["l2: 5 of 5 trainings failed: no luck"]
     assert messages(now, empty(), failed=False) == []
 
 

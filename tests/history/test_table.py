@@ -171,7 +171,7 @@ def test_a_stored_table_is_checked(a_past_run: APast) -> None:
     pd.testing.assert_frame_equal(table.checked(shuffled), past)
     with pytest.raises(ValueError, match="no column verdict"):
         table.checked(past.drop(columns="verdict"))
-    with pytest.raises(ValueError, match="schema 99, and this version reads 1"):
+    with pytest.raises(ValueError, match="schema 99, and this version reads 2"):
         table.checked(past.assign(schema=99))
 
 
@@ -215,3 +215,12 @@ class TestNetworks:
     def plan(self, past: pd.DataFrame, name: str, last: int) -> dict[str, Any]:
         found = {"l2": results([0.9, 0.9, None]), "zca": Results.none()}
         return table.networks_to_keep(past, name, found, last)
+
+
+def test_one_of_version_1_is_read(a_past_run: Callable[..., pd.DataFrame]) -> None:
+    past = a_past_run(1, {"baseline": 0.9, "l2": None})
+    old = past.rename(
+        columns={"trainings": "runs", "failed_trainings": "failed_runs"}
+        | {"missing_trainings": "missing_runs"}
+    ).assign(schema=1)
+    pd.testing.assert_frame_equal(table.checked(old), table.checked(past))

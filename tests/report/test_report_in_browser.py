@@ -389,6 +389,6 @@ class TestHistory:
         assert driver.title == "RegBench: history"
         pictures = driver.find_elements(By.CSS_SELECTOR, ".trends svg")
         assert len(pictures) == 5
-        link = driver.find_element(By.CSS_SELECTOR, ".trainings tbody a")
+        link = driver.find_element(By.CSS_SELECTOR, ".runs tbody a")
         driver.get(link.get_attribute("href"))
         assert driver.title == "the report"

@@ -174,7 +174,7 @@ class TestComparisonTable:
     def test_notes_say_how_to_read_it_and_what_is_missing(self) -> None:
         first, _, failures, untrained = self.table.notes
         assert "at most 2 seeds" in first
-        assert failures == f"l1: 1 of 2 runs failed: {REASON}"
+        assert failures == f"l1: 1 of 2 trainings failed: {REASON}"
         assert untrained == (
             f"Not trained: dropout, zca; {COMMAND} --pipelines=dropout,zca,reporting trains them."
         )
@@ -185,7 +185,7 @@ class TestComparisonTable:
             ["baseline (reference)", "failed"],
             ["l2", "not trained"],
         ]
-        assert f"baseline: 1 of 1 runs failed: {REASON}" in table.notes
+        assert f"baseline: 1 of 1 trainings failed: {REASON}" in table.notes
 
     def test_stale_techniques_have_one_command_for_all(self) -> None:
         stale = {"l1": "changed since: the split", "zca": "changed since: the protocol, the split"}

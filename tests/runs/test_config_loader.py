@@ -12,6 +12,7 @@ from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.framework.cli.utils import _split_params
 
 from regbench.errors import SettingsError
+from regbench.regularizers.l2 import L2
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.settings import CONFIG_LOADER_ARGS
 from regbench.study import fingerprints
@@ -99,7 +100,7 @@ class TestAValidStudy:
         )
         study = loader(conf).study()
         assert "l1" not in study.techniques
-        assert study.techniques["mine"].l2 == 0.0001
+        assert study.techniques["mine"].l2 == L2(factor=0.0001)
         assert study.data_root == "elsewhere"
 
     def test_the_latest_loader_is_at_hand_for_the_registry(self, own_conf: MakeConf) -> None:

@@ -24,7 +24,7 @@ from regbench.runs import exit_code
 URLS = ["json://127.0.0.1:1/"]
 DROP = {"kind": "drop", "message": "l2 fell"}
 FLOOR = {"kind": "floor", "message": "l2 is low"}
-FAILED = {"kind": "failed", "message": "l1: 2 of 5 runs failed: no luck"}
+FAILED = {"kind": "failed", "message": "l1: 2 of 5 trainings failed: no luck"}
 Sent = list[tuple[list[str], str, list[str]]]
 
 
@@ -72,11 +72,13 @@ def test_an_alarm_ends_the_run_with_its_code(sent: Sent) -> None:
 
 
 def test_failed_trainings_come_first(sent: Sent) -> None:
-    with pytest.raises(FailedTrainingsError, match=r"^1 of the runs failed: l1 seed 1") as error:
+    with pytest.raises(
+        FailedTrainingsError, match=r"^1 of the trainings failed: l1 seed 1"
+    ) as error:
         exit_code.raise_alarms(catalog(FAILED, DROP), URLS, ["l1 seed 1 (no luck)"])
     assert error.value.exit_code == 3
     assert error.value.message.splitlines()[1].strip() == "alarm: l2 fell"
-    with pytest.raises(FailedTrainingsError, match=r"^l1: 2 of 5 runs failed: no luck$"):
+    with pytest.raises(FailedTrainingsError, match=r"^l1: 2 of 5 trainings failed: no luck$"):
         exit_code.raise_alarms(catalog(FAILED), URLS)  # of an earlier run
     assert [title for _, title, _ in sent] == ["RegBench: 2 alarms", "RegBench: an alarm"]
 

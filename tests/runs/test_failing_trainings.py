@@ -86,7 +86,7 @@ def test_others_complete_and_a_resumed_run_tries_again(
     assert first.returncode == 3, first.stderr
     assert "Traceback" not in first.stderr
     last = first.stderr.strip().splitlines()[-1]
-    assert "3 of the runs failed" in last
+    assert "3 of the trainings failed" in last
     assert "dropout seed 2 (RuntimeError: no such luck)" in last
     for seed in (1, 2):
         assert f"l1 seed {seed} (a training process was killed, perhaps for want of" in last

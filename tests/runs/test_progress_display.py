@@ -80,7 +80,7 @@ class TestLines:
     def test_come_for_every_run(self, lines: list[str]) -> None:
         report(DONE)
         report(FAILED)
-        assert lines == [f"run 1 of 6: {DONE}", f"run 2 of 6: {FAILED}"]
+        assert lines == [f"training 1 of 6: {DONE}", f"training 2 of 6: {FAILED}"]
 
     def test_come_for_epochs_only_where_they_are_slow(self, lines: list[str], clock: Clock) -> None:
         report(EPOCH)

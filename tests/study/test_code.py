@@ -82,7 +82,7 @@ class TestCode:
                 True,
             ),
             # Every epoch's accuracy is measured with it, and may end the training.
-            ("evaluation.classification", "bins: int = 15", "bins: int = 10", True, True),
+            ("evaluation.classification", "bins: int = 15", "bins: int = 10", False, True),
             ("evaluation.corruption", "_SCALE = 0.7", "_SCALE = 0.6", False, True),
             ("evaluation.figures.macro_f1", "import ", "import os\nimport ", False, True),
             ("evaluation.pruning", "SHARES = (0.5,", "SHARES = (0.6,", False, True),

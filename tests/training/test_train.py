@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, log_loss
 from tests.building import build_network
 
-from regbench.evaluation.classification import accuracy, cross_entropy
 from regbench.evaluation.epochs import best_epoch, diverged
+from regbench.evaluation.scores import accuracy, cross_entropy
 from regbench.fields import MAX_SEED
 from regbench.networks.kinds.mlp import Mlp
 from regbench.networks.weights import hidden_kernels, set_weights, trained_kernels

@@ -279,8 +279,10 @@ def test_a_failed_technique_is_reported_and_fails_the_run_and_is_all_that_runs_a
     configure(scheduled.project, {"parameters_techniques": diverging})
     first = scheduled.call("airflow", "dags", "test", "regbench")
     assert first.returncode == 1, first.stdout
-    assert "2 of the runs failed: l2 seed 1" in first.stdout
-    assert "l2: 2 of 2 runs failed: the loss stopped being finite" in first.stdout  # the report's
+    assert "2 of the trainings failed: l2 seed 1" in first.stdout
+    assert (
+        "l2: 2 of 2 trainings failed: the loss stopped being finite" in first.stdout
+    )  # the report's
     assert failed_trainings(results) == {"baseline": 0, "dropout": 0, "l2": 2}
     report = (results / "08_reporting/report.html").read_text()
     assert "the loss stopped being finite in epoch 1" in report

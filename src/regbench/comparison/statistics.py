@@ -1,7 +1,7 @@
 """Is a difference in accuracy real? Techniques against a baseline, over trainings paired by seed.
 
-What the tests rest on: the differences of the paired trainings are a sample from the trainings that the
-study could have had with other seeds, and are spread about normally. What goes wrong in one training of
+What the tests rest on: the differences of the paired trainings are a sample from those that the
+study could have had with other seeds, and are spread about normally. What goes wrong in one of
 ten, in the technique only or the baseline only, is easily missed by five seeds. The images are the
 same for all trainings, so a verdict is about these images; ``bootstrap_interval`` varies them too.
 ``benchmarks/README.md`` tells how often verdicts are wrong, by simulation.
@@ -33,7 +33,7 @@ class PairedDifference:
         high: Its upper end.
         p_value: Of the two-sided paired t test.
         p_equivalence: Of the two one-sided tests that the mean lies within the band.
-        win_share: The probability that a training beats its paired baseline training; a tie counts half.
+        win_share: The probability that a training beats the baseline's of its seed; ties count half.
     """
 
     seeds: int
@@ -61,9 +61,9 @@ def paired_difference(
     """Compare accuracies over the same images, training by training.
 
     The t test is that of ``scipy.stats.ttest_rel``, and equivalence is tested by two one-sided t
-    tests (Schuirmann 1987), with one exception. An accuracy moves in steps of one image: trainings may
-    differ by the same number of images in every pair, and a t test would then be certain. Values
-    on two neighbouring steps have a standard deviation of half a step at most, so less than that
+    tests (Schuirmann 1987), with one exception. An accuracy moves in steps of one image: trainings
+    may differ by the same number of images in every pair, and a t test would then be certain.
+    Values on two neighbouring steps have a standard deviation of half a step at most, so less than that
     cannot be told apart from chance and the standard deviation is taken to be that much.
 
     Args:
@@ -195,8 +195,8 @@ def bootstrap_interval(
         )
     differences = technique_correct.astype(np.int8) - baseline_correct.astype(np.int8)
     seeds, images = differences.shape
-    # Images on which all trainings differ alike are interchangeable, and most are of a few kinds: it
-    # is enough to draw how many of each kind there are.
+    # Images on which all trainings differ alike are interchangeable, and most are of a few kinds:
+    # it is enough to draw how many of each kind there are.
     kinds, counts = np.unique(differences, axis=1, return_counts=True)
     generator = np.random.default_rng(seed)
     seed_shares = generator.multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds

@@ -125,7 +125,7 @@ def _true_and_predicted(
 
 
 def disagreements(one: Results, other: Results, part: str) -> pd.DataFrame:
-    """Images that most trainings of one technique get wrong and most trainings of another get right.
+    """Images that most trainings of one technique get wrong and most of another get right.
 
     Args:
         one: The technique that is wrong.
@@ -134,12 +134,14 @@ def disagreements(one: Results, other: Results, part: str) -> pd.DataFrame:
 
     Returns:
         A row per image, the clearest case first: filename, label; one_answer, the most frequent
-        wrong answer, one_count, the number of trainings that gave it, and one_trainings, of how many; the
-        same for the other's right answer: other_count, other_trainings.
+        wrong answer, one_count, the number of trainings that gave it, and one_trainings, of how
+        many; the same for the other's right answer: other_count, other_trainings.
     """
     wrong, right = (_answers(found, part) for found in (one, other))
     both = wrong.add_suffix("_one").join(right.add_suffix("_other"), how="inner")
-    share_one, share_other = (both[f"right_{of}"] / both[f"runs_{of}"] for of in ("one", "other"))
+    share_one, share_other = (
+        both[f"right_{of}"] / both[f"trainings_{of}"] for of in ("one", "other")
+    )
     clear = both.assign(by=share_other - share_one)[(share_one < 0.5) & (share_other > 0.5)]
     clear = clear.sort_values("by", ascending=False, kind="stable")
     said = one.predictions

@@ -52,7 +52,7 @@ class ResultsDataset(AbstractDataset[Results, Results]):
         return Results(*tables) if tables else Results.none()
 
     def trainings(self) -> pd.DataFrame:
-        """Return the table of trainings alone, of a file that is whole; an empty one as ``load`` does.
+        """Return the table of trainings of a file that is whole; an empty one as ``load`` does.
 
         The predictions, most of a file, are checked against their checksums and not parsed.
         """

@@ -85,14 +85,3 @@ def macro_f1(targets: np.ndarray, predicted: np.ndarray) -> float:
     from sklearn.metrics import f1_score  # noqa: PLC0415 - a second of start-up
 
     return float(f1_score(targets, predicted, average="macro"))
-
-
-def cross_entropy(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """The mean of -log p(target), in nats, of M x K probabilities; M ints tell the targets."""
-    chosen = probabilities[np.arange(len(targets)), targets].astype(np.float64)
-    return float(-np.log(np.maximum(chosen, np.finfo(np.float32).tiny)).mean())
-
-
-def accuracy(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """The share of rows whose most probable class is the target."""
-    return float((probabilities.argmax(axis=1) == targets).mean())

@@ -39,9 +39,9 @@ def evaluate(
 
     Returns:
         Predictions for every validation and test image (filename, split, label, predicted,
-        confidence and the probabilities of all classes), and the training's metrics: every figure that
-        the study has (see ``figures``). A diverged training has no predictions, ``status`` failed with
-        a ``reason``, and no figures.
+        confidence and the probabilities of all classes), and the training's metrics: every figure
+        that the study has (see ``figures``). A diverged training has no predictions, ``status``
+        failed with a ``reason``, and no figures.
     """
     reason = diverged(history)
     if reason:

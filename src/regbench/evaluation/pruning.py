@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from regbench.evaluation.classification import accuracy
+from regbench.evaluation.scores import accuracy
 from regbench.networks.inference import predict
 from regbench.networks.weights import kernel_variables
 

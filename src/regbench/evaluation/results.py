@@ -21,13 +21,13 @@ class Results:
     """A technique's trainings; every table has a column ``seed``.
 
     Attributes:
-        trainings: A row per training: technique, seed, status, the figures of one number and the training's
+        trainings: A row per training: technique, seed, status, the figures of one number and its
             fingerprint (columns ``fingerprint_<part>``). Empty if not trained.
         epochs: A row per training and epoch: the history.
         predictions: A row per training and image of the validation and test parts: filename, split,
             label, predicted, confidence (float32).
-        measurements: A row per training, figure with several values and setting: measure (the figure's
-            name), setting (text), value.
+        measurements: A row per training, figure with several values and setting: measure (the
+            figure's name), setting (text), value.
     """
 
     trainings: pd.DataFrame

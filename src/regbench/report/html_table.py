@@ -134,7 +134,7 @@ def _of_comparison(part: str) -> list[Column]:
         Column(
             "win_share",
             "wins, %",
-            "the share of trainings that beat the baseline's training of the same seed; ties count half",
+            "the share of trainings that beat the baseline's of the same seed; ties count half",
             lambda row: in_unit(row["win_share"], SHARE, 0),
         ),
     ]

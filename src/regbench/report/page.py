@@ -298,7 +298,7 @@ def _sheet(
     for image in images.to_dict("records"):
         pixels = np.asarray(content.images[rows[image["filename"]]])
         gave_it, right_ones = (
-            f"{image[f'{side}_count']}\u00a0of\u00a0{image[f'{side}_runs']}"  # breaks no line
+            f"{image[f'{side}_count']}\u00a0of\u00a0{image[f'{side}_trainings']}"  # breaks no line
             for side in ("one", "other")
         )
         label, mistake = image["label"], image["one_answer"]

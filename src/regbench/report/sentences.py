@@ -156,7 +156,8 @@ def _failed(row: Mapping[Any, Any]) -> str:
     """A difference over the trainings that did not fail leaves the worst ones out."""
     if not row.get("failed_trainings"):
         return ""
-    return f" among the trainings that did not fail ({row['failed_trainings']} of {row['trainings']} did)"
+    failed = f"{row['failed_trainings']} of {row['trainings']}"
+    return f" among the trainings that did not fail ({failed} did)"
 
 
 def _highest(rows: list[dict[Any, Any]]) -> tuple[str, str]:

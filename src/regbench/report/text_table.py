@@ -194,7 +194,8 @@ def status_notes(comparison: pd.DataFrame, command: str) -> list[str]:
     notes += [f"{row.technique} is stale; {row.reason}." for row in stale.itertuples()]
     partial = comparison[(comparison["trainings"] > 0) & (comparison["missing_trainings"] > 0)]
     notes += [
-        f"{row['technique']} has {row['trainings']} of {row['trainings'] + row['missing_trainings']} seeds."
+        f"{row['technique']} has {row['trainings']} of "
+        f"{row['trainings'] + row['missing_trainings']} seeds."
         for row in partial[partial["status"] != STALE].to_dict("records")
     ]
     if len(stale) + len(partial):

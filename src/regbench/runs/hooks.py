@@ -151,7 +151,9 @@ class StudyHooks:
         if "alarms" in made:
             raise_alarms(catalog, self._notify, failed)
         if failed:
-            raise FailedTrainingsError(f"{len(failed)} of the trainings failed: {'; '.join(failed)}")
+            raise FailedTrainingsError(
+                f"{len(failed)} of the trainings failed: {'; '.join(failed)}"
+            )
 
     @hook_impl
     def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol[Any, Any]) -> None:

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-from regbench.evaluation.classification import accuracy, cross_entropy
 from regbench.evaluation.epochs import best_epoch
+from regbench.evaluation.scores import accuracy, cross_entropy
 from regbench.networks.inference import predict
 from regbench.networks.weights import set_weights, weights_of
 from regbench.regularizers.base import Regularizer

@@ -135,9 +135,7 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", refuse)
-    with pytest.raises(
-        OSError, match=rf"No space left on device: '{tmp_path}/\.trainings/\w+\.json'"
-    ):
+    with pytest.raises(OSError, match=rf"No space left on device: '{tmp_path}/\.runs/\w+\.json'"):
         enter(tmp_path, ALL)
     assert [path.name for path in tmp_path.glob(".runs/*")] == ["lock"]
 

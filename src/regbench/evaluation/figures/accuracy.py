@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from regbench.evaluation.classification import accuracy
 from regbench.evaluation.figures.base import ACCURACY, USUAL, Better, Figure, Shown, Trained
+from regbench.evaluation.scores import accuracy
 
 
 def _of_part(trained: Trained, part: str) -> float | None:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from regbench.evaluation.classification import accuracy
 from regbench.evaluation.figures.base import ACCURACY, Better, Figure, Shown, Trained
+from regbench.evaluation.scores import accuracy
 
 
 def _accuracies(trained: Trained) -> dict[str, float]:

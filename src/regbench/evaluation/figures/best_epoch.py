@@ -1,7 +1,6 @@
 """Where early stopping would have led: the epoch that was best on validation."""
 
 from regbench.evaluation import epochs
-from regbench.evaluation.classification import accuracy
 from regbench.evaluation.figures.base import (
     ACCURACY,
     COUNT,
@@ -11,6 +10,7 @@ from regbench.evaluation.figures.base import (
     Shown,
     Trained,
 )
+from regbench.evaluation.scores import accuracy
 
 
 def _best_epoch(trained: Trained) -> int:

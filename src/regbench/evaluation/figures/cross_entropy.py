@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from regbench.evaluation.classification import cross_entropy
 from regbench.evaluation.figures.base import NATS, USUAL, Better, Figure, Shown, Trained
+from regbench.evaluation.scores import cross_entropy
 
 
 def _of_part(trained: Trained, part: str) -> float | None:

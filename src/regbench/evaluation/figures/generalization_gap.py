@@ -1,7 +1,7 @@
 """How much better the network knows what it was trained on than what it was not."""
 
-from regbench.evaluation.classification import accuracy
 from regbench.evaluation.figures.base import POINTS, USUAL, Better, Figure, Shown, Trained
+from regbench.evaluation.scores import accuracy
 
 
 def _gap(trained: Trained) -> float:

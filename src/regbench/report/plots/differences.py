@@ -38,7 +38,7 @@ def difference_plot(
     Args:
         comparison: From ``compare``; its order is the order of rows, and ``attrs["band"]`` the
             band of practical equivalence, a share of 1.
-        results: With them, every training's difference to the baseline's training of its seed is a dot.
+        results: With them, every training's difference to the baseline's of its seed is a dot.
         width: In pixels.
     """
     rows = with_figures(comparison, ["difference"])
