@@ -148,3 +148,19 @@ def test_a_damaged_file_is_named_and_counts_as_missing(
     assert dataset.load().trainings.empty
     assert f"{path} is damaged, or made by another version" in caplog.text
     assert ("format 0" in caplog.text) == (kind == "earlier version")
+
+
+def test_one_of_format_1_is_read(dataset: ResultsDataset, tmp_path: Path) -> None:
+    # It called trainings runs; that it is made by other code, its fingerprints say.
+    results = RESULTS["trained"]
+    dataset.save(results)
+    (path,) = tmp_path.rglob("*.zip")
+    with zipfile.ZipFile(path) as new:
+        contents = {name: new.read(name) for name in new.namelist()}
+    contents["format"] = b"1"
+    contents["runs.parquet"] = contents.pop("trainings.parquet")
+    with zipfile.ZipFile(path, "w") as old:
+        for name, content in contents.items():
+            old.writestr(name, content)
+    pd.testing.assert_frame_equal(dataset.load().trainings, results.trainings)
+    pd.testing.assert_frame_equal(dataset.trainings(), results.trainings)

@@ -33,7 +33,7 @@ class PairedDifference:
         high: Its upper end.
         p_value: Of the two-sided paired t test.
         p_equivalence: Of the two one-sided tests that the mean lies within the band.
-        win_share: The probability that a training beats the baseline's of its seed; ties count half.
+        win_share: The probability that a training beats the baseline's; ties count half.
     """
 
     seeds: int
@@ -63,8 +63,8 @@ def paired_difference(
     The t test is that of ``scipy.stats.ttest_rel``, and equivalence is tested by two one-sided t
     tests (Schuirmann 1987), with one exception. An accuracy moves in steps of one image: trainings
     may differ by the same number of images in every pair, and a t test would then be certain.
-    Values on two neighbouring steps have a standard deviation of half a step at most, so less than that
-    cannot be told apart from chance and the standard deviation is taken to be that much.
+    Values on two neighbouring steps have a standard deviation of half a step at most, so less
+    than that cannot be told apart from chance and the standard deviation is taken to be that.
 
     Args:
         technique: An accuracy per seed, NaN where a training has none; float, shape (seeds,).

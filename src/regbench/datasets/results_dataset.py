@@ -19,7 +19,8 @@ from regbench.storage.stored_file import stored_file
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 1  # of the tables' columns: one more whenever they change
+_VERSION = 2  # of the tables: one more whenever their names or columns change
+_NAMES_OF_1 = {"trainings": "runs"}
 _VERSION_ENTRY = "format"
 
 
@@ -81,13 +82,14 @@ class ResultsDataset(AbstractDataset[Results, Results]):
     def _read(self, names: list[str]) -> list[pd.DataFrame]:
         with zipfile.ZipFile(self._file.readable()) as tables:
             version = int(tables.read(_VERSION_ENTRY)) if _VERSION_ENTRY in tables.namelist() else 0
-            if version != _VERSION:
+            former = _NAMES_OF_1 if version == 1 else {}
+            if version not in (1, _VERSION):
                 raise ValueError(f"it has format {version}, this version of RegBench {_VERSION}")
             damaged = tables.testzip()
             if damaged:
                 raise ValueError(f"{damaged} does not have its checksum")
-            contents = {name: tables.read(f"{name}.parquet") for name in names}
-        return [pd.read_parquet(io.BytesIO(content)) for content in contents.values()]
+            contents = [tables.read(f"{former.get(name, name)}.parquet") for name in names]
+        return [pd.read_parquet(io.BytesIO(content)) for content in contents]
 
     def save(self, data: Results) -> None:
         """Write all tables or none."""
