@@ -57,3 +57,16 @@ def kedro(project: Path, small_set: Path, tmp_path: Path) -> Kedro:
         )
 
     return run
+
+
+def docs_page(project: Path, name: str) -> str:
+    """A page of the docs, as the copy's own files make it."""
+    folder = project / "made_docs"
+    folder.mkdir(exist_ok=True)
+    subprocess.run(
+        [sys.executable, "-m", "regbench.report.reference", str(folder)],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": str(project / "src")},
+        check=True,
+    )
+    return (folder / name).read_text(encoding="utf-8")

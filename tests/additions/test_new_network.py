@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import pandas as pd
 import pytest
-from tests.additions.conftest import settings
+from tests.additions.conftest import docs_page, settings
 
 # A functional model with convolutions, with and without bias, and a shortcut.
 TOY = '''
@@ -81,6 +81,8 @@ def test_is_trained_with_every_technique_and_compared(
     network = keras.models.load_model(results / "06_models/dropout/seed_1.keras")
     assert network.get_layer("convolution_2").use_bias is False
     assert network.get_layer("dropout_2").rate == 0.25
+
+    assert "| `shortcut` | toy with a shortcut | `filters`" in docs_page(with_toy, "networks.md")
 
     # Sound files read as sound; a changed kind makes every training stale.
     again = kedro(f"--pipelines={TECHNIQUES},reporting", "--only-missing-outputs")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.additions.conftest import settings
+from tests.additions.conftest import docs_page, settings
 
 # Gaussian noise on the activations, and a shrunken batch: layer and input batch.
 TOY = '''
@@ -78,6 +78,11 @@ def test_is_read_trained_compared_and_told(
         name: json.loads((results / f"06_models/{name}/seed_1_fingerprint.json").read_text())
         for name in techniques.split(",")
     }
+
+    (line,) = (li for li in docs_page(with_toy, "regularizers.md").splitlines() if "`noise`" in li)
+    assert "layer" in line
+    assert "input batch" in line
+    assert "**`strength`** (number > 0 and ≤ 2) = 0.5" in line
 
     # Nothing to do, until its code changes: then its own trainings are stale, and no others.
     again = kedro(f"--pipelines={techniques},reporting", "--only-missing-outputs")
