@@ -94,8 +94,8 @@ def compare(
         difference: the headline figure minus the baseline's over the seeds that both have, its
         mean with sd, low and high (95 % paired-t), p_value, p_adjusted (Holm over techniques),
         bootstrap_low and bootstrap_high (over seeds and images), win_share,
-        detectable_difference (80 % power) and verdict; further means over seeds; published_accuracy. Columns that would be empty
-        are left out.
+        detectable_difference (80 % power) and verdict; further means over seeds;
+        published_accuracy. Columns that would be empty are left out.
         Figures are shares of 1; cross-entropies nats; seconds are training's.
     """
     headline = f"{judged_part(results)}_accuracy"
