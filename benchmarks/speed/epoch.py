@@ -108,8 +108,8 @@ def train(folder: Path, epochs: int, threads: int, augmented: bool) -> float:
     training.train(
         model,
         images,
-        training.Part(rows[:border], targets[:border]),
-        training.Part(rows[border:], targets[border:]),
+        training.SplitPart(rows[:border], targets[:border]),
+        training.SplitPart(rows[border:], targets[border:]),
         protocol,
         1,
         regularizers,

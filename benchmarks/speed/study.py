@@ -105,7 +105,7 @@ def seconds_of_metrics(root: Path, names: list[str]) -> float:
     classes = json.loads((root / "02_intermediate/classes.json").read_text())
     corrupted = np.load(root / "04_feature/corrupted_images.npy")
     corrupted_rows = np.array(json.loads((root / "04_feature/corrupted_rows.json").read_text()))
-    part = train.part(index, "validation")
+    part = train.split_part(index, "validation")
     processes.wait_for_others()
     seconds = 0.0
     for name in names:

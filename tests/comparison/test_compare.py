@@ -21,16 +21,16 @@ from regbench.comparison.compare import (
     compare,
     failure,
     failures,
-    judged_part,
+    judged_part_of,
     set_aside_stale,
 )
 from regbench.datasets.results_dataset import ResultsDataset
-from regbench.evaluation.parts import headline_part
 from regbench.evaluation.results import Results, collect
-from regbench.study.fingerprints import PARTS
+from regbench.evaluation.split_parts import judged_part
+from regbench.study.fingerprints import COMPONENTS
 
 IMAGES = 100  # of each part
-FINGERPRINT = {part: f"digest of {part}" for part in PARTS}
+FINGERPRINT = {component: f"digest of {component}" for component in COMPONENTS}
 UNTRAINED = Results.none()
 BAND = 0.001
 
@@ -179,8 +179,8 @@ class TestFigures:
         found = compare(results, {}, BAND).set_index("technique")
         assert found.loc["l2", "difference"] == pytest.approx(0.05)
         assert "test_accuracy" not in found
-        assert judged_part(results) == "validation"
-        assert judged_part({"baseline": UNTRAINED, "l2": BETTER}) == "test"
+        assert judged_part_of(results) == "validation"
+        assert judged_part_of({"baseline": UNTRAINED, "l2": BETTER}) == "test"
 
     @pytest.mark.parametrize(
         ("figures", "part"),
@@ -196,7 +196,7 @@ class TestFigures:
     def test_the_headline_is_of_the_test_part_where_there_is_one(
         self, figures: Any, part: str
     ) -> None:
-        assert headline_part(figures) == part
+        assert judged_part(figures) == part
 
     def test_published_ones_stand_beside_ours(self) -> None:
         results = {"baseline": BASELINE, "l2": BETTER, "l1": WORSE}
@@ -460,7 +460,10 @@ class TestCollecting:
             "digest of data",
             "x",
         ]
-        assert set(self.found.trainings) == {*flat, *(f"fingerprint_{part}" for part in PARTS)}
+        assert set(self.found.trainings) == {
+            *flat,
+            *(f"fingerprint_{component}" for component in COMPONENTS),
+        }
 
     def test_makes_a_row_of_every_measurement(self) -> None:
         assert self.found.measurements.to_numpy().tolist() == [
@@ -514,7 +517,7 @@ class TestStaleResults:
             fresh, stale = set_aside_stale({"l2": old}, self.current, [1])
             assert fresh["l2"].trainings.empty
             assert stale == {"l2": f"changed since: {said}"}
-        assert set(words) == set(PARTS)
+        assert set(words) == set(COMPONENTS)
 
     def test_all_reasons_are_named_once(self) -> None:
         old = self.of(

@@ -176,7 +176,9 @@ def test_other_decoding_settings_or_code_count_as_nothing_known(
         )
         assert len(decoded) == 2 * len(FILES)
     decoded.clear()
-    monkeypatch.setattr("regbench.study.fingerprints.of_decoding", lambda _: "another version")
+    monkeypatch.setattr(
+        "regbench.study.fingerprints.digest_of_decoding", lambda _: "another version"
+    )
     read(path, left_by(before))
     assert len(decoded) == len(FILES)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from regbench.errors import StudyError
-from regbench.evaluation.parts import PARTS
+from regbench.evaluation.split_parts import SPLIT_PARTS
 from regbench.images.split import hashed_parts, split_rows
 from regbench.study.schema import Split
 
@@ -72,7 +72,7 @@ class TestStratified:
         made = split(index)
         pd.testing.assert_frame_equal(made[before.columns], before)
         pd.testing.assert_frame_equal(index, before)
-        assert set(made["split"]) == set(PARTS)
+        assert set(made["split"]) == set(SPLIT_PARTS)
 
     def test_train_rows_are_those_that_scikit_learn_draws(self) -> None:
         index = images_of(COUNTS)
@@ -154,7 +154,7 @@ class TestHashed:
     def test_shares_are_kept_on_average(
         self, seed: int, shares: tuple[float, float, float]
     ) -> None:
-        settings = dict(zip(PARTS, shares, strict=True))
+        settings = dict(zip(SPLIT_PARTS, shares, strict=True))
         parts = hashed(list(range(8000)), seed=seed, **settings)
         for part, share in settings.items():
             spread = (share * (1 - share) / 8000) ** 0.5
@@ -183,7 +183,7 @@ class TestHashed:
                 key = f"regbench split {seed}".encode()
                 number = int.from_bytes(rfc_7693_blake2b(bytes.fromhex(digest), key, 8), "big")
                 place = number / 2**64
-                expected = PARTS[0] if place < 0.7 else PARTS[1] if place < 0.85 else PARTS[2]
+                expected = SPLIT_PARTS[int(place >= 0.7) + int(place >= 0.85)]
                 split = Split.model_validate(DEFAULTS | {"seed": seed})
                 assert hashed_parts([digest], split).tolist() == [expected]
 

@@ -10,7 +10,7 @@ from regbench.datasets.network_dataset import NetworkDataset
 from regbench.evaluation.pruning import pruned_accuracy
 from regbench.networks.inference import architecture, network_from_architecture, predict
 from regbench.networks.weights import hidden_kernels, set_weights, trained_kernels, weights_of
-from regbench.study.digests import of_weights
+from regbench.study.digests import digest_of_weights
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3), dtype=np.uint8)
 
@@ -89,21 +89,21 @@ def test_a_sound_file_reads_as_sound(network: keras.Model, tmp_path: Path) -> No
     # A convolution without bias once read as damage.
     dataset = NetworkDataset(filepath=str(tmp_path / "network.keras"))
     dataset.save(network)
-    expected = of_weights(weights_of(network))
-    assert of_weights(dataset.weights()) == expected
-    assert of_weights(weights_of(dataset.load())) == expected
+    expected = digest_of_weights(weights_of(network))
+    assert digest_of_weights(dataset.weights()) == expected
+    assert digest_of_weights(weights_of(dataset.load())) == expected
 
 
 def test_another_weight_is_another_identity(network: keras.Model) -> None:
-    before = of_weights(weights_of(network))
+    before = digest_of_weights(weights_of(network))
     for weight in network.weights:
         kept = weight.numpy()
         changed = kept.copy()
         changed.flat[0] += 1
         weight.assign(changed)
-        assert of_weights(weights_of(network)) != before
+        assert digest_of_weights(weights_of(network)) != before
         weight.assign(kept)
-    assert of_weights(weights_of(network)) == before
+    assert digest_of_weights(weights_of(network)) == before
 
 
 def test_pruning_takes_the_smallest_of_all_kernels(network: keras.Model) -> None:

@@ -71,7 +71,7 @@ class TestFingerprint:
         with open_source(tmp_path) as source:
             files = source.digest()
         found = fingerprint_data(open_source(tmp_path), IMAGES, INDEX, CLASSES, PREPARATION)
-        expected = fingerprints.of_data(IMAGES, INDEX, CLASSES)
+        expected = fingerprints.fingerprint_of_data(IMAGES, INDEX, CLASSES)
         assert found == {**expected, "made_from": {"files": files, **PREPARATION}}
 
     def test_of_other_files_with_the_same_images_is_that_of_the_same_data(

@@ -11,7 +11,7 @@ from regbench.errors import StudyError
 from regbench.evaluation.corruption import CORRUPTIONS
 from regbench.networks.weights import weights_of
 from regbench.pipelines.training.nodes import collect_results, evaluate_network, train_network
-from regbench.study.digests import is_sealed, of_metrics, of_table, of_weights
+from regbench.study.digests import digest_of_metrics, digest_of_table, digest_of_weights, is_sealed
 from regbench.training import events
 
 random = np.random.default_rng(0)
@@ -86,9 +86,9 @@ def test_a_network_is_told_what_it_was_made_from(trained: Trained) -> None:
         "split": "s",
         **SETTINGS,
     }
-    assert made_from["weights"] == of_weights(weights_of(network))
-    assert made_from["best_epoch_weights"] == of_weights(best_epoch_weights)
-    assert made_from["history"] == of_table(history)
+    assert made_from["weights"] == digest_of_weights(weights_of(network))
+    assert made_from["best_epoch_weights"] == digest_of_weights(best_epoch_weights)
+    assert made_from["history"] == digest_of_table(history)
     assert is_sealed(made_from)
     assert "tensorflow" in made_from["trained_on"]
     assert len(history) == 3
@@ -101,7 +101,7 @@ def test_its_metrics_carry_the_fingerprint(trained: Trained) -> None:
     predictions, metrics = evaluated(trained, trained=network)
     assert metrics["technique"] == "l2"
     assert metrics["seed"] == 7
-    made = {"predictions": of_table(predictions), "metrics": of_metrics(metrics)}
+    made = {"predictions": digest_of_table(predictions), "metrics": digest_of_metrics(metrics)}
     assert metrics["fingerprint"] | {"record": made_from["record"]} == (
         made_from | {"evaluation": "e"} | made
     )

@@ -12,7 +12,7 @@ import pytest
 
 from regbench.evaluation.results import Results
 from regbench.report import provenance
-from regbench.study.fingerprints import of_machine
+from regbench.study.fingerprints import description_of_machine
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 DATA = {"data": "0123abcd", "split": "4567ef01", "made_from": {"files": "x"}}
@@ -46,7 +46,7 @@ def test_fingerprints_are_told() -> None:
 
 
 def test_machines_that_trained_are_each_named_once() -> None:
-    here = of_machine()["trained_on"]
+    here = description_of_machine()["trained_on"]
     found = of_study(
         baseline=trained_on(here, "a laptop"), l2=trained_on(here), zca=Results.none()
     )["trained on"]

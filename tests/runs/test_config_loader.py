@@ -81,8 +81,8 @@ class TestAValidStudy:
     def test_parameters_hold_what_results_are_recognized_by(self, own_conf: MakeConf) -> None:
         made = loader(own_conf())
         parameters, study = made["parameters"], made.study()
-        assert parameters["fingerprints"] == fingerprints.of_techniques(study)
-        assert parameters["preparation"] == fingerprints.of_preparation(study)
+        assert parameters["fingerprints"] == fingerprints.fingerprints_of_techniques(study)
+        assert parameters["preparation"] == fingerprints.digests_of_preparation(study)
         assert set(parameters["fingerprints"]) == set(study.techniques)
 
     def test_of_the_command_line(self, own_conf: MakeConf) -> None:

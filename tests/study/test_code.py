@@ -12,12 +12,12 @@ import yaml
 
 from regbench.study import code as study_code
 from regbench.study.fingerprints import (
-    EVALUATED_BY,
-    PREPARED_BY,
-    of_decoding,
-    of_preparation,
-    of_techniques,
-    trained_by,
+    EVALUATION_CODE,
+    PREPARATION_CODE,
+    digest_of_decoding,
+    digests_of_preparation,
+    fingerprints_of_techniques,
+    training_code,
 )
 from regbench.study.reader import read_study
 
@@ -53,12 +53,12 @@ def edit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Edit]:
 
 def _read_again() -> None:
     study_code.statements_of.cache_clear()
-    study_code.code_of.cache_clear()
+    study_code.digest_of_code.cache_clear()
 
 
 def code(technique: str = "dropout_augmentation") -> tuple[str, str]:
     """What the code that trains, and the code that evaluates, adds to a technique."""
-    parts = of_techniques(STUDY)[technique]
+    parts = fingerprints_of_techniques(STUDY)[technique]
     return parts["training"]["training"], parts["evaluation"]
 
 
@@ -168,11 +168,11 @@ class TestCode:
 
     def test_a_module_that_is_gone_is_an_error(self) -> None:
         with pytest.raises(ModuleNotFoundError, match=r"regbench\.nothing"):
-            study_code.code_of("regbench.nothing")
+            study_code.digest_of_code("regbench.nothing")
 
     def test_a_function_that_is_gone_is_an_error(self) -> None:
         with pytest.raises(AttributeError, match=r"regbench\.images\.split has no nothing"):
-            study_code.code_of("regbench.images.split:nothing")
+            study_code.digest_of_code("regbench.images.split:nothing")
 
 
 class TestCodeOfPreparation:
@@ -206,16 +206,16 @@ class TestCodeOfPreparation:
     def test_a_changed_statement_makes_stale_what_it_leads_to(
         self, edit: Edit, module: str, old: str, expected: set[str]
     ) -> None:
-        before = of_preparation(STUDY)
+        before = digests_of_preparation(STUDY)
         edit(module, old, "import os\nimport " if old == "import " else f"print() or {old}")
-        after = of_preparation(STUDY)
+        after = digests_of_preparation(STUDY)
         assert {key for key in before if before[key] != after[key]} == expected
 
     @pytest.mark.parametrize("module", ["decode", "plain_png", "sources.base"])
     def test_what_decodes_a_picture_counts_for_its_pixels(self, edit: Edit, module: str) -> None:
-        before = of_decoding(STUDY.ingest)
+        before = digest_of_decoding(STUDY.ingest)
         edit(f"images.{module}", "import ", "import os\nimport ")
-        assert of_decoding(STUDY.ingest) != before
+        assert digest_of_decoding(STUDY.ingest) != before
 
 
 PACKAGE = {  # somebody else's
@@ -277,7 +277,7 @@ class TestFollowingImports:
         }
 
     def test_nothing_is_imported(self) -> None:
-        study_code.code_of("mynets", "regbench.training.train")
+        study_code.digest_of_code("mynets", "regbench.training.train")
         assert not any(name.startswith("mynets") for name in sys.modules)
 
 
@@ -326,7 +326,7 @@ def test_all_that_the_nodes_import_is_followed(small_set: Path) -> None:
         check=True,
     )
     imported = set(done.stdout.splitlines()[-1].split())
-    trained = trained_by(STUDY.techniques["dropout_augmentation"], STUDY.network)
-    followed = study_code.reached(*trained, *EVALUATED_BY, *chain(*PREPARED_BY.values()))
+    trained = training_code(STUDY.techniques["dropout_augmentation"], STUDY.network)
+    followed = study_code.reached(*trained, *EVALUATION_CODE, *chain(*PREPARATION_CODE.values()))
     assert {"regbench.training.train", "regbench.images.sources.folder"} <= imported
     assert {name for name in imported - followed.keys() if study_code.is_followed(name)} == set()

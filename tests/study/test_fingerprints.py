@@ -16,15 +16,22 @@ from hypothesis import strategies as st
 
 from regbench.storage import arrays
 from regbench.study import fingerprints
-from regbench.study.digests import digest, is_sealed, of_metrics, of_table, of_weights, sealed
+from regbench.study.digests import (
+    digest,
+    digest_of_metrics,
+    digest_of_table,
+    digest_of_weights,
+    is_sealed,
+    sealed,
+)
 from regbench.study.fingerprints import (
-    PARTS,
-    changed,
-    current,
-    of_data,
-    of_machine,
-    of_preparation,
-    of_techniques,
+    COMPONENTS,
+    changed_components,
+    current_fingerprints,
+    description_of_machine,
+    digests_of_preparation,
+    fingerprint_of_data,
+    fingerprints_of_techniques,
 )
 from regbench.study.reader import read_study
 from regbench.study.schema import Study
@@ -59,11 +66,11 @@ def different(one: Study, other: Study) -> dict[str, set[str]]:
     before, after = (
         {
             name: parts["training"] | {"evaluation": parts["evaluation"]}
-            for name, parts in of_techniques(made).items()
+            for name, parts in fingerprints_of_techniques(made).items()
         }
         for made in (one, other)
     )
-    assert all(set(parts) == set(PARTS) - {"data", "split"} for parts in before.values())
+    assert all(set(parts) == set(COMPONENTS) - {"data", "split"} for parts in before.values())
     found = {
         name: {part for part in before[name] if before[name][part] != after[name][part]}
         for name in before.keys() & after.keys()
@@ -166,9 +173,10 @@ class TestTechniques:
         assert different(study(), study(**values)) == {}
 
     def test_with_the_same_regularizers_are_alike_whatever_their_name(self) -> None:
-        found = of_techniques(study(techniques__mine={"l2": 0.0001}))
+        found = fingerprints_of_techniques(study(techniques__mine={"l2": 0.0001}))
         assert found["mine"] == found["l2"]
-        digests = [parts["training"]["technique"] for parts in of_techniques(study()).values()]
+        fingerprints_now = fingerprints_of_techniques(study()).values()
+        digests = [fingerprint["training"]["technique"] for fingerprint in fingerprints_now]
         assert len(set(digests)) == len(BASE["techniques"])
 
     def test_augmenting_alike_by_own_values_and_by_the_studys_is_the_same(self) -> None:
@@ -197,7 +205,7 @@ class TestPreparation:
     def test_changes_with_the_settings_of_what_all_techniques_share(
         self, values: dict[str, Any], expected: set[str]
     ) -> None:
-        before, after = of_preparation(study()), of_preparation(study(**values))
+        before, after = digests_of_preparation(study()), digests_of_preparation(study(**values))
         assert {key for key in before if before[key] != after[key]} == expected
 
 
@@ -220,10 +228,10 @@ def indexed(column: str, row: int, value: str) -> pd.DataFrame:
 
 
 class TestData:
-    before = of_data(IMAGES, INDEX, CLASSES)
+    before = fingerprint_of_data(IMAGES, INDEX, CLASSES)
 
     def different(self, images: np.ndarray, index: pd.DataFrame, classes: list[str]) -> set[str]:
-        after = of_data(images, index, classes)
+        after = fingerprint_of_data(images, index, classes)
         assert set(after) == {"data", "split"}
         return {part for part, made in after.items() if made != self.before[part]}
 
@@ -284,7 +292,7 @@ WEIGHTS = {
 class TestWeights:
     def test_are_the_same_for_the_same_values(self) -> None:
         again = {name: np.asfortranarray(values) for name, values in WEIGHTS.items()}
-        assert of_weights(again) == of_weights(WEIGHTS)
+        assert digest_of_weights(again) == digest_of_weights(WEIGHTS)
 
     def test_one_value_one_name_or_one_shape_counts(self) -> None:
         kernel, bias = WEIGHTS.values()
@@ -298,9 +306,9 @@ class TestWeights:
             {"hidden_1.kernel": kernel},
             {},
         ]
-        found = {of_weights(other) for other in others}
+        found = {digest_of_weights(other) for other in others}
         assert len(found) == len(others)
-        assert of_weights(WEIGHTS) not in found
+        assert digest_of_weights(WEIGHTS) not in found
 
 
 class TestTable:
@@ -317,7 +325,7 @@ class TestTable:
     def test_is_the_same_from_a_file(self, tmp_path: Path) -> None:
         self.TABLE.to_csv(tmp_path / "t.csv", index=False)
         stored = pd.read_csv(tmp_path / "t.csv")
-        assert of_table(stored) == of_table(self.TABLE)
+        assert digest_of_table(stored) == digest_of_table(self.TABLE)
         answers = pd.DataFrame(
             {
                 "predicted": np.asarray(["1", "02"], dtype=object),
@@ -326,11 +334,11 @@ class TestTable:
             }
         )
         answers.to_parquet(tmp_path / "t.parquet")
-        assert of_table(pd.read_parquet(tmp_path / "t.parquet")) == of_table(answers)
+        assert digest_of_table(pd.read_parquet(tmp_path / "t.parquet")) == digest_of_table(answers)
 
     def test_all_but_seconds_count(self) -> None:
         again = self.TABLE.assign(seconds=[7.0, 8.0])
-        assert of_table(again) == of_table(self.TABLE)
+        assert digest_of_table(again) == digest_of_table(self.TABLE)
         others = [
             self.TABLE[:1],
             self.TABLE.rename(columns={"kept": "left"}),
@@ -338,7 +346,7 @@ class TestTable:
             self.TABLE.assign(penalty=[0.0, 0.0]),
             self.TABLE.assign(seconds=["1.5", "\0"]),
         ]
-        assert of_table(self.TABLE) not in {of_table(other) for other in others}
+        assert digest_of_table(self.TABLE) not in {digest_of_table(other) for other in others}
 
 
 class TestRecords:
@@ -352,24 +360,24 @@ class TestRecords:
     def test_metrics_count_without_their_seconds(self) -> None:
         metrics = {"test_accuracy": 0.5, "recall": {"1": 0.25}, "seconds": 1.0}
         again = metrics | {"seconds": 2.0, "fingerprint": {"data": "d"}}
-        assert of_metrics(again) == of_metrics(metrics)
-        assert of_metrics(metrics | {"test_accuracy": 0.6}) != of_metrics(metrics)
+        assert digest_of_metrics(again) == digest_of_metrics(metrics)
+        assert digest_of_metrics(metrics | {"test_accuracy": 0.6}) != digest_of_metrics(metrics)
 
 
-NOW = of_techniques(study())
-PREPARED = of_preparation(study())
+NOW = fingerprints_of_techniques(study())
+PREPARED = digests_of_preparation(study())
 STORED = {"data": "d", "split": "s", "made_from": {"files": "f", **PREPARED}}
 
 
 class TestCurrent:
     def test_is_what_a_run_would_record(self) -> None:
-        found = current(STORED, PREPARED, NOW)
+        found = current_fingerprints(STORED, PREPARED, NOW)
         assert list(found) == list(BASE["techniques"])
         for name, parts in found.items():
-            assert set(parts) == set(PARTS)
+            assert set(parts) == set(COMPONENTS)
             assert (parts["data"], parts["split"]) == ("d", "s")
             recorded = {**NOW[name]["training"], "evaluation": NOW[name]["evaluation"]}
-            assert changed(recorded | {"data": "d", "split": "s"}, parts) == []
+            assert changed_components(recorded | {"data": "d", "split": "s"}, parts) == []
 
     @pytest.mark.parametrize(
         ("values", "part"),
@@ -378,40 +386,39 @@ class TestCurrent:
     def test_of_data_made_with_other_settings_is_nothing_that_a_run_has(
         self, values: dict[str, Any], part: str
     ) -> None:
-        found = current(STORED, of_preparation(study(**values)), NOW)["l2"]
-        recorded = current(STORED, PREPARED, NOW)["l2"]
-        assert changed(recorded, found) == [PARTS[part]]
+        found = current_fingerprints(STORED, digests_of_preparation(study(**values)), NOW)["l2"]
+        recorded = current_fingerprints(STORED, PREPARED, NOW)["l2"]
+        assert changed_components(recorded, found) == [COMPONENTS[part]]
 
     @pytest.mark.parametrize("stored", [{}, {"data": "d", "split": "s"}])
     def test_of_data_of_unknown_origin_too(self, stored: dict[str, Any]) -> None:
-        found = current(stored, PREPARED, NOW)["l2"]
-        for recorded in (current(STORED, PREPARED, NOW)["l2"], found | {"data": None}):
-            assert PARTS["data"] in changed(recorded, found)
+        found = current_fingerprints(stored, PREPARED, NOW)["l2"]
+        for recorded in (current_fingerprints(STORED, PREPARED, NOW)["l2"], found | {"data": None}):
+            assert COMPONENTS["data"] in changed_components(recorded, found)
 
 
 class TestChanged:
     def test_names_every_part_that_differs(self) -> None:
-        one = dict.fromkeys(PARTS, "a")
-        assert changed(one, one) == []
-        for part, words in PARTS.items():
-            assert changed(one | {part: "b"}, one) == [words]
-        assert changed(dict.fromkeys(PARTS, "b"), one) == list(PARTS.values())
+        one = dict.fromkeys(COMPONENTS, "a")
+        assert changed_components(one, one) == []
+        for part, words in COMPONENTS.items():
+            assert changed_components(one | {part: "b"}, one) == [words]
+        assert changed_components(dict.fromkeys(COMPONENTS, "b"), one) == list(COMPONENTS.values())
 
     def test_a_part_that_is_missing_differs(self) -> None:
-        one = dict.fromkeys(PARTS, "a")
-        assert changed({}, one) == list(PARTS.values())
-        assert changed({"data": float("nan")} | {p: "a" for p in PARTS if p != "data"}, one) == [
-            PARTS["data"]
-        ]
+        one = dict.fromkeys(COMPONENTS, "a")
+        assert changed_components({}, one) == list(COMPONENTS.values())
+        assert changed_components(one | {"data": float("nan")}, one) == [COMPONENTS["data"]]
 
     def test_what_no_result_depends_on_does_not(self) -> None:
-        one = dict.fromkeys(PARTS, "a")
-        assert changed(one | {"weights": "x", "trained_on": "y", "technique_name": "z"}, one) == []
+        one = dict.fromkeys(COMPONENTS, "a")
+        recorded = one | {"weights": "x", "trained_on": "y", "technique_name": "z"}
+        assert changed_components(recorded, one) == []
 
 
 def test_the_machine_is_named_with_its_libraries() -> None:
-    said = of_machine()["trained_on"]
-    assert set(of_machine()) == {"trained_on"}
+    said = description_of_machine()["trained_on"]
+    assert set(description_of_machine()) == {"trained_on"}
     for library in ("keras", "numpy", "tensorflow"):
         assert f"{library} {importlib.metadata.version(library)}" in said
 
@@ -423,16 +430,16 @@ class TestTwoStudiesOfTheSameImages:
     def test_may_split_otherwise(self) -> None:
         split = {"l2": self.parts | {"split": "x"}, "l1": self.parts}
         other = {"fingerprints": split, "equivalence_band": 0.1}
-        assert fingerprints.alike_but_for_the_split(self.one, other) == {"l2", "l1"}
+        assert fingerprints.techniques_alike_but_for_split(self.one, other) == {"l2", "l1"}
 
     @pytest.mark.parametrize("part", ["data", "protocol", "technique"])
     def test_differ_in_a_technique_by_anything_else(self, part: str) -> None:
         other = {"fingerprints": {"l2": self.parts | {part: "x"}, "l1": self.parts}}
-        assert fingerprints.alike_but_for_the_split(
+        assert fingerprints.techniques_alike_but_for_split(
             self.one, other | {"equivalence_band": 0.1}
         ) == {"l1"}
 
     def test_differ_altogether_by_the_band_or_if_there_is_no_other(self) -> None:
-        assert fingerprints.alike_but_for_the_split(self.one, {}) == set()
+        assert fingerprints.techniques_alike_but_for_split(self.one, {}) == set()
         other = self.one | {"equivalence_band": 2.0}
-        assert fingerprints.alike_but_for_the_split(self.one, other) == set()
+        assert fingerprints.techniques_alike_but_for_split(self.one, other) == set()

@@ -16,13 +16,16 @@ from regbench.regularizers.base import PLACES, Batch, Position, Regularizer, Sto
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.schema import Protocol
 from regbench.training import step as training_step
-from regbench.training.train import Part, train
+from regbench.training.train import SplitPart, train
 
 CLASSES = 3
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (40, 4, 4, 1), dtype=np.uint8)
 TARGETS = RANDOM.integers(0, CLASSES, 40)
-TRAIN, VALIDATION = Part(np.arange(30), TARGETS[:30]), Part(np.arange(30, 40), TARGETS[30:])
+TRAIN, VALIDATION = (
+    SplitPart(np.arange(30), TARGETS[:30]),
+    SplitPart(np.arange(30, 40), TARGETS[30:]),
+)
 RATE = 0.01
 
 
@@ -154,7 +157,7 @@ made: list[Any] = []
 class Second(Toy):
     def stop(self) -> Stop:
         class AfterTwo(Stop):
-            def says_stop(self, epoch: int, figures: Mapping[str, float], weights: Any) -> bool:
+            def should_stop(self, epoch: int, figures: Mapping[str, float], weights: Any) -> bool:
                 if epoch == 1:
                     self.first = weights()
                 return epoch == 2

@@ -32,7 +32,7 @@ from regbench.training import step as training_step
 from regbench.training import tensorflow_setup
 from regbench.training import train as training
 from regbench.training.tensorflow_setup import set_up_tensorflow
-from regbench.training.train import Epoch, Part, part, train
+from regbench.training.train import Epoch, SplitPart, split_part, train
 
 CLASSES = 3
 MLP = Mlp(hidden_units=[16, 8], activation="relu")
@@ -41,8 +41,8 @@ TARGETS = np.random.default_rng(1).integers(0, CLASSES, 90)
 # Images that tell their class by their brightness, and a lot of noise.
 IMAGES = np.random.default_rng(0).integers(0, 120, (90, *SHAPE), dtype=np.uint8)
 IMAGES += (30 * TARGETS[:, None, None, None]).astype(np.uint8)
-TRAIN = Part(np.arange(0, 65)[::-1], TARGETS[:65][::-1])
-VALIDATION = Part(np.arange(65, 90), TARGETS[65:])
+TRAIN = SplitPart(np.arange(0, 65)[::-1], TARGETS[:65][::-1])
+VALIDATION = SplitPart(np.arange(65, 90), TARGETS[65:])
 NORMALIZATION = {"offset": [60.0], "scale": [40.0]}
 ZCA = {"mean": np.zeros(36, np.float32), "matrix": np.eye(36, dtype=np.float32) * 0.9}
 SHAKEN = Augmentation(
@@ -83,7 +83,7 @@ def network_of(technique: Technique, seed: int = 1) -> keras.Model:
     )
 
 
-def predicted(network: keras.Model, part: Part) -> np.ndarray:
+def predicted(network: keras.Model, part: SplitPart) -> np.ndarray:
     """Probabilities in double precision, of sum 1 as scikit-learn wants them."""
     found = np.asarray(network(IMAGES[part.rows], training=False), dtype=float)
     return found / found.sum(axis=1, keepdims=True)
@@ -308,7 +308,7 @@ class TestAugmentation:
 
         monkeypatch.setattr(affine_maps, "augment", watched)
         training_step.compiled_step.cache_clear()
-        only = Part(np.array([5, 5, 5]), TARGETS[[5, 5, 5]])
+        only = SplitPart(np.array([5, 5, 5]), TARGETS[[5, 5, 5]])
         network = network_of(Technique())
         shared = protocol(batch_size=1, epochs=2)
         history, _ = train(network, IMAGES, only, VALIDATION, shared, MAX_SEED, [SHAKEN])
@@ -384,10 +384,10 @@ def test_a_part_is_its_rows_and_targets() -> None:
         {"target": [2, 0, 1, 1], "split": ["test", "train", "validation", "train"]},
         index=[9, 8, 7, 6],
     )
-    found = part(index, "train")
+    found = split_part(index, "train")
     assert found.rows.tolist() == [1, 3]
     assert found.targets.tolist() == [0, 1]
-    assert part(index, "test").targets.tolist() == [2]
+    assert split_part(index, "test").targets.tolist() == [2]
 
 
 def test_several_processes_may_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ import pandas as pd
 from regbench.comparison import statistics
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import Shown
-from regbench.evaluation.parts import headline_part
 from regbench.evaluation.results import FAILED, TRAINED, Results
-from regbench.study.fingerprints import changed
+from regbench.evaluation.split_parts import judged_part
+from regbench.study.fingerprints import changed_components
 from regbench.study.schema import BASELINE
 
 DIED = "its task ended without results"  # of a technique that a scheduler saw fail
@@ -36,7 +36,7 @@ def set_aside_stale(
     for technique, stored in results.items():
         of_study = stored.of_seeds(seeds)
         why = {
-            int(training["seed"]): changed(_recorded(training), current[technique])
+            int(training["seed"]): changed_components(_recorded(training), current[technique])
             for training in of_study.trainings.to_dict("records")
         }
         fresh[technique] = of_study.of_seeds(seed for seed, parts in why.items() if not parts)
@@ -98,7 +98,7 @@ def compare(
         published_accuracy. Columns that would be empty are left out.
         Figures are shares of 1; cross-entropies nats; seconds are training's.
     """
-    headline = f"{judged_part(results)}_accuracy"
+    headline = f"{judged_part_of(results)}_accuracy"
     rows = pd.DataFrame(
         [
             _row(technique, trainings, stale.get(technique), seeds, died=technique in died)
@@ -136,9 +136,9 @@ def with_study_figures(comparison: pd.DataFrame, band: float) -> pd.DataFrame:
     return described
 
 
-def judged_part(results: Mapping[str, Results]) -> str:
+def judged_part_of(results: Mapping[str, Results]) -> str:
     """The part that finished trainings are judged on."""
-    return headline_part([name for of_one in results.values() for name in of_one.trainings.columns])
+    return judged_part([name for of_one in results.values() for name in of_one.trainings.columns])
 
 
 def best_technique(results: Mapping[str, Results]) -> str | None:

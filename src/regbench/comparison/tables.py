@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from regbench.comparison.compare import judged_part
+from regbench.comparison.compare import judged_part_of
 from regbench.evaluation.classification import recall_by_class
 from regbench.evaluation.figures.accuracy_after_pruning import ACCURACY_AFTER_PRUNING
 from regbench.evaluation.figures.accuracy_under_corruption import ACCURACY_UNDER_CORRUPTION
@@ -43,7 +43,7 @@ def finished(results: Mapping[str, Results]) -> dict[str, Results]:
 
 def seed_differences(results: Mapping[str, Results]) -> dict[str, pd.Series]:
     """Each technique's headline figure minus the baseline's, by seeds that both have trained."""
-    headline = f"{judged_part(results)}_accuracy"
+    headline = f"{judged_part_of(results)}_accuracy"
     figures = {name: found.by_seed(headline) for name, found in results.items()}
     baseline = figures.pop(BASELINE, pd.Series(dtype=float))
     differences = {name: (values - baseline).dropna() for name, values in figures.items()}
@@ -55,7 +55,7 @@ def pruning_curves(results: Mapping[str, Results]) -> pd.DataFrame:
 
     The column of share 0 is the headline accuracy of the networks as trained.
     """
-    headline = f"{judged_part(results)}_accuracy"
+    headline = f"{judged_part_of(results)}_accuracy"
     curves = {}
     for name, found in results.items():
         measured = found.by_setting(ACCURACY_AFTER_PRUNING.name)
@@ -72,7 +72,7 @@ def corruption_table(results: Mapping[str, Results]) -> pd.DataFrame:
     The first column is the headline accuracy, on all images as they are, the last the mean of
     the corruptions.
     """
-    headline = f"{judged_part(results)}_accuracy"
+    headline = f"{judged_part_of(results)}_accuracy"
     rows = {}
     for name, found in results.items():
         corrupted = found.by_setting(ACCURACY_UNDER_CORRUPTION.name)

@@ -10,8 +10,8 @@ import pandas as pd
 from regbench.evaluation.epochs import diverged
 from regbench.evaluation.figures.base import Trained
 from regbench.evaluation.figures.registry import figures
-from regbench.evaluation.parts import PARTS, headline_part
 from regbench.evaluation.results import FAILED, TRAINED
+from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
 from regbench.networks.inference import predict
 
 
@@ -47,7 +47,7 @@ def evaluate(
     if reason:
         return failed(reason, split_index, classes, history)
     targets = split_index["target"].to_numpy()
-    rows = {part: np.flatnonzero(split_index["split"] == part) for part in PARTS}
+    rows = {part: np.flatnonzero(split_index["split"] == part) for part in SPLIT_PARTS}
     rows = {part: of_part for part, of_part in rows.items() if len(of_part)}
     trained = Trained(
         network=network,
@@ -56,7 +56,7 @@ def evaluate(
         rows=rows,
         targets={part: targets[of_part] for part, of_part in rows.items()},
         probabilities={part: predict(network, images, of_part) for part, of_part in rows.items()},
-        judged=headline_part(rows),
+        judged=judged_part(rows),
         history=history,
         best_epoch_weights=best_epoch_weights,
         corrupted_images=corrupted_images,

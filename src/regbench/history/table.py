@@ -16,8 +16,8 @@ from regbench.comparison.statistics import LEVEL
 from regbench.comparison.verdicts import BETTER
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import Shown
-from regbench.evaluation.parts import headline_part
 from regbench.evaluation.results import FAILED, TRAINED, Results
+from regbench.evaluation.split_parts import judged_part
 from regbench.study.schema import BASELINE, BEST
 
 SCHEMA = 2  # of the table; counted up when a column changes its name or meaning, or goes
@@ -133,7 +133,7 @@ def rows_of_run(
     Returns:
         A row per technique, without what ``identified`` adds; no row if no technique was trained.
     """
-    part = headline_part(compared)
+    part = judged_part(compared)
     counts = parts.value_counts()
     shared = {
         "schema": SCHEMA,

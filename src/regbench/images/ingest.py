@@ -128,7 +128,7 @@ def ingest_labeled(
         columns = [settings.filename_column, settings.label_column]
         rows = read_label_file(source, settings.label_file, columns, settings)
         table = LabelTable(rows, folder_of(settings, "image_folder"), repr(settings.label_file))
-    known = KnownFiles(earlier, fingerprints.of_decoding(settings))
+    known = KnownFiles(earlier, fingerprints.digest_of_decoding(settings))
     ingested = _ingest(source, table, settings, known)
     digests = read = image_digests(ingested.images)
     if settings.duplicates == "drop":

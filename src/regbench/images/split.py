@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from regbench.errors import StudyError
-from regbench.evaluation.parts import PARTS
+from regbench.evaluation.split_parts import SPLIT_PARTS
 from regbench.study.schema import Split
 
 
@@ -27,15 +27,15 @@ def split_rows(image_index: pd.DataFrame, split: Split) -> pd.DataFrame:
     Raises:
         StudyError: A class would be missing from a part.
     """
-    parts = [part for part in PARTS if getattr(split, part)]
+    parts = [part for part in SPLIT_PARTS if getattr(split, part)]
     if split.method == "hashed":
         assigned = hashed_parts(image_index["digest"], split)
-        counts = [int((assigned == part).sum()) for part in PARTS]
+        counts = [int((assigned == part).sum()) for part in SPLIT_PARTS]
     else:
         counts = _part_sizes(len(image_index), split)
-    _check_sizes(image_index["label"], dict(zip(PARTS, counts, strict=True)), parts)
+    _check_sizes(image_index["label"], dict(zip(SPLIT_PARTS, counts, strict=True)), parts)
     if split.method == "sequential":
-        assigned = np.repeat(PARTS, counts)
+        assigned = np.repeat(SPLIT_PARTS, counts)
     elif split.method == "stratified":
         assigned = _stratified(image_index["target"].to_numpy(), counts, split.seed)
     index = image_index.assign(split=assigned)
@@ -67,7 +67,7 @@ def hashed_parts(digests: Iterable[str], split: Split) -> np.ndarray:
     for digest in digests:
         hashed = hashlib.blake2b(bytes.fromhex(digest), digest_size=8, key=key).digest()
         place = (int.from_bytes(hashed) >> 11) / 2**53  # all the bits that a float holds: below 1
-        parts.append(PARTS[(place >= validation_from) + (place >= test_from)])
+        parts.append(SPLIT_PARTS[(place >= validation_from) + (place >= test_from)])
     return np.array(parts, dtype=object)
 
 
@@ -82,17 +82,17 @@ def _stratified(targets: np.ndarray, counts: list[int], seed: int) -> np.ndarray
     from sklearn.model_selection import train_test_split  # noqa: PLC0415 - a second of start-up
 
     rows = np.arange(len(targets))
-    parts = np.full(len(targets), PARTS[0], dtype=object)
+    parts = np.full(len(targets), SPLIT_PARTS[0], dtype=object)
     try:
         _, held_out = train_test_split(
             rows, train_size=counts[0], stratify=targets, random_state=seed
         )
-        parts[held_out] = PARTS[1]
+        parts[held_out] = SPLIT_PARTS[1]
         if counts[2]:
             _, test = train_test_split(
                 held_out, train_size=counts[1], stratify=targets[held_out], random_state=seed
             )
-            parts[test] = PARTS[2]
+            parts[test] = SPLIT_PARTS[2]
     except ValueError as error:  # scikit-learn's: a part or a class is too small to share out
         raise StudyError(
             f"the images cannot be split by class into {counts[0]} train, {counts[1]} validation "

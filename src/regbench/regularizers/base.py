@@ -121,7 +121,7 @@ class Update:
 class Stop:
     """When a training stops, and which epoch's weights it keeps; a new one per training."""
 
-    def says_stop(
+    def should_stop(
         self,
         epoch: int,
         figures: Mapping[str, float],
@@ -170,7 +170,7 @@ class Regularizer(Settings):
         return None
 
     @classmethod
-    def takes_over(cls) -> bool:
+    def inherits_study_settings(cls) -> bool:
         """Return whether a technique's entry is ``true``, or values on top of the study's."""
         return cls.shared_settings() is cls
 

@@ -39,7 +39,7 @@ class _Watch(Stop):
         self._best_epoch = 0
         self._weights: dict[str, np.ndarray] = {}
 
-    def says_stop(
+    def should_stop(
         self,
         epoch: int,
         figures: Mapping[str, float],

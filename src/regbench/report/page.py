@@ -22,8 +22,8 @@ from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.accuracy_after_pruning import ACCURACY_AFTER_PRUNING
 from regbench.evaluation.figures.accuracy_under_corruption import ACCURACY_UNDER_CORRUPTION
 from regbench.evaluation.figures.base import ACCURACY, POINTS, Shown
-from regbench.evaluation.parts import headline_part
 from regbench.evaluation.results import Results
+from regbench.evaluation.split_parts import judged_part
 from regbench.images import duplicates
 from regbench.report import legend, numbers, sentences, svg
 from regbench.report.html_table import has, techniques_table
@@ -129,7 +129,7 @@ def page_environment(package: str) -> Environment:
 
 def _context(content: ReportContent) -> dict[str, Any]:
     comparison = content.comparison
-    part = headline_part(comparison)
+    part = judged_part(comparison)
     ordered = {name: content.results.get(name, Results.none()) for name in comparison["technique"]}
     trained = tables.finished(ordered)
     curves = tables.pruning_curves(trained)

@@ -70,7 +70,7 @@ def regularizers_page() -> str:
     rows = []
     for key, kind in REGULARIZERS.items():
         shared = kind.shared_settings()
-        own = [] if kind.takes_over() else _settings(kind, kind.shorthand)
+        own = [] if kind.inherits_study_settings() else _settings(kind, kind.shorthand)
         of_study = [f"{setting} (of the study)" for setting in _settings(shared)] if shared else []
         tried = [f"`{name}`: {_search(values)}" for name, values in kind.search.items()]
         rows.append(

@@ -9,7 +9,7 @@ import pandas as pd
 from regbench.comparison.compare import UNTRAINED
 from regbench.comparison.statistics import MIN_SEEDS
 from regbench.comparison.verdicts import BETTER, EQUIVALENT, JUDGED, UNDECIDED, WORSE
-from regbench.evaluation.parts import PARTS, headline_part
+from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
 from regbench.report.numbers import interval_text, listed, percent, signed
 from regbench.study.schema import BASELINE
 
@@ -26,7 +26,7 @@ def verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None = No
         pruning: From ``pruning_curves``. A technique's weights are said to go if its curve
             loses at most ``AFFORDABLE_LOSS``, and only where the baseline's cannot go as well.
     """
-    headline = f"{headline_part(comparison)}_accuracy"
+    headline = f"{judged_part(comparison)}_accuracy"
     figure = headline.replace("_", " ")
     if headline not in comparison or comparison[headline].isna().all():
         found = dict.fromkeys(comparison["status"])
@@ -193,7 +193,7 @@ def split_text(split: Mapping[str, Any] | None) -> str:
     """
     if split is None:
         return ""
-    shares = {part: split[part] for part in PARTS if split[part]}
+    shares = {part: split[part] for part in SPLIT_PARTS if split[part]}
     sizes = listed([f"{100 * share:g} % {part}" for part, share in shares.items()])
     how = {
         "stratified": f"shuffled with seed {split['seed']}, the same shares of every class",

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from regbench.comparison.tables import corruption_table, pruning_curves
-from regbench.evaluation.parts import headline_part
 from regbench.evaluation.results import Results
+from regbench.evaluation.split_parts import judged_part
 from regbench.report.numbers import difference_text, listed, percent, verdict_text
 from regbench.report.plots import (
     confusion,
@@ -70,7 +70,7 @@ def difference_picture(comparison: pd.DataFrame, results: Mapping[str, Results])
 
 def gap_picture(comparison: pd.DataFrame) -> Picture:
     """Train against headline accuracy."""
-    headline = f"{headline_part(comparison)}_accuracy"
+    headline = f"{judged_part(comparison)}_accuracy"
     told = [
         f"{row['technique']} {percent(row['train_accuracy'])} and {percent(row[headline])}"
         for row in comparison.dropna(subset=["train_accuracy", headline]).to_dict("records")
@@ -131,7 +131,7 @@ def reliability_pictures(comparison: pd.DataFrame, results: Mapping[str, Results
     errors = comparison.set_index("technique").get("expected_calibration_error", pd.Series())
     pictures = []
     for name, found in results.items():
-        answers = found.predictions[found.predictions["split"] == headline_part(comparison)]
+        answers = found.predictions[found.predictions["split"] == judged_part(comparison)]
         error = percent(errors.get(name, float("nan")))
         alternative = (
             f"Reliability curve of {name}: {percent(answers['confidence'].mean())} confident on "

@@ -14,8 +14,8 @@ from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, WORSE
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.accuracy import VALIDATION_ACCURACY
 from regbench.evaluation.figures.base import ACCURACY, POINTS, Figure, Shown
-from regbench.evaluation.parts import PARTS, headline_part
 from regbench.evaluation.results import FAILED
+from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
 from regbench.report.numbers import MISSING, in_text, with_spread
 from regbench.study.schema import BASELINE
 
@@ -37,7 +37,7 @@ def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
         comparison: From ``compare``.
         command: How the study is run, for notes that tell the next command.
     """
-    part = headline_part(comparison.columns)
+    part = judged_part(comparison.columns)
     headline = f"{part}_accuracy"
     columns = {"technique": comparison.apply(_name, axis=1).tolist()}
     if headline not in comparison:
@@ -69,7 +69,7 @@ def results_table(technique: str, results: pd.DataFrame) -> ReadableTable:
         technique: Its name.
         results: From ``collect``.
     """
-    part = headline_part(results.columns)
+    part = judged_part(results.columns)
     columns = {"seed": [str(seed) for seed in results["seed"]], "status": list(results["status"])}
     shown = [figure for figure in registry.single(Shown.TRAININGS) if figure.name in results]
     for figure in sorted(shown, key=lambda figure: figure.name != f"{part}_accuracy"):
@@ -143,7 +143,7 @@ def _interval(row: pd.Series) -> str:
 
 def _further(comparison: pd.DataFrame) -> list[Figure]:
     """The figures beside the accuracies that any technique has."""
-    first = {f"{part}_accuracy" for part in PARTS}
+    first = {f"{part}_accuracy" for part in SPLIT_PARTS}
     return [
         figure
         for figure in registry.single(Shown.TEXT)
@@ -167,7 +167,7 @@ def _legend(comparison: pd.DataFrame) -> list[str]:
     seeds = int(trained.max())
     most = "" if (trained[trained > 0] == seeds).all() else "at most "
     over = f"Mean ± standard deviation over {most}{seeds} seeds" if seeds > 1 else "One seed each"
-    part = headline_part(comparison.columns)
+    part = judged_part(comparison.columns)
     meanings = [f"{of.text_heading(part)}: {of.legend(part)}" for of in _further(comparison)]
     paired = "'to baseline' in percentage points, paired by seed"
     legend = [f"{'; '.join([over, paired, *meanings])}."]

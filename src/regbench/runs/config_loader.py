@@ -94,8 +94,8 @@ class StudyConfigLoader(OmegaConfigLoader):
     def _parameters(self, study: Study) -> dict[str, Any]:
         """The study's settings, and what is derived from them and from the command."""
         return study.as_parameters() | {
-            "fingerprints": fingerprints.of_techniques(study),
-            "preparation": fingerprints.of_preparation(study),
+            "fingerprints": fingerprints.fingerprints_of_techniques(study),
+            "preparation": fingerprints.digests_of_preparation(study),
             "command": self._command(),
         }
 

@@ -85,7 +85,7 @@ class TrackingHooks:
         from regbench.study.technique import Technique
 
         settings = catalog.load("parameters")
-        current = fingerprints.current(
+        current = fingerprints.current_fingerprints(
             catalog.load("data_fingerprint"), settings["preparation"], settings["fingerprints"]
         )
         stored = {name.removesuffix("_results"): catalog.load(name) for name in sorted(names)}

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from regbench.study.digests import digest, new_hash, short_name
+from regbench.study.digests import digest, hexadecimal, new_hash
 
 LIBRARIES = ("keras", "numpy", "tensorflow")
 _LIBRARIES_OF_REPORT = (*LIBRARIES, "jinja2", "matplotlib", "pandas", "pillow", "scipy")
@@ -43,7 +43,7 @@ class Statement(NamedTuple):
 
 
 @cache
-def of_package() -> str:
+def digest_of_package() -> str:
     """Identify all files of this package, and the libraries that make a report.
 
     Every change counts, of a comment too: a report is made again in seconds.
@@ -53,11 +53,11 @@ def of_package() -> str:
     for path in sorted(root.rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
             made.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
-    return digest([short_name(made), *_versions(_LIBRARIES_OF_REPORT)])
+    return digest([hexadecimal(made), *_versions(_LIBRARIES_OF_REPORT)])
 
 
 @cache
-def code_of(*roots: str) -> str:
+def digest_of_code(*roots: str) -> str:
     """Return the digest of all code that a result depends on, and of the libraries under it.
 
     Comments, docstrings, layout and imports for type checkers do not count.
@@ -82,7 +82,7 @@ def reached(*roots: str) -> dict[str, list[Statement]]:
     so on, all. The packages' own files (``__init__``) are empty, or list a pipeline.
 
     Args:
-        roots: As of ``code_of``.
+        roots: As of ``digest_of_code``.
     """
     packages = {"regbench", *(root.partition(".")[0] for root in roots)}
     taken: dict[str, dict[Statement, None]] = {}  # in order
@@ -214,7 +214,7 @@ def _statement(node: ast.stmt, module: str) -> Statement:
     written.add(node)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         written.binds = {node.name}
-    code = short_name(new_hash("".join(written.text).encode("utf-8", "surrogatepass")))
+    code = hexadecimal(new_hash("".join(written.text).encode("utf-8", "surrogatepass")))
     return Statement(
         code, frozenset(written.binds), frozenset(written.names), frozenset(written.imports)
     )

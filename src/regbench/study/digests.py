@@ -13,10 +13,10 @@ if TYPE_CHECKING:  # whoever reads the configuration imports this module
 def digest(value: Any) -> str:
     """Identify plain values: numbers, text, lists and mappings (whose order does not count)."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return short_name(new_hash(text.encode()))
+    return hexadecimal(new_hash(text.encode()))
 
 
-def of_weights(weights: Mapping[str, "np.ndarray"]) -> str:
+def digest_of_weights(weights: Mapping[str, "np.ndarray"]) -> str:
     """Return the digest of a network's weights, to tell whether a file holds the ones it should.
 
     Args:
@@ -33,7 +33,7 @@ def of_weights(weights: Mapping[str, "np.ndarray"]) -> str:
     for name, values in sorted(numbered.items()):
         made.update(f"{name}{values.shape}{values.dtype}".encode())
         made.update(values.tobytes())
-    return short_name(made)
+    return hexadecimal(made)
 
 
 def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def is_sealed(record: Mapping[str, Any]) -> bool:
     return record.get("record") == digest({k: record[k] for k in record if k != "record"})
 
 
-def of_table(table: "pd.DataFrame") -> str:
+def digest_of_table(table: "pd.DataFrame") -> str:
     """Identify a table by its values; of seconds only that they are numbers.
 
     They are others every time that the same is made again.
@@ -62,10 +62,10 @@ def of_table(table: "pd.DataFrame") -> str:
                 made.update(array.tobytes())
         else:
             made.update(json.dumps(values).encode())
-    return short_name(made)
+    return hexadecimal(made)
 
 
-def of_metrics(metrics: Mapping[str, Any]) -> str:
+def digest_of_metrics(metrics: Mapping[str, Any]) -> str:
     """Identify a run's figures, its fingerprint and the seconds aside."""
     return digest({key: metrics[key] for key in metrics if key not in {"fingerprint", "seconds"}})
 
@@ -75,6 +75,6 @@ def new_hash(begin: bytes = b"") -> "hashlib.blake2b":
     return hashlib.blake2b(begin, digest_size=8)
 
 
-def short_name(made: "hashlib.blake2b") -> str:
+def hexadecimal(made: "hashlib.blake2b") -> str:
     """Return a finished hash as 16 hexadecimal digits."""
     return made.hexdigest()

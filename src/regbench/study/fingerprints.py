@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from regbench.study.code import LIBRARIES, code_of
-from regbench.study.digests import digest, new_hash, short_name
+from regbench.study.code import LIBRARIES, digest_of_code
+from regbench.study.digests import digest, hexadecimal, new_hash
 from regbench.study.schema import Ingest, Study
 from regbench.study.technique import Technique
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # whoever reads the configuration imports this module
 
 
 # The parts of a run's fingerprint, as a reader is told of them.
-PARTS = {
+COMPONENTS = {
     "data": "the images",
     "split": "the split",
     "protocol": "the protocol",
@@ -33,9 +33,9 @@ _TRAIN = "regbench.pipelines.training.nodes"
 _PREPARE = "regbench.pipelines.data.nodes"
 
 # What trains, and what makes its inputs; of these the data's fingerprint has images and split.
-TRAINED_BY = (f"{_TRAIN}:train_network", f"{_PREPARE}:fit_normalization")
+TRAINING_CODE = (f"{_TRAIN}:train_network", f"{_PREPARE}:fit_normalization")
 
-EVALUATED_BY = (
+EVALUATION_CODE = (
     f"{_TRAIN}:evaluate_network",
     f"{_PREPARE}:corrupt_images",
     "regbench.evaluation.figures",  # found by their folder, not by imports
@@ -43,7 +43,7 @@ EVALUATED_BY = (
 
 # The nodes that use each of the settings that lead to what every technique shares: first what
 # makes the dataset, then what draws it.
-PREPARED_BY = {
+PREPARATION_CODE = {
     "ingest": (f"{_PREPARE}:ingest_images", "regbench.images.sources"),  # read by its input
     "split": (f"{_PREPARE}:split_images",),
     "normalization": (f"{_PREPARE}:fit_normalization",),
@@ -56,7 +56,9 @@ _DECODERS = ("pil", "jpg", "libtiff", "webp", "zlib")
 Fingerprint = dict[str, str]
 
 
-def of_data(images: "np.ndarray", split_index: "pd.DataFrame", classes: list[str]) -> Fingerprint:
+def fingerprint_of_data(
+    images: "np.ndarray", split_index: "pd.DataFrame", classes: list[str]
+) -> Fingerprint:
     """Identify what is trained on, whatever files it came from.
 
     Args:
@@ -74,10 +76,10 @@ def of_data(images: "np.ndarray", split_index: "pd.DataFrame", classes: list[str
         data.update(some.tobytes())
     data.update(split_index[["filename", "label"]].to_csv(index=False).encode())
     parts = split_index[["filename", "split"]].to_csv(index=False)
-    return {"data": short_name(data), "split": short_name(new_hash(parts.encode()))}
+    return {"data": hexadecimal(data), "split": hexadecimal(new_hash(parts.encode()))}
 
 
-def of_techniques(study: Study) -> dict[str, dict[str, Any]]:
+def fingerprints_of_techniques(study: Study) -> dict[str, dict[str, Any]]:
     """Identify what the settings and the code contribute to every technique's runs.
 
     Seeds are no part: one more seed leaves the other runs as they are. The reporting settings
@@ -92,13 +94,13 @@ def of_techniques(study: Study) -> dict[str, dict[str, Any]]:
         "network": study.network.as_entry(),
         "normalization": study.normalization.model_dump(),
     }
-    evaluation = digest([code_of(*EVALUATED_BY), study.evaluation.model_dump()])
+    evaluation = digest([digest_of_code(*EVALUATION_CODE), study.evaluation.model_dump()])
     return {
         name: {
             "training": {
                 "protocol": digest(protocol),
                 "technique": digest(technique.in_full(study.shared)),
-                "training": code_of(*trained_by(technique, study.network)),
+                "training": digest_of_code(*training_code(technique, study.network)),
             },
             "evaluation": evaluation,
         }
@@ -106,20 +108,20 @@ def of_techniques(study: Study) -> dict[str, dict[str, Any]]:
     }
 
 
-def trained_by(technique: Technique, network: "Network") -> tuple[str, ...]:
-    """Return what makes a technique's trainings, as ``code_of`` takes it.
+def training_code(technique: Technique, network: "Network") -> tuple[str, ...]:
+    """Return what makes a technique's trainings, as ``digest_of_code`` takes it.
 
     Its regularizers and the kind of its network are found by their files, not by imports.
     """
     return (
-        *TRAINED_BY,
+        *TRAINING_CODE,
         f"regbench.networks.kinds.{network.kind()}",
         *(f"regbench.regularizers.{key}" for key in technique.entries()),
-        *(PREPARED_BY[name][0] for name in technique.prepared()),
+        *(PREPARATION_CODE[name][0] for name in technique.prepared()),
     )
 
 
-def of_preparation(study: Study) -> dict[str, str]:
+def digests_of_preparation(study: Study) -> dict[str, str]:
     """Identify the settings and the code that lead to what every technique shares."""
     settings = {
         "ingest": study.ingest,
@@ -130,28 +132,28 @@ def of_preparation(study: Study) -> dict[str, str]:
         "evaluation": study.evaluation,
     }
     return {
-        name: digest([values.model_dump(mode="json"), code_of(*PREPARED_BY[name])])
+        name: digest([values.model_dump(mode="json"), digest_of_code(*PREPARATION_CODE[name])])
         for name, values in settings.items()
     }
 
 
-def of_decoding(settings: Ingest) -> str:
+def digest_of_decoding(settings: Ingest) -> str:
     """Identify all that the pixels of an image depend on besides the file of the picture."""
     from PIL import features  # noqa: PLC0415 - only who reads pictures needs it
 
     decoders = {name: features.version(name) for name in _DECODERS}
     used = settings.model_dump(mode="json", include={"mode", "size", "background", "max_pixels"})
-    return digest([used, code_of("regbench.images.decode"), decoders])
+    return digest([used, digest_of_code("regbench.images.decode"), decoders])
 
 
-def of_machine() -> Fingerprint:
+def description_of_machine() -> Fingerprint:
     """Say what trains, for the reader; no part that makes a result stale."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     return {"trained_on": f"{machine}; Python {platform.python_version()}, {libraries}"}
 
 
-def current(
+def current_fingerprints(
     of_data_now: Mapping[str, Any],
     preparation: Mapping[str, str],
     of_techniques_now: Mapping[str, Mapping[str, Any]],
@@ -161,9 +163,9 @@ def current(
 
     Args:
         of_data_now: The stored ``data_fingerprint``.
-        preparation: From ``of_preparation``; where the data were made with other settings, no
+        preparation: From ``digests_of_preparation``; where the data were made with other settings, no
             run is up to date.
-        of_techniques_now: From ``of_techniques``.
+        of_techniques_now: From ``fingerprints_of_techniques``.
         files_now: The digest of the set of images, if it was looked at: with others than the
             data were made from, no run is up to date.
     """
@@ -181,7 +183,7 @@ def current(
     }
 
 
-def alike_but_for_the_split(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
+def techniques_alike_but_for_split(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
     """Find the techniques that two studies ran alike on the same images, split otherwise.
 
     Args:
@@ -202,11 +204,11 @@ def alike_but_for_the_split(one: Mapping[str, Any], other: Mapping[str, Any]) ->
     }
 
 
-def changed(recorded: Mapping[str, Any], current: Mapping[str, str]) -> list[str]:
+def changed_components(recorded: Mapping[str, Any], current: Mapping[str, str]) -> list[str]:
     """Say what differs between a recorded fingerprint and the current one, in a reader's words.
 
     Args:
         recorded: From a run; one without a part is of an earlier version and differs in it.
         current: The parts that have to be the same.
     """
-    return [words for part, words in PARTS.items() if recorded.get(part) != current.get(part)]
+    return [words for part, words in COMPONENTS.items() if recorded.get(part) != current.get(part)]

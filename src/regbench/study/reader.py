@@ -94,7 +94,7 @@ def _own_value_problems(parameters: Mapping[Any, Any], entries: Mapping[str, Any
     """A technique's own values on top of the study's are checked as the whole that they make."""
     problems = []
     for key, kind in REGULARIZERS.items():
-        if not kind.takes_over():
+        if not kind.inherits_study_settings():
             continue
         try:
             shared = kind.model_validate(parameters.get(key)).model_dump()

@@ -46,7 +46,7 @@ class _Technique(Settings):
         values = {name: dict(settings) for name, settings in shared.items()}
         full = {}
         for key, entry in self.entries().items():
-            if key in shared and not REGULARIZERS[key].takes_over():
+            if key in shared and not REGULARIZERS[key].inherits_study_settings():
                 full[key] = values[key]
             else:
                 full[key] = self._whole(key, entry, values).in_full()
@@ -56,7 +56,7 @@ class _Technique(Settings):
     def _whole(key: str, entry: Any, shared: Mapping[str, Any]) -> Regularizer:
         """The regularizer of an entry; its own values stand on top of the study's."""
         kind = REGULARIZERS[key]
-        if not kind.takes_over():
+        if not kind.inherits_study_settings():
             return kind.model_validate(entry)
         own = entry if isinstance(entry, Mapping) else {}
         return kind.model_validate({**shared[key], **own})
@@ -76,7 +76,7 @@ def _off_is_none(value: Any) -> Any:
 
 def _field(kind: type[Regularizer]) -> tuple[Any, Any]:
     """The type and the default of a technique's key."""
-    if kind.takes_over():
+    if kind.inherits_study_settings():
         return Annotated[bool | dict[str, Any], BeforeValidator(_on_or_values)], False
     if kind.shorthand is None:
         return Annotated[kind | None, BeforeValidator(_off_is_none)], None

@@ -20,7 +20,7 @@ from regbench.training.step import Step, step_for
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitPart:
     """Some of the images, by row, and their targets (int)."""
 
     rows: np.ndarray
@@ -51,17 +51,17 @@ class Epoch:
         return bool(np.isfinite(losses).all())
 
 
-def part(split_index: pd.DataFrame, name: str) -> Part:
+def split_part(split_index: pd.DataFrame, name: str) -> SplitPart:
     """Return the rows and targets of ``train``, ``validation`` or ``test``."""
     rows = np.flatnonzero(split_index["split"] == name)
-    return Part(rows, split_index["target"].to_numpy()[rows])
+    return SplitPart(rows, split_index["target"].to_numpy()[rows])
 
 
 def train(
     network: keras.Model,
     images: np.ndarray,
-    train_part: Part,
-    validation_part: Part,
+    train_part: SplitPart,
+    validation_part: SplitPart,
     protocol: Protocol,
     seed: int,
     regularizers: Sequence[Regularizer] = (),
@@ -97,7 +97,7 @@ def train(
         on_epoch(epoch)
         if epoch.finite and epoch.validation_accuracy > best_accuracy:
             best_accuracy, best_weights = epoch.validation_accuracy, weights()
-        said = [stop.says_stop(number, vars(epoch), weights) for stop in stops if epoch.finite]
+        said = [stop.should_stop(number, vars(epoch), weights) for stop in stops if epoch.finite]
         if not epoch.finite or any(said):
             break
     step.finish(network)
@@ -119,8 +119,8 @@ def _weights(step: Step) -> dict[str, np.ndarray]:
 def _train_epoch(
     step: Step,
     images: np.ndarray,
-    train_part: Part,
-    validation_part: Part,
+    train_part: SplitPart,
+    validation_part: SplitPart,
     number: int,
     seed: int,
 ) -> Epoch:

@@ -274,7 +274,7 @@ def test_prediction_takes_no_network_but_the_one_that_was_evaluated(root: Path, 
 def test_metrics_carry_the_fingerprint_of_data_settings_and_code(root: Path) -> None:
     metrics = json.loads((root / "07_model_output/l2/seed_1/metrics.json").read_text())
     data = json.loads((root / "04_feature/data_fingerprint.json").read_text())
-    assert metrics["fingerprint"].keys() >= fingerprints.PARTS.keys()
+    assert metrics["fingerprint"].keys() >= fingerprints.COMPONENTS.keys()
     assert metrics["fingerprint"]["data"] == data["data"]
 
 
@@ -290,7 +290,7 @@ def _change_code(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
         code, "_source", lambda name: read(name) + ("\nX = 1\n" if name == module else "")
     )
     monkeypatch.setattr(code, "statements_of", code.statements_of.__wrapped__)
-    monkeypatch.setattr(fingerprints, "code_of", code.code_of.__wrapped__)
+    monkeypatch.setattr(fingerprints, "digest_of_code", code.digest_of_code.__wrapped__)
 
 
 @pytest.mark.parametrize(

@@ -133,10 +133,10 @@ def corrupt_images(
     Returns:
         Corruptions x M x H x W x C, uint8, in the order of ``CORRUPTIONS``, and the M rows.
     """
-    from regbench.evaluation import corruption, parts
+    from regbench.evaluation import corruption, split_parts
     from regbench.storage import arrays
 
-    part = parts.headline_part(set(split_index["split"]))
+    part = split_parts.judged_part(set(split_index["split"]))
     most = Evaluation.model_validate(settings).robustness_images
     rows = corruption.robustness_rows(split_index, part, most)
     chosen = images[rows]
@@ -182,7 +182,10 @@ def fingerprint_data(
     """
     with labeled_images as source:
         made_from = {"files": source.digest(), **preparation}
-    return {**fingerprints.of_data(images, split_index, classes), "made_from": made_from}
+    return {
+        **fingerprints.fingerprint_of_data(images, split_index, classes),
+        "made_from": made_from,
+    }
 
 
 def record_files(

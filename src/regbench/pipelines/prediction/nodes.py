@@ -60,7 +60,7 @@ def choose_network(
     from regbench.comparison import compare
 
     stored = dict(zip(fingerprints, results, strict=True))
-    current = fingerprint.current(data_fingerprint, preparation, fingerprints)
+    current = fingerprint.current_fingerprints(data_fingerprint, preparation, fingerprints)
     by_technique, stale = compare.set_aside_stale(stored, current, protocol["seeds"])
     technique = settings["technique"]
     if technique == BEST:
@@ -111,7 +111,7 @@ def label_images(
             f"the network {name} knows {network.output_shape[-1]} classes, the set has "
             f"{len(classes)}: train again"
         )
-    if digests.of_weights(weights_of(network)) != chosen["weights"]:
+    if digests.digest_of_weights(weights_of(network)) != chosen["weights"]:
         raise StudyError(
             f"the network {name} is not the one that was evaluated; kedro run "
             f"--pipelines={chosen['technique']} trains it again"

@@ -40,7 +40,9 @@ def set_aside_stale(
     """
     from regbench.comparison import compare
 
-    current = fingerprint.current(data_fingerprint, preparation, fingerprints, image_digest)
+    current = fingerprint.current_fingerprints(
+        data_fingerprint, preparation, fingerprints, image_digest
+    )
     stored = dict(zip(fingerprints, results, strict=True))
     fresh, stale = compare.set_aside_stale(stored, current, protocol["seeds"])
     band = reporting["equivalence_band"]
@@ -133,7 +135,7 @@ def plot_confusion(results: dict[str, Results], classes: list[str]) -> Figure:
         confusion,
     )
 
-    part = compare.judged_part(results)
+    part = compare.judged_part_of(results)
     others = {name: of_one for name, of_one in results.items() if name != BASELINE}
     best = compare.best_technique(others)
     shown = [name for name in (BASELINE, best) if name and len(results[name].trainings)]
@@ -154,9 +156,9 @@ def compare_with_publication(
     only its split is another.
     """
     from regbench.comparison import published_claims as claims
-    from regbench.evaluation import parts
+    from regbench.evaluation import split_parts
 
-    alike = fingerprint.alike_but_for_the_split(made_from, fair_made_from or {})
+    alike = fingerprint.techniques_alike_but_for_split(made_from, fair_made_from or {})
     if fair_comparison is not None:
         fair_comparison = fair_comparison[fair_comparison["technique"].isin(alike)]
     if len(alike) < len(made_from["fingerprints"]):
@@ -166,7 +168,7 @@ def compare_with_publication(
             ", ".join(sorted(made_from["fingerprints"].keys() - alike)),
         )
     published = Reporting.model_validate(settings).published
-    headline = f"{parts.headline_part(compared.columns)}_accuracy"
+    headline = f"{split_parts.judged_part(compared.columns)}_accuracy"
     return claims.claims_table(published, compared, fair_comparison, headline)
 
 

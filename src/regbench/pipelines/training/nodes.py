@@ -47,7 +47,7 @@ def train_network(
     from regbench.networks import weights
     from regbench.networks.base import Plan
     from regbench.training import events, tensorflow_setup
-    from regbench.training.train import part, train
+    from regbench.training.train import split_part, train
 
     tensorflow_setup.set_up_tensorflow()
     tensorflow_setup.forget_earlier_networks()
@@ -58,8 +58,8 @@ def train_network(
     history, best_epoch_weights = train(
         model,
         images,
-        part(split_index, "train"),
-        part(split_index, "validation"),
+        split_part(split_index, "train"),
+        split_part(split_index, "validation"),
         shared,
         seed,
         regularizers,
@@ -75,10 +75,10 @@ def train_network(
         ),
     )
     made_from = {part: data_fingerprint[part] for part in ("data", "split")} | training_fingerprint
-    made_from["weights"] = digests.of_weights(weights.weights_of(model))
-    made_from["best_epoch_weights"] = digests.of_weights(best_epoch_weights)
-    made_from["history"] = digests.of_table(history)
-    made_from = digests.sealed(made_from | fingerprints.of_machine())
+    made_from["weights"] = digests.digest_of_weights(weights.weights_of(model))
+    made_from["best_epoch_weights"] = digests.digest_of_weights(best_epoch_weights)
+    made_from["history"] = digests.digest_of_table(history)
+    made_from = digests.sealed(made_from | fingerprints.description_of_machine())
     return model, history, best_epoch_weights, made_from
 
 
@@ -116,7 +116,7 @@ def evaluate_network(
         measured = evaluate.failed(trained.reason, split_index, classes, history)
         return _finished(measured, training, seed, made_from)
     name = training["technique"]
-    if digests.of_weights(weights.weights_of(trained)) != made_from["weights"]:
+    if digests.digest_of_weights(weights.weights_of(trained)) != made_from["weights"]:
         raise StudyError(
             f"the network of {name}, seed {seed}, is not the one that its fingerprint describes; "
             f"kedro run --pipelines={name} trains it again"
@@ -158,8 +158,8 @@ def _finished(
     metrics = {"technique": training["technique"], "seed": seed, **metrics}
     made_from = {part: made_from[part] for part in made_from if part != "record"}  # its own seal
     made = {
-        "predictions": digests.of_table(predictions),
-        "metrics": digests.of_metrics(metrics),
+        "predictions": digests.digest_of_table(predictions),
+        "metrics": digests.digest_of_metrics(metrics),
     }
     return predictions, {**metrics, "fingerprint": made_from | made}
 
@@ -175,7 +175,7 @@ def training_failed(
     from regbench.training import train
 
     made_from = {part: data_fingerprint[part] for part in ("data", "split")} | training_fingerprint
-    made_from = digests.sealed(made_from | {"weights": "", **fingerprints.of_machine()})
+    made_from = digests.sealed(made_from | {"weights": "", **fingerprints.description_of_machine()})
     columns = [*train.Epoch.__annotations__, "kept"]
     return FailedTraining(reason), pd.DataFrame(columns=columns), {}, made_from
 

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from regbench.evaluation.parts import headline_part
+from regbench.evaluation.split_parts import judged_part
 from regbench.report.numbers import signed
 from regbench.report.plots.differences import with_figures
 from regbench.report.plots.style import (
@@ -25,7 +25,7 @@ def gap_plot(comparison: pd.DataFrame, width: int = WIDE) -> Figure:
         comparison: From ``compare``; its order is the order of rows.
         width: In pixels.
     """
-    headline = f"{headline_part(comparison)}_accuracy"
+    headline = f"{judged_part(comparison)}_accuracy"
     rows = with_figures(comparison, ["train_accuracy", headline])
     names = [str(row["technique"]) for row in rows]
     gaps = [100 * (row["train_accuracy"] - row[headline]) for row in rows]

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from regbench.comparison.compare import judged_part
+from regbench.comparison.compare import judged_part_of
 from regbench.evaluation.classification import reliability
 from regbench.evaluation.results import Results
 from regbench.report.plots.style import (
@@ -29,7 +29,7 @@ def reliability_plot(results: Mapping[str, Results]) -> Figure:
     Args:
         results: By technique; a panel each, with its name above unless it is the only one.
     """
-    part = judged_part(results)
+    part = judged_part_of(results)
     chosen = {name: found for name, found in results.items() if len(found.predictions)}
 
     def draw(axis: Axes, technique: Results) -> None:

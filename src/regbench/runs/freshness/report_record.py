@@ -50,7 +50,7 @@ def _made_from_now(catalog: Catalog, images: str | None) -> dict[str, Any]:
     of_data = pipelines["data"].all_outputs() - {"data_fingerprint"}  # which identifies them
     inputs = pipelines["reporting"].inputs() - of_data - _OF_EVERY_RUN
     digests: dict[str, Any] = {name: digest_of_dataset(catalog, name) for name in sorted(inputs)}
-    digests |= {"image_digest": images, "code": code.of_package()}
+    digests |= {"image_digest": images, "code": code.digest_of_package()}
     return digests | {"files": catalog.load("report_digests")}
 
 

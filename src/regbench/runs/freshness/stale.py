@@ -76,7 +76,9 @@ def _stale(pipeline: Pipeline, catalog: Catalog) -> set[str]:
         stale |= of_data  # made again as they were: what was trained on them stays
     if any(name in stale or not catalog.exists(name) for name in of_data):
         stale |= {"prepared_files"} & of_data
-    current = fingerprints.current(recorded, parameters["preparation"], parameters["fingerprints"])
+    current = fingerprints.current_fingerprints(
+        recorded, parameters["preparation"], parameters["fingerprints"]
+    )
     seeds = [str(seed) for seed in parameters["protocol"]["seeds"]]
     made = {node.name: set(node.outputs) for node in pipelines["__default__"].nodes}
     for technique, now in current.items():
@@ -139,7 +141,9 @@ def _stale_training(
 
     metrics = load_record(catalog, f"{run}.metrics")
     evaluated = metrics.get("fingerprint", {})
-    changed = bool(fingerprints.changed(evaluated, now)) or metrics.get("status") == FAILED
+    changed = (
+        bool(fingerprints.changed_components(evaluated, now)) or metrics.get("status") == FAILED
+    )
     if metrics and not _are_metrics_of(run, metrics):
         said = "%s: damaged, or changed since it was made; the run is evaluated again"
         logger.warning(said, file_of(catalog, f"{run}.metrics"))
@@ -154,7 +158,7 @@ def _are_metrics_of(run: str, metrics: dict[str, Any]) -> bool:
     """Whether these are the metrics of a run as they were written."""
     recorded = metrics.get("fingerprint", {}).get("metrics")
     of_run = f"{metrics.get('technique')}.seed_{metrics.get('seed')}"
-    return of_run == run and recorded == digests.of_metrics(metrics)
+    return of_run == run and recorded == digests.digest_of_metrics(metrics)
 
 
 def _are_damaged(of_data: set[str], prepared: dict[str, Any], catalog: Catalog) -> bool:
@@ -202,7 +206,7 @@ def _is_damaged(name: str, recorded: str | None, catalog: Catalog) -> bool:
         value = dataset.weights() if hasattr(dataset, "weights") else dataset.load()
         with made_by_regbench(file_of(catalog, name)):
             is_table = hasattr(value, "to_csv")
-            identify = digests.of_table if is_table else digests.of_weights
+            identify = digests.digest_of_table if is_table else digests.digest_of_weights
             if identify(value) != recorded:
                 raise ValueError("it does not hold what was recorded of it")
     except Exception as error:

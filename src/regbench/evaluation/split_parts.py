@@ -3,7 +3,7 @@
 from collections.abc import Container
 
 
-def headline_part(figures: Container[str]) -> str:
+def judged_part(figures: Container[str]) -> str:
     """The part that a study is judged on: test, or validation where there is no test.
 
     Args:
@@ -12,4 +12,4 @@ def headline_part(figures: Container[str]) -> str:
     return "test" if "test" in figures or "test_accuracy" in figures else "validation"
 
 
-PARTS = ("train", "validation", "test")
+SPLIT_PARTS = ("train", "validation", "test")
