@@ -1,4 +1,4 @@
-"""The one error that is meant for the person who runs a study."""
+"""Errors that the user can put right, with exit codes, and how they are shown."""
 
 import errno
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from regbench.redaction import without_secrets
 
 
 class StudyError(click.ClickException):
-    """Something that the user can put right, said in one line.
+    """An error that the user can put right, in one line.
 
     Every ``kedro`` command is a click command, and click prints such an error as
     ``Error: <message>`` and exits with ``exit_code`` instead of showing a stack trace.
@@ -22,7 +22,7 @@ class StudyError(click.ClickException):
 
 
 class UnreachableError(StudyError):
-    """A store cannot be reached, or refuses: what it has is not known."""
+    """A store cannot be reached or refuses access; its content is unknown."""
 
 
 class SettingsError(StudyError):
@@ -32,62 +32,67 @@ class SettingsError(StudyError):
 
 
 class DamagedFileError(StudyError):
-    """A file that RegBench has made cannot be read any more."""
+    """A file that RegBench wrote can no longer be read."""
 
 
 class FailedTrainingsError(StudyError):
-    """Everything ran, and at least one training run failed."""
+    """The run completed, and at least one training failed."""
 
     exit_code = 3
 
 
 class InUseError(StudyError):
-    """Another run is at work in the same folder of results."""
+    """Another run is writing to the same folder of results."""
 
     exit_code = 4
 
 
 class AlarmError(StudyError):
-    """Everything ran, and an alarm went off."""
+    """The run completed, and an alarm was raised."""
 
     exit_code = 5
 
 
 class InterruptedStudyError(StudyError):
-    """The user stopped the study; what was finished is kept."""
+    """The user stopped the run with Ctrl-C; finished results are kept."""
 
     exit_code = 130
 
 
 class TerminatedStudyError(InterruptedStudyError):
-    """Something else stopped it: a time limit, a service manager, a machine that shuts down."""
+    """SIGTERM stopped the run: a time limit, a service manager, a shutdown."""
 
     exit_code = 143
 
 
 class Terminated(KeyboardInterrupt):
-    """The signal SIGTERM has come."""
+    """The process received SIGTERM."""
 
 
 def stopped(by: KeyboardInterrupt, how_far: str) -> InterruptedStudyError:
-    """Say who stopped the study, and how far it is."""
+    """Return the error for a run that Ctrl-C or SIGTERM stopped.
+
+    Args:
+        by: ``Terminated`` for SIGTERM, any other for Ctrl-C.
+        how_far: The run's progress, in words.
+    """
     if isinstance(by, Terminated):
         return TerminatedStudyError(f"terminated (SIGTERM): {how_far}")
     return InterruptedStudyError(how_far)
 
 
-_LONGEST_QUOTE = 120  # of a value that is wrong, which may be a whole file
+_LONGEST_QUOTE = 120  # characters; a wrong value may be a whole file
 
 
 def quoted(value: object) -> str:
-    """A value as messages quote it: as Python writes it, the middle left out if it is long."""
+    """Return the ``repr`` of a value for a message, its middle replaced by dots if it is long."""
     text = repr(value)
     if len(text) <= _LONGEST_QUOTE:
         return text
     return f"{text[: _LONGEST_QUOTE // 2]} ... {text[-_LONGEST_QUOTE // 4 :]}"
 
 
-# Faults of the disk and of paths, which are the user's to mend.
+# Errors of the disk and of paths that the user can put right.
 _EXPLAINED = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO),
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
@@ -96,22 +101,23 @@ _EXPLAINED = {
 
 
 def explanation(error: BaseException) -> StudyError | None:
-    """Find what the user can put right among an error and its causes.
+    """Return the first of an error and its causes that the user can put right.
 
     Returns:
-        The ``StudyError`` itself, one that says which file the disk refused, or None.
+        A ``StudyError`` as it is; for an ``OSError`` of ``_EXPLAINED``, one that names the file;
+        None if there is neither.
     """
     for cause in with_causes(error):
         if isinstance(cause, StudyError):
             return cause
         if isinstance(cause, OSError) and cause.errno in _EXPLAINED:
-            file = cause.filename2 or cause.filename  # of a rename, what it was to become
+            file = cause.filename2 or cause.filename  # of a rename, the target
             return StudyError(f"{cause.strerror}: {file}" if file else str(cause.strerror))
     return None
 
 
 def with_causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error, its cause, and so on."""
+    """Yield an error, its ``__cause__``, the cause of that, and so on."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause

@@ -1,26 +1,26 @@
-"""Keeping out of messages, reports and logs what an address may hold besides the place."""
+"""Removing passwords, tokens and other secrets from messages, reports and logs."""
 
 import logging
 import re
 
-# Of an address: the user and password before the host, and whatever stands after a question mark
-# (signatures and tokens of object stores among it).
+# In a URL: user and password before the host, and the query (object stores put signatures and
+# tokens there).
 _LOGIN = re.compile(r"(?<=://)[^/?#\s@'\"]*(?:@[^/?#\s@'\"]*)*@")
 _QUERY = re.compile(r"(?<=://)([^\s?'\"<>]*\?)[^\s#'\"<>,]+")
 
 
-_SHORTEST = 6  # a shorter value stands in many texts that have nothing to do with it
-_secrets: set[str] = set()  # of this process: logging has nobody else to ask
+_SHORTEST = 6  # characters; shorter values occur in unrelated text too
+_secrets: set[str] = set()  # global: a log record can be given no object that holds them
 
 
 def keep_secret(value: str) -> None:
-    """Have ``without_secrets`` leave out a value, such as one of ``credentials.yml``."""
+    """Register a secret, such as one of ``credentials.yml``, for ``without_secrets``."""
     if len(value) >= _SHORTEST:
         _secrets.add(value)
 
 
 def without_secrets(text: str) -> str:
-    """Put ``***`` for logins and queries of all addresses in a text, and for kept secrets."""
+    """Return a text with ``***`` for registered secrets and for logins and queries of URLs."""
     for secret in _secrets:
         text = text.replace(secret, "***")
     if "://" not in text:
@@ -29,10 +29,10 @@ def without_secrets(text: str) -> str:
 
 
 class SafeRecord(logging.LogRecord):
-    """A log record that shows addresses without secrets.
+    """A log record whose message has no secrets.
 
-    At level DEBUG, Kedro logs the command line and all that hooks are given. ``logging.yml`` takes
-    no classes but Kedro's own and Python's.
+    At level DEBUG, Kedro logs the command line and all arguments of hooks. A formatter or filter
+    would have to be named in ``logging.yml``, which takes only Kedro's and Python's classes.
     """
 
     def getMessage(self) -> str:  # noqa: N802 - logging's name

@@ -1,4 +1,4 @@
-"""Declarations that are found by themselves: one file each for a regularizer, network or figure."""
+"""Discovery of regularizers, networks and figures: each is a file in its package's folder."""
 
 import importlib
 import pkgutil
@@ -10,10 +10,10 @@ Base = TypeVar("Base")
 
 
 def modules_of(package: str) -> dict[str, ModuleType]:
-    """Return the modules of a package by their names in it, in alphabetical order.
+    """Return a package's modules by name, in alphabetical order; subpackages are left out.
 
     Args:
-        package: Its full name, such as ``regbench.regularizers``. Every module in it is imported.
+        package: Full name, such as ``regbench.regularizers``. Every module in it is imported.
     """
     folder = importlib.import_module(package).__path__
     names = sorted(module.name for module in pkgutil.iter_modules(folder) if not module.ispkg)
@@ -22,18 +22,18 @@ def modules_of(package: str) -> dict[str, ModuleType]:
 
 @cache
 def subclasses_in(package: str, base: type[Base]) -> dict[str, type[Base]]:
-    """Return the class that each module of a package declares, by the module's name.
+    """Return the subclass of ``base`` that each module of a package declares, by module name.
 
     Args:
-        package: Its full name. Modules without a subclass of ``base`` are passed over.
-        base: The contract that the classes fulfil.
+        package: Full name. Modules without a subclass of ``base`` are left out.
+        base: The abstract class, such as ``Regularizer``.
 
     Raises:
-        TypeError: A module declares more than one.
+        TypeError: A module declares more than one such class.
     """
-    found = {}
+    classes = {}
     for name, module in modules_of(package).items():
-        own = [
+        declared = [
             value
             for value in vars(module).values()
             if isinstance(value, type)
@@ -41,8 +41,10 @@ def subclasses_in(package: str, base: type[Base]) -> dict[str, type[Base]]:
             and value is not base
             and value.__module__ == module.__name__
         ]
-        if len(own) > 1:
-            raise TypeError(f"{module.__name__}: one {base.__name__} in a file, not {len(own)}")
-        if own:
-            found[name] = own[0]
-    return found
+        if len(declared) > 1:
+            raise TypeError(
+                f"{module.__name__}: one {base.__name__} in a file, not {len(declared)}"
+            )
+        if declared:
+            classes[name] = declared[0]
+    return classes

@@ -259,20 +259,22 @@ class TestFollowingImports:
         _read_again()
 
     def test_every_way_to_import_is_followed(self) -> None:
-        found = {name.removeprefix("mynets.") for name in study_code.reached("mynets.whole")}
+        found = {
+            name.removeprefix("mynets.") for name in study_code.reachable_statements("mynets.whole")
+        }
         assert found == {
             *("whole", "one", "two", "three", "four"),
             *("inner.five", "inner.eight", "seven"),
         }
 
     def test_of_a_functions_module_only_what_it_needs(self) -> None:
-        found = study_code.reached("mynets.some:build")
+        found = study_code.reachable_statements("mynets.some:build")
         assert set(found) == {"mynets.some", "mynets.one", "mynets.four"}
         bound = {name for statement in found["mynets.some"] for name in statement.binds}
         assert bound == {"used", "A", "B", "helper", "build"}
 
     def test_a_package_is_all_modules_in_it(self) -> None:
-        assert set(study_code.reached("mynets.inner")) == {
+        assert set(study_code.reachable_statements("mynets.inner")) == {
             *("mynets.inner", "mynets.inner.five", "mynets.inner.eight", "mynets.seven")
         }
 
@@ -327,6 +329,8 @@ def test_all_that_the_nodes_import_is_followed(small_set: Path) -> None:
     )
     imported = set(done.stdout.splitlines()[-1].split())
     trained = training_code(STUDY.techniques["dropout_augmentation"], STUDY.network)
-    followed = study_code.reached(*trained, *EVALUATION_CODE, *chain(*PREPARATION_CODE.values()))
+    followed = study_code.reachable_statements(
+        *trained, *EVALUATION_CODE, *chain(*PREPARATION_CODE.values())
+    )
     assert {"regbench.training.train", "regbench.images.sources.folder"} <= imported
     assert {name for name in imported - followed.keys() if study_code.is_followed(name)} == set()

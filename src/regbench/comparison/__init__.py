@@ -1,1 +1,1 @@
-"""Every technique against the baseline: statistics, the comparison, published claims."""
+"""Comparison of techniques with the baseline: statistics, verdicts, published claims."""

@@ -1,4 +1,4 @@
-"""The comparison: every technique against the baseline, paired by seed."""
+"""The comparison of all techniques with the baseline, paired by seed."""
 
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
@@ -14,52 +14,50 @@ from regbench.evaluation.split_parts import judged_part
 from regbench.study.fingerprints import changed_components
 from regbench.study.schema import BASELINE
 
-DIED = "its task ended without results"  # of a technique that a scheduler saw fail
-UNTRAINED, STALE = "not trained", "stale"  # a technique's status, beside those of trainings
+DIED = "its task ended without results"  # reason where the scheduler reports a failed task
+UNTRAINED, STALE = "not trained", "stale"  # a technique's status, besides those of trainings
 
 
 def set_aside_stale(
     results: Mapping[str, Results], current: Mapping[str, Mapping[str, str]], seeds: Sequence[int]
 ) -> tuple[dict[str, Results], dict[str, str]]:
-    """Tell the trainings of the study at hand from those made under other circumstances.
+    """Return the results without stale trainings, and why trainings are stale.
 
     Args:
-        results: Each technique's, as they were stored.
-        current: Each technique's fingerprint now.
-        seeds: Those of the study; trainings with other seeds are left out without a word.
+        results: By technique, as stored.
+        current: Current fingerprints by technique.
+        seeds: Those of the study; trainings with other seeds are left out.
 
     Returns:
-        Each technique's trainings that are up to date, and for every technique with stale ones
-        what has changed since.
+        The results of trainings that are up to date, by technique; and for every technique with
+        stale trainings, what has changed since.
     """
     fresh, stale = {}, {}
     for technique, stored in results.items():
         of_study = stored.of_seeds(seeds)
-        why = {
+        changes = {
             int(training["seed"]): changed_components(_recorded(training), current[technique])
             for training in of_study.trainings.to_dict("records")
         }
-        fresh[technique] = of_study.of_seeds(seed for seed, parts in why.items() if not parts)
-        reasons = dict.fromkeys(part for parts in why.values() for part in parts)
+        fresh[technique] = of_study.of_seeds(seed for seed, words in changes.items() if not words)
+        reasons = dict.fromkeys(word for words in changes.values() for word in words)
         if reasons:
             stale[technique] = f"changed since: {', '.join(reasons)}"
     return fresh, stale
 
 
 def failures(results: Mapping[str, Results]) -> list[str]:
-    """Name every failed training and its reason."""
+    """Return a line for every failed training: technique, seed, reason."""
     return [
         f"{technique} seed {training.seed} ({training.reason})"
-        for technique, of_technique in results.items()
-        if not of_technique.trainings.empty
-        for training in of_technique.trainings[
-            of_technique.trainings["status"] == FAILED
-        ].itertuples()
+        for technique, stored in results.items()
+        if not stored.trainings.empty
+        for training in stored.trainings[stored.trainings["status"] == FAILED].itertuples()
     ]
 
 
 def failure(row: Mapping[Any, Any]) -> str:
-    """Say of a failed technique's row in one line how it failed."""
+    """Return how a technique failed, in one line, from its row of the comparison."""
     trainings = (
         f"{row['failed_trainings']} of {row['trainings']} trainings "
         if row["failed_trainings"]
@@ -76,27 +74,27 @@ def compare(
     seeds: int = 0,
     died: Container[str] = (),
 ) -> pd.DataFrame:
-    """Compare all techniques with the baseline.
+    """Return the comparison of all techniques with the baseline.
 
     Args:
-        results: Each technique's trainings that are up to date; empty if there are none.
-        stale: Techniques with trainings that are not, and why.
-        band: Differences of at most so much are practically none, a share of 1.
-        published: Accuracies to set beside ours.
-        seeds: How many trainings each technique should have.
-        died: Techniques whose task is known to have failed, whatever it has left.
+        results: By technique, only trainings that are up to date; may be empty.
+        stale: Techniques with stale trainings, and why.
+        band: Of practical equivalence: the largest difference that counts as none, a share of 1.
+        published: Published accuracies by technique, shares of 1.
+        seeds: The number of trainings that each technique should have.
+        died: Techniques whose task failed according to the scheduler.
 
     Returns:
-        A row per technique, the best headline figure first, techniques without figures last.
+        A row per technique, the highest headline first, techniques without figures last.
         Columns: technique; status (trained, failed, stale or not trained); trainings,
         failed_trainings and missing_trainings; reason; validation_accuracy and (in a study with a
         test part) test_accuracy with ``_sd``, the standard deviation over seeds (n - 1);
-        difference: the headline figure minus the baseline's over the seeds that both have, its
-        mean with sd, low and high (95 % paired-t), p_value, p_adjusted (Holm over techniques),
+        difference: the headline minus the baseline's, mean over the seeds that both have, with
+        sd, low and high (95 % paired t interval), p_value, p_adjusted (Holm over techniques),
         bootstrap_low and bootstrap_high (over seeds and images), win_share,
-        detectable_difference (80 % power) and verdict; further means over seeds;
-        published_accuracy. Columns that would be empty are left out.
-        Figures are shares of 1; cross-entropies nats; seconds are training's.
+        detectable_difference (80 % power) and verdict; means of other figures over seeds;
+        published_accuracy. Empty columns are left out. Figures are shares of 1, cross-entropies
+        in nats, durations in seconds.
     """
     headline = f"{judged_part_of(results)}_accuracy"
     rows = pd.DataFrame(
@@ -114,12 +112,12 @@ def compare(
 
 
 def with_study_figures(comparison: pd.DataFrame, band: float) -> pd.DataFrame:
-    """Add to ``attrs`` what holds for the whole study.
+    """Return the comparison with figures of the whole study in ``attrs``.
 
     Returns:
-        The comparison with ``band``; and, if something is compared, ``techniques`` (compared with
-        the baseline), ``seeds`` (the most that one has) and ``detectable_difference`` (the median
-        of the techniques').
+        A copy with ``band`` in ``attrs``; and, if any technique is compared with the baseline,
+        ``techniques`` (how many are), ``seeds`` (the largest number that one of them has) and
+        ``detectable_difference`` (the median over them).
     """
     described = comparison.copy()
     described.attrs = {"band": band}
@@ -137,22 +135,25 @@ def with_study_figures(comparison: pd.DataFrame, band: float) -> pd.DataFrame:
 
 
 def judged_part_of(results: Mapping[str, Results]) -> str:
-    """The part that finished trainings are judged on."""
-    return judged_part([name for of_one in results.values() for name in of_one.trainings.columns])
+    """Return the judged part of a study's results: test, or validation without a test."""
+    return judged_part([name for stored in results.values() for name in stored.trainings.columns])
 
 
 def best_technique(results: Mapping[str, Results]) -> str | None:
-    """The technique with the best mean validation accuracy: validation selects, not test."""
+    """Return the technique with the best mean validation accuracy; None without trainings.
+
+    Validation selects, not test: an accuracy that was selected for is too optimistic.
+    """
     means = {
-        technique: of_technique.by_seed("validation_accuracy").mean()
-        for technique, of_technique in results.items()
+        technique: stored.by_seed("validation_accuracy").mean()
+        for technique, stored in results.items()
     }
     trained = {technique: mean for technique, mean in means.items() if pd.notna(mean)}
     return max(trained, key=lambda technique: trained[technique]) if trained else None
 
 
 def best_seed(results: Results) -> int | None:
-    """The seed of the training with the best validation accuracy."""
+    """Return the seed of the training with the best validation accuracy; None without trainings."""
     figures = results.by_seed("validation_accuracy")
     return None if figures.empty else int(figures.index.to_numpy()[figures.argmax()])
 
@@ -193,26 +194,27 @@ def _status(
 
 
 def _differences(results: Mapping[str, Results], headline: str, band: float) -> pd.DataFrame:
-    """The statistics of every technique that shares seeds with the baseline, by technique."""
+    """Return the statistics of every technique that has seeds in common with the baseline."""
     part = headline.removesuffix("_accuracy")
-    accuracies = {name: of_one.by_seed(headline) for name, of_one in results.items()}
-    of_baseline = accuracies.pop(BASELINE, pd.Series(dtype=float))
+    accuracies = {name: stored.by_seed(headline) for name, stored in results.items()}
+    baseline = accuracies.pop(BASELINE, pd.Series(dtype=float))
     differences = {}
     intervals = {}
-    for technique, of_technique in accuracies.items():
-        # Pairing by seed: only seeds that both have count.
-        both = of_technique.index.intersection(of_baseline.index).sort_values()
+    for technique, by_seed in accuracies.items():
+        both = by_seed.index.intersection(baseline.index).sort_values()  # pairs of trainings
         if not len(both):
             continue
         answers, reference = (
             _correct_answers(results[name].of_seeds(both), part) for name in (technique, BASELINE)
         )
         differences[technique] = statistics.paired_difference(
-            of_technique[both].to_numpy(), of_baseline[both].to_numpy(), band, answers.shape[1]
+            by_seed[both].to_numpy(), baseline[both].to_numpy(), band, answers.shape[1]
         )
         intervals[technique] = statistics.bootstrap_interval(answers, reference)
     judged = statistics.judge(differences)
-    corrected_for = sum(of.seeds >= statistics.MIN_SEEDS for of in differences.values())
+    corrected_for = sum(
+        difference.seeds >= statistics.MIN_SEEDS for difference in differences.values()
+    )
     rows = {
         technique: {
             "difference": difference.mean,
@@ -233,17 +235,22 @@ def _differences(results: Mapping[str, Results], headline: str, band: float) -> 
         }
         for technique, difference in differences.items()
     }
-    columns = ["difference", "verdict"]  # so that a study without any has them too
+    columns = ["difference", "verdict"]  # present without any rows, too
     return pd.DataFrame.from_dict(rows, orient="index", columns=None if rows else columns)
 
 
 def _correct_answers(results: Results, part: str) -> np.ndarray:
-    """Which images each training got right: trainings (by seed) x images (by file name), bool."""
+    """Return which images each training predicts correctly.
+
+    Returns:
+        Trainings (by seed) x images (by file name), bool.
+    """
     answers = results.predictions[results.predictions["split"] == part]
     correct = answers.assign(correct=answers["predicted"] == answers["label"])
     return correct.pivot(index="seed", columns="filename", values="correct").to_numpy(dtype=bool)
 
 
 def _recorded(training: Mapping[Any, Any]) -> dict[str, Any]:
-    of_training = {str(key): value for key, value in training.items() if "fingerprint_" in str(key)}
-    return {key.removeprefix("fingerprint_"): value for key, value in of_training.items()}
+    """Return the fingerprint in a training's row."""
+    columns = {str(key): value for key, value in training.items() if "fingerprint_" in str(key)}
+    return {key.removeprefix("fingerprint_"): value for key, value in columns.items()}

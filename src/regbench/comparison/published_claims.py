@@ -1,4 +1,4 @@
-"""What a publication says of its techniques, beside what this study finds."""
+"""Published claims about techniques, beside this study's figures and verdicts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,8 +13,8 @@ SURVIVES, FALLS, OPEN = "survives", "does not survive", "undecided"
 INCOMPARABLE = "cannot be compared"
 UNTESTED, TOO_FEW = "not tested", "too few seeds"
 
-# Normal quantile: a single pair of trainings differs by more than this many standard deviations of
-# the difference in 5 % of pairs without any true difference.
+# Normal quantile: without any true difference, 5 % of pairs of trainings differ by more than this
+# many standard deviations of the difference.
 _TWO_SIDED_5_PERCENT = 1.959964
 
 _OWN = ("accuracy", "difference", "difference_low", "difference_high", "verdict")
@@ -26,13 +26,13 @@ def claims_table(
     fair_comparison: pd.DataFrame | None,
     headline: str,
 ) -> pd.DataFrame | None:
-    """Put what was published beside ours.
+    """Return the table of published claims beside this study's figures.
 
     Args:
         published: By technique.
         comparison: From ``compare``, in the published protocol.
-        fair_comparison: The same on the same data in the fair protocol, if there is one.
-        headline: The figure that the published ones are of.
+        fair_comparison: From ``compare``, on the same data in the fair protocol; may be None.
+        headline: The figure that was published, such as ``validation_accuracy``.
 
     Returns:
         A row per published technique: technique, published_accuracy, published_difference (to
@@ -40,8 +40,8 @@ def claims_table(
         difference_low, difference_high and verdict of ours, and the same with ``fair_`` in the
         fair protocol; outcome (survives, does not survive, undecided, too few seeds, not tested,
         or one of these for each protocol; cannot be compared);
-        decidable_with_one_seed: whether one pair of trainings shows a difference as large as the
-        published one. None without anything published.
+        decidable_with_one_seed: whether a single pair of trainings can show a difference as large
+        as the published one. Accuracies are shares of 1. None if nothing is published.
     """
     if not published:
         return None
@@ -89,7 +89,7 @@ def _figures(table: pd.DataFrame, technique: str) -> dict[str, Any]:
 
 
 def _outcome(publication: Publication, ours: Any, fair: Any) -> str:
-    """Whether the claim holds in the published protocol and, if there is one, in the fair one."""
+    """Return whether the claim holds in the published protocol and, if given, the fair one."""
     if publication.says is None:
         return INCOMPARABLE if publication.not_comparable else ""
     if publication.not_comparable:
@@ -116,7 +116,7 @@ def _survival(says: str, verdict: Any) -> str:
 
 
 def _decidable(difference: float | None, ours: pd.DataFrame, technique: str) -> bool | None:
-    """Whether one training of each tells: the published difference exceeds the spread of pairs."""
+    """Return whether the published difference exceeds the spread of single pairs; None: unknown."""
     if difference is None or technique not in ours.index or "difference_sd" not in ours:
         return None
     deviation = float(ours["difference_sd"].loc[technique])

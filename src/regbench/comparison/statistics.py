@@ -1,10 +1,10 @@
-"""Is a difference in accuracy real? Techniques against a baseline, over trainings paired by seed.
+"""Tests of differences in accuracy between techniques and a baseline, paired by seed.
 
-What the tests rest on: the differences of the paired trainings are a sample from those that the
-study could have had with other seeds, and are spread about normally. What goes wrong in one of
-ten, in the technique only or the baseline only, is easily missed by five seeds. The images are the
-same for all trainings, so a verdict is about these images; ``bootstrap_interval`` varies them too.
-``benchmarks/README.md`` tells how often verdicts are wrong, by simulation.
+Assumptions: the differences of paired trainings are a sample from those with other seeds, and
+approximately normal. Five seeds easily miss a fault that occurs in one of ten trainings, in the
+technique only or the baseline only. All trainings are evaluated on the same images, so a verdict is
+about these images; ``bootstrap_interval`` varies them too. ``benchmarks/README.md`` has simulated
+error rates.
 """
 
 import math
@@ -16,24 +16,24 @@ import numpy as np
 from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
 
 MIN_SEEDS = 5
-LEVEL = 0.05  # the share of studies that may hold a wrong verdict
+LEVEL = 0.05  # significance level: the share of studies that may have a wrong verdict
 
 
 @dataclass(frozen=True)
 class PairedDifference:
     """A technique's accuracy minus the baseline's, over trainings paired by seed.
 
-    What cannot be had from so few seeds is NaN. Accuracies are shares of 1.
+    Accuracies are shares of 1. Values that need more seeds are NaN.
 
     Attributes:
-        seeds: How many pairs.
-        mean: Their mean difference.
-        sd: Its standard deviation over seeds (n - 1), at least half an image.
-        low: Lower end of the 95 % paired-t interval.
-        high: Its upper end.
+        seeds: Number of pairs.
+        mean: Mean difference.
+        sd: Standard deviation of the differences (n - 1), at least half an image.
+        low: Lower end of the 95 % paired t interval.
+        high: Upper end of it.
         p_value: Of the two-sided paired t test.
         p_equivalence: Of the two one-sided tests that the mean lies within the band.
-        win_share: The probability that a training beats the baseline's; ties count half.
+        win_share: Share of pairs in which the technique is better; ties count half.
     """
 
     seeds: int
@@ -48,7 +48,7 @@ class PairedDifference:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict on a technique, and the p values behind it, corrected over techniques."""
+    """The verdict on a technique, and its p values, corrected over techniques."""
 
     p_adjusted: float
     p_equivalence_adjusted: float
@@ -58,19 +58,19 @@ class Judgement:
 def paired_difference(
     technique: np.ndarray, baseline: np.ndarray, band: float, images: int
 ) -> PairedDifference:
-    """Compare accuracies over the same images, training by training.
+    """Return the paired difference of accuracies, with t tests of difference and equivalence.
 
-    The t test is that of ``scipy.stats.ttest_rel``, and equivalence is tested by two one-sided t
-    tests (Schuirmann 1987), with one exception. An accuracy moves in steps of one image: trainings
-    may differ by the same number of images in every pair, and a t test would then be certain.
-    Values on two neighbouring steps have a standard deviation of half a step at most, so less
-    than that cannot be told apart from chance and the standard deviation is taken to be that.
+    The t test is that of ``scipy.stats.ttest_rel``; equivalence is tested by two one-sided t tests
+    (Schuirmann 1987). One exception: accuracies are multiples of one image, so the differences may
+    be the same in every pair, and a t test would be certain. Values on two neighbouring multiples
+    have a standard deviation of at most half an image. A smaller one cannot be distinguished from
+    rounding, so half an image is used.
 
     Args:
-        technique: An accuracy per seed, NaN where a training has none; float, shape (seeds,).
+        technique: Accuracies by seed, NaN where there is none; float, shape (seeds,).
         baseline: The baseline's, in the same order.
-        band: Differences of at most so much are practically none, a share of 1.
-        images: How many images the accuracies are over.
+        band: Of practical equivalence: the largest difference that counts as none, a share of 1.
+        images: Number of images that the accuracies are of.
 
     Raises:
         ValueError: The accuracies do not pair up, or there are no images.
@@ -108,10 +108,10 @@ def paired_difference(
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Correct p values for their number (Holm 1979).
+    """Return p values corrected for multiple testing (Holm 1979).
 
-    As ``statsmodels.stats.multitest.multipletests(method="holm")``, which collects garbage on
-    every call: thousands of simulated studies would take minutes.
+    Same as ``statsmodels.stats.multitest.multipletests(method="holm")``, which runs the garbage
+    collector on every call: simulating thousands of studies would take minutes.
 
     Args:
         p_values: NaN where there is none; it stays NaN and is not counted.
@@ -129,12 +129,12 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 
 def judge(differences: Mapping[str, PairedDifference]) -> dict[str, Judgement]:
-    """Say of every technique whether its difference to the baseline is real.
+    """Return the verdict on every technique, with corrected p values.
 
     A technique is *equivalent* if its mean difference is shown to lie within the band, even where
     it is shown not to be zero; otherwise *better* or *worse* if it is shown not to be zero;
-    otherwise *undecided*. With fewer than ``MIN_SEEDS`` seeds it gets no verdict and counts in no
-    correction.
+    otherwise *undecided*. With fewer than ``MIN_SEEDS`` seeds it is *descriptive only*, and is not
+    counted in the corrections.
 
     Differences and equivalences are corrected separately, each over all techniques. Holm's
     method holds for p values that depend on one another, as these do through the baseline, so at
@@ -145,20 +145,20 @@ def judge(differences: Mapping[str, PairedDifference]) -> dict[str, Judgement]:
     Args:
         differences: By technique, all with the same band.
     """
-    enough = {name: of for name, of in differences.items() if of.seeds >= MIN_SEEDS}
-    p_values = dict(zip(enough, holm([of.p_value for of in enough.values()]), strict=True))
+    tested = {name: paired for name, paired in differences.items() if paired.seeds >= MIN_SEEDS}
+    p_values = dict(zip(tested, holm([paired.p_value for paired in tested.values()]), strict=True))
     p_equivalences = dict(
-        zip(enough, holm([of.p_equivalence for of in enough.values()]), strict=True)
+        zip(tested, holm([paired.p_equivalence for paired in tested.values()]), strict=True)
     )
-    nothing = Judgement(float("nan"), float("nan"), DESCRIPTIVE)
+    untested = Judgement(float("nan"), float("nan"), DESCRIPTIVE)
     return {
         name: Judgement(
             float(p_values[name]),
             float(p_equivalences[name]),
             _verdict(difference.mean, p_values[name], p_equivalences[name]),
         )
-        if name in enough
-        else nothing
+        if name in tested
+        else untested
         for name, difference in differences.items()
     }
 
@@ -169,18 +169,17 @@ def bootstrap_interval(
     resamples: int = 5000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Where the mean difference lies if both seeds and images had come out otherwise.
+    """Return the 95 % bootstrap interval of the mean difference, over seeds and images.
 
-    Draws seeds and images with replacement, the same ones for technique and baseline, and takes
-    the middle 95 % of the mean differences (Efron and Tibshirani 1993, chapter 13; over two
-    crossed factors: Owen 2007). Five seeds hold little information about their spread, and a
-    bootstrap, unlike a t test, does not allow for that: see ``benchmarks/README.md`` for how
-    often the interval holds the true difference.
+    Percentile bootstrap (Efron and Tibshirani 1993, chapter 13) over two crossed factors (Owen
+    2007): seeds and images are drawn with replacement, the same ones for technique and baseline.
+    Unlike a t test it does not allow for the uncertain spread of few seeds: its coverage is in
+    ``benchmarks/README.md``.
 
     Args:
-        technique_correct: Which images each training got right; bool, seeds x images.
+        technique_correct: Which images each training predicts correctly; bool, seeds x images.
         baseline_correct: The baseline's, the same seeds and images in the same order.
-        resamples: How many draws.
+        resamples: Number of draws.
         seed: Of the draws.
 
     Returns:
@@ -195,8 +194,8 @@ def bootstrap_interval(
         )
     differences = technique_correct.astype(np.int8) - baseline_correct.astype(np.int8)
     seeds, images = differences.shape
-    # Images on which all trainings differ alike are interchangeable, and most are of a few kinds:
-    # it is enough to draw how many of each kind there are.
+    # Images with the same differences in all trainings are interchangeable, and there are few kinds
+    # of them: it is enough to draw the number of images of each kind.
     kinds, counts = np.unique(differences, axis=1, return_counts=True)
     generator = np.random.default_rng(seed)
     seed_shares = generator.multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds
@@ -207,15 +206,15 @@ def bootstrap_interval(
 
 
 def detectable_difference(sd: float, seeds: int, comparisons: int, power: float = 0.8) -> float:
-    """The smallest true difference that a study finds with the stated probability.
+    """Return the smallest true difference that a study finds with probability ``power``.
 
-    The paired t test at Holm's strictest step, so the figure holds if no other technique differs
-    and is a little pessimistic otherwise; a difference is found if its sign is right too.
+    For the paired t test at Holm's strictest step: exact if no other technique differs, a little
+    pessimistic otherwise. Only findings with the right sign count.
 
     Args:
-        sd: Of the differences over seeds, as in ``PairedDifference``.
-        seeds: How many pairs.
-        comparisons: How many techniques are compared with the baseline.
+        sd: Standard deviation of the differences over seeds, as in ``PairedDifference``.
+        seeds: Number of pairs.
+        comparisons: Number of techniques compared with the baseline.
         power: The probability.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Small tables made from trainings: curves, matrices, disagreements."""
+"""Tables of results for the report: curves, confusion matrices, disagreements."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,85 +16,91 @@ CLEAN = "clean"
 
 
 def best_besides_baseline(comparison: pd.DataFrame, results: Mapping[str, Results]) -> str | None:
-    """The technique to set beside the baseline: the best on validation besides it.
+    """Return the technique that is best on validation, the baseline excluded; None without any.
 
     Args:
         comparison: From ``compare``.
-        results: By technique; one without predictions is passed over.
+        results: By technique; techniques without predictions are left out.
     """
     if "validation_accuracy" not in comparison:
         return None
     figures = comparison.set_index("technique")["validation_accuracy"].dropna()
-    shown = [name for name, found in results.items() if len(found.predictions)]
+    shown = [name for name, stored in results.items() if len(stored.predictions)]
     figures = figures[figures.index.isin(shown) & (figures.index != BASELINE)]
     return None if figures.empty else str(figures.idxmax())
 
 
 def finished(results: Mapping[str, Results]) -> dict[str, Results]:
-    """The trainings that ended well, of the techniques that have any."""
+    """Return the trainings that did not fail, of techniques that have any."""
     kept = {}
-    for name, found in results.items():
-        if len(found.trainings):
-            seeds = found.trainings.loc[found.trainings["status"] == TRAINED, "seed"].tolist()
+    for name, stored in results.items():
+        if len(stored.trainings):
+            seeds = stored.trainings.loc[stored.trainings["status"] == TRAINED, "seed"].tolist()
             if seeds:
-                kept[name] = found.of_seeds(seeds)
+                kept[name] = stored.of_seeds(seeds)
     return kept
 
 
 def seed_differences(results: Mapping[str, Results]) -> dict[str, pd.Series]:
-    """Each technique's headline figure minus the baseline's, by seeds that both have trained."""
+    """Return each technique's headline minus the baseline's, by seed, for seeds that both have."""
     headline = f"{judged_part_of(results)}_accuracy"
-    figures = {name: found.by_seed(headline) for name, found in results.items()}
+    figures = {name: stored.by_seed(headline) for name, stored in results.items()}
     baseline = figures.pop(BASELINE, pd.Series(dtype=float))
     differences = {name: (values - baseline).dropna() for name, values in figures.items()}
     return {name: values for name, values in differences.items() if len(values)}
 
 
 def pruning_curves(results: Mapping[str, Results]) -> pd.DataFrame:
-    """Accuracy after pruning, mean over seeds: a row per technique, a column per share removed.
+    """Return accuracies after pruning, mean over seeds.
 
-    The column of share 0 is the headline accuracy of the networks as trained.
+    Returns:
+        A row per technique, a column per share of weights removed; share 0 is the headline.
     """
     headline = f"{judged_part_of(results)}_accuracy"
     curves = {}
-    for name, found in results.items():
-        measured = found.by_setting(ACCURACY_AFTER_PRUNING.name)
+    for name, stored in results.items():
+        measured = stored.by_setting(ACCURACY_AFTER_PRUNING.name)
         if len(measured):
             measured.index = measured.index.astype(float)
-            whole = pd.Series({0.0: found.by_seed(headline).mean()})
+            whole = pd.Series({0.0: stored.by_seed(headline).mean()})
             curves[name] = measured.combine_first(whole)
     return pd.DataFrame(curves).T.sort_index(axis="columns")
 
 
 def corruption_table(results: Mapping[str, Results]) -> pd.DataFrame:
-    """Accuracy under corruption, mean over seeds: a row per technique, a column per corruption.
+    """Return accuracies under corruption, mean over seeds.
 
-    The first column is the headline accuracy, on all images as they are, the last the mean of
-    the corruptions.
+    Returns:
+        A row per technique, a column per corruption; the first column is the headline, on all
+        images as they are, the last the mean over corruptions.
     """
     headline = f"{judged_part_of(results)}_accuracy"
     rows = {}
-    for name, found in results.items():
-        corrupted = found.by_setting(ACCURACY_UNDER_CORRUPTION.name)
+    for name, stored in results.items():
+        corrupted = stored.by_setting(ACCURACY_UNDER_CORRUPTION.name)
         if len(corrupted):
-            clean = found.by_seed(headline).mean()
+            clean = stored.by_seed(headline).mean()
             rows[name] = {CLEAN: clean, **corrupted, "mean corrupted": corrupted.mean()}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def setting_table(results: Mapping[str, Results], figure: str) -> pd.DataFrame:
-    """A figure with several values, mean over seeds: a row per technique, a column per setting."""
-    rows = {name: found.by_setting(figure) for name, found in results.items()}
+    """Return a figure with several values, mean over seeds.
+
+    Returns:
+        A row per technique, a column per setting.
+    """
+    rows = {name: stored.by_setting(figure) for name, stored in results.items()}
     return pd.DataFrame({name: values for name, values in rows.items() if len(values)}).T
 
 
-def confusion_matrix(found: Results, part: str, classes: Sequence[str]) -> np.ndarray:
-    """Count what was taken for what in a part, all seeds together.
+def confusion_matrix(results: Results, part: str, classes: Sequence[str]) -> np.ndarray:
+    """Return the confusion matrix of a split part, summed over seeds.
 
     Returns:
         K x K ints: a row per true class, a column per predicted one.
     """
-    targets, predicted = _true_and_predicted(found, part, classes)
+    targets, predicted = _true_and_predicted(results, part, classes)
     if not len(targets):
         return np.zeros((len(classes), len(classes)), dtype=int)
     import sklearn.metrics  # noqa: PLC0415 - a second of start-up
@@ -103,20 +109,20 @@ def confusion_matrix(found: Results, part: str, classes: Sequence[str]) -> np.nd
     return np.asarray(counts)
 
 
-def recalls(found: Results, part: str, classes: Sequence[str]) -> np.ndarray:
-    """The share of each class's images in a part that was recognized, all seeds together.
+def recalls(results: Results, part: str, classes: Sequence[str]) -> np.ndarray:
+    """Return the recall of each class in a split part, over the predictions of all seeds.
 
     Returns:
         K floats, NaN without images.
     """
-    return recall_by_class(*_true_and_predicted(found, part, classes), len(classes))
+    return recall_by_class(*_true_and_predicted(results, part, classes), len(classes))
 
 
 def _true_and_predicted(
-    found: Results, part: str, classes: Sequence[str]
+    results: Results, part: str, classes: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the true and of the predicted classes of a part's images, by every seed."""
-    answers = found.predictions[found.predictions["split"] == part]
+    """Return true and predicted class numbers of a split part's images, one pair per seed."""
+    answers = results.predictions[results.predictions["split"] == part]
     targets, predicted = (
         pd.Categorical(answers[column], categories=list(classes)).codes
         for column in ("label", "predicted")
@@ -125,29 +131,28 @@ def _true_and_predicted(
 
 
 def disagreements(one: Results, other: Results, part: str) -> pd.DataFrame:
-    """Images that most trainings of one technique get wrong and most of another get right.
+    """Return the images that most trainings of one technique get wrong and of another right.
 
     Args:
-        one: The technique that is wrong.
-        other: The one that is right.
-        part: Of the images.
+        one: Results of the technique that is wrong.
+        other: Results of the technique that is right.
+        part: The split part.
 
     Returns:
         A row per image, the clearest case first: filename, label; one_answer, the most frequent
         wrong answer, one_count, the number of trainings that gave it, and one_trainings, of how
         many; the same for the other's right answer: other_count, other_trainings.
     """
-    wrong, right = (_answers(found, part) for found in (one, other))
-    both = wrong.add_suffix("_one").join(right.add_suffix("_other"), how="inner")
-    share_one, share_other = (
-        both[f"right_{of}"] / both[f"trainings_{of}"] for of in ("one", "other")
-    )
+    counts_one, counts_other = (_answers(results, part) for results in (one, other))
+    both = counts_one.add_suffix("_one").join(counts_other.add_suffix("_other"), how="inner")
+    share_one = both["right_one"] / both["trainings_one"]
+    share_other = both["right_other"] / both["trainings_other"]
     clear = both.assign(by=share_other - share_one)[(share_one < 0.5) & (share_other > 0.5)]
     clear = clear.sort_values("by", ascending=False, kind="stable")
-    said = one.predictions
-    mistaken = said[(said["split"] == part) & (said["predicted"] != said["label"])]
-    by_answer = mistaken.groupby(["filename", "predicted"]).size()
-    # The most frequent answer of an image comes first, of equal ones the first in order.
+    answers = one.predictions
+    wrong = answers[(answers["split"] == part) & (answers["predicted"] != answers["label"])]
+    by_answer = wrong.groupby(["filename", "predicted"]).size()
+    # The most frequent wrong answer of an image is first; of equal ones, the first by name.
     frequent = by_answer.sort_values(ascending=False, kind="stable").reset_index(name="trainings")
     wrongest = frequent.drop_duplicates("filename").set_index("filename").reindex(clear.index)
     return pd.DataFrame(
@@ -163,9 +168,9 @@ def disagreements(one: Results, other: Results, part: str) -> pd.DataFrame:
     )
 
 
-def _answers(found: Results, part: str) -> pd.DataFrame:
-    """A row per image: label, how many trainings are right, and how many trainings there are."""
-    rows = found.predictions[found.predictions["split"] == part]
+def _answers(results: Results, part: str) -> pd.DataFrame:
+    """Return a row per image: label, number of trainings that are right, number of trainings."""
+    rows = results.predictions[results.predictions["split"] == part]
     right = (rows["predicted"] == rows["label"]).groupby(rows["filename"], sort=False)
     labels = rows.groupby("filename", sort=False)["label"].first()
     return pd.DataFrame({"label": labels, "right": right.sum(), "trainings": right.size()})

@@ -1,4 +1,4 @@
-"""The verdicts on a technique: their names, what they mean and how they are drawn."""
+"""The verdicts on a technique: names, meanings, and how they are shown."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ DESCRIPTIVE = "descriptive only"
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a verdict is told.
+    """A verdict's meaning and how it is shown.
 
     Attributes:
         meaning: A sentence without the name; "{band}" stands for the band of practical
-            equivalence, "{seeds}" for how many seeds a verdict takes.
+            equivalence, "{seeds}" for the number of seeds that a verdict needs.
         symbol: Before the name, so that colour is not the only sign.
-        style: Of the name on the page.
-        marker: Matplotlib's; an arrow points to where the difference lies.
-        colour: Of the marker: a name of the report's colours.
-        judged: Whether it rests on tests.
+        style: CSS class of the name in the report.
+        marker: Of Matplotlib; an arrow points in the direction of the difference.
+        colour: Of the marker: one of the report's colours.
+        judged: Whether it is based on tests.
     """
 
     meaning: str
@@ -28,7 +28,7 @@ class Verdict:
     judged: bool = True
 
 
-# In the order of sorting.
+# In the order in which tables are sorted.
 VERDICTS = {
     BETTER: Verdict(
         "not equivalent, the corrected p value is below 0.05 and the mean difference above 0",

@@ -1,1 +1,1 @@
-"""What a trained network is worth: predictions, figures, pruning, corruption."""
+"""Evaluation of trained networks: predictions, figures, pruning, corruption."""

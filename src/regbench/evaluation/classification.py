@@ -1,4 +1,4 @@
-"""How good predictions are, beyond the share that is right: calibration and figures by class."""
+"""Calibration, recall and F1 of predictions."""
 
 from typing import TYPE_CHECKING
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 def expected_calibration_error(
     confidence: np.ndarray, correct: np.ndarray, bins: int = 15
 ) -> float:
-    """How far a network's confidence is from the share of its answers that are right.
+    """Return the expected calibration error of the most probable classes.
 
     The mean over bins of equal width of |accuracy - mean confidence|, weighted by images (Guo et
-    al., On Calibration of Modern Neural Networks, 2017, equation 3), for the chosen class.
+    al., On Calibration of Modern Neural Networks, 2017, equation 3).
 
     Args:
-        confidence: The probability of the chosen class, N floats from 0 to 1.
-        correct: Whether it was the target, N bools.
-        bins: Each holds the confidences above its lower edge, up to and with its upper one.
+        confidence: Probability of the most probable class, N floats from 0 to 1.
+        correct: Whether it is the target, N bools.
+        bins: Number of bins; each includes its upper edge.
 
     Returns:
         From 0 (calibrated) to 1; NaN without images.
@@ -32,39 +32,47 @@ def expected_calibration_error(
 
 
 def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> "pd.DataFrame":
-    """The points of a reliability curve; see ``expected_calibration_error``.
+    """Return the points of a reliability curve (Guo et al., 2017).
+
+    Args:
+        confidence: Probability of the most probable class, N floats from 0 to 1.
+        correct: Whether it is the target, N bools.
+        bins: Number of bins of equal width; each includes its upper edge.
 
     Returns:
-        A row per bin with images: low and high (its edges), confidence (mean), accuracy, images
-        (int).
+        A row per bin that has images: low and high (its edges), confidence (mean), accuracy,
+        images (how many, int).
     """
     import pandas as pd  # noqa: PLC0415 - figures are declared without it
 
     confidence = np.asarray(confidence, dtype=np.float64)
     edges = np.linspace(0.0, 1.0, bins + 1)
-    # Without the outer edges, what rounding has put above 1 belongs to the last bin.
-    chosen = np.searchsorted(edges[1:-1], confidence, side="left")
-    images = np.bincount(chosen, minlength=bins)
+    # Without the outer edges, confidences that rounding has put above 1 are in the last bin.
+    bin_of = np.searchsorted(edges[1:-1], confidence, side="left")
+    images = np.bincount(bin_of, minlength=bins)
     filled = images > 0
     images = images[filled]
     return pd.DataFrame(
         {
             "low": edges[:-1][filled],
             "high": edges[1:][filled],
-            "confidence": np.bincount(chosen, confidence, minlength=bins)[filled] / images,
-            "accuracy": np.bincount(chosen, correct, minlength=bins)[filled] / images,
+            "confidence": np.bincount(bin_of, confidence, minlength=bins)[filled] / images,
+            "accuracy": np.bincount(bin_of, correct, minlength=bins)[filled] / images,
             "images": images,
         }
     )
 
 
 def recall_by_class(targets: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """The share of each class's images that was recognized: K floats, NaN without images.
+    """Return each class's recall: the share of its images that is predicted as this class.
 
     Args:
         targets: N ints from 0.
         predicted: N ints from 0.
-        classes: How many, K.
+        classes: Number of classes, K.
+
+    Returns:
+        K floats; NaN for a class without images.
     """
     if not len(targets):
         return np.full(classes, np.nan)
@@ -76,9 +84,13 @@ def recall_by_class(targets: np.ndarray, predicted: np.ndarray, classes: int) ->
 
 
 def macro_f1(targets: np.ndarray, predicted: np.ndarray) -> float:
-    """The mean F1 of the classes that occur, as targets or predicted; NaN without images.
+    """Return the mean F1 of the classes that occur as target or prediction; NaN without images.
 
     F1 is the harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN).
+
+    Args:
+        targets: N ints from 0.
+        predicted: N ints from 0.
     """
     if not len(targets):
         return float("nan")

@@ -1,9 +1,9 @@
-"""Test images made worse in eight ways: does a network still recognize what it saw clean?
+"""Eight corruptions of images, to measure a network's robustness.
 
-The kinds and their order of strength follow MNIST-C (Mu and Gilmer, MNIST-C: A Robustness
+The kinds and approximate strengths are those of MNIST-C (Mu and Gilmer, MNIST-C: A Robustness
 Benchmark for Computer Vision, 2019), here for images of any size: every length is a share of the
-side. What moves in from outside repeats the image's border: black for digits on black, and no
-black corners in photos.
+side. Pixels from outside repeat the image's border: black for digits on black, and no black
+corners in photos.
 """
 
 import hashlib
@@ -12,27 +12,27 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-# MNIST-C's own strengths in brackets, where they differ; lengths there are pixels of 28.
-_PHOTONS = 3  # of a white pixel
-_IMPULSES = 0.17  # share of the values that turn black or white
+# MNIST-C's own strengths in brackets, where they differ; its lengths are pixels of 28.
+_PHOTONS = 3  # expected for a white pixel
+_IMPULSES = 0.17  # share of values that become black or white
 _BLUR = 2 / 28  # standard deviation of the Gaussian
 _ROTATION = np.deg2rad(30.0)  # [23 degrees]
 _SCALE = 0.7
 _SHEAR = 0.4  # pixels sideways for each pixel up
-_TRANSLATION = 2 / 28  # along both sides [3 / 28: a network trained on centred digits then guesses]
+_TRANSLATION = 2 / 28  # along both axes [3 / 28: accuracy on centred digits falls to chance]
 _STRIPE = 3 / 28  # width of each of the two [7 / 28: the same]
 
-_VALUES_A_CHUNK = 2**22  # bounds memory: 16 MB for each float32 copy
+_VALUES_A_CHUNK = 2**22  # bounds memory: 16 MB per float32 copy
 
 Generators = Iterator[np.random.Generator]
 Corruption = Callable[[np.ndarray, Generators], np.ndarray]
 
 
 def corrupt(images: np.ndarray, name: str, seed: int) -> np.ndarray:
-    """Corrupt every image.
+    """Return corrupted images.
 
-    An image's random numbers come from the seed, the corruption and the image's own pixels: it
-    is corrupted alike wherever it stands and whatever it is corrupted together with.
+    An image's random numbers depend on the seed, the corruption and its own pixels only, not on
+    its place among the others.
 
     Args:
         images: N x H x W x C, uint8; may be memory-mapped.
@@ -56,15 +56,15 @@ def corrupt(images: np.ndarray, name: str, seed: int) -> np.ndarray:
 
 
 def robustness_rows(split_index: pd.DataFrame, part: str, most: int) -> np.ndarray:
-    """Choose the images of a part to corrupt, always the same ones.
+    """Return the rows of a split part's images to corrupt: a stratified sample, always the same.
 
     Args:
         split_index: A row per image: target, split.
         part: ``train``, ``validation`` or ``test``.
-        most: How many at most; each class keeps its share of them, to within one image.
+        most: The most images; each class keeps its share of them, to within one image.
 
     Returns:
-        Rows, int, ascending: all of the part if it has no more than ``most``.
+        Rows, int, ascending: all of the split part if it has no more than ``most``.
     """
     rows = np.flatnonzero(split_index["split"] == part)
     if len(rows) <= most:
@@ -72,7 +72,7 @@ def robustness_rows(split_index: pd.DataFrame, part: str, most: int) -> np.ndarr
     shuffled = pd.Series(split_index["target"].to_numpy()[rows]).sample(frac=1, random_state=0)
     shares = shuffled.value_counts().sort_index() * (most / len(rows))
     wanted = shares.astype(int)
-    # What rounding down has left goes to the classes that lost most by it.
+    # Largest remainders: the images left by rounding down go to the classes that lost most.
     largest_rest = (wanted - shares).sort_values(kind="stable").index
     wanted[largest_rest[: most - wanted.sum()]] += 1
     chosen = shuffled.groupby(shuffled).cumcount() < shuffled.map(wanted)
@@ -87,22 +87,22 @@ def _generators(images: np.ndarray, name: str, seed: int) -> Generators:
 
 
 def _shot_noise(images: np.ndarray, generators: Generators) -> np.ndarray:
-    """Few photons: a pixel is as bright as the few that happened to arrive."""
+    """Add Poisson noise: a pixel's value is a number of photons, up to 3 expected."""
     expected = images * (_PHOTONS / 255)
-    arrived = [draw.poisson(image) for draw, image in zip(generators, expected, strict=False)]
-    return np.stack(arrived) * (255 / _PHOTONS)
+    photons = [draw.poisson(image) for draw, image in zip(generators, expected, strict=False)]
+    return np.stack(photons) * (255 / _PHOTONS)
 
 
 def _impulse_noise(images: np.ndarray, generators: Generators) -> np.ndarray:
-    """Salt and pepper: some values turn black, as many white."""
+    """Add salt and pepper noise: as many values become black as white."""
     draws = np.stack(
         [
             draw.random(image.shape, dtype=np.float32)
             for draw, image in zip(generators, images, strict=False)
         ]
     )
-    peppered = np.where(draws < _IMPULSES / 2, 0, images)
-    return np.where(draws >= 1 - _IMPULSES / 2, 255, peppered)
+    with_pepper = np.where(draws < _IMPULSES / 2, 0, images)
+    return np.where(draws >= 1 - _IMPULSES / 2, 255, with_pepper)
 
 
 def _blur(images: np.ndarray, _: Generators) -> np.ndarray:
@@ -114,23 +114,23 @@ def _blur(images: np.ndarray, _: Generators) -> np.ndarray:
 
 
 def _rotate(images: np.ndarray, generators: Generators) -> np.ndarray:
-    """About the middle, clockwise or counterclockwise."""
+    """Rotate about the middle, clockwise or counterclockwise."""
     cos, sin = np.cos(_ROTATION), np.sin(_ROTATION)
     return _one_of_two(images, generators, [[cos, -sin], [sin, cos]], [[cos, sin], [-sin, cos]])
 
 
 def _scale(images: np.ndarray, _: Generators) -> np.ndarray:
-    """Smaller, in the middle."""
+    """Shrink towards the middle."""
     return _resample(images, [[1 / _SCALE, 0], [0, 1 / _SCALE]])
 
 
 def _shear(images: np.ndarray, generators: Generators) -> np.ndarray:
-    """Slanted to the left or to the right."""
+    """Shear along x, to the left or to the right."""
     return _one_of_two(images, generators, [[1, 0], [_SHEAR, 1]], [[1, 0], [-_SHEAR, 1]])
 
 
 def _translate(images: np.ndarray, generators: Generators) -> np.ndarray:
-    """Towards one of the four corners, by whole pixels."""
+    """Shift towards one of the four corners, by whole pixels."""
     height, width = images.shape[1:3]
     down, right = round(_TRANSLATION * height), round(_TRANSLATION * width)
     padded = np.pad(images, ((0, 0), (down, down), (right, right), (0, 0)), mode="edge")
@@ -142,7 +142,7 @@ def _translate(images: np.ndarray, generators: Generators) -> np.ndarray:
 
 
 def _stripe(images: np.ndarray, _: Generators) -> np.ndarray:
-    """The left and the right edge as a negative."""
+    """Invert a stripe at the left and at the right edge."""
     width = round(_STRIPE * images.shape[2])
     striped = images.copy()
     for stripe in (striped[:, :, :width], striped[:, :, images.shape[2] - width :]):
@@ -167,7 +167,7 @@ Matrix = list[list[float]]
 def _one_of_two(
     images: np.ndarray, generators: Generators, one: Matrix, other: Matrix
 ) -> np.ndarray:
-    """Resample every image by one of two matrices, drawn evenly."""
+    """Resample every image by one of two matrices, each with probability one half."""
     drawn = np.array([draw.random() < 0.5 for draw in generators])
     changed = np.empty(images.shape, dtype=np.float32)
     changed[drawn] = _resample(images[drawn], one)
@@ -176,11 +176,11 @@ def _one_of_two(
 
 
 def _resample(images: np.ndarray, matrix: Matrix) -> np.ndarray:
-    """Apply one linear map to all images, bilinearly, the border repeated outside.
+    """Return images under a linear map, resampled bilinearly, the border repeated outside.
 
     Args:
         images: N x H x W x C, uint8.
-        matrix: 2 x 2, from a new pixel's (row, column) to the original's, both from the middle.
+        matrix: 2 x 2, from an output pixel's (row, column) to the input's, both from the middle.
 
     Returns:
         N x H x W x C, float32.

@@ -1,4 +1,4 @@
-"""What a training's history of epochs tells: its best epoch, and whether it diverged."""
+"""The best epoch of a training's history, and whether the training diverged."""
 
 from typing import TYPE_CHECKING
 
@@ -9,12 +9,16 @@ if TYPE_CHECKING:
 
 
 def best_epoch(history: "pd.DataFrame") -> int:
-    """The number of the epoch with the best validation accuracy, the first of equals."""
+    """Return the number of the epoch with the best validation accuracy, the first of equals.
+
+    Args:
+        history: From ``train``.
+    """
     return int(history["epoch"].iloc[history["validation_accuracy"].argmax()])
 
 
 def diverged(history: "pd.DataFrame") -> str | None:
-    """Say why a training failed, or None if it did not.
+    """Return why a training diverged; None if its loss stayed finite.
 
     Args:
         history: From ``train``.

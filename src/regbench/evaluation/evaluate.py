@@ -1,4 +1,4 @@
-"""What a trained network is worth: predictions per image, and the training's figures."""
+"""Evaluation of a trained network: its predictions and figures."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,30 +32,32 @@ def evaluate(
         images: N x H x W x C, uint8.
         split_index: A row per image: filename, label, target, split.
         classes: The labels in the order of the network's outputs.
-        history: Of the network's training.
-        best_epoch_weights: Of the best epoch on validation; none if the network has them.
+        history: From ``train``.
+        best_epoch_weights: Of the best epoch on validation; empty if the network has them.
         corrupted_images: Corruptions x M x H x W x C, uint8, in the order of ``CORRUPTIONS``.
         corrupted_rows: Which images these are, M ints.
 
     Returns:
         Predictions for every validation and test image (filename, split, label, predicted,
-        confidence and the probabilities of all classes), and the training's metrics: every figure
-        that the study has (see ``figures``). A diverged training has no predictions, ``status``
-        failed with a ``reason``, and no figures.
+        confidence and the probabilities of all classes), and the metrics: ``status`` and every
+        figure by name. A diverged training has no predictions and, as metrics, those of
+        ``failed``.
     """
     reason = diverged(history)
     if reason:
         return failed(reason, split_index, classes, history)
     targets = split_index["target"].to_numpy()
     rows = {part: np.flatnonzero(split_index["split"] == part) for part in SPLIT_PARTS}
-    rows = {part: of_part for part, of_part in rows.items() if len(of_part)}
+    rows = {part: part_rows for part, part_rows in rows.items() if len(part_rows)}
     trained = Trained(
         network=network,
         images=images,
         classes=classes,
         rows=rows,
-        targets={part: targets[of_part] for part, of_part in rows.items()},
-        probabilities={part: predict(network, images, of_part) for part, of_part in rows.items()},
+        targets={part: targets[part_rows] for part, part_rows in rows.items()},
+        probabilities={
+            part: predict(network, images, part_rows) for part, part_rows in rows.items()
+        },
         judged=judged_part(rows),
         history=history,
         best_epoch_weights=best_epoch_weights,
@@ -64,8 +66,8 @@ def evaluate(
     )
     predictions = pd.concat(
         [
-            _predictions(split_index.iloc[of_part], trained.probabilities[part], classes)
-            for part, of_part in rows.items()
+            _predictions(split_index.iloc[part_rows], trained.probabilities[part], classes)
+            for part, part_rows in rows.items()
             if part != "train"
         ],
         ignore_index=True,
@@ -76,7 +78,14 @@ def evaluate(
 def failed(
     reason: str, split_index: pd.DataFrame, classes: list[str], history: pd.DataFrame
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return what ``evaluate`` does for a training that failed: the reason, and what it took."""
+    """Return the predictions (none) and metrics of a failed training.
+
+    Args:
+        reason: Why it failed.
+        split_index: A row per image: filename, label, target, split.
+        classes: The labels in the order of the network's outputs.
+        history: Of the epochs that were trained; may be empty.
+    """
     return _predictions(split_index[:0], np.zeros((0, len(classes))), classes), {
         "status": FAILED,
         "reason": reason,
@@ -86,7 +95,7 @@ def failed(
 
 
 def _values(trained: Trained) -> dict[str, float | int | Mapping[str, float]]:
-    """Every figure by name, without those that the study does not have."""
+    """Return the figures by name, without those that the study does not have."""
     computed = {figure.name: figure.compute(trained) for figure in figures()}
     return {name: value for name, value in computed.items() if value is not None}
 
@@ -94,7 +103,7 @@ def _values(trained: Trained) -> dict[str, float | int | Mapping[str, float]]:
 def _predictions(
     index: pd.DataFrame, probabilities: np.ndarray, classes: list[str]
 ) -> pd.DataFrame:
-    """A row per image; ``probabilities`` is a list of one float32 per class."""
+    """Return a row per image; ``probabilities`` is a list of one float32 per class."""
     chosen = probabilities.argmax(axis=1) if len(probabilities) else np.zeros(0, dtype=int)
     return pd.DataFrame(
         {

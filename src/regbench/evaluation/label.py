@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def label_images(
     network: "keras.Model", images: np.ndarray, image_index: pd.DataFrame, classes: list[str]
 ) -> pd.DataFrame:
-    """Give each image its most probable class.
+    """Return the most probable class of each image.
 
     Args:
         network: Trained.
@@ -21,7 +21,7 @@ def label_images(
         classes: The labels in the order of the network's outputs.
 
     Returns:
-        filename, label and confidence (the label's probability, 0 to 1).
+        A row per image: filename, label and confidence (the label's probability, 0 to 1).
     """
     from regbench.networks.inference import predict  # noqa: PLC0415 - imports TensorFlow
 

@@ -1,4 +1,4 @@
-"""What is left of a network's accuracy when its smallest weights are removed."""
+"""Accuracy of a network after magnitude pruning."""
 
 from collections.abc import Sequence
 
@@ -19,22 +19,22 @@ def pruned_accuracy(
     targets: np.ndarray,
     shares: Sequence[float] = SHARES,
 ) -> dict[float, float]:
-    """Measure a network's accuracy with its smallest weights set to 0, without training it again.
+    """Return a network's accuracy with its smallest weights set to 0, without training it again.
 
     Global magnitude pruning (Han et al., Learning both Weights and Connections for Efficient
-    Neural Networks, 2015): the kernels of all trained layers compete; biases, batch
-    normalization and the fixed whitening stay. The network gets its own weights back.
+    Neural Networks, 2015): the weights of all trained kernels are ranked together; biases, batch
+    normalization and the fixed whitening are kept. The network's weights are restored.
 
     Args:
         network: Trained.
         images: N x H x W x C, uint8; may be memory-mapped.
-        rows: Those to judge by, M ints.
-        targets: Of these rows, M ints.
-        shares: Of the weights to remove, each from 0 to 1: exactly ``round(share * weights)`` of
-            them; of equal ones, those nearer to the images first.
+        rows: The images to evaluate on, M ints.
+        targets: Their classes, M ints.
+        shares: Shares of weights to remove, from 0 to 1: exactly ``round(share * weights)``
+            weights; of equal ones, those in earlier layers first.
 
     Returns:
-        The accuracy by share.
+        Accuracies by share.
     """
     kernels = kernel_variables(network)
     trained = [kernel.numpy() for kernel in kernels]
@@ -55,7 +55,7 @@ def pruned_accuracy(
 
 
 def _smallest(magnitudes: np.ndarray, count: int) -> np.ndarray:
-    """Mark the ``count`` smallest values; of equal ones, the first."""
+    """Return a mask of the ``count`` smallest values; of equal ones, the first."""
     if count == 0:
         return np.zeros(len(magnitudes), dtype=bool)
     largest = np.partition(magnitudes, count - 1)[count - 1]

@@ -1,4 +1,4 @@
-"""What a technique's trainings gave, in four flat tables."""
+"""The results of a technique: its trainings, collected in four flat tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -11,7 +11,7 @@ TRAINED, FAILED = "trained", "failed"  # a training's status
 
 @dataclass(frozen=True)
 class FailedTraining:
-    """What stands in the place of a network that could not be trained, and why."""
+    """Takes the place of a network that could not be trained, with the reason."""
 
     reason: str
 
@@ -22,7 +22,7 @@ class Results:
 
     Attributes:
         trainings: A row per training: technique, seed, status, the figures of one number and its
-            fingerprint (columns ``fingerprint_<part>``). Empty if not trained.
+            fingerprint (columns ``fingerprint_<component>``). Empty if not trained.
         epochs: A row per training and epoch: the history.
         predictions: A row per training and image of the validation and test parts: filename, split,
             label, predicted, confidence (float32).
@@ -37,7 +37,7 @@ class Results:
 
     @classmethod
     def none(cls) -> "Results":
-        """Those of a technique that is not trained: tables without rows."""
+        """Return the results of a technique that is not trained: tables without rows."""
         return cls(
             trainings=pd.DataFrame(columns=["technique", "seed", "status"]),
             epochs=pd.DataFrame(columns=["seed"]),
@@ -48,20 +48,23 @@ class Results:
         )
 
     def of_seeds(self, seeds: Iterable[int]) -> "Results":
-        """The trainings with some seeds only."""
+        """Return the results of the trainings with these seeds only."""
         kept = list(seeds)
         tables = (getattr(self, table.name) for table in fields(self))
         return Results(*(table[table["seed"].isin(kept)] for table in tables))
 
     def by_seed(self, figure: str) -> pd.Series:
-        """A figure of one number, of the trainings that did not fail, by seed; empty without it."""
+        """Return a single-number figure of the trainings that did not fail, by seed, float.
+
+        It is empty if the results do not have the figure.
+        """
         if figure not in self.trainings:
             return pd.Series(dtype=float)
         trained = self.trainings[self.trainings["status"] == TRAINED]
         return trained.set_index("seed")[figure].astype(float)
 
     def by_setting(self, figure: str) -> pd.Series:
-        """A figure with several values, mean over seeds, by setting in the order measured."""
+        """Return a figure with several values, mean over seeds, by setting in stored order."""
         if self.measurements.empty:
             return pd.Series(dtype=float)
         rows = self.measurements[self.measurements["measure"] == figure]
@@ -73,21 +76,21 @@ def collect(
     histories: Sequence[pd.DataFrame],
     predictions: Sequence[pd.DataFrame],
 ) -> Results:
-    """Put a technique's trainings into one set of tables.
+    """Return the results of a technique's trainings.
 
     Args:
-        metrics: Each training's, from ``evaluate``, with technique, seed and fingerprint.
-        histories: Each training's, in the same order.
-        predictions: Each training's, in the same order.
+        metrics: Of each training, from ``evaluate``, with technique, seed and fingerprint.
+        histories: Of each training, in the same order.
+        predictions: Of each training, in the same order.
     """
     seeds = [training["seed"] for training in metrics]
     trainings = []
     measured = []
     for training in metrics:
-        of_fingerprint = {f"fingerprint_{k}": v for k, v in training["fingerprint"].items()}
-        nested = {name: of for name, of in training.items() if isinstance(of, Mapping)}
+        fingerprint = {f"fingerprint_{k}": v for k, v in training["fingerprint"].items()}
+        nested = {name: value for name, value in training.items() if isinstance(value, Mapping)}
         trainings.append(
-            {key: training[key] for key in training if key not in nested} | of_fingerprint
+            {key: training[key] for key in training if key not in nested} | fingerprint
         )
         measured += [
             {"seed": training["seed"], "measure": name, "setting": setting, "value": value}

@@ -1,13 +1,13 @@
-"""The parts of a split: train, validation and test."""
+"""The split parts: train, validation and test."""
 
 from collections.abc import Container
 
 
 def judged_part(figures: Container[str]) -> str:
-    """The part that a study is judged on: test, or validation where there is no test.
+    """Return the split part that figures and verdicts are of: test, or validation without a test.
 
     Args:
-        figures: Names of parts, or of figures such as ``test_accuracy``.
+        figures: Names of split parts, or of figures such as ``test_accuracy``.
     """
     return "test" if "test" in figures or "test_accuracy" in figures else "validation"
 

@@ -1,4 +1,4 @@
-"""The contract of a kind of network. A file in ``kinds`` is a kind that ``conf`` may name.
+"""The contract of a kind of network. Each module in ``kinds`` declares one, usable in ``conf``.
 
 The file declares one subclass of ``Network``: its settings with their ranges, its title and
 source, and how it is built. Weights, pruning, predictions and fingerprints work for any Keras
@@ -23,17 +23,18 @@ LOGITS = "logits"
 
 @dataclass(frozen=True)
 class Plan:
-    """What a network is built from, and the layers that every kind asks for.
+    """The inputs of building a network, and the layers that all kinds have in common.
 
-    Every layer draws from a seed of its own, so the same seed gives the same initial weights
-    whatever layers a technique puts between them.
+    Every layer has a random seed of its own: a training's seed gives the same initial weights
+    whatever layers a technique adds.
 
     Attributes:
         image_shape: Height, width, channels.
-        classes: How many.
+        classes: Number of classes.
         seed: Of the training.
-        normalization: What ``fit_normalization`` returned: scale and offset by channel.
-        regularizers: Those of the technique, bound to what the data pipeline prepared.
+        normalization: From ``fit_normalization``: ``scale`` and ``offset`` by channel; a pixel x
+            becomes (x - offset) / scale.
+        regularizers: Those of the technique, with the data that the data pipeline prepared.
     """
 
     image_shape: tuple[int, int, int]
@@ -57,7 +58,7 @@ class Plan:
         """Return the technique's layers between the normalized image and the first hidden layer.
 
         Args:
-            shape: Of one image there.
+            shape: Of one normalized image.
         """
         return self._layers("input_layers", 0, shape)
 
@@ -80,7 +81,7 @@ class Plan:
         return self._layers("layers_after_activation", number, shape)
 
     def last_layers(self) -> "list[keras.Layer]":
-        """Return the layers that give logits, then class probabilities."""
+        """Return the output layers: logits, then class probabilities."""
         import keras
 
         initial = keras.initializers.GlorotUniform(self.kernel_seed(0))
@@ -90,7 +91,7 @@ class Plan:
         ]
 
     def kernel_seed(self, number: int) -> int:
-        """Return the seed of a layer's initial kernel; of hidden layers from 1, of logits 0."""
+        """Return the seed of a layer's initial kernel: 1 and up for hidden layers, 0 for logits."""
         return self._seed(number, 0)
 
     def _layers(self, method: str, number: int, shape: tuple[int, ...]) -> "list[keras.Layer]":
@@ -109,23 +110,23 @@ class Plan:
 class Network(Settings, ABC):
     """A kind of network: its settings, and how it is built."""
 
-    title: ClassVar[str]  # as a reader calls it
-    source: ClassVar[str]  # the paper that it is from
+    title: ClassVar[str]  # its name in the docs
+    source: ClassVar[str]  # the paper
 
     @classmethod
     def kind(cls) -> str:
-        """Return its name in ``conf``: that of its file."""
+        """Return the kind's name in ``conf``: the name of its module."""
         return cls.__module__.rpartition(".")[2]
 
     def as_entry(self) -> dict[str, Any]:
-        """Return it as it stands in ``conf``: its kind and its settings."""
+        """Return the network's entry in ``conf``: its kind and its settings."""
         return {"kind": self.kind(), **self.model_dump(mode="json")}
 
     @abstractmethod
     def build(self, plan: Plan) -> "keras.Model":
-        """Return an untrained model, the technique's layers included.
+        """Return an untrained model, including the technique's layers.
 
-        It takes B x H x W x C uint8 images and gives B x classes float32 probabilities. It begins
-        with ``plan.first_layers()``, ends with ``plan.last_layers()``, and is saved and loaded
-        without any code of RegBench.
+        It maps B x H x W x C uint8 images to B x classes float32 probabilities. It begins with
+        ``plan.first_layers()``, ends with ``plan.last_layers()``, and can be loaded without
+        RegBench.
         """

@@ -1,4 +1,4 @@
-"""Class probabilities of a trained network, compiled once per architecture."""
+"""Inference: class probabilities of a trained network, compiled once per architecture."""
 
 import json
 from collections.abc import Callable
@@ -17,9 +17,9 @@ def predict(network: keras.Model, images: np.ndarray, rows: np.ndarray) -> np.nd
     """Return the class probabilities of some images.
 
     Args:
-        network: From raw uint8 images to probabilities, trained.
+        network: Trained; maps raw uint8 images to probabilities.
         images: N x H x W x C, uint8; may be memory-mapped.
-        rows: Which, M ints.
+        rows: Which images, M ints.
 
     Returns:
         M x classes, float32.
@@ -34,20 +34,20 @@ def predict(network: keras.Model, images: np.ndarray, rows: np.ndarray) -> np.nd
     return np.concatenate(probabilities)
 
 
-_architectures: "WeakKeyDictionary[keras.Model, str]" = WeakKeyDictionary()  # 10 ms each
+_architectures: "WeakKeyDictionary[keras.Model, str]" = WeakKeyDictionary()  # cached: 10 ms each
 
 
 def architecture(network: keras.Model) -> str:
-    """Describe a network's layers as JSON, alike for all seeds.
+    """Return a network's architecture as JSON, without seeds.
 
-    Whatever is compiled for one network serves all of its architecture; networks are not changed
-    once they are built, only their weights are.
+    What is compiled for one network serves all of its architecture. Networks are not changed once
+    they are built, only their weights are.
     """
 
     def without_seeds(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: 0 if key == "seed" else without_seeds(v) for key, v in value.items()}
-        return [without_seeds(part) for part in value] if isinstance(value, list) else value
+        return [without_seeds(item) for item in value] if isinstance(value, list) else value
 
     if network not in _architectures:
         _architectures[network] = json.dumps(without_seeds(json.loads(network.to_json())))
@@ -55,9 +55,12 @@ def architecture(network: keras.Model) -> str:
 
 
 def network_from_architecture(described: str) -> keras.Model:
-    """Build an untrained network from what ``architecture`` returned.
+    """Return an untrained network of an architecture.
 
-    A sequential one gets all layers at once: ``model_from_json`` builds it anew with each.
+    A sequential network gets all layers at once: ``model_from_json`` rebuilds it for each layer.
+
+    Args:
+        described: From ``architecture``.
     """
     config = json.loads(described)
     if config["class_name"] != "Sequential":
@@ -68,7 +71,7 @@ def network_from_architecture(described: str) -> keras.Model:
 
 @lru_cache(maxsize=1)  # each holds a network
 def _compiled_forward(described: str) -> Callable[..., tf.Tensor]:
-    """Compile the way from images to probabilities, the weights given: two thirds of the time."""
+    """Return the compiled function from weights and images to probabilities; cached."""
     network = network_from_architecture(described)
 
     def forward(trained: list[tf.Tensor], fixed: list[tf.Tensor], images: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""All kinds of networks, found by their files in ``kinds``."""
+"""All kinds of networks, discovered in the package ``kinds``."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ def network_of(entry: Mapping[str, Any]) -> Network:
     """Return the network that an entry of ``conf`` describes.
 
     Args:
-        entry: Its ``kind``, which is one of ``NETWORKS``, and its settings.
+        entry: ``kind``, one of ``NETWORKS``, and the settings of this kind.
 
     Raises:
         pydantic.ValidationError: A setting is unknown, missing or out of range.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Augmentation(Regularizer):
-    """Rotate, shift, zoom, shear and flip every train image at random, anew in every step."""
+    """Rotate, shift, zoom, shear and flip train images at random, differently in every step."""
 
     title = "augmentation"
     effect = "shows the network more images than there are"
@@ -36,16 +36,16 @@ class Augmentation(Regularizer):
 
     @classmethod
     def shared_settings(cls) -> type[Settings]:
-        """Return its own: a technique replaces single values of the study's."""
+        """Return its own settings: a technique may replace single values."""
         return cls
 
     @classmethod
     def stream(cls) -> int:
-        """Return 0, as always: the same seed changes images as in earlier versions."""
+        """Return 0: a seed gives the same changes of images as in earlier versions."""
         return 0
 
     def change_batch(self, batch: Batch, seed: "tf.Tensor") -> Batch:
-        """Return the images resampled once, by one affine map each."""
+        """Return the batch with every image resampled by a random affine map."""
         from regbench.regularizers.computations.affine_maps import augment
 
         return batch._replace(images=augment(batch.images, self, seed))

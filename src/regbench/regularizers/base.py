@@ -1,9 +1,9 @@
-"""The contract of a regularizer. A file in this folder is a key that a technique may have.
+"""The contract of a regularizer. Each module of this package declares one: a key of techniques.
 
-The file declares one subclass of ``Regularizer``: its settings with their ranges and defaults, its
-title, source and effect, and what it does at one or more of six places. Whatever else needs to
-know of it (the schema, the checks of YAML, the pipelines' inputs, the fingerprint, MLflow's
-parameters, the report's legend, the docs) reads it from there.
+The module has one subclass of ``Regularizer``: its settings with their ranges and defaults, its
+title, source and effect, and how it acts at one or more of six places. The schema, the checks of
+YAML, the pipelines' inputs, the fingerprint, MLflow's parameters, the report's legend and the docs
+are derived from it.
 
 The six places, and the methods by which a regularizer acts there:
 
@@ -14,9 +14,9 @@ The six places, and the methods by which a regularizer acts there:
 5. the update of the weights: ``update`` (gradients, optimizer, averaged weights);
 6. the stop: ``stop``.
 
-A method that is not overridden does nothing, and costs nothing. The training loop and the networks
-call the places; they know no regularizer by name. Keras and TensorFlow are imported inside of
-methods, so that whoever only reads settings does not wait for them.
+A method that is not overridden is not called. The training loop and the networks call the methods
+and know no regularizer by name. Keras and TensorFlow are imported inside of methods, so that
+reading settings does not import them.
 """
 
 import zlib
@@ -49,7 +49,7 @@ PLACES = {
 
 @dataclass(frozen=True)
 class Range:
-    """The values that tuning tries for a setting: from low to high, evenly or by ratio."""
+    """A setting's search range: uniform from low to high, or log-uniform if ``by_ratio``."""
 
     low: float
     high: float
@@ -58,18 +58,18 @@ class Range:
 
 @dataclass(frozen=True)
 class Choice:
-    """The values that tuning tries for a setting: one of these."""
+    """A setting's search range: one of these values."""
 
     values: tuple[Any, ...]
 
 
 class Batch(NamedTuple):
-    """A batch on its way into the network.
+    """A batch of images and targets, the network's input.
 
     Attributes:
         images: B x H x W x C, uint8.
-        targets: B int32 class numbers; or B x classes float32 shares of sum 1, once mixed.
-        classes: How many.
+        targets: B int32 class numbers; or, if mixed, B x classes float32 shares of sum 1.
+        classes: Number of classes.
     """
 
     images: "tf.Tensor"
@@ -87,12 +87,12 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Position:
-    """Where in a network layers are asked for.
+    """A place in a network where a regularizer may add layers.
 
     Attributes:
         number: Of the hidden layer, from 1; 0 at the input.
         shape: Of one image's values there: (values,) or (height, width, channels).
-        seed: For what is drawn at random there; another one for every regularizer and layer.
+        seed: For random numbers; a different one for every regularizer and layer.
     """
 
     number: int
@@ -101,25 +101,33 @@ class Position:
 
 
 class Update:
-    """What a regularizer keeps and does when weights are updated; a new one per network."""
+    """How a regularizer changes the update of weights, with its state; a new one per network."""
 
     def gradients(self, compute: "Callable[[], Gradients]") -> "Gradients":
-        """Return the gradients to apply; ``compute`` returns the loss' at the current weights."""
+        """Return the gradients to apply, one per variable, float32.
+
+        Args:
+            compute: Returns the gradients of the loss at the current weights.
+        """
         return compute()
 
     def after_step(self, learning_rate: "tf.Tensor") -> None:
-        """Act once the optimizer has changed the weights."""
+        """Act after the optimizer has changed the weights.
+
+        Args:
+            learning_rate: Of the optimizer, a float32 scalar.
+        """
 
     def averages(self) -> "Sequence[tf.Variable]":
-        """Return the weights to evaluate and keep instead of the last ones; none: the last ones."""
+        """Return the averaged weights to evaluate and keep; empty for the last step's weights."""
         return ()
 
     def restart(self) -> None:
-        """Forget the last training: the same network is trained with another seed."""
+        """Reset the state: the same network is trained anew, with another seed."""
 
 
 class Stop:
-    """When a training stops, and which epoch's weights it keeps; a new one per training."""
+    """A stopping rule that may restore an earlier epoch's weights; a new one per training."""
 
     def should_stop(
         self,
@@ -127,56 +135,56 @@ class Stop:
         figures: Mapping[str, float],
         weights: "Callable[[], dict[str, np.ndarray]]",
     ) -> bool:
-        """Return whether this was the last epoch.
+        """Return whether to stop after this epoch.
 
         Args:
             epoch: Its number, from 1.
-            figures: Those of the history, by column.
+            figures: Its row of the history, by column.
             weights: Returns a copy of the network's weights by name.
         """
         raise NotImplementedError
 
     def kept(self) -> "tuple[int, dict[str, np.ndarray]] | None":
-        """Return the epoch to go back to, and its weights; None to keep the last."""
+        """Return the number and weights of the epoch to restore; None to keep the last one."""
         return None
 
 
 class Regularizer(Settings):
-    """One key of a technique: its settings, and what it does.
+    """One key of a technique: its settings, and how it acts.
 
-    In YAML it is a mapping of its settings; or a number, if ``shorthand`` names the setting that
-    it stands for; or ``true``, if it has settings that all have defaults, or none.
+    In YAML it is a mapping of its settings; or a number, the value of the setting that
+    ``shorthand`` names; or ``true``, if all its settings have defaults or it has none.
     """
 
-    title: ClassVar[str]  # as a reader calls it
-    effect: ClassVar[str]  # what it does, in a sentence
-    source: ClassVar[str]  # the paper that it is from
+    title: ClassVar[str]  # its name in the report and the docs
+    effect: ClassVar[str]  # in a few words, for the legend
+    source: ClassVar[str]  # the paper
     shorthand: ClassVar[str | None] = None
-    search: ClassVar[Mapping[str, Range | Choice]] = {}  # what tuning tries, by setting
-    prepared: ClassVar[tuple[str, ...]] = ()  # datasets of the data pipeline that it needs
+    search: ClassVar[Mapping[str, Range | Choice]] = {}  # by setting
+    prepared: ClassVar[tuple[str, ...]] = ()  # datasets of the data pipeline it needs
 
     @classmethod
     def key(cls) -> str:
-        """Return its key in a technique: the name of its file."""
+        """Return its key in a technique: the name of its module."""
         return cls.__module__.rpartition(".")[2]
 
     @classmethod
     def shared_settings(cls) -> type[Settings] | None:
-        """Return the settings that all techniques share, a group of the same name in ``conf``.
+        """Return the class of settings that all techniques share, a group of this name in ``conf``.
 
-        If they are the regularizer's own, a technique's entry is ``true`` or holds values that
-        replace single ones of the study.
+        If it is the regularizer's own class, a technique inherits the study's settings: its entry
+        is ``true``, or values that replace single ones. None without shared settings.
         """
         return None
 
     @classmethod
     def inherits_study_settings(cls) -> bool:
-        """Return whether a technique's entry is ``true``, or values on top of the study's."""
+        """Return whether a technique's entry is ``true``, or values that replace the study's."""
         return cls.shared_settings() is cls
 
     @classmethod
     def acts(cls) -> list[str]:
-        """Return the places at which it acts."""
+        """Return the places at which it acts: keys of ``PLACES``."""
         return [place for place, methods in PLACES.items() if any(map(cls.does, methods))]
 
     @classmethod
@@ -186,20 +194,20 @@ class Regularizer(Settings):
 
     @classmethod
     def stream(cls) -> int:
-        """Return the number that sets its random draws apart from other regularizers'."""
+        """Return the number of its stream of random numbers; every regularizer has its own."""
         return zlib.crc32(cls.key().encode()) & 0x7FFFFFFF
 
     def problem(self, network: str, image_shape: tuple[int, int, int]) -> str | None:
-        """Return why it means nothing for a network; None if it does.
+        """Return why it does not apply to a network; None if it does.
 
         Args:
-            network: Its kind, such as ``mlp``.
+            network: The kind, such as ``mlp``.
             image_shape: Height, width, channels.
         """
         return None
 
     def bound(self, prepared: Mapping[str, Any]) -> Self:
-        """Return it with what the data pipeline has prepared for it.
+        """Return a copy that has the data that the data pipeline prepared for it.
 
         Args:
             prepared: The datasets named in ``prepared``, by name.
@@ -211,7 +219,7 @@ class Regularizer(Settings):
 
         Args:
             batch: Images and targets.
-            seed: 2 ints; another one for every step, seed and regularizer.
+            seed: 2 ints; different for every step, training seed and regularizer.
         """
         raise NotImplementedError
 
@@ -228,11 +236,11 @@ class Regularizer(Settings):
         raise NotImplementedError
 
     def penalty(self, kernel: "tf.Tensor") -> "tf.Tensor":
-        """Return what a hidden layer's kernel adds to the loss: a float32 scalar."""
+        """Return a hidden kernel's penalty, which is added to the loss: a float32 scalar."""
         raise NotImplementedError
 
     def constrain(self, kernel: "tf.Tensor") -> "tf.Tensor":
-        """Return what becomes of a hidden layer's kernel after every step."""
+        """Return the constrained kernel of a hidden layer; called after every step."""
         raise NotImplementedError
 
     def change_losses(
@@ -241,22 +249,25 @@ class Regularizer(Settings):
         """Return the losses to minimize the mean of, B float32.
 
         Args:
-            losses: Cross-entropies in nats, or what another regularizer has made of them; B.
+            losses: Cross-entropies in nats, possibly changed by other regularizers; B.
             targets: As in ``Batch``.
             logits: B x classes, float32.
         """
         raise NotImplementedError
 
     def update(self, variables: "Sequence[tf.Variable]") -> Update:
-        """Return what changes the update of these trainable variables."""
+        """Return the ``Update`` of these trainable variables."""
         raise NotImplementedError
 
     def stop(self) -> Stop:
-        """Return what decides when the training stops."""
+        """Return the ``Stop`` of a training."""
         raise NotImplementedError
 
     def in_full(self) -> Any:
-        """Return every setting as a plain value; of a lone one only its value; else ``True``."""
+        """Return all settings, defaults included, as plain values.
+
+        Of a single setting with ``shorthand``, its value; without settings, ``True``.
+        """
         values = {name: getattr(self, name) for name in type(self).model_fields}
         if set(values) == {self.shorthand}:
             return values[str(self.shorthand)]
@@ -276,7 +287,7 @@ class Regularizer(Settings):
 
     @model_serializer(mode="wrap")
     def _as_entry(self, all_settings: SerializerFunctionWrapHandler) -> Any:
-        """Write it as in YAML, without what is left at its default."""
+        """Return it as written in YAML, without settings at their defaults."""
         values = all_settings(self)
         fields = type(self).model_fields
         own = {name: values[name] for name in values if values[name] != fields[name].default}

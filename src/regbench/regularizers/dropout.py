@@ -1,4 +1,4 @@
-"""Dropout: activations set to zero at random while training."""
+"""Dropout: activations set to zero at random during training."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Dropout(Regularizer):
-    """Set a share ``rate`` of every hidden layer's activations to zero, and scale up the rest."""
+    """Set every hidden layer's activations to zero with probability ``rate``; scale up the rest."""
 
     title = "dropout"
     effect = "keeps units from relying on one another"
@@ -24,11 +24,11 @@ class Dropout(Regularizer):
 
     @classmethod
     def stream(cls) -> int:
-        """Return 1, as always: the same seed drops the same units as in earlier versions."""
+        """Return 1: a seed drops the same units as in earlier versions."""
         return 1
 
     def layers_after_activation(self, at: Position) -> "list[keras.Layer]":
-        """Return Keras' dropout."""
+        """Return a Keras dropout layer."""
         import keras
 
         return [keras.layers.Dropout(self.rate, seed=at.seed, name=f"dropout_{at.number}")]

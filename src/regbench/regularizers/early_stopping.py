@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class EarlyStopping(Regularizer):
-    """Stop when the monitored figure has not improved for ``patience`` epochs."""
+    """Stop when the monitored figure has not improved for ``patience`` epochs, at least one."""
 
     title = "early stopping"
     effect = "ends before the network learns the train images by heart"
@@ -25,12 +25,12 @@ class EarlyStopping(Regularizer):
     restore_best: bool = True
 
     def stop(self) -> Stop:
-        """Return a watch over the monitored figure."""
-        return _Watch(self)
+        """Return the stopping rule."""
+        return _Patience(self)
 
 
-class _Watch(Stop):
-    """Remembers the best epoch and its weights."""
+class _Patience(Stop):
+    """Counts epochs since the best one; keeps that one's weights if they are to be restored."""
 
     def __init__(self, settings: EarlyStopping) -> None:
         self._settings = settings
@@ -55,5 +55,5 @@ class _Watch(Stop):
         return epoch - self._best_epoch >= max(self._settings.patience, 1)
 
     def kept(self) -> "tuple[int, dict[str, np.ndarray]] | None":
-        """Return the best epoch and its weights, if they are to be restored."""
+        """Return the number and weights of the best epoch, if they are to be restored."""
         return (self._best_epoch, self._weights) if self._weights else None

@@ -1,4 +1,4 @@
-"""L1: a penalty on the absolute values of the kernels."""
+"""L1 penalty: on the absolute values of the kernels."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -1,4 +1,4 @@
-"""L2: a penalty on the squares of the kernels."""
+"""L2 penalty: on the squares of the kernels."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -1,4 +1,4 @@
-"""All regularizers, found by their files in this folder."""
+"""All regularizers, discovered in this package."""
 
 from regbench.registry import subclasses_in
 from regbench.regularizers.base import Regularizer

@@ -1,4 +1,4 @@
-"""ZCA whitening: pixels decorrelated by a fixed linear map that is fitted on train images."""
+"""ZCA whitening: pixels decorrelated by a fixed linear map fitted on train images."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class Whitening(Settings):
-    """ZCA's fit; ``epsilon`` is added to the eigenvalues of the pixels' covariance."""
+    """Settings of the fit; ``epsilon`` is added to the eigenvalues of the pixels' covariance."""
 
     epsilon: Annotated[Float, Field(gt=0)]
 
 
 class Zca(Regularizer):
-    """Whiten the normalized images by what ``fit_zca`` has fitted."""
+    """Whiten the normalized images with the mean and matrix that ``fit_zca`` returned."""
 
     title = "ZCA whitening"
     effect = "takes away what neighbouring pixels have in common"
@@ -30,20 +30,20 @@ class Zca(Regularizer):
 
     @classmethod
     def shared_settings(cls) -> type[Settings]:
-        """Return the fit's settings: all techniques share the fit."""
+        """Return the settings of the fit, which all techniques share."""
         return Whitening
 
     def bound(self, prepared: Mapping[str, Any]) -> Self:
-        """Return it with the fitted mean (D values) and matrix (D x D), float32."""
+        """Return a copy that has the fitted mean (D values) and matrix (D x D), float32."""
         bound = self.model_copy()
         bound._fitted = prepared.get("zca")
         return bound
 
     def input_layers(self, at: Position) -> "list[keras.Layer]":
-        """Return whitening as a fixed dense layer: (x - mean) W = x W - mean W.
+        """Return whitening as an untrained dense layer: (x - mean) W = x W - mean W.
 
         Raises:
-            ValueError: There is no fitted whitening.
+            ValueError: ``bound`` gave no fitted whitening.
         """
         import keras
 

@@ -1,7 +1,7 @@
 """Digests of this package's code: a change in it makes results stale.
 
-What counts is found by following imports from the functions that make a result, without
-importing anything: in the syntax trees, within functions too.
+The code that a result depends on is found by static analysis: imports are followed in the syntax
+trees, those inside of functions too, from the functions that make the result. Nothing is imported.
 """
 
 import ast
@@ -19,73 +19,73 @@ _LIBRARIES_OF_REPORT = (*LIBRARIES, "jinja2", "matplotlib", "pandas", "pillow", 
 
 # Modules and packages that cannot change a result, and why.
 NOT_FOLLOWED = {
-    "regbench.errors": "what is said of a fault",
-    "regbench.redaction": "what is left out of messages",
-    "regbench.fields": "how settings are checked: their values are in the fingerprints",
-    "regbench.runs": "how a run is carried out",
+    "regbench.errors": "messages of errors",
+    "regbench.redaction": "messages without secrets",
+    "regbench.fields": "checks of settings: their values are in the fingerprints",
+    "regbench.runs": "the order in which nodes run, and where",
     "regbench.study": "the settings: their values are in the fingerprints",
     "regbench.storage.addresses": "where files are",
     "regbench.storage.atomic": "files are written as they are",
-    "regbench.storage.cache": "where copies of files are",
+    "regbench.storage.cache": "where copies of files are kept",
     "regbench.storage.remote": "files are copied as they are",
     "regbench.storage.stored_file": "files are read as they are",
-    "regbench.training.events": "what is said of the progress",
+    "regbench.training.events": "messages about progress",
 }
 
 
 class Statement(NamedTuple):
     """A statement at the top level of a module."""
 
-    code: str  # its digest
-    binds: frozenset[str]  # the names that it gives something to
-    names: frozenset[str]  # the names in it
-    imports: frozenset[str]  # what it imports, in full: package.module or package.module.name
+    code: str  # digest of its syntax tree
+    binds: frozenset[str]  # names that it defines
+    names: frozenset[str]  # names that it uses
+    imports: frozenset[str]  # imported, in full: package.module or package.module.name
 
 
 @cache
 def digest_of_package() -> str:
-    """Identify all files of this package, and the libraries that make a report.
+    """Return the digest of this package's files and of the libraries that a report depends on.
 
-    Every change counts, of a comment too: a report is made again in seconds.
+    Every change counts, in a comment too: a report is made again in seconds.
     """
-    made = new_hash()
+    hashed = new_hash()
     root = Path(__file__).parents[1]
     for path in sorted(root.rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
-            made.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
-    return digest([hexadecimal(made), *_versions(_LIBRARIES_OF_REPORT)])
+            hashed.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
+    return digest([hexadecimal(hashed), *_versions(_LIBRARIES_OF_REPORT)])
 
 
 @cache
 def digest_of_code(*roots: str) -> str:
-    """Return the digest of all code that a result depends on, and of the libraries under it.
+    """Return the digest of the code and library versions that a result depends on.
 
     Comments, docstrings, layout and imports for type checkers do not count.
 
     Args:
-        roots: What makes the result: ``package.module:function``, ``package.module``, or
-            ``package`` for all modules in it, such as those that are found by their folder.
+        roots: The functions that make the result: ``package.module:function``; or
+            ``package.module``, or ``package`` for all modules in it.
 
     Raises:
-        ModuleNotFoundError: A root is no module.
-        AttributeError: A root's module has no such function.
+        ModuleNotFoundError: There is no such module.
+        AttributeError: A module has no such function.
     """
-    found = reached(*roots)
-    code = [[statement.code for statement in found[module]] for module in sorted(found)]
+    by_module = reachable_statements(*roots)
+    code = [[statement.code for statement in by_module[module]] for module in sorted(by_module)]
     return digest([code, _versions(LIBRARIES)])
 
 
-def reached(*roots: str) -> dict[str, list[Statement]]:
+def reachable_statements(*roots: str) -> dict[str, list[Statement]]:
     """Return the statements that a result depends on, by module.
 
-    Of the module of a function, those that the function needs; of modules that they import, and
-    so on, all. The packages' own files (``__init__``) are empty, or list a pipeline.
+    Of a function's module, those that the function uses; of modules that these import, directly
+    or indirectly, all. ``__init__`` files do not count: they are empty, or list a pipeline.
 
     Args:
         roots: As of ``digest_of_code``.
     """
     packages = {"regbench", *(root.partition(".")[0] for root in roots)}
-    taken: dict[str, dict[Statement, None]] = {}  # in order
+    reached: dict[str, dict[Statement, None]] = {}  # by module; dict: a set in order
     waiting: list[tuple[str, Iterable[Statement]]] = []
     for root in roots:
         name, _, function = root.partition(":")
@@ -96,28 +96,28 @@ def reached(*roots: str) -> dict[str, list[Statement]]:
     whole = {module for module, statements in waiting if statements == statements_of(module)}
     while waiting:
         module, statements = waiting.pop()
-        of_module = taken.setdefault(module, {})
-        new = [statement for statement in statements if statement not in of_module]
-        of_module.update(dict.fromkeys(new))
+        in_module = reached.setdefault(module, {})
+        new = [statement for statement in statements if statement not in in_module]
+        in_module.update(dict.fromkeys(new))
         for imported in {name for statement in new for name in statement.imports}:
             other = _module(imported) if imported.partition(".")[0] in packages else None
             if other and other not in whole and is_followed(other):
                 whole.add(other)
                 waiting.append((other, statements_of(other)))
     return {
-        module: [statement for statement in statements_of(module) if statement in of_module]
-        for module, of_module in taken.items()
+        module: [statement for statement in statements_of(module) if statement in in_module]
+        for module, in_module in reached.items()
     }
 
 
 def is_followed(module: str) -> bool:
-    """Return whether a module of this name can change a result."""
+    """Return whether a module can change a result: neither it nor its package is excluded."""
     return not any(f"{module}.".startswith(f"{name}.") for name in NOT_FOLLOWED)
 
 
 @cache
 def statements_of(module: str) -> tuple[Statement, ...]:
-    """Return a module's statements in order; its source is read and parsed once.
+    """Return a module's top-level statements in order; its source is parsed once.
 
     Raises:
         ModuleNotFoundError: There is no such module.
@@ -127,7 +127,7 @@ def statements_of(module: str) -> tuple[Statement, ...]:
 
 
 def _needed(function: str, module: str) -> list[Statement]:
-    """Return a function's statement, and those of its module that it needs."""
+    """Return a function's definition and the statements of its module that it depends on."""
     statements = statements_of(module)
     needed: dict[Statement, None] = {}
     names = [function]
@@ -145,7 +145,7 @@ def _needed(function: str, module: str) -> list[Statement]:
 
 
 def _modules(name: str) -> list[str]:
-    """Return the modules that a root stands for: itself, or all in a package."""
+    """Return a module's name, or the names of all modules in a package."""
     path = _path(name)
     if path is None:
         raise ModuleNotFoundError(name)
@@ -156,7 +156,7 @@ def _modules(name: str) -> list[str]:
 
 
 def _module(imported: str) -> str | None:
-    """Return the module of ``package.module`` or ``package.module.name``."""
+    """Return the module of an import ``package.module`` or ``package.module.name``, or None."""
     if _path(imported):
         return imported
     module = imported.rpartition(".")[0]
@@ -165,7 +165,7 @@ def _module(imported: str) -> str | None:
 
 @cache
 def _path(module: str) -> Path | None:
-    """Find a module's file without importing the packages that it is in."""
+    """Return a module's file, or None, without importing the packages that it is in."""
     top, *below = module.split(".")
     spec = importlib.util.find_spec(top)
     if spec is None:
@@ -189,7 +189,7 @@ def _versions(libraries: Iterable[str]) -> list[str]:
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Leave docstrings and what only type checkers see out; give every import its own statement."""
+    """Yield statements without docstrings and ``TYPE_CHECKING`` blocks, one per imported name."""
     for node in body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             if not isinstance(node.value.value, str):
@@ -231,22 +231,24 @@ class _Written:
         self.imports: set[str] = set()
 
     def add(self, node: Any) -> None:
-        """Write a tree: each node's type, and those of its fields that hold something."""
+        """Append a tree's text: each node's type and its fields that are not empty."""
         if isinstance(node, list):
-            parts = _statements(node) if isinstance(node[0], ast.stmt) else node
+            elements = _statements(node) if isinstance(node[0], ast.stmt) else node
             self.text.append("[")
-            for part in parts:
-                self.add(part)
+            for element in elements:
+                self.add(element)
             self.text.append("]")
         elif isinstance(node, ast.AST):
             self._note(node)
             self.text.append(f"{type(node).__name__}(")
             for name in node._fields:
                 value = getattr(node, name, None)
-                if value is None or value == [] or name == "ctx":  # the place says the context
+                if (
+                    value is None or value == [] or name == "ctx"
+                ):  # the context follows from the place
                     continue
                 if isinstance(node, ast.JoinedStr):  # Python 3.12 puts empty texts between
-                    value = [part for part in node.values if getattr(part, "value", None) != ""]
+                    value = [v for v in node.values if getattr(v, "value", None) != ""]
                 self.text.append(f"{name}=")
                 self.add(value)
             self.text.append(")")
@@ -254,7 +256,7 @@ class _Written:
             self.text.append(f"{node!r},")
 
     def _note(self, node: ast.AST) -> None:
-        """Keep what a node names, gives a name to, or imports."""
+        """Add the names that a node uses, defines or imports."""
         if isinstance(node, ast.Name):
             self.names.add(node.id)
             if isinstance(node.ctx, ast.Store):

@@ -1,4 +1,4 @@
-"""Techniques put together from others (``combine``), and what is wrong with their names."""
+"""Combining techniques (``combine: [a, b]``), and checks of their names."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,12 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 def combine_techniques(
     entries: Mapping[str, Any],
 ) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
-    """Replace each ``combine: [a, b]`` by the settings of a and b, own keys on top."""
+    """Return every technique's settings, those of combined techniques included, and all problems.
+
+    Args:
+        entries: The ``techniques`` of the configuration, by name. A technique's own keys replace
+            those of the techniques that it combines.
+    """
     combined: dict[str, dict[str, Any]] = {}
     problems: list[Problem] = []
     for name, entry in entries.items():
@@ -39,24 +44,31 @@ def combine_techniques(
 def _settings(
     name: str, inside: tuple[str, ...], entries: Mapping[str, Any], problems: list[Problem]
 ) -> dict[str, Any]:
-    """The settings of one technique and of all that it combines; adds what is wrong."""
+    """Return the settings of a technique with those that it combines; add to ``problems``.
+
+    Args:
+        name: The technique.
+        inside: The techniques that are being combined, to find cycles.
+        entries: All techniques.
+        problems: Gets every problem found.
+    """
     own = dict(entries[name])
-    parts = own.pop("combine", [])
+    combined = own.pop("combine", [])
     path = ("techniques", name, "combine")
-    if not isinstance(parts, list):
-        problems.append(Problem(path, f"must be a list of techniques, not {quoted(parts)}"))
+    if not isinstance(combined, list):
+        problems.append(Problem(path, f"must be a list of techniques, not {quoted(combined)}"))
         return own
     merged: dict[str, Any] = {}
-    for part in parts:
-        if part in inside:
-            problems.append(Problem(path, f"{quoted(part)} contains itself"))
-        elif not isinstance(part, str) or not isinstance(entries.get(part), Mapping):
-            near = nearest(str(part), entries)
-            wrong = f"{quoted(part)} is not a technique, or is set to null{near}"
+    for other in combined:
+        if other in inside:
+            problems.append(Problem(path, f"{quoted(other)} contains itself"))
+        elif not isinstance(other, str) or not isinstance(entries.get(other), Mapping):
+            near = nearest(str(other), entries)
+            wrong = f"{quoted(other)} is not a technique, or is set to null{near}"
             problems.append(Problem(path, wrong))
         else:
-            given = _settings(part, (*inside, part), entries, problems)
-            for key, value in given.items():
+            settings = _settings(other, (*inside, other), entries, problems)
+            for key, value in settings.items():
                 if key not in own and merged.get(key, value) != value:
                     wrong = f"two values for {key}; say in {name} which one holds"
                     problems.append(Problem(path, wrong))
@@ -65,7 +77,7 @@ def _settings(
 
 
 def _name_problems(name: str) -> list[Problem]:
-    """A technique's name is also a folder, a pipeline and a namespace."""
+    """Return what is wrong with a name: it is also a folder, a pipeline and a namespace."""
     if not _NAME.fullmatch(name):
         wrong = "a name is at most 60 small letters, digits and underscores, a letter first"
     elif name in RESERVED_NAMES:

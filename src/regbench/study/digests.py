@@ -1,27 +1,34 @@
-"""Short digests of plain values, tables and weights, to tell whether two are the same."""
+"""Digests of plain values, tables and weights: equal values have equal digests.
+
+A digest is BLAKE2b of 64 bits, as 16 hexadecimal digits.
+"""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # whoever reads the configuration imports this module
+if TYPE_CHECKING:  # imported when the configuration is read, which is to be fast
     import numpy as np
     import pandas as pd
 
 
 def digest(value: Any) -> str:
-    """Identify plain values: numbers, text, lists and mappings (whose order does not count)."""
+    """Return the digest of plain values.
+
+    Args:
+        value: Numbers, text, lists and mappings; the order of a mapping does not count.
+    """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hexadecimal(new_hash(text.encode()))
 
 
 def digest_of_weights(weights: Mapping[str, "np.ndarray"]) -> str:
-    """Return the digest of a network's weights, to tell whether a file holds the ones it should.
+    """Return the digest of a network's weights, the same from memory and from a file.
 
     Args:
-        weights: By layer and name, such as ``hidden_1.kernel``, a layer's own in their order:
-            a file of Keras has them by their number in it.
+        weights: By layer and name, such as ``hidden_1.kernel``. Only the order of a layer's
+            weights counts, not their names: Keras' files number them.
     """
     number: dict[str, int] = {}
     numbered = {}
@@ -29,52 +36,56 @@ def digest_of_weights(weights: Mapping[str, "np.ndarray"]) -> str:
         layer = name.rpartition(".")[0]
         number[layer] = number.get(layer, -1) + 1
         numbered[f"{layer}.{number[layer]}"] = values
-    made = new_hash()
+    hashed = new_hash()
     for name, values in sorted(numbered.items()):
-        made.update(f"{name}{values.shape}{values.dtype}".encode())
-        made.update(values.tobytes())
-    return hexadecimal(made)
+        hashed.update(f"{name}{values.shape}{values.dtype}".encode())
+        hashed.update(values.tobytes())
+    return hexadecimal(hashed)
 
 
 def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a record its own digest, to tell later whether it is as it was written."""
+    """Return a record with its own digest, as ``record``: ``is_sealed`` finds later changes."""
     return {**record, "record": digest(record)}
 
 
 def is_sealed(record: Mapping[str, Any]) -> bool:
-    """Whether a record is as ``sealed`` returned it."""
+    """Return whether a record is unchanged since ``sealed`` returned it."""
     return record.get("record") == digest({k: record[k] for k in record if k != "record"})
 
 
 def digest_of_table(table: "pd.DataFrame") -> str:
-    """Identify a table by its values; of seconds only that they are numbers.
+    """Return the digest of a table's values.
 
-    They are others every time that the same is made again.
+    Of a column ``seconds`` only its types count: a repeated training takes another time.
     """
-    made = new_hash()
+    hashed = new_hash()
     for name, column in table.items():
         values = column.tolist()
         if name == "seconds":
             values = [isinstance(value, float) for value in values]
-        made.update(f"{name}:{len(values)}:".encode())
-        if values and hasattr(values[0], "tobytes"):  # as text, millions of them are gigabytes
+        hashed.update(f"{name}:{len(values)}:".encode())
+        if values and hasattr(values[0], "tobytes"):  # arrays as text would be gigabytes
             for array in values:
-                made.update(array.tobytes())
+                hashed.update(array.tobytes())
         else:
-            made.update(json.dumps(values).encode())
-    return hexadecimal(made)
+            hashed.update(json.dumps(values).encode())
+    return hexadecimal(hashed)
 
 
 def digest_of_metrics(metrics: Mapping[str, Any]) -> str:
-    """Identify a run's figures, its fingerprint and the seconds aside."""
+    """Return the digest of a training's figures, without its fingerprint and seconds."""
     return digest({key: metrics[key] for key in metrics if key not in {"fingerprint", "seconds"}})
 
 
 def new_hash(begin: bytes = b"") -> "hashlib.blake2b":
-    """Return a BLAKE2b hash of 64 bits, begun with some bytes."""
+    """Return a BLAKE2b hash of 64 bits.
+
+    Args:
+        begin: The first bytes to hash.
+    """
     return hashlib.blake2b(begin, digest_size=8)
 
 
-def hexadecimal(made: "hashlib.blake2b") -> str:
-    """Return a finished hash as 16 hexadecimal digits."""
-    return made.hexdigest()
+def hexadecimal(hashed: "hashlib.blake2b") -> str:
+    """Return a hash as 16 hexadecimal digits."""
+    return hashed.hexdigest()

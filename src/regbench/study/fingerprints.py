@@ -1,4 +1,4 @@
-"""What a result was made from, in short digests: a result made from something else is stale."""
+"""Fingerprints: digests of what a result was made from. If one differs now, it is stale."""
 
 import json
 import os
@@ -12,14 +12,14 @@ from regbench.study.digests import digest, hexadecimal, new_hash
 from regbench.study.schema import Ingest, Study
 from regbench.study.technique import Technique
 
-if TYPE_CHECKING:  # whoever reads the configuration imports this module
+if TYPE_CHECKING:  # imported when the configuration is read, which is to be fast
     import numpy as np
     import pandas as pd
 
     from regbench.networks.base import Network
 
 
-# The parts of a run's fingerprint, as a reader is told of them.
+# The components of a training's fingerprint, in words for messages.
 COMPONENTS = {
     "data": "the images",
     "split": "the split",
@@ -32,19 +32,22 @@ COMPONENTS = {
 _TRAIN = "regbench.pipelines.training.nodes"
 _PREPARE = "regbench.pipelines.data.nodes"
 
-# What trains, and what makes its inputs; of these the data's fingerprint has images and split.
+# The code of all trainings; that of images and split counts by its result, the data's fingerprint.
 TRAINING_CODE = (f"{_TRAIN}:train_network", f"{_PREPARE}:fit_normalization")
 
 EVALUATION_CODE = (
     f"{_TRAIN}:evaluate_network",
     f"{_PREPARE}:corrupt_images",
-    "regbench.evaluation.figures",  # found by their folder, not by imports
+    "regbench.evaluation.figures",  # discovered in their folder, not imported by name
 )
 
-# The nodes that use each of the settings that lead to what every technique shares: first what
-# makes the dataset, then what draws it.
+# The code that uses each group of settings that all techniques share: first what makes the
+# dataset, then what plots it.
 PREPARATION_CODE = {
-    "ingest": (f"{_PREPARE}:ingest_images", "regbench.images.sources"),  # read by its input
+    "ingest": (
+        f"{_PREPARE}:ingest_images",
+        "regbench.images.sources",
+    ),  # used by the node's input dataset
     "split": (f"{_PREPARE}:split_images",),
     "normalization": (f"{_PREPARE}:fit_normalization",),
     "zca": (f"{_PREPARE}:fit_zca",),
@@ -53,41 +56,42 @@ PREPARATION_CODE = {
 }
 
 _DECODERS = ("pil", "jpg", "libtiff", "webp", "zlib")
-Fingerprint = dict[str, str]
+
+Fingerprint = dict[str, str]  # digests by component
 
 
 def fingerprint_of_data(
     images: "np.ndarray", split_index: "pd.DataFrame", classes: list[str]
 ) -> Fingerprint:
-    """Identify what is trained on, whatever files it came from.
+    """Return the fingerprint of the images and their split, whatever files they came from.
 
     Args:
         images: N x H x W x C, uint8; may be memory-mapped.
         split_index: A row per image: filename, label, split.
-        classes: In the order of the network's outputs.
+        classes: The labels in the order of the network's outputs.
 
     Returns:
-        ``data`` and ``split``.
+        ``data`` (images, file names, labels, classes) and ``split``.
     """
     from regbench.storage.arrays import in_chunks  # noqa: PLC0415 - imports NumPy
 
     data = new_hash(json.dumps([images.shape, classes]).encode())
-    for some in in_chunks(images):
-        data.update(some.tobytes())
+    for chunk in in_chunks(images):
+        data.update(chunk.tobytes())
     data.update(split_index[["filename", "label"]].to_csv(index=False).encode())
-    parts = split_index[["filename", "split"]].to_csv(index=False)
-    return {"data": hexadecimal(data), "split": hexadecimal(new_hash(parts.encode()))}
+    split = split_index[["filename", "split"]].to_csv(index=False)
+    return {"data": hexadecimal(data), "split": hexadecimal(new_hash(split.encode()))}
 
 
 def fingerprints_of_techniques(study: Study) -> dict[str, dict[str, Any]]:
-    """Identify what the settings and the code contribute to every technique's runs.
+    """Return the components that settings and code contribute to each technique's fingerprint.
 
-    Seeds are no part: one more seed leaves the other runs as they are. The reporting settings
-    are none either.
+    Seeds do not count: one more seed leaves the other trainings as they are. Nor do the settings
+    of reporting.
 
     Returns:
-        By technique: ``training`` (a fingerprint of ``protocol``, ``technique`` and
-        ``training``) and ``evaluation``.
+        By technique: ``training`` (the components ``protocol``, ``technique`` and ``training``)
+        and ``evaluation``.
     """
     protocol = study.protocol.model_dump(mode="json", exclude={"split", "seeds", "network"})
     protocol |= {
@@ -109,9 +113,12 @@ def fingerprints_of_techniques(study: Study) -> dict[str, dict[str, Any]]:
 
 
 def training_code(technique: Technique, network: "Network") -> tuple[str, ...]:
-    """Return what makes a technique's trainings, as ``digest_of_code`` takes it.
+    """Return the functions and modules that a technique's trainings depend on.
 
-    Its regularizers and the kind of its network are found by their files, not by imports.
+    Regularizers and kinds of network are named, as they are discovered and not imported by name.
+
+    Returns:
+        Roots for ``digest_of_code``.
     """
     return (
         *TRAINING_CODE,
@@ -122,7 +129,7 @@ def training_code(technique: Technique, network: "Network") -> tuple[str, ...]:
 
 
 def digests_of_preparation(study: Study) -> dict[str, str]:
-    """Identify the settings and the code that lead to what every technique shares."""
+    """Return the digests of the settings and code of data preparation, by group of settings."""
     settings = {
         "ingest": study.ingest,
         "split": study.protocol.split,
@@ -138,8 +145,8 @@ def digests_of_preparation(study: Study) -> dict[str, str]:
 
 
 def digest_of_decoding(settings: Ingest) -> str:
-    """Identify all that the pixels of an image depend on besides the file of the picture."""
-    from PIL import features  # noqa: PLC0415 - only who reads pictures needs it
+    """Return the digest of all that decoded pixels depend on besides the picture's file."""
+    from PIL import features  # noqa: PLC0415 - only needed to decode
 
     decoders = {name: features.version(name) for name in _DECODERS}
     used = settings.model_dump(mode="json", include={"mode", "size", "background", "max_pixels"})
@@ -147,68 +154,78 @@ def digest_of_decoding(settings: Ingest) -> str:
 
 
 def description_of_machine() -> Fingerprint:
-    """Say what trains, for the reader; no part that makes a result stale."""
+    """Return the machine and library versions, as ``trained_on``.
+
+    It is recorded beside the fingerprint, for information: another machine makes nothing stale.
+    """
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     return {"trained_on": f"{machine}; Python {platform.python_version()}, {libraries}"}
 
 
 def current_fingerprints(
-    of_data_now: Mapping[str, Any],
+    data_fingerprint: Mapping[str, Any],
     preparation: Mapping[str, str],
-    of_techniques_now: Mapping[str, Mapping[str, Any]],
-    files_now: str | None = None,
+    techniques: Mapping[str, Mapping[str, Any]],
+    image_digest: str | None = None,
 ) -> dict[str, Fingerprint]:
-    """Put together what a run of every technique would record if it were made now.
+    """Return the fingerprint that each technique's trainings would have if they were made now.
 
     Args:
-        of_data_now: The stored ``data_fingerprint``.
-        preparation: From ``digests_of_preparation``; where the data were made with other settings, no
-            run is up to date.
-        of_techniques_now: From ``fingerprints_of_techniques``.
-        files_now: The digest of the set of images, if it was looked at: with others than the
-            data were made from, no run is up to date.
+        data_fingerprint: As stored: ``data``, ``split`` and what they were ``made_from``.
+        preparation: From ``digests_of_preparation``; where the data were made with other settings,
+            no training is up to date.
+        techniques: From ``fingerprints_of_techniques``.
+        image_digest: The digest of the set of images, if it was computed: where the data were
+            made from other images, no training is up to date.
     """
-    made_from = of_data_now.get("made_from", {})
-    if files_now is not None and files_now != made_from.get("files"):
-        of_data_now = {**of_data_now, "data": ""}
-    made_by = {"data": "ingest", "split": "split"}  # the settings that lead to them
+    made_from = data_fingerprint.get("made_from", {})
+    if image_digest is not None and image_digest != made_from.get("files"):
+        data_fingerprint = {**data_fingerprint, "data": ""}
+    settings_of = {"data": "ingest", "split": "split"}  # the settings that lead to them
     shared = {
-        part: str(of_data_now.get(part)) if made_from.get(by) == preparation[by] else ""
-        for part, by in made_by.items()
+        component: str(data_fingerprint.get(component))
+        if made_from.get(settings) == preparation[settings]
+        else ""
+        for component, settings in settings_of.items()
     }
     return {
-        name: {**shared, **parts["training"], "evaluation": parts["evaluation"]}
-        for name, parts in of_techniques_now.items()
+        name: {**shared, **digests["training"], "evaluation": digests["evaluation"]}
+        for name, digests in techniques.items()
     }
 
 
 def techniques_alike_but_for_split(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
-    """Find the techniques that two studies ran alike on the same images, split otherwise.
+    """Return the techniques that two studies trained alike on the same images, split differently.
 
     Args:
-        one: ``fingerprints`` by technique, from ``current``, and ``equivalence_band``.
+        one: ``fingerprints`` by technique, from ``current_fingerprints``, and
+            ``equivalence_band``.
         other: The same of the other study; may be empty.
     """
     if one["equivalence_band"] != other.get("equivalence_band"):
         return set()
-    of_other = other["fingerprints"]
+    others = other["fingerprints"]
     return {
         technique
-        for technique, parts in one["fingerprints"].items()
+        for technique, fingerprint in one["fingerprints"].items()
         if all(
-            of_other.get(technique, {}).get(part) == parts[part]
-            for part in parts
-            if part != "split"
+            others.get(technique, {}).get(component) == fingerprint[component]
+            for component in fingerprint
+            if component != "split"
         )
     }
 
 
 def changed_components(recorded: Mapping[str, Any], current: Mapping[str, str]) -> list[str]:
-    """Say what differs between a recorded fingerprint and the current one, in a reader's words.
+    """Return the components in which two fingerprints differ, in words.
 
     Args:
-        recorded: From a run; one without a part is of an earlier version and differs in it.
-        current: The parts that have to be the same.
+        recorded: Of a training; a component that it lacks (an earlier version) differs.
+        current: From ``current_fingerprints``.
     """
-    return [words for part, words in COMPONENTS.items() if recorded.get(part) != current.get(part)]
+    return [
+        words
+        for component, words in COMPONENTS.items()
+        if recorded.get(component) != current.get(component)
+    ]

@@ -1,4 +1,4 @@
-"""Wrong keys and values of a study, each told in one plain line."""
+"""Wrong keys and values of a study, each in one line."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +16,7 @@ from regbench.study.schema import (
 )
 from regbench.study.technique import Technique
 
-# What is said of a wrong value, by pydantic's name of the fault.
+# Message for a wrong value, by pydantic's name of the error.
 _FAULTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "greater_than": lambda bound: f"must be greater than {bound['gt']:.10g}",
     "greater_than_equal": lambda bound: f"must be at least {bound['ge']:.10g}",
@@ -47,8 +47,8 @@ class Problem:
     message: str
 
 
-class InvalidStudy(ValueError):  # noqa: N818 - it is about the study, the error is its reader's
-    """Settings that make no study.
+class InvalidStudy(ValueError):  # noqa: N818 - the configuration's reader turns it into an error
+    """The settings are no valid study.
 
     Attributes:
         problems: Every wrong key and value found.
@@ -60,7 +60,7 @@ class InvalidStudy(ValueError):  # noqa: N818 - it is about the study, the error
 
 
 def shown_path(path: Iterable[str]) -> str:
-    """A path of keys as messages name it: on one line, none of its keys too long for one."""
+    """Return a path of keys for a message: joined by dots, odd and long keys quoted."""
     return ".".join(key if key.isprintable() and len(key) <= 80 else quoted(key) for key in path)
 
 
@@ -69,10 +69,16 @@ def problems_of(
     parent: tuple[str, ...] = (),
     allowed_keys: Callable[[tuple[str, ...]], list[str]] | None = None,
 ) -> list[Problem]:
-    """Turn pydantic's errors into one plain line each."""
+    """Return pydantic's errors as problems.
+
+    Args:
+        error: Raised by a model.
+        parent: Path of the keys that the model stands under.
+        allowed_keys: Returns the keys that may stand under a path; by default a study's.
+    """
     problems = []
     for detail in error.errors():
-        path = (*parent, *(str(part) for part in detail["loc"]))
+        path = (*parent, *(str(key) for key in detail["loc"]))
         if detail["type"] == "extra_forbidden":
             allowed = (allowed_keys or _allowed_keys)(path[:-1])
             message = f"unknown key; allowed: {', '.join(allowed)}{nearest(path[-1], allowed)}"
@@ -91,7 +97,7 @@ def problems_of(
 
 
 def _allowed_keys(path: tuple[str, ...]) -> list[str]:
-    """The keys that may stand under a path of keys."""
+    """Return the keys that may stand under a path of a study's keys."""
     model: type[BaseModel] = Study
     if path[:1] == ("techniques",):
         model, path = Technique, path[2:]
@@ -99,20 +105,20 @@ def _allowed_keys(path: tuple[str, ...]) -> list[str]:
             model, path = REGULARIZERS[path[0]], path[1:]
     elif path[:2] == ("reporting", "published") and len(path) > 2:
         model, path = Publication, path[3:]
-    for part in path:
-        model = _model_in(model.model_fields[part].annotation)
+    for key in path:
+        model = _model_in(model.model_fields[key].annotation)
     keys = list(model.model_fields)
     return [*keys, "combine"] if model is Technique else keys
 
 
 def _model_in(annotation: Any) -> type[BaseModel]:
-    """The model in ``Model`` or ``Model | None``."""
+    """Return the model in ``Model`` or ``Model | None``."""
     options = get_args(annotation) or (annotation,)
     model: type[BaseModel] = next(o for o in options if issubclass(o, BaseModel))
     return model
 
 
 def nearest(name: str, names: Iterable[Any]) -> str:
-    """A hint at the most similar valid name, if one is similar."""
+    """Return a hint at the most similar valid name; empty if none is similar."""
     near = get_close_matches(name, [str(other) for other in names], n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

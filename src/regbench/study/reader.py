@@ -1,4 +1,4 @@
-"""Reading a study: every wrong key and value is found, and techniques are put together."""
+"""Validation of a study's settings; all wrong keys and values are reported at once."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -20,10 +20,10 @@ from regbench.study.schema import (
 
 
 def read_study(parameters: Mapping[Any, Any]) -> Study:
-    """Check all settings of a study and put combined techniques together.
+    """Return the study that settings describe, with combined techniques resolved.
 
     Args:
-        parameters: The merged content of all ``parameters*.yml``, globals and ``--params``.
+        parameters: Merged content of all ``parameters*.yml``, globals and ``--params``.
 
     Returns:
         The study, every technique with its full set of regularizers.
@@ -35,11 +35,11 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
     if not isinstance(entries, Mapping):
         wrong = f"must be a mapping of technique names to regularizers, not {quoted(entries)}"
         raise InvalidStudy([Problem(("techniques",), wrong)])
-    # An entry set to null is taken out: how an environment drops a technique of base.
+    # null removes a technique: so an environment drops one of base.
     entries = {str(name): entry for name, entry in entries.items() if entry is not None}
     combined, problems = combine_techniques(entries)
-    networks, of_networks = _networks(parameters.get("networks"))
-    problems += of_networks
+    networks, network_problems = _networks(parameters.get("networks"))
+    problems += network_problems
     given = {str(key): value for key, value in parameters.items()} | {"techniques": combined}
     if isinstance(given.get("networks"), Mapping):
         given["networks"] = networks
@@ -47,8 +47,8 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         study = Study.model_validate(given)
     except ValidationError as error:
         study = None
-        found = [_without_shorthand(problem, combined) for problem in problems_of(error)]
-        problems += [p for p in found if not _is_inherited(p.path, entries)]
+        invalid = [_without_shorthand(problem, combined) for problem in problems_of(error)]
+        problems += [p for p in invalid if not _is_inherited(p.path, entries)]
     problems += _own_value_problems(parameters, entries)
     if study is not None and not problems:
         problems += _fit_problems(study)
@@ -63,13 +63,13 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
 
 
 def read_schedules(entries: Mapping[Any, Any]) -> dict[str, Schedule]:
-    """Check ``airflow.yml``.
+    """Return the schedules of ``airflow.yml`` by pipeline.
 
     Args:
-        entries: What holds for all pipelines, as ``default``, and what differs, by pipeline.
+        entries: Values for all pipelines, as ``default``, and own values by pipeline.
 
     Returns:
-        Each entry as a whole: the default's values where it has none of its own.
+        Each entry with the default's values where it has none of its own.
 
     Raises:
         InvalidStudy: With every problem found, not only the first.
@@ -83,15 +83,15 @@ def read_schedules(entries: Mapping[Any, Any]) -> dict[str, Schedule]:
         try:
             schedules[str(name)] = Schedule.model_validate({**shared, **own})
         except ValidationError as error:
-            found = problems_of(error, (str(name),), lambda _: list(Schedule.model_fields))
-            problems += [p for p in found if name == "default" or p.path[1] in own]
+            invalid = problems_of(error, (str(name),), lambda _: list(Schedule.model_fields))
+            problems += [p for p in invalid if name == "default" or p.path[1] in own]
     if problems:
         raise InvalidStudy(problems)
     return schedules
 
 
 def _own_value_problems(parameters: Mapping[Any, Any], entries: Mapping[str, Any]) -> list[Problem]:
-    """A technique's own values on top of the study's are checked as the whole that they make."""
+    """Return problems of techniques' own values, checked together with the study's values."""
     problems = []
     for key, kind in REGULARIZERS.items():
         if not kind.inherits_study_settings():
@@ -99,7 +99,7 @@ def _own_value_problems(parameters: Mapping[Any, Any], entries: Mapping[str, Any
         try:
             shared = kind.model_validate(parameters.get(key)).model_dump()
         except ValidationError:
-            continue  # reported where it stands
+            continue  # reported with the study
         for name, entry in entries.items():
             own = entry.get(key) if isinstance(entry, Mapping) else None
             if not isinstance(own, Mapping) or not all(isinstance(value, str) for value in own):
@@ -112,7 +112,7 @@ def _own_value_problems(parameters: Mapping[Any, Any], entries: Mapping[str, Any
 
 
 def _networks(entries: Any) -> tuple[dict[str, Network], list[Problem]]:
-    """The networks that ``networks`` describes, by name, and what is wrong with the others."""
+    """Return the networks of the entry ``networks`` by name, and the problems of invalid ones."""
     if not isinstance(entries, Mapping):
         return {}, []  # reported with the study
     networks: dict[str, Network] = {}
@@ -131,16 +131,16 @@ def _networks(entries: Any) -> tuple[dict[str, Network], list[Problem]]:
         try:
             networks[str(name)] = network_of(entry)
         except ValidationError as error:
-            problems += problems_of(error, path, partial(_these, allowed))
+            problems += problems_of(error, path, partial(_allowed_keys, allowed))
     return networks, problems
 
 
-def _these(keys: list[str], _: tuple[str, ...]) -> list[str]:
+def _allowed_keys(keys: list[str], _: tuple[str, ...]) -> list[str]:
     return keys
 
 
 def _fit_problems(study: Study) -> list[Problem]:
-    """The network that is named must be there, and every regularizer must mean something for it."""
+    """Return problems between settings: a missing network, regularizers that do not fit it."""
     name = study.protocol.network
     if name not in study.networks:
         allowed = ", ".join(study.networks)
@@ -151,10 +151,10 @@ def _fit_problems(study: Study) -> list[Problem]:
     problems = []
     for technique, settings in study.techniques.items():
         for regularizer in settings.regularizers(shared):
-            wrong_for_it = regularizer.problem(kind, shape)
-            if wrong_for_it:
+            misfit = regularizer.problem(kind, shape)
+            if misfit:
                 path = ("techniques", technique, regularizer.key())
-                problems.append(Problem(path, wrong_for_it))
+                problems.append(Problem(path, misfit))
     return problems
 
 
@@ -183,7 +183,7 @@ def _published_problems(published: Iterable[str], techniques: Iterable[str]) -> 
 
 
 def _without_shorthand(problem: Problem, techniques: Mapping[str, Any]) -> Problem:
-    """Name a lone number by its regularizer's key, as it is written."""
+    """Return a problem under the key that is written: of ``l2: 3``, ``l2`` and not ``factor``."""
     if problem.path[:1] == ("techniques",) and len(problem.path) > 3:
         _, name, key, *_ = problem.path
         entry = techniques.get(name, {}).get(key)
@@ -193,7 +193,7 @@ def _without_shorthand(problem: Problem, techniques: Mapping[str, Any]) -> Probl
 
 
 def _is_inherited(path: tuple[str, ...], entries: Mapping[str, Any]) -> bool:
-    """Whether a technique has a value only by ``combine``: it is reported where it is written."""
+    """Return whether a value comes from a combined technique: it is reported there."""
     if path[:1] != ("techniques",) or len(path) < 3 or "combine" not in entries[path[1]]:
         return False
     return path[2] not in {str(key) for key in entries[path[1]]}

@@ -1,4 +1,4 @@
-"""How Airflow runs a study on its own: ``airflow.yml``."""
+"""Settings of Airflow's schedules: ``airflow.yml``."""
 
 import re
 from typing import Annotated
@@ -31,7 +31,7 @@ Minutes = Annotated[Float, Field(gt=0)]
 
 
 class Schedule(Settings):
-    """When a pipeline runs, and what its tasks may take."""
+    """When Airflow runs a pipeline, and the limits and retries of its tasks."""
 
     schedule: Annotated[Name, AfterValidator(_known_schedule)] | None  # None: only by hand
     timezone: Annotated[Name, AfterValidator(_known_timezone)]

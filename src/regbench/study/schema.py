@@ -1,7 +1,4 @@
-"""What a study is made of: which settings exist and which values they take.
-
-Every value itself stands in ``conf/``.
-"""
+"""The schema of a study: its settings and their ranges. The values are in ``conf/``."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -29,13 +26,13 @@ RESERVED_NAMES = frozenset(
     {
         *("data", "reporting", "prediction", "fetch_mnist", "sample_mnist"),  # other pipelines
         BEST,
-        *("nan", "null"),  # a CSV file gives these back as missing
+        *("nan", "null"),  # pandas reads these from CSV as missing
     }
 )
 
 
 def _usable(address: str, *, to_write: bool = False) -> str:
-    """Refuse an address without repeating it: it may hold a password."""
+    """Return a valid address in its normal form; errors do not repeat it (passwords)."""
     problem = addresses.address_problem(address, to_write=to_write)
     if problem:
         raise ValueError(problem)
@@ -47,7 +44,7 @@ Results = Annotated[Name, AfterValidator(partial(_usable, to_write=True))]
 
 
 class Ingest(Settings):
-    """Where the labels and pictures of a set are, and what a picture is turned into."""
+    """Where labels and pictures are, and how pictures are decoded."""
 
     layout: Literal["auto", "label_file", "class_folders"]
     label_file: Name
@@ -58,7 +55,7 @@ class Ingest(Settings):
     label_column: Name
     separator: Annotated[str, Field(min_length=1, max_length=1)]
     mode: Literal["L", "RGB"]
-    size: tuple[Side, Side]
+    size: tuple[Side, Side]  # height, width
     background: Literal["black", "white"]
     max_pixels: Count
     max_rejected: Share
@@ -67,7 +64,7 @@ class Ingest(Settings):
     @field_validator("size", mode="before")
     @classmethod
     def _square(cls, value: Any) -> Any:
-        """Let one number stand for a square: ``--params`` takes no lists."""
+        """Accept one number for a square: ``--params`` takes no lists."""
         if isinstance(value, list | tuple) and len(value) == 2:
             return value
         side = str(value)
@@ -79,13 +76,13 @@ class Ingest(Settings):
 
 
 class Normalization(Settings):
-    """How pixel values are scaled; the figures are fitted on train rows."""
+    """How pixel values are scaled; scale and offset are fitted on train images."""
 
     method: Literal["min_max", "mean_std"]
 
 
 class Split(Settings):
-    """Which rows are for training, for selecting (validation) and for reporting (test)."""
+    """How images are split into train, validation and test; shares of 1."""
 
     method: Literal["stratified", "sequential", "hashed"]
     train: Annotated[Float, Field(gt=0, lt=1)]
@@ -121,7 +118,7 @@ class Protocol(Settings):
     @field_validator("seeds", mode="before")
     @classmethod
     def _count_of_seeds(cls, value: Any) -> Any:
-        """Let a number stand for that many seeds: 3 is ``[1, 2, 3]``."""
+        """Accept a number of seeds: 3 is ``[1, 2, 3]``."""
         if isinstance(value, list):
             return value
         if type(value) is not int or not 1 <= value <= 1000:
@@ -145,7 +142,7 @@ class Evaluation(Settings):
 
 
 class Publication(Settings):
-    """What somebody published about a technique."""
+    """Published accuracy and claim of a technique."""
 
     accuracy: Share
     claim: str | None = None
@@ -154,7 +151,7 @@ class Publication(Settings):
 
 
 class Reporting(Settings):
-    """How the comparison is judged, and what it shows beside the trainings' own figures."""
+    """How the comparison is judged, and published figures to show beside it."""
 
     equivalence_band: Annotated[Float, Field(ge=0, le=100, description="percentage points")]
     published: dict[str, Publication]
@@ -163,18 +160,18 @@ class Reporting(Settings):
     @field_validator("failed", mode="before")
     @classmethod
     def _words(cls, value: Any) -> Any:
-        """Let words stand for a list: ``--params`` takes no lists."""
+        """Accept words separated by spaces: ``--params`` takes no lists."""
         return value.split() if isinstance(value, str) else value
 
 
 class History(Settings):
-    """What is kept of earlier runs, besides their figures and reports."""
+    """How much is kept of earlier runs besides figures and reports."""
 
     keep_networks: Annotated[Count, Field(description="of the last so many runs")]
 
 
 class Alarms(Settings):
-    """What somebody wants to be told of; None turns an alarm off."""
+    """The alarms; None turns one off."""
 
     technique: Name  # whose accuracy is watched; ``best`` is the best on validation
     drop: Points | None
@@ -185,13 +182,13 @@ class Alarms(Settings):
 
 
 class Prediction(Settings):
-    """Which technique labels the unlabelled images; ``best`` is the best on validation."""
+    """Technique that labels the unlabelled images; ``best`` is the best on validation."""
 
     technique: Name
 
 
 class _Study(Settings):
-    """Everything one configuration describes."""
+    """A study: all that one configuration describes."""
 
     images: Address
     data_root: Results
@@ -219,14 +216,14 @@ class _Study(Settings):
 
     @property
     def shared(self) -> dict[str, Settings]:
-        """The settings that techniques with a regularizer share, by its key."""
+        """The settings that all techniques share, by the key of the regularizer."""
         return {key: getattr(self, key) for key in SHARED}
 
     def as_parameters(self) -> dict[str, Any]:
         """Return the settings as plain values, for the nodes.
 
-        Techniques come without what they leave off. What a training is made of is added:
-        ``network``, ``runs``, each technique's name and regularizers, and ``seeds``, by
+        Regularizers that a technique does not use are left out. The inputs of trainings are added:
+        ``network``, ``trainings`` (each technique's name and regularizers) and ``seeds``, by
         ``seed_<n>``.
         """
         techniques = {
@@ -239,11 +236,11 @@ class _Study(Settings):
         }
         seeds = {f"seed_{seed}": seed for seed in self.protocol.seeds}
         values = self.model_dump(mode="json", exclude={"techniques"})
-        made_of = {"network": self.network.as_entry(), "trainings": trainings, "seeds": seeds}
-        return values | {"techniques": techniques} | made_of
+        inputs = {"network": self.network.as_entry(), "trainings": trainings, "seeds": seeds}
+        return values | {"techniques": techniques} | inputs
 
 
-# The groups of settings that regularizers share over techniques.
+# Groups of settings that all techniques share, by the key of the regularizer.
 SHARED: dict[str, type[Settings]] = {
     key: shared
     for key, kind in REGULARIZERS.items()

@@ -1,4 +1,4 @@
-"""A technique: a named set of regularizers. Its keys are the files in ``regularizers``."""
+"""A technique: a named set of regularizers. Its keys are the modules in ``regularizers``."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,22 +15,22 @@ class _Technique(Settings):
     """A named set of regularizers; the empty set is the baseline."""
 
     def entries(self) -> dict[str, Any]:
-        """Return what a technique has by key: a regularizer, or values on top of the study's."""
+        """Return its regularizers by key; of those that inherit settings, only its own values."""
         values = {key: getattr(self, key) for key in REGULARIZERS}
         return {key: value for key, value in values.items() if value not in (None, False)}
 
     def prepared(self) -> list[str]:
-        """Return the datasets of the data pipeline that its trainings need."""
+        """Return the names of the data pipeline's datasets that its trainings need."""
         return [name for key in self.entries() for name in REGULARIZERS[key].prepared]
 
     def regularizers(self, prepared: Mapping[str, Any]) -> list[Regularizer]:
         """Return its regularizers, ready to act.
 
         Args:
-            prepared: What the data pipeline made, by dataset; at least those of ``prepared()``.
+            prepared: The data pipeline's results by dataset; at least those of ``prepared()``.
 
         Raises:
-            pydantic.ValidationError: A value on top of the study's is unknown or out of range.
+            pydantic.ValidationError: A technique's own value is unknown or out of range.
         """
         return [
             self._whole(key, entry, prepared).bound(prepared)
@@ -38,7 +38,7 @@ class _Technique(Settings):
         ]
 
     def in_full(self, shared: Mapping[str, Settings]) -> dict[str, Any]:
-        """Return every setting that its trainings depend on, by key, as plain values.
+        """Return all settings of its regularizers, defaults included, by key, as plain values.
 
         Args:
             shared: The settings that all techniques share, by key.
@@ -54,7 +54,7 @@ class _Technique(Settings):
 
     @staticmethod
     def _whole(key: str, entry: Any, shared: Mapping[str, Any]) -> Regularizer:
-        """The regularizer of an entry; its own values stand on top of the study's."""
+        """Return the regularizer of an entry; its own values replace inherited ones."""
         kind = REGULARIZERS[key]
         if not kind.inherits_study_settings():
             return kind.model_validate(entry)
@@ -75,7 +75,7 @@ def _off_is_none(value: Any) -> Any:
 
 
 def _field(kind: type[Regularizer]) -> tuple[Any, Any]:
-    """The type and the default of a technique's key."""
+    """Return the type and the default of a technique's key."""
     if kind.inherits_study_settings():
         return Annotated[bool | dict[str, Any], BeforeValidator(_on_or_values)], False
     if kind.shorthand is None:

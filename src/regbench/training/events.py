@@ -1,4 +1,4 @@
-"""What a training reports while it runs: each epoch, and its end."""
+"""Progress of trainings as log events: each epoch, and the end."""
 
 import logging
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ EVENTS = logging.getLogger("regbench.training.events")
 
 @dataclass(frozen=True)
 class EpochDone:
-    """One more epoch of a training is trained."""
+    """An epoch of a training is finished; accuracies are shares of 1."""
 
     technique: str
     seed: int
@@ -26,7 +26,7 @@ class EpochDone:
 
 @dataclass(frozen=True)
 class TrainingDone:
-    """A training is trained and evaluated, or has failed."""
+    """A training is finished and evaluated, or has failed; accuracies are shares of 1."""
 
     technique: str
     seed: int
@@ -51,5 +51,5 @@ Event = EpochDone | TrainingDone
 
 
 def report(event: Event) -> None:
-    """Pass an event on to whoever shows progress."""
+    """Log an event, as message and, for progress displays, as attribute ``event``."""
     EVENTS.info("%s", event, extra={"event": event})

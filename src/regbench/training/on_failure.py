@@ -1,4 +1,4 @@
-"""What the runner calls in the place of a node's function that failed."""
+"""Fallbacks: functions that the runner calls in place of a node's function that failed."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -8,9 +8,10 @@ _ATTRIBUTE = "on_failure"
 
 
 def on_failure_of(function: Callable[..., Any]) -> Callable[[Function], Function]:
-    """Declare what is called where a node's function raised, or its process was killed.
+    """Return a decorator that makes a function the fallback of a node's function.
 
-    It gets the reason before the node's own inputs, and returns what the node would have.
+    The fallback is called if the node's function raises or its process is killed. It takes the
+    reason, then the node's inputs, and returns what the node would return.
     """
 
     def declare(replacement: Function) -> Function:
@@ -21,6 +22,6 @@ def on_failure_of(function: Callable[..., Any]) -> Callable[[Function], Function
 
 
 def on_failure(function: Callable[..., Any]) -> Callable[..., Any] | None:
-    """Return what is called where a node's function failed; None if a failure ends the run."""
+    """Return the fallback of a node's function; None if a failure ends the run."""
     replacement: Callable[..., Any] | None = getattr(function, _ATTRIBUTE, None)
     return replacement

@@ -1,4 +1,4 @@
-"""One compiled training step, shared by all seeds of a technique."""
+"""The compiled training step: loss, gradients and update; all seeds of a technique share it."""
 
 import json
 import math
@@ -16,11 +16,11 @@ from regbench.networks.weights import hidden_kernels
 from regbench.regularizers.base import PLACES, Batch, Regularizer
 from regbench.regularizers.registry import REGULARIZERS
 
-# A call trains on so many batches, or on fewer that have so many bytes: it bounds memory and the
-# time until Ctrl-C is noticed, and what a call itself costs is lost in it.
+# The most batches, and bytes of images, of one call: enough to make the cost of a call small, and
+# few enough to bound memory and the time until Ctrl-C is noticed.
 _BATCHES_A_CALL = 16
 _BYTES_A_CALL = 8 << 20
-# The places at which regularizers act in a step; layers are in the network, and the loop stops.
+# The places of ``PLACES`` that a step calls; layers are in the network, the loop asks for stops.
 _IN_A_STEP = ("input batch", "kernel", "loss", "update")
 
 
@@ -30,12 +30,12 @@ def step_for(
     learning_rate: float,
     regularizers: Sequence[Regularizer],
 ) -> "Step":
-    """Return the compiled step of an architecture and regularizers; the last one is kept.
+    """Return the compiled step for a network's architecture; the last one is cached.
 
     Args:
-        network: Whose architecture is trained; the step has a network of its own.
+        network: Gives the architecture; the step has a network of its own.
         batch_size: Images.
-        learning_rate: Adam's.
+        learning_rate: Of Adam.
         regularizers: Those of the technique.
     """
     acting = [
@@ -50,7 +50,14 @@ def step_for(
 def compiled_step(
     described: str, batch_size: int, learning_rate: float, regularizers: str
 ) -> "Step":
-    """Compile once for all seeds: a second that a small study cannot afford for every training."""
+    """Return a step; cached, as compiling takes a second, much of a small training.
+
+    Args:
+        described: From ``architecture``.
+        batch_size: Images.
+        learning_rate: Of Adam.
+        regularizers: Keys and settings of those that act in a step, as JSON.
+    """
     return Step(
         network_from_architecture(described),
         batch_size,
@@ -60,7 +67,12 @@ def compiled_step(
 
 
 class Step:
-    """A compiled function that trains a network of its own on many batches a call."""
+    """Trains a network of its own, by a compiled function that takes many batches a call.
+
+    Attributes:
+        network: With the weights of the last step.
+        rows_a_call: The most images that a call takes.
+    """
 
     def __init__(
         self,
@@ -95,7 +107,12 @@ class Step:
         )
 
     def begin(self, network: keras.Model, seed: int) -> None:
-        """Take over a network's weights and seeds, as if it were its own from the beginning."""
+        """Start a training: copy a network's weights and seeds, and reset the optimizer.
+
+        Args:
+            network: Untrained, of the same architecture.
+            seed: Of the training.
+        """
         _copy_variables(network, self.network)
         self._adam.restart()
         for update in self._updates:
@@ -103,13 +120,13 @@ class Step:
         self._seed.assign(seed)
 
     def finish(self, network: keras.Model) -> None:
-        """Hand over the trained weights, or their average if a regularizer keeps one."""
+        """Copy the trained weights, or their average if a regularizer keeps one, to a network."""
         with self.evaluated():
             _copy_variables(self.network, network)
 
     @contextmanager
     def evaluated(self) -> Iterator[keras.Model]:
-        """Yield the network with the weights to evaluate: the last, or averaged ones."""
+        """Yield the network with the weights to evaluate: the last ones, or their average."""
         averages = next((list(a) for u in self._updates if (a := u.averages())), None)
         if averages is None:
             yield self.network
@@ -124,11 +141,19 @@ class Step:
                 variable.assign(value)
 
     def __call__(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Train on images in the order given; return summed cross-entropy and correct ones."""
+        """Train on images in the given order; return the summed loss and correct answers.
+
+        Args:
+            images: M x H x W x C, uint8; at most ``rows_a_call``.
+            targets: M ints.
+
+        Returns:
+            Sum of cross-entropies in nats, and the number of correct answers; float64.
+        """
         return np.asarray(self._train(images, targets.astype(np.int32)), dtype=np.float64)
 
     def penalty(self) -> float:
-        """Return what the kernels add to the loss."""
+        """Return the penalty: the sum over hidden kernels that is added to the loss."""
         return float(sum(float(penalty) for penalty in self._penalties()))
 
     def _train_batches(self, images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
@@ -157,7 +182,7 @@ class Step:
                 for regularizer in self._acting["change_losses"]:
                     losses = regularizer.change_losses(losses, batch.targets, logits)
                 loss = tf.reduce_mean(losses) + sum(self._penalties())
-            if not figures:  # of the weights as they were, if a regularizer looks elsewhere too
+            if not figures:  # an update may call it again at other weights; these are those before
                 figures.append(_sums(cross_entropies, batch.targets, logits))
             return list(tape.gradient(loss, self._logits.trainable_variables))
 
@@ -173,7 +198,7 @@ class Step:
         return figures[0]
 
     def _penalties(self) -> list[tf.Tensor]:
-        """What each hidden kernel adds to the loss."""
+        """Return each hidden kernel's penalty."""
         acting = self._acting["penalty"]
         if not acting:
             return []
@@ -183,24 +208,24 @@ class Step:
 
 
 def _cross_entropies(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Cross-entropies in nats, B; targets are class numbers or shares."""
+    """Return cross-entropies in nats, B; targets are B class numbers or B x classes shares."""
     if len(targets.shape) == 2:
         return tf.nn.softmax_cross_entropy_with_logits(targets, logits)
     return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
 
 
 def _sums(cross_entropies: tf.Tensor, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """The batch's summed cross-entropy and the number of correct answers."""
+    """Return a batch's summed cross-entropy and number of correct answers, 2 floats."""
     if len(targets.shape) == 2:
         targets = tf.argmax(targets, axis=1, output_type=tf.int32)
     correct = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), targets)
     return tf.stack([tf.reduce_sum(cross_entropies), tf.reduce_sum(tf.cast(correct, tf.float32))])
 
 
-def _copy_variables(one: keras.Model, other: keras.Model) -> None:
-    """Copy weights and the states of random generators between networks built alike."""
-    for source, target in zip(one.variables, other.variables, strict=True):
-        target.assign(source)
+def _copy_variables(source: keras.Model, target: keras.Model) -> None:
+    """Copy weights and states of random generators between networks of one architecture."""
+    for value, variable in zip(source.variables, target.variables, strict=True):
+        variable.assign(value)
 
 
 class _Adam:
@@ -218,12 +243,12 @@ class _Adam:
         self.steps = tf.Variable(0.0)
 
     def restart(self) -> None:
-        """Begin anew."""
+        """Reset the moments and the number of steps to 0."""
         for variable in (*self._first, *self._second, self.steps):
             variable.assign(tf.zeros_like(variable))
 
     def apply(self, gradients: list[tf.Tensor]) -> None:
-        """Change the weights by a step against the gradients."""
+        """Apply one step to the weights."""
         self.steps.assign_add(1.0)
         for variable, first, second, gradient in zip(
             self._variables, self._first, self._second, gradients, strict=True

@@ -1,4 +1,4 @@
-"""TensorFlow set up for repeatable trainings in one process."""
+"""TensorFlow's settings and caches: repeatable trainings, many in one process."""
 
 from functools import lru_cache
 
@@ -8,16 +8,16 @@ from tensorflow.python.eager import context as eager  # no public name leads the
 
 @lru_cache(maxsize=1)
 def set_up_tensorflow() -> None:
-    """Make this process' TensorFlow deterministic, and let others have the GPU's memory too."""
+    """Make TensorFlow deterministic, and let it take GPU memory only as needed."""
     tf.config.experimental.enable_op_determinism()
     for device in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(device, True)
 
 
 def forget_earlier_networks() -> None:
-    """Drop what TensorFlow keeps of every network that there has been: 71 kB each, for ever.
+    """Clear TensorFlow's kernel cache, which grows by 71 kB with every network.
 
-    It caches a kernel for every variable by the variable's name, which no other network has. Keras
-    drops them with ``clear_session``, which would also take its scopes from other threads.
+    It has an entry per variable, by a name that no other network has. Keras' ``clear_session``
+    clears it too, but also removes name scopes that other threads use.
     """
     eager.context().clear_kernel_cache()

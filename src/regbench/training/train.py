@@ -1,4 +1,4 @@
-"""Training one network: the same batches in the same order for every technique of a seed."""
+"""The training loop. A seed gives the same batches in the same order to every technique."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +21,12 @@ from regbench.training.step import Step, step_for
 
 @dataclass(frozen=True)
 class SplitPart:
-    """Some of the images, by row, and their targets (int)."""
+    """The images of a split part.
+
+    Attributes:
+        rows: Which images, M ints.
+        targets: Their classes, M ints from 0.
+    """
 
     rows: np.ndarray
     targets: np.ndarray
@@ -31,9 +36,9 @@ class SplitPart:
 class Epoch:
     """The figures of one epoch; the names are the columns of a history.
 
-    Train figures are means over the epoch's batches, as the network was while it trained
-    (augmented, with dropout); validation figures are those of the epoch's last weights.
-    Cross-entropies are in nats, without the regularizers' penalty.
+    Train figures are means over the epoch's batches, computed while training (augmented, with
+    dropout); validation figures are those of the epoch's last weights. Accuracies are shares of
+    1, cross-entropies in nats without the regularizers' penalty.
     """
 
     epoch: int
@@ -46,13 +51,18 @@ class Epoch:
 
     @property
     def finite(self) -> bool:
-        """Whether the loss still is a number, after the epoch's very last step too."""
+        """Whether the loss is finite, after the epoch's last step too."""
         losses = (self.train_cross_entropy, self.penalty, self.validation_cross_entropy)
         return bool(np.isfinite(losses).all())
 
 
 def split_part(split_index: pd.DataFrame, name: str) -> SplitPart:
-    """Return the rows and targets of ``train``, ``validation`` or ``test``."""
+    """Return the rows and targets of a split part.
+
+    Args:
+        split_index: A row per image: split, target.
+        name: ``train``, ``validation`` or ``test``.
+    """
     rows = np.flatnonzero(split_index["split"] == name)
     return SplitPart(rows, split_index["target"].to_numpy()[rows])
 
@@ -67,23 +77,23 @@ def train(
     regularizers: Sequence[Regularizer] = (),
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """Train ``network`` in place.
+    """Train a network in place; return its history and its best epoch's weights.
 
     Args:
         network: Built with the same regularizers.
         images: N x H x W x C, uint8; may be memory-mapped.
-        train_part: Trained on.
-        validation_part: Watched; may select the epoch.
+        train_part: The images to train on.
+        validation_part: The images to evaluate after every epoch; early stopping may use them.
         protocol: Batch size, epochs, optimizer.
-        seed: Decides the batches' order and random changes of them, whatever the technique.
-        regularizers: Those of the technique, bound to what the data pipeline prepared.
+        seed: Of the batches' order and of random changes to them, whatever the technique.
+        regularizers: Those of the technique, with the data that the data pipeline prepared.
         on_epoch: Called after every epoch.
 
     Returns:
         The history: a row per epoch with the figures of ``Epoch`` and ``kept``, true for the
-        epoch whose weights the network has; training ends with the first epoch whose loss is
-        not finite. And the weights of the epoch with the best validation accuracy (the first of
-        equals), by name; none if the network has them.
+        epoch whose weights the network has; the first epoch whose loss is not finite is the
+        last. And the weights by name of the epoch with the best validation accuracy (the first
+        of equals); empty if the network has them.
     """
     step = step_for(network, protocol.batch_size, protocol.optimizer.learning_rate, regularizers)
     step.begin(network, seed)
@@ -97,14 +107,15 @@ def train(
         on_epoch(epoch)
         if epoch.finite and epoch.validation_accuracy > best_accuracy:
             best_accuracy, best_weights = epoch.validation_accuracy, weights()
-        said = [stop.should_stop(number, vars(epoch), weights) for stop in stops if epoch.finite]
-        if not epoch.finite or any(said):
+        # All are asked: each keeps the weights that it may restore.
+        votes = [stop.should_stop(number, vars(epoch), weights) for stop in stops if epoch.finite]
+        if not epoch.finite or any(votes):
             break
     step.finish(network)
     kept = epochs[-1].epoch
-    chosen = next((choice for stop in stops if (choice := stop.kept())), None)
-    if chosen and epochs[-1].finite:
-        kept, kept_weights = chosen
+    restored = next((best for stop in stops if (best := stop.kept())), None)
+    if restored and epochs[-1].finite:
+        kept, kept_weights = restored
         set_weights(network, kept_weights)
     history = pd.DataFrame([vars(epoch) for epoch in epochs])
     history = history.assign(kept=history["epoch"] == kept)
@@ -128,10 +139,10 @@ def _train_epoch(
     order = np.random.default_rng([seed, number]).permutation(len(train_part.rows))
     sums = np.zeros(2)
     targets = np.split(train_part.targets[order], range(0, len(order), step.rows_a_call)[1:])
-    for some, of_some in zip(
+    for chunk, chunk_targets in zip(
         in_chunks(images, train_part.rows[order], step.rows_a_call), targets, strict=True
     ):
-        sums += step(some, of_some)
+        sums += step(chunk, chunk_targets)
         if not np.isfinite(sums[0]):
             break
     with step.evaluated() as network:

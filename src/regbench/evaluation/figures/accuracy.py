@@ -1,4 +1,4 @@
-"""The share of images that the finished network recognizes, by split part."""
+"""Accuracy of the finished network, by split part."""
 
 from functools import partial
 

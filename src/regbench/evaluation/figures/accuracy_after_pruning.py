@@ -1,4 +1,4 @@
-"""What is left of the accuracy when the smallest weights are removed."""
+"""Accuracy with the smallest weights set to zero."""
 
 from regbench.evaluation.figures.base import ACCURACY, Better, Figure, Shown, Trained
 
@@ -9,7 +9,7 @@ def _accuracies(trained: Trained) -> dict[str, float]:
     accuracies = pruned_accuracy(
         trained.network, trained.images, trained.rows[trained.judged], trained.judged_targets
     )
-    return {f"{share:g}": found for share, found in accuracies.items()}
+    return {f"{share:g}": accuracy for share, accuracy in accuracies.items()}
 
 
 ACCURACY_AFTER_PRUNING = Figure(

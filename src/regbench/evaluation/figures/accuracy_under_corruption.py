@@ -1,4 +1,4 @@
-"""What is left of the accuracy when the images are worse than those trained on."""
+"""Accuracy on corrupted images."""
 
 import numpy as np
 
@@ -12,9 +12,9 @@ def _accuracies(trained: Trained) -> dict[str, float]:
 
     return {
         name: accuracy(
-            predict(trained.network, changed, np.arange(len(changed))), trained.corrupted_targets
+            predict(trained.network, images, np.arange(len(images))), trained.corrupted_targets
         )
-        for name, changed in zip(CORRUPTIONS, trained.corrupted_images, strict=True)
+        for name, images in zip(CORRUPTIONS, trained.corrupted_images, strict=True)
     }
 
 

@@ -1,8 +1,8 @@
-"""What a figure declares, and what it is computed from.
+"""The contract of a figure: its declaration, and the data that it is computed from.
 
-A figure is what a study says of a trained network in one number: its accuracy on the test images,
-the share of its weights that are nearly zero. A file of this folder declares one, or a few that
-belong together, as ``FIGURES``; it is found by itself, and no list elsewhere names it::
+A figure is a number measured of a trained network, such as its test accuracy or the share of its
+weights that are nearly zero. A file of this folder declares one, or a few that belong together, as
+``FIGURES``. All files of the folder are read; there is no list to add it to::
 
     def _mean_confidence(trained: Trained) -> float:
         return float(trained.judged_probabilities.max(axis=1).mean())
@@ -20,11 +20,11 @@ belong together, as ``FIGURES``; it is found by itself, and no list elsewhere na
         ),
     )
 
-From then on ``metrics.json`` and ``comparison.csv`` have it, the report's table and its legend,
-MLflow, the history and ``docs/figures.md``. Results that were made without it are stale.
+It is then in ``metrics.json``, ``comparison.csv``, the report's table and legend, MLflow, the
+history and ``docs/figures.md``. Results made without it are stale.
 
-Reporting and the commands that only list pipelines import these files: nothing heavier than NumPy
-at the top, Keras inside of ``compute``.
+Reporting and commands that only list pipelines import these files: import nothing heavier than
+NumPy at the top, and Keras inside of ``compute``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,21 +41,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network and all that figures are computed from.
+    """A trained network and the data that figures are computed from.
 
-    A figure may change the network's weights, but gives it its own ones back.
+    A figure may change the network's weights, and then restores them.
 
     Attributes:
         network: Raw uint8 images in, class probabilities out; with the weights that the
             technique's own procedure yields.
-        images: All of the study, N x H x W x C, uint8; may be memory-mapped.
+        images: All images of the study, N x H x W x C, uint8; may be memory-mapped.
         classes: The labels in the order of the network's outputs, K.
-        rows: Which images a split part has, M ints; only parts that have images.
-        targets: The classes of these rows, M ints from 0.
-        probabilities: The network's answers to these rows, M x K, float32.
-        judged: The split part that the study is judged on: test, or validation without a test.
+        rows: The images of each split part that has any, M ints.
+        targets: The classes of these images, M ints from 0.
+        probabilities: The network's outputs for these images, M x K, float32.
+        judged: The judged part: test, or validation without a test.
         history: A row per epoch, from ``train``.
-        best_epoch_weights: Those of the best epoch on validation; none if the network has them.
+        best_epoch_weights: Those of the best epoch on validation; empty if the network has them.
         corrupted_images: Corruptions x C x H x W x channels, uint8, in the order of
             ``CORRUPTIONS``.
         corrupted_targets: The classes of these C images.
@@ -75,12 +75,12 @@ class Trained:
 
     @property
     def judged_targets(self) -> np.ndarray:
-        """The classes of the images that the study is judged on."""
+        """The classes of the judged part's images, M ints from 0."""
         return self.targets[self.judged]
 
     @property
     def judged_probabilities(self) -> np.ndarray:
-        """The network's answers to the images that the study is judged on."""
+        """The network's outputs for the judged part's images, M x K, float32."""
         return self.probabilities[self.judged]
 
 
@@ -93,7 +93,7 @@ class Better(Enum):
 
 
 class Shown(Flag):
-    """Where a figure can be read beside ``metrics.json``."""
+    """Where a figure is shown; ``metrics.json`` has all figures."""
 
     COMPARISON = auto()  # a column of comparison.csv: the mean over seeds
     REPORT = auto()  # a column of the report's table, and a sentence of its legend
@@ -108,17 +108,17 @@ USUAL = Shown.COMPARISON | Shown.REPORT | Shown.HISTORY | Shown.MLFLOW
 
 @dataclass(frozen=True)
 class Unit:
-    """What a figure is counted in, and how it is written.
+    """A figure's unit and number format.
 
-    The forms are those of ``str.format``: ``value`` is the stored number, ``scaled`` the same
-    times ``factor``; ``digits`` is the figure's, and ``more_digits`` two more.
+    The forms are for ``str.format``: ``value`` is the stored number, ``scaled`` the same times
+    ``factor``; ``digits`` is the figure's, and ``more_digits`` two more.
 
     Attributes:
-        name: For the docs.
-        heading: Said after a heading: "%"; nothing where the title says it.
-        factor: From the stored value to what a heading promises.
-        form: In tables whose headings name the unit: the report, the history.
-        text_form: In the terminal's tables and in Markdown, whose headings do not.
+        name: In the docs.
+        heading: Shown after a title: "%"; empty where the title has the unit.
+        factor: From the stored value to the heading's unit.
+        form: In tables whose headings have the unit: the report, the history.
+        text_form: In tables whose headings have not: the terminal, Markdown.
     """
 
     name: str
@@ -128,7 +128,7 @@ class Unit:
     text_form: str = "{scaled:.{digits}f}"
 
 
-# Stored as shares of 1; the terminal writes accuracies as such, and other shares in %.
+# Stored as shares of 1; the terminal shows accuracies so, and other shares in %.
 ACCURACY = Unit("share of images, in %", "%", 100, text_form="{value:.{more_digits}f}")
 SHARE = Unit("share, in %", "%", 100, text_form="{scaled:.{digits}f}%")
 POINTS = Unit(
@@ -146,24 +146,24 @@ Value = float | int | Mapping[str, float] | None
 class Figure:
     """A figure's declaration.
 
-    In ``title`` and ``meaning`` "{part}" stands for the split part that the study is judged on.
+    In ``title`` and ``meaning`` "{part}" stands for the judged part.
 
     Attributes:
         name: Its key in ``metrics.json``, and its column wherever it is stored.
         title: Its heading in the report's table, without the unit.
-        meaning: What it is: the legend's sentence, without the title.
+        meaning: The legend's sentence, without the title.
         unit: Of the value that ``compute`` returns.
         digits: After the point, in the unit that the report shows.
-        better: Which way.
-        compute: From the trained network; None where there is no such figure, for example of a
-            split part that the study lacks. A number, or one by setting.
-        setting: Of a figure that has several values, what one is of; empty of a single number.
-        shown: Where.
-        only_judged_on: The report shows it only in studies that are judged on this split part.
-        spread: Whether its standard deviation over seeds is kept and shown, too.
-        text_title: Its heading where no unit follows, if that is another one.
-        position: Of its column; of equal ones the name decides. Those of a new figure follow.
-        source: Where its definition is from.
+        better: Which way it is better.
+        compute: Returns the number, or a mapping from settings to numbers; None where the study
+            has no such figure, for example of a split part that it lacks.
+        setting: What the keys of that mapping are, such as "class"; empty for a single number.
+        shown: Where it is shown.
+        only_judged_on: If set, the report shows it only where this is the judged part.
+        spread: Whether its standard deviation over seeds is stored and shown, too.
+        text_title: Its heading where no unit follows, if it differs from ``title``.
+        position: Columns are sorted by position, then name; a new figure's is last.
+        source: The paper that defines it.
     """
 
     name: str
@@ -182,19 +182,19 @@ class Figure:
     source: str = ""
 
     def heading(self, part: str) -> str:
-        """Return its heading with the unit, in a study that is judged on a split part."""
+        """Return the heading with the unit; ``part`` is the judged part."""
         return self._with_unit(self.title.replace("{part}", part))
 
     def full_heading(self, part: str) -> str:
-        """Return its heading with the unit in a table of all split parts' figures."""
+        """Return the heading with the unit, for a table of all split parts' figures."""
         return self._with_unit(self.text_heading(part))
 
     def text_heading(self, part: str) -> str:
-        """Return its heading without the unit, in a study that is judged on a split part."""
+        """Return the heading without the unit; ``part`` is the judged part."""
         return (self.text_title or self.title).replace("{part}", part)
 
     def legend(self, part: str) -> str:
-        """Return what it means, in a study that is judged on a split part."""
+        """Return the legend's sentence; ``part`` is the judged part."""
         return self.meaning.replace("{part}", part)
 
     def _with_unit(self, title: str) -> str:

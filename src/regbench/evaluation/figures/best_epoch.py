@@ -1,4 +1,4 @@
-"""Where early stopping would have led: the epoch that was best on validation."""
+"""Figures of the epoch with the best validation accuracy: what early stopping could reach."""
 
 from regbench.evaluation import epochs
 from regbench.evaluation.figures.base import (
@@ -22,7 +22,7 @@ def _best_validation_accuracy(trained: Trained) -> float:
 
 
 def _best_epoch_test_accuracy(trained: Trained) -> float | None:
-    """The test accuracy with the weights of the best epoch on validation."""
+    """Return the test accuracy with the weights of the best epoch on validation."""
     from regbench.networks.inference import predict  # noqa: PLC0415 - imports TensorFlow
     from regbench.networks.weights import set_weights, weights_of  # noqa: PLC0415
 
@@ -33,10 +33,10 @@ def _best_epoch_test_accuracy(trained: Trained) -> float | None:
     own = weights_of(trained.network)
     try:
         set_weights(trained.network, dict(trained.best_epoch_weights))
-        again = predict(trained.network, trained.images, trained.rows["test"])
+        probabilities = predict(trained.network, trained.images, trained.rows["test"])
     finally:
         set_weights(trained.network, own)
-    return accuracy(again, trained.targets["test"])
+    return accuracy(probabilities, trained.targets["test"])
 
 
 FIGURES = (

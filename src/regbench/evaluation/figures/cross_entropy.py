@@ -1,4 +1,4 @@
-"""The loss without the regularizers' penalty, by split part."""
+"""Cross-entropy, without the regularizers' penalty, by split part."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Whether the network is as sure as it is right."""
+"""Expected calibration error: the gap between confidence and accuracy."""
 
 from regbench.evaluation import classification
 from regbench.evaluation.figures.base import SHARE, Better, Figure, Trained
@@ -6,8 +6,8 @@ from regbench.evaluation.figures.base import SHARE, Better, Figure, Trained
 
 def _error(trained: Trained) -> float:
     probabilities = trained.judged_probabilities
-    right = probabilities.argmax(axis=1) == trained.judged_targets
-    return classification.expected_calibration_error(probabilities.max(axis=1), right)
+    correct = probabilities.argmax(axis=1) == trained.judged_targets
+    return classification.expected_calibration_error(probabilities.max(axis=1), correct)
 
 
 FIGURES = (

@@ -1,12 +1,12 @@
-"""How much better the network knows what it was trained on than what it was not."""
+"""Generalization gap: train accuracy minus the judged part's."""
 
 from regbench.evaluation.figures.base import POINTS, USUAL, Better, Figure, Shown, Trained
 from regbench.evaluation.scores import accuracy
 
 
 def _gap(trained: Trained) -> float:
-    of_train = accuracy(trained.probabilities["train"], trained.targets["train"])
-    return of_train - accuracy(trained.judged_probabilities, trained.judged_targets)
+    train_accuracy = accuracy(trained.probabilities["train"], trained.targets["train"])
+    return train_accuracy - accuracy(trained.judged_probabilities, trained.judged_targets)
 
 
 FIGURES = (
@@ -16,7 +16,7 @@ FIGURES = (
         meaning="train accuracy minus {part} accuracy",
         unit=POINTS,
         compute=_gap,
-        better=Better.NEITHER,  # a network that has learnt nothing has none
+        better=Better.NEITHER,  # an untrained network has no gap
         shown=USUAL | Shown.TEXT | Shown.TRAININGS,
         position=60,
     ),

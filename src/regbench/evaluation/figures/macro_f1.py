@@ -1,4 +1,4 @@
-"""Accuracy in which small classes count as much as large ones."""
+"""Macro F1: the mean over classes, so that small classes count as much as large ones."""
 
 from regbench.evaluation import classification
 from regbench.evaluation.figures.base import SHARE, Better, Figure, Trained

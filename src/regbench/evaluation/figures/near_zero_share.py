@@ -1,4 +1,4 @@
-"""How sparse the network is."""
+"""Share of near-zero weights: how sparse the network is."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ NEAR_ZERO = 1e-3
 
 
 def _share(trained: Trained) -> float:
-    """The share of the trained kernels' entries, over all kernels together."""
+    """Return the share over the entries of all trained kernels together."""
     from regbench.networks.weights import trained_kernels  # noqa: PLC0415 - imports Keras
 
     kernels = np.concatenate([kernel.ravel() for kernel in trained_kernels(trained.network)])

@@ -1,4 +1,4 @@
-"""How much of each class the network recognizes."""
+"""Recall of each class."""
 
 from regbench.evaluation import classification
 from regbench.evaluation.figures.base import SHARE, Better, Figure, Shown, Trained

@@ -1,4 +1,4 @@
-"""How large the network is."""
+"""Size of the network: its trained parameters, and bytes in memory."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from regbench.evaluation.figures.base import COUNT, MEGABYTES, Better, Figure, T
 
 
 def _weights(trained: Trained) -> int:
-    return int(sum(np.prod(of.shape) for of in trained.network.trainable_variables))
+    return int(sum(np.prod(variable.shape) for variable in trained.network.trainable_variables))
 
 
 def _bytes(trained: Trained) -> int:

@@ -1,4 +1,4 @@
-"""What the training took."""
+"""Cost of the training: epochs and seconds."""
 
 from regbench.evaluation.figures.base import COUNT, SECONDS, USUAL, Better, Figure, Shown, Trained
 

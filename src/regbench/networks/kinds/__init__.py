@@ -1,1 +1,1 @@
-"""One file per kind of network."""
+"""One module per kind of network."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Mlp(Network):
-    """A dense layer per entry of ``hidden_units``, each with the activation behind it."""
+    """A dense layer and an activation per entry of ``hidden_units``."""
 
     title = "fully connected network"
     source = "Rumelhart et al., Learning Representations by Back-Propagating Errors, 1986"
@@ -43,4 +43,6 @@ class Mlp(Network):
                 *plan.after_activation(number, (units,)),
             ]
         layers += plan.last_layers()
-        return keras.Sequential(layers, name="network")  # at once: each model.add builds it anew
+        return keras.Sequential(
+            layers, name="network"
+        )  # all layers at once: each model.add rebuilds it

@@ -1,1 +1,1 @@
-"""What regularizers compute with TensorFlow; imported only where they act."""
+"""TensorFlow computations of regularizers; imported only where they act."""

@@ -1,7 +1,7 @@
-"""Random geometric changes of images: one affine map and one resampling per image.
+"""Random affine augmentation of images, with a single resampling per image.
 
-Rotation, shear, zoom, flips and shift become a single map first, so an image is interpolated once
-instead of once per change: faster, and it does not blur.
+Rotation, shear, zoom, flips and shift are combined into one map, so an image is interpolated once
+instead of once per change: faster, and less blurred.
 """
 
 import math
@@ -12,32 +12,33 @@ import tensorflow as tf
 
 from regbench.regularizers.augmentation import Augmentation
 
-# Of a batch, resampled side by side: TensorFlow takes one core for so few pixels (up to 150,000).
-_PARTS = 4
+# A batch is resampled in this many slices in parallel: TensorFlow uses one core for up to 150,000
+# pixels.
+_SLICES = 4
 
 
 def augment(images: tf.Tensor, settings: Augmentation, seed: tf.Tensor) -> tf.Tensor:
-    """Change every image at random.
+    """Return images changed by random affine maps.
 
     Args:
         images: B x H x W x C, uint8.
-        settings: How far each change may go.
-        seed: 2 integers; the same seed gives the same changes.
+        settings: The range of each change.
+        seed: 2 ints; the same seed gives the same changes.
 
     Returns:
         B x H x W x C, uint8, bilinearly resampled.
     """
     count, height, width, _ = tf.unstack(tf.shape(images))
     maps = affine_maps(count, height, width, settings, seed)
-    borders = [count * part // _PARTS for part in range(_PARTS + 1)]
-    parts = [
+    borders = [count * number // _SLICES for number in range(_SLICES + 1)]
+    slices = [
         _resample(images[start:end], maps[start:end], settings) for start, end in pairwise(borders)
     ]
-    return tf.concat(parts, axis=0)
+    return tf.concat(slices, axis=0)
 
 
 def augment_once(images: np.ndarray, augmentation: Augmentation, seed: int) -> np.ndarray:
-    """Change B x H x W x C uint8 images once, for looking at; see ``augment``."""
+    """Return ``augment``'s images as a NumPy array, for plots: B x H x W x C, uint8."""
     return np.asarray(augment(tf.constant(images), augmentation, tf.constant([seed, 0])))
 
 
@@ -56,17 +57,17 @@ def _resample(images: tf.Tensor, maps: tf.Tensor, settings: Augmentation) -> tf.
 def affine_maps(
     count: tf.Tensor, height: tf.Tensor, width: tf.Tensor, settings: Augmentation, seed: tf.Tensor
 ) -> tf.Tensor:
-    """Draw the maps from a changed image's pixels (x, y) back to the original's.
+    """Return random maps from an output image's pixels (x, y) to the input's.
 
-    Around the image's middle, a shift is followed by a rotation, a shear along x, a zoom and
-    flips. The product is written out: multiplying matrices took a fifth of a batch's time.
+    About the image's middle: a shift, then a rotation, a shear along x, a zoom and flips. The
+    product is written out: multiplying matrices took a fifth of a batch's time.
 
     Args:
-        count: How many, B.
-        height: Pixels.
-        width: Pixels.
-        settings: Each change is drawn evenly from its range, flips with probability one half.
-        seed: 2 integers.
+        count: Number of maps, B.
+        height: Of the images, in pixels.
+        width: Of the images, in pixels.
+        settings: Each change is drawn uniformly from its range, flips with probability one half.
+        seed: 2 ints.
 
     Returns:
         B x 6, float32: a, b, c, d, e, f of x' = a x + b y + c and y' = d x + e y + f.
