@@ -3,7 +3,6 @@
 import itertools
 import statistics
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,88 +13,28 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
+from tests.comparison.trainings import (
+    IMAGES,
+    UNTRAINED,
+    collected,
+    failed,
+    trained,
+)
 
 from regbench.comparison.compare import (
-    best_seed,
-    best_technique,
     compare,
     failure,
     failures,
     judged_part_of,
-    set_aside_stale,
 )
 from regbench.datasets.results_dataset import ResultsDataset
-from regbench.evaluation.results import Results, collect
+from regbench.evaluation.results import Results
 from regbench.evaluation.split_parts import judged_part
-from regbench.study.fingerprints import COMPONENTS
 
-IMAGES = 100  # of each part
-FINGERPRINT = {component: f"digest of {component}" for component in COMPONENTS}
-UNTRAINED = Results.none()
 BAND = 0.001
-
-
-def run(seed: int, test: float, validation: float | None = None, **more: Any) -> dict[str, Any]:
-    """The metrics of a run; its accuracies have two digits, as 100 images allow."""
-    return {
-        "technique": "any",
-        "seed": seed,
-        "status": "trained",
-        "validation_accuracy": test - 0.01 if validation is None else validation,
-        "test_accuracy": test,
-        "fingerprint": FINGERPRINT,
-        **more,
-    }
-
-
-def failed(seed: int, reason: str = "the loss stopped being finite in epoch 1") -> dict[str, Any]:
-    return {
-        "technique": "any",
-        "seed": seed,
-        "status": "failed",
-        "reason": reason,
-        "epochs": 1,
-        "fingerprint": FINGERPRINT,
-    }
-
-
-def predictions(metrics: dict[str, Any]) -> pd.DataFrame:
-    """Predictions that have the run's accuracies, every run's in an order of its own."""
-    random = np.random.default_rng(metrics["seed"])
-    parts = []
-    for part in ("validation", "test"):
-        figure = metrics.get(f"{part}_accuracy")
-        images = 0 if figure is None else IMAGES
-        right = random.permutation(images) < round(IMAGES * (figure or 0))
-        parts.append(
-            pd.DataFrame(
-                {
-                    "filename": [f"{part} {number}" for number in range(images)],
-                    "split": [part] * images,
-                    "label": ["a"] * images,
-                    "predicted": np.where(right, "a", "b"),
-                    "confidence": np.full(images, 0.5, np.float32),
-                    "probabilities": [np.array([0.5, 0.5], np.float32)] * images,
-                }
-            )
-        )
-    made = pd.concat(parts)
-    return made.sample(frac=1, random_state=metrics["seed"]).reset_index(drop=True)
-
-
-def history(metrics: dict[str, Any]) -> pd.DataFrame:
-    return pd.DataFrame({"epoch": [1, 2], "train_accuracy": [0.5, metrics["seed"] / 1000]})
-
-
-def collected(*runs: dict[str, Any]) -> Results:
-    if not runs:
-        return UNTRAINED
-    return collect(runs, [history(one) for one in runs], [predictions(one) for one in runs])
-
-
-BASELINE = collected(run(1, 0.90), run(2, 0.91), run(3, 0.95))
-BETTER = collected(run(3, 0.97), run(1, 0.96), run(2, 0.93))
-WORSE = collected(run(1, 0.80), run(2, 0.85), run(3, 0.81))
+BASELINE = collected(trained(1, 0.90), trained(2, 0.91), trained(3, 0.95))
+BETTER = collected(trained(3, 0.97), trained(1, 0.96), trained(2, 0.93))
+WORSE = collected(trained(1, 0.80), trained(2, 0.85), trained(3, 0.81))
 
 
 def compared(**results: Results) -> pd.DataFrame:
@@ -103,7 +42,7 @@ def compared(**results: Results) -> pd.DataFrame:
 
 
 def of_seeds(*accuracies: float) -> Results:
-    return collected(*(run(seed, figure) for seed, figure in enumerate(accuracies, start=1)))
+    return collected(*(trained(seed, figure) for seed, figure in enumerate(accuracies, start=1)))
 
 
 # Five seeds each: clearly better, clearly worse, alike, and too noisy to tell.
@@ -119,17 +58,17 @@ FIVE = {
 class TestFigures:
     def test_are_means_and_standard_deviations_over_seeds(self) -> None:
         found = compared(baseline=BASELINE, l2=BETTER)
-        for name, runs in (("baseline", BASELINE.trainings), ("l2", BETTER.trainings)):
+        for name, trainings in (("baseline", BASELINE.trainings), ("l2", BETTER.trainings)):
             for figure in ("test_accuracy", "validation_accuracy"):
-                values = runs[figure].tolist()
+                values = trainings[figure].tolist()
                 assert found.loc[name, figure] == pytest.approx(statistics.mean(values))
                 spread = found.loc[name, f"{figure}_sd"]
                 assert spread == pytest.approx(statistics.stdev(values))
 
-    def test_failed_runs_count_nowhere(self) -> None:
+    def test_failed_trainings_count_nowhere(self) -> None:
         found = compared(
-            baseline=collected(run(1, 0.9), failed(2), run(3, 0.8)),
-            l2=collected(run(1, 0.91), run(2, 0.5), failed(3)),
+            baseline=collected(trained(1, 0.9), failed(2), trained(3, 0.8)),
+            l2=collected(trained(1, 0.91), trained(2, 0.5), failed(3)),
         )
         assert found.loc["baseline", "test_accuracy"] == pytest.approx(0.85)
         assert found.loc["l2", "test_accuracy"] == pytest.approx(0.705)
@@ -137,7 +76,7 @@ class TestFigures:
         assert found.loc["l2", ["trainings", "failed_trainings"]].tolist() == [3, 1]
 
     def test_of_one_seed_have_no_spread(self) -> None:
-        found = compared(baseline=collected(run(1, 0.9)), l2=collected(run(1, 0.95)))
+        found = compared(baseline=collected(trained(1, 0.9)), l2=collected(trained(1, 0.95)))
         assert found.loc["l2", "difference"] == pytest.approx(0.05)
         assert found.loc["l2", "verdict"] == "descriptive only"
         without = ("_sd", "p_value", "p_adjusted", "_low", "_high", "detectable_difference")
@@ -161,19 +100,19 @@ class TestFigures:
             "weights": (100, 100),
             "weights_bytes": (400, 400),
         }
-        runs = [run(i + 1, 0.9, **{k: v[i] for k, v in figures.items()}) for i in range(2)]
-        found = compared(baseline=collected(*runs, failed(3)))
+        trainings = [trained(i + 1, 0.9, **{k: v[i] for k, v in figures.items()}) for i in range(2)]
+        found = compared(baseline=collected(*trainings, failed(3)))
         for figure, values in figures.items():
             assert found.loc["baseline", figure] == pytest.approx(np.mean(values))
 
     def test_without_a_test_part_validation_is_the_headline(self) -> None:
         results = {
             name: collected(
-                *({k: v for k, v in one.items() if k != "test_accuracy"} for one in runs)
+                *({k: v for k, v in one.items() if k != "test_accuracy"} for one in trainings)
             )
-            for name, runs in {
-                "baseline": [run(1, 0.8, 0.9), run(2, 0.8, 0.8)],
-                "l2": [run(1, 0.8, 0.97), run(2, 0.8, 0.83)],
+            for name, trainings in {
+                "baseline": [trained(1, 0.8, 0.9), trained(2, 0.8, 0.8)],
+                "l2": [trained(1, 0.8, 0.97), trained(2, 0.8, 0.83)],
             }.items()
         }
         found = compare(results, {}, BAND).set_index("technique")
@@ -252,7 +191,7 @@ class TestDifferences:
             "zca": "equivalent",
         }
 
-    def test_tell_how_often_a_run_beats_its_pair(self) -> None:
+    def test_tell_how_often_a_training_beats_its_pair(self) -> None:
         differences = self.accuracies("zca") - self.accuracies("baseline")
         assert sorted(np.sign(differences.round(6)).tolist()) == [0, 1, 1, 1, 1]
         assert self.found["win_share"].drop("baseline").to_dict() == pytest.approx(
@@ -297,7 +236,7 @@ class TestDifferences:
         assert self.found.loc["baseline", [*of_difference, "win_share"]].isna().all()
 
     def test_are_over_the_seeds_that_both_have(self) -> None:
-        l2 = collected(run(9, 0.10), run(3, 0.96), run(2, 0.95))
+        l2 = collected(trained(9, 0.10), trained(3, 0.96), trained(2, 0.95))
         found = compared(baseline=BASELINE, l2=l2)
         assert found.loc["l2", "difference"] == pytest.approx(np.mean([0.04, 0.01]))
         assert found.loc["l2", "difference_sd"] == pytest.approx(np.std([0.04, 0.01], ddof=1))
@@ -317,7 +256,7 @@ class TestDifferences:
         assert found.loc[others, "p_adjusted"].tolist() == pytest.approx(expected)
 
     def test_without_a_common_seed_there_is_none(self) -> None:
-        found = compared(baseline=BASELINE, l2=collected(run(8, 0.9)), l1=WORSE)
+        found = compared(baseline=BASELINE, l2=collected(trained(8, 0.9)), l1=WORSE)
         assert found.loc["l2", ["difference", "verdict"]].isna().all()
         assert found.loc["l1", "difference"] < 0
 
@@ -344,17 +283,21 @@ class TestRows:
         assert found.index.tolist() == [0, 1, 2, 3, 4]
 
     def test_test_orders_even_where_validation_disagrees(self) -> None:
-        found = compared(baseline=collected(run(1, 0.9, 0.99)), l2=collected(run(1, 0.95, 0.5)))
+        found = compared(
+            baseline=collected(trained(1, 0.9, 0.99)), l2=collected(trained(1, 0.95, 0.5))
+        )
         assert found.index.tolist() == ["l2", "baseline"]
 
-    def test_say_what_became_of_the_runs(self) -> None:
+    def test_say_what_became_of_the_trainings(self) -> None:
         results = {
             "baseline": BASELINE,
-            "some": collected(run(1, 0.9), failed(2, "first reason"), failed(3, "second reason")),
+            "some": collected(
+                trained(1, 0.9), failed(2, "first reason"), failed(3, "second reason")
+            ),
             "all": collected(failed(1), failed(2)),
             "none": UNTRAINED,
             "old": UNTRAINED,
-            "partly_old": collected(run(2, 0.85)),
+            "partly_old": collected(trained(2, 0.85)),
         }
         stale = {"old": "changed since: the split", "partly_old": "changed since: the protocol"}
         found = compare(results, stale, BAND).set_index("technique")
@@ -386,8 +329,8 @@ class TestRows:
             "baseline": BASELINE,  # all it should have, whatever became of its task
             "none": UNTRAINED,
             "old": UNTRAINED,
-            "partly": collected(run(1, 0.9)),
-            "some": collected(run(1, 0.9), failed(2, "first reason"), run(3, 0.9)),
+            "partly": collected(trained(1, 0.9)),
+            "some": collected(trained(1, 0.9), failed(2, "first reason"), trained(3, 0.9)),
         }
         stale = {"old": "changed since: the data"}
         found = compare(results, stale, BAND, seeds=3, died=results).set_index("technique")
@@ -421,7 +364,10 @@ class TestRows:
         assert ("reason" in found) == (status == "failed")
 
     def test_are_the_same_from_stored_results(self, tmp_path: Path) -> None:
-        results = FIVE | {"l2": collected(run(1, 0.9), failed(2), run(3, 0.8)), "none": UNTRAINED}
+        results = FIVE | {
+            "l2": collected(trained(1, 0.9), failed(2), trained(3, 0.8)),
+            "none": UNTRAINED,
+        }
         again = {}
         for name, made in results.items():
             dataset = ResultsDataset(filepath=str(tmp_path / f"{name}.zip"))
@@ -431,183 +377,9 @@ class TestRows:
         pd.testing.assert_frame_equal(compare(again, {}, BAND), expected)
 
 
-class TestCollecting:
-    trainings = (
-        run(
-            4,
-            0.9,
-            macro_f1=0.91,
-            accuracy_after_pruning={"0.5": 0.8, "0.95": 0.4},
-            accuracy_under_corruption={"blur": 0.7, "stripe": 0.2},
-            recall={"cat": 0.5, "1": 1.0},
-        ),
-        failed(2),
-        run(3, 0.8, accuracy_after_pruning={"0.5": 0.6}, fingerprint=FINGERPRINT | {"data": "x"}),
-    )
-    found = collected(*trainings)
-
-    def test_makes_a_row_of_every_run(self) -> None:
-        nested = [
-            "fingerprint",
-            "accuracy_after_pruning",
-            "accuracy_under_corruption",
-            "recall",
-        ]
-        flat = pd.DataFrame(self.trainings).drop(columns=nested)
-        pd.testing.assert_frame_equal(self.found.trainings[flat.columns.tolist()], flat)
-        assert self.found.trainings["fingerprint_data"].tolist() == [
-            "digest of data",
-            "digest of data",
-            "x",
-        ]
-        assert set(self.found.trainings) == {
-            *flat,
-            *(f"fingerprint_{component}" for component in COMPONENTS),
-        }
-
-    def test_makes_a_row_of_every_measurement(self) -> None:
-        assert self.found.measurements.to_numpy().tolist() == [
-            [4, "accuracy_after_pruning", "0.5", 0.8],
-            [4, "accuracy_after_pruning", "0.95", 0.4],
-            [4, "accuracy_under_corruption", "blur", 0.7],
-            [4, "accuracy_under_corruption", "stripe", 0.2],
-            [4, "recall", "cat", 0.5],
-            [4, "recall", "1", 1.0],
-            [3, "accuracy_after_pruning", "0.5", 0.6],
-        ]
-        assert self.found.measurements.columns.tolist() == ["seed", "measure", "setting", "value"]
-
-    def test_keeps_every_epoch_and_prediction_with_its_seed(self) -> None:
-        for one in self.trainings:
-            seed = one["seed"]
-            for table, made in (("epochs", history(one)), ("predictions", predictions(one))):
-                kept = getattr(self.found, table).query(f"seed == {seed}").drop(columns="seed")
-                expected = made.drop(columns="probabilities", errors="ignore")
-                assert kept.to_numpy().tolist() == expected.to_numpy().tolist()
-                assert kept.columns.tolist() == expected.columns.tolist()
-        assert self.found.predictions["confidence"].dtype == np.float32
-
-    def test_of_failures_alone_has_all_columns(self) -> None:
-        found = collected(failed(1), failed(2))
-        assert found.predictions.empty
-        assert found.measurements.empty
-        assert {"seed", "filename", "split", "label", "predicted"} <= set(found.predictions)
-        assert found.epochs["seed"].tolist() == [1, 1, 2, 2]
-
-
-class TestStaleResults:
-    current = MappingProxyType(dict.fromkeys(("l2", "l1", "none"), FINGERPRINT))
-
-    def of(self, *fingerprints: dict[str, str]) -> Results:
-        return collected(
-            *(run(seed, 0.9, fingerprint=made) for seed, made in enumerate(fingerprints, start=1))
-        )
-
-    def test_are_set_aside_with_the_reason(self) -> None:
-        words = {
-            "data": "the images",
-            "split": "the split",
-            "protocol": "the protocol",
-            "technique": "the technique's settings",
-            "training": "the code that trains",
-            "evaluation": "the code that evaluates, or its settings",
-        }
-        for part, said in words.items():
-            old = self.of(FINGERPRINT | {part: "another"})
-            fresh, stale = set_aside_stale({"l2": old}, self.current, [1])
-            assert fresh["l2"].trainings.empty
-            assert stale == {"l2": f"changed since: {said}"}
-        assert set(words) == set(COMPONENTS)
-
-    def test_all_reasons_are_named_once(self) -> None:
-        old = self.of(
-            FINGERPRINT | {"split": "a", "protocol": "a"}, FINGERPRINT | {"split": "b", "data": "b"}
-        )
-        _, stale = set_aside_stale({"l2": old}, self.current, [1, 2])
-        said = stale["l2"].removeprefix("changed since: ").split(", ")
-        assert sorted(said) == ["the images", "the protocol", "the split"]
-
-    def test_leave_the_runs_that_are_up_to_date(self) -> None:
-        mixed = self.of(FINGERPRINT, FINGERPRINT | {"technique": "x"}, FINGERPRINT)
-        fresh, stale = set_aside_stale(
-            {"l2": mixed, "l1": self.of(FINGERPRINT), "none": UNTRAINED}, self.current, [1, 2, 3]
-        )
-        assert fresh["l2"].trainings["seed"].tolist() == [1, 3]
-        for table in ("epochs", "predictions"):
-            assert set(getattr(fresh["l2"], table)["seed"]) == {1, 3}
-        assert fresh["l1"].trainings["seed"].tolist() == [1]
-        assert fresh["none"].trainings.empty
-        assert list(stale) == ["l2"]
-
-    def test_are_those_without_a_fingerprint_too(self) -> None:
-        old = self.of(FINGERPRINT)
-        earlier = Results(
-            old.trainings.drop(columns="fingerprint_evaluation"),
-            old.epochs,
-            old.predictions,
-            old.measurements,
-        )
-        fresh, stale = set_aside_stale({"l2": earlier}, self.current, [1])
-        assert fresh["l2"].trainings.empty
-        assert "evaluates" in stale["l2"]
-
-    def test_what_a_run_records_beside_its_origin_does_not_count(self) -> None:
-        made = FINGERPRINT | {"weights": "any", "trained_on": "another machine"}
-        fresh, stale = set_aside_stale({"l2": self.of(made)}, self.current, [1])
-        assert fresh["l2"].trainings["seed"].tolist() == [1]
-        assert stale == {}
-
-    def test_other_seeds_than_the_studys_are_left_out_without_a_word(self) -> None:
-        made = self.of(FINGERPRINT, FINGERPRINT | {"data": "x"}, FINGERPRINT)
-        fresh, stale = set_aside_stale({"l2": made}, self.current, [1, 7])
-        assert fresh["l2"].trainings["seed"].tolist() == [1]
-        assert stale == {}
-
-    def test_never_reach_the_statistics(self) -> None:
-        stored = {
-            "baseline": BASELINE,
-            "l2": self.of(FINGERPRINT, FINGERPRINT | {"split": "x"}, FINGERPRINT),
-        }
-        current = dict.fromkeys(stored, FINGERPRINT)
-        fresh, stale = set_aside_stale(stored, current, [1, 2, 3])
-        found = compare(fresh, stale, BAND).set_index("technique")
-        assert found.loc["l2", "difference"] == pytest.approx(np.mean([0.0, -0.05]))
-        assert found.loc["l2", ["trainings", "status", "reason"]].tolist() == [
-            *(2, "stale", "changed since: the split")
-        ]
-
-
-class TestTheBest:
-    def test_is_chosen_by_validation_not_test(self) -> None:
-        results = {
-            "baseline": collected(run(1, 0.99, 0.80), run(2, 0.99, 0.82)),
-            "l2": collected(run(1, 0.50, 0.90), run(2, 0.50, 0.95)),
-            "none": UNTRAINED,
-        }
-        assert best_technique(results) == "l2"
-        assert best_seed(results["l2"]) == 2
-
-    def test_is_the_best_mean_not_the_best_run(self) -> None:
-        results = {
-            "baseline": collected(run(1, 0.5, 0.85), run(2, 0.5, 0.85)),
-            "lucky": collected(run(1, 0.5, 0.99), run(2, 0.5, 0.50)),
-        }
-        assert best_technique(results) == "baseline"
-
-    def test_is_never_a_failed_run(self) -> None:
-        runs = collected(failed(1), run(7, 0.3), run(4, 0.6), failed(9))
-        assert best_seed(runs) == 4
-        assert best_technique({"l2": collected(failed(1)), "l1": runs}) == "l1"
-
-    def test_of_nothing_is_none(self) -> None:
-        assert best_technique({"baseline": UNTRAINED, "l2": collected(failed(1))}) is None
-        assert best_seed(UNTRAINED) is None
-        assert best_seed(collected(failed(1))) is None
-
-
 def test_failures_are_named() -> None:
     results = {
-        "l2": collected(run(1, 0.9), failed(2, "no luck")),
+        "l2": collected(trained(1, 0.9), failed(2, "no luck")),
         "none": UNTRAINED,
         "l1": collected(failed(1, "too far")),
         "baseline": BASELINE,
@@ -625,18 +397,21 @@ RUNS = st.dictionaries(
 def test_any_results_are_compared_as_by_hand(figures: dict[str, dict[int, float | None]]) -> None:
     results = {
         name: collected(
-            *(failed(s) if figure is None else run(s, figure) for s, figure in runs.items())
+            *(
+                failed(s) if figure is None else trained(s, figure)
+                for s, figure in trainings.items()
+            )
         )
-        for name, runs in figures.items()
+        for name, trainings in figures.items()
     }
     found = compare(results, {}, BAND).set_index("technique")
     assert sorted(found.index) == sorted(figures)
     means = []
     for name, row in found.iterrows():
-        runs = figures[str(name)]
-        values = {seed: figure for seed, figure in runs.items() if figure is not None}
-        assert row["trainings"] == len(runs)
-        assert row["failed_trainings"] == len(runs) - len(values)
+        trainings = figures[str(name)]
+        values = {seed: figure for seed, figure in trainings.items() if figure is not None}
+        assert row["trainings"] == len(trainings)
+        assert row["failed_trainings"] == len(trainings) - len(values)
         if values:
             means.append(statistics.mean(values.values()))
             assert row["test_accuracy"] == pytest.approx(means[-1])

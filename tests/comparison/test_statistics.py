@@ -71,7 +71,7 @@ class TestPairedDifference:
 
     @settings(deadline=None)
     @given(counts)
-    def test_is_that_of_scipy_wherever_runs_differ_by_more_than_a_step(
+    def test_is_that_of_scipy_wherever_trainings_differ_by_more_than_a_step(
         self, correct: np.ndarray
     ) -> None:
         technique, baseline = correct / IMAGES
@@ -136,7 +136,7 @@ class TestPairedDifference:
             paired_difference(TECHNIQUE, BASELINE, BAND, 0)
 
 
-class TestRunsThatAllDifferAlike:
+class TestTrainingsThatAllDifferAlike:
     """A plain t test is certain here."""
 
     def test_and_not_at_all_are_equivalent_where_an_image_is_less_than_the_band(self) -> None:
@@ -148,7 +148,7 @@ class TestRunsThatAllDifferAlike:
     def test_and_not_at_all_say_little_where_an_image_is_much_more_than_the_band(self) -> None:
         found = paired_difference(BASELINE, BASELINE, BAND, images=50)
         assert verdict(found) == UNDECIDED
-        # Whatever differs by one image in 45 % of its runs shows this in 5 % of studies.
+        # Whatever differs by one image in 45 % of its trainings shows this in 5 % of studies.
         assert found.high > 0.45 / 50
 
     def test_by_one_image_are_not_certain(self) -> None:
@@ -222,8 +222,8 @@ class TestBootstrapInterval:
     def answers(self, seeds: int, images: int) -> tuple[np.ndarray, np.ndarray]:
         generator = np.random.default_rng(5)
         chances = generator.beta(3, 0.5, images)
-        runs = generator.normal(0, 0.03, (2, seeds, 1)) + np.array([0.05, 0])[:, None, None]
-        technique, baseline = generator.random((2, seeds, images)) < chances + runs
+        by_seed = generator.normal(0, 0.03, (2, seeds, 1)) + np.array([0.05, 0])[:, None, None]
+        technique, baseline = generator.random((2, seeds, images)) < chances + by_seed
         return technique, baseline
 
     def test_is_that_of_a_loop(self) -> None:
@@ -271,7 +271,7 @@ class TestBootstrapInterval:
         assert bootstrap_interval(technique[:, order], baseline[:, order]) == found
         assert bootstrap_interval(technique, baseline, seed=1) != found
 
-    def test_of_identical_runs_is_a_point(self) -> None:
+    def test_of_identical_trainings_is_a_point(self) -> None:
         technique, _ = self.answers(5, 300)
         assert bootstrap_interval(technique, technique) == (0, 0)
 

@@ -1,4 +1,4 @@
-"""A run's figures against scikit-learn's and NumPy's, from the network's own probabilities."""
+"""A training's figures against scikit-learn's and NumPy's, from the network's own probabilities."""
 
 import importlib
 import json
@@ -195,7 +195,7 @@ def after_pruning(case: Case) -> dict[str, float]:
 
 
 # Every figure by other means: scikit-learn's, the network's own arrays, numbers counted by hand.
-# One that is not here has a test of its own, tests/evaluation/figures/test_<its file>.py.
+# Others have tests of their own, tests/evaluation/figures/test_<its file>.py.
 EXPECTED: dict[str, Callable[[Case], Any]] = {
     **{
         f"{part}_accuracy": partial(Case.accuracy, part=part)
@@ -370,7 +370,7 @@ def test_a_study_without_a_test_part(
         ("validation_cross_entropy", np.nan),  # the very last step went wrong
     ],
 )
-def test_a_run_that_diverged_has_a_reason_and_no_figures(
+def test_a_training_that_diverged_has_a_reason_and_no_figures(
     network: keras.Model,
     images: np.ndarray,
     split_index: pd.DataFrame,

@@ -1,10 +1,13 @@
-"""A technique's results as four tables."""
+"""The results of a technique: its trainings, collected in four tables."""
 
 from dataclasses import fields
 
+import numpy as np
 import pandas as pd
+from tests.comparison.trainings import FINGERPRINT, collected, failed, history, predictions, trained
 
 from regbench.evaluation.results import Results
+from regbench.study.fingerprints import COMPONENTS
 
 TABLES = [table.name for table in fields(Results)]
 
@@ -39,3 +42,69 @@ def test_of_a_technique_that_is_not_trained_are_tables_without_rows() -> None:
     assert all(getattr(none, table).empty and "seed" in getattr(none, table) for table in TABLES)
     assert all(getattr(none.of_seeds([1]), table).empty for table in TABLES)
     assert "filename" in none.predictions
+
+
+class TestCollecting:
+    trainings = (
+        trained(
+            4,
+            0.9,
+            macro_f1=0.91,
+            accuracy_after_pruning={"0.5": 0.8, "0.95": 0.4},
+            accuracy_under_corruption={"blur": 0.7, "stripe": 0.2},
+            recall={"cat": 0.5, "1": 1.0},
+        ),
+        failed(2),
+        trained(
+            3, 0.8, accuracy_after_pruning={"0.5": 0.6}, fingerprint=FINGERPRINT | {"data": "x"}
+        ),
+    )
+    found = collected(*trainings)
+
+    def test_makes_a_row_of_every_training(self) -> None:
+        nested = [
+            "fingerprint",
+            "accuracy_after_pruning",
+            "accuracy_under_corruption",
+            "recall",
+        ]
+        flat = pd.DataFrame(self.trainings).drop(columns=nested)
+        pd.testing.assert_frame_equal(self.found.trainings[flat.columns.tolist()], flat)
+        assert self.found.trainings["fingerprint_data"].tolist() == [
+            "digest of data",
+            "digest of data",
+            "x",
+        ]
+        assert set(self.found.trainings) == {
+            *flat,
+            *(f"fingerprint_{component}" for component in COMPONENTS),
+        }
+
+    def test_makes_a_row_of_every_measurement(self) -> None:
+        assert self.found.measurements.to_numpy().tolist() == [
+            [4, "accuracy_after_pruning", "0.5", 0.8],
+            [4, "accuracy_after_pruning", "0.95", 0.4],
+            [4, "accuracy_under_corruption", "blur", 0.7],
+            [4, "accuracy_under_corruption", "stripe", 0.2],
+            [4, "recall", "cat", 0.5],
+            [4, "recall", "1", 1.0],
+            [3, "accuracy_after_pruning", "0.5", 0.6],
+        ]
+        assert self.found.measurements.columns.tolist() == ["seed", "measure", "setting", "value"]
+
+    def test_keeps_every_epoch_and_prediction_with_its_seed(self) -> None:
+        for one in self.trainings:
+            seed = one["seed"]
+            for table, made in (("epochs", history(one)), ("predictions", predictions(one))):
+                kept = getattr(self.found, table).query(f"seed == {seed}").drop(columns="seed")
+                expected = made.drop(columns="probabilities", errors="ignore")
+                assert kept.to_numpy().tolist() == expected.to_numpy().tolist()
+                assert kept.columns.tolist() == expected.columns.tolist()
+        assert self.found.predictions["confidence"].dtype == np.float32
+
+    def test_of_failures_alone_has_all_columns(self) -> None:
+        found = collected(failed(1), failed(2))
+        assert found.predictions.empty
+        assert found.measurements.empty
+        assert {"seed", "filename", "split", "label", "predicted"} <= set(found.predictions)
+        assert found.epochs["seed"].tolist() == [1, 1, 2, 2]

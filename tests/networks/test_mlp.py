@@ -1,4 +1,4 @@
-"""The network: what goes in, what comes out, and what techniques may and may not change."""
+"""The fully connected network: inputs, outputs, and what techniques may change."""
 
 import functools
 import itertools

@@ -34,7 +34,7 @@ Edit = Callable[..., None]
 
 @pytest.fixture
 def edit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Edit]:
-    """Put other source code in the place of a module's, for fingerprints only."""
+    """Replace a module's source code, for fingerprints only."""
     read = study_code._source
     edited: dict[str, str] = {}
     monkeypatch.setattr(study_code, "_source", lambda module: edited.get(module) or read(module))
@@ -57,9 +57,9 @@ def _read_again() -> None:
 
 
 def code(technique: str = "dropout_augmentation") -> tuple[str, str]:
-    """What the code that trains, and the code that evaluates, adds to a technique."""
-    parts = fingerprints_of_techniques(STUDY)[technique]
-    return parts["training"]["training"], parts["evaluation"]
+    """The digests of a technique's code, of training and of evaluation."""
+    digests = fingerprints_of_techniques(STUDY)[technique]
+    return digests["training"]["training"], digests["evaluation"]
 
 
 class TestCode:
@@ -100,13 +100,13 @@ class TestCode:
         ("module", "old", "new"),
         [
             # Of the module, of a function and of a class; a comment; and layout.
-            ("training.train", '"""Training one network: ', '"""Training a network: '),
-            ("training.train", '"""Train ``network`` in place.', '"""Train the network.'),
-            ("training.train", '"""Some of the images, by row,', '"""Images, by row,'),
+            ("training.train", '"""The training loop. ', '"""The loop. '),
+            ("training.train", '"""Train a network in place', '"""Train it in place'),
+            ("training.train", '"""The images of a split part', '"""The images of a part'),
             (
                 "training.step",
-                "# A call trains on so many batches",
-                "# A call takes so many batches",
+                "# The most batches, and bytes of images,",
+                "# The most batches and bytes",
             ),
             ("training.step", "_BATCHES_A_CALL = 16", "# so many\n\n_BATCHES_A_CALL = (16)"),
             (
@@ -114,7 +114,7 @@ class TestCode:
                 "NEAR_ZERO = 1e-3",
                 "NEAR_ZERO  =  1e-3  # small",
             ),
-            ("evaluation.pruning", '"""What is left', '"""What remains'),
+            ("evaluation.pruning", '"""Accuracy of a network', '"""A network\'s accuracy'),
         ],
     )
     def test_comments_docstrings_and_layout_do_not(

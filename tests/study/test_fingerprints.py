@@ -1,9 +1,7 @@
 """Fingerprints: what makes a result stale changes them, and nothing else does."""
 
 import copy
-import hashlib
 import importlib.metadata
-import json
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,19 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 from regbench.storage import arrays
 from regbench.study import fingerprints
-from regbench.study.digests import (
-    digest,
-    digest_of_metrics,
-    digest_of_table,
-    digest_of_weights,
-    is_sealed,
-    sealed,
-)
 from regbench.study.fingerprints import (
     COMPONENTS,
     changed_components,
@@ -62,51 +50,28 @@ def study(**values: Any) -> Study:
 
 
 def different(one: Study, other: Study) -> dict[str, set[str]]:
-    """What of which technique differs between two studies; techniques that do not are absent."""
+    """The components in which techniques' fingerprints differ, of techniques that have any."""
     before, after = (
         {
-            name: parts["training"] | {"evaluation": parts["evaluation"]}
-            for name, parts in fingerprints_of_techniques(made).items()
+            name: digests["training"] | {"evaluation": digests["evaluation"]}
+            for name, digests in fingerprints_of_techniques(made).items()
         }
         for made in (one, other)
     )
-    assert all(set(parts) == set(COMPONENTS) - {"data", "split"} for parts in before.values())
+    assert all(set(found) == set(COMPONENTS) - {"data", "split"} for found in before.values())
     found = {
-        name: {part for part in before[name] if before[name][part] != after[name][part]}
+        name: {key for key in before[name] if before[name][key] != after[name][key]}
         for name in before.keys() & after.keys()
     }
-    return {name: parts for name, parts in found.items() if parts}
+    return {name: components for name, components in found.items() if components}
 
 
-def every_technique(part: str) -> dict[str, set[str]]:
-    return {name: {part} for name in BASE["techniques"]}
+def every_technique(component: str) -> dict[str, set[str]]:
+    return {name: {component} for name in BASE["techniques"]}
 
 
 def only(*techniques: str) -> dict[str, set[str]]:
     return {name: {"technique"} for name in techniques}
-
-
-class TestDigest:
-    plain = st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-        max_leaves=8,
-    )
-
-    @given(plain, plain)
-    def test_is_the_same_for_the_same_values_only(self, one: Any, other: Any) -> None:
-        assert digest(one) == digest(copy.deepcopy(one))
-        same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
-        assert (digest(one) == digest(other)) == same
-
-    def test_does_not_depend_on_the_order_of_keys(self) -> None:
-        assert digest({"a": 1, "b": {"c": 2, "d": 3}}) == digest({"b": {"d": 3, "c": 2}, "a": 1})
-        assert digest([1, 2]) != digest([2, 1])
-
-    def test_is_the_same_in_every_process(self) -> None:
-        # Of stored results it has to be the same tomorrow: Python's own hash is not.
-        expected = hashlib.blake2b(b'{"a":[1,"\\u00e9"],"b":null}', digest_size=8).hexdigest()
-        assert digest({"b": None, "a": [1, "é"]}) == expected
 
 
 class TestTechniques:
@@ -138,7 +103,7 @@ class TestTechniques:
             ({"normalization__method": "mean_std"}, every_technique("protocol")),
             # Evaluation has to be done again, training not.
             ({"evaluation__robustness_images": 10}, every_technique("evaluation")),
-            # No run depends on any of these; data and split have fingerprints of their own.
+            # No training depends on any of these; data and split have fingerprints of their own.
             ({"protocol__seeds": [1, 2, 3, 4, 5, 6]}, {}),
             ({"protocol__split__train": 0.6, "protocol__split__test": 0.25}, {}),
             ({"ingest__size": 14}, {}),
@@ -150,7 +115,7 @@ class TestTechniques:
             ({"techniques__l1": None}, {}),
         ],
     )
-    def test_change_with_what_their_runs_are_made_from(
+    def test_change_with_what_their_trainings_are_made_from(
         self, values: dict[str, Any], expected: dict[str, set[str]]
     ) -> None:
         assert different(study(), study(**values)) == expected
@@ -233,7 +198,7 @@ class TestData:
     def different(self, images: np.ndarray, index: pd.DataFrame, classes: list[str]) -> set[str]:
         after = fingerprint_of_data(images, index, classes)
         assert set(after) == {"data", "split"}
-        return {part for part, made in after.items() if made != self.before[part]}
+        return {key for key, digest in after.items() if digest != self.before[key]}
 
     @pytest.mark.parametrize("place", [(0, 0, 0, 0), (7, 2, 1, 0), (29, 4, 3, 0)])
     def test_one_pixel_counts(self, place: tuple[int, ...]) -> None:
@@ -261,7 +226,7 @@ class TestData:
         found = self.different(IMAGES, indexed("filename", 3, "x.png"), CLASSES)
         assert found == {"data", "split"}
 
-    def test_one_image_in_another_part_counts(self) -> None:
+    def test_one_image_in_another_split_part_counts(self) -> None:
         assert self.different(IMAGES, indexed("split", 3, "test"), CLASSES) == {"split"}
 
     def test_the_order_of_the_images_counts(self) -> None:
@@ -283,112 +248,31 @@ class TestData:
         assert self.different(IMAGES[:0], INDEX[:0], CLASSES) == {"data", "split"}
 
 
-WEIGHTS = {
-    "hidden_1.kernel": np.arange(6, dtype=np.float32).reshape(2, 3),
-    "hidden_1.bias": np.zeros(3, np.float32),
-}
-
-
-class TestWeights:
-    def test_are_the_same_for_the_same_values(self) -> None:
-        again = {name: np.asfortranarray(values) for name, values in WEIGHTS.items()}
-        assert digest_of_weights(again) == digest_of_weights(WEIGHTS)
-
-    def test_one_value_one_name_or_one_shape_counts(self) -> None:
-        kernel, bias = WEIGHTS.values()
-        nearly = kernel.copy()
-        nearly[1, 2] = np.nextafter(kernel[1, 2], np.float32(9))
-        others = [
-            {"hidden_1.kernel": nearly, "hidden_1.bias": bias},
-            {"hidden_2.kernel": kernel, "hidden_1.bias": bias},
-            {"hidden_1.kernel": kernel.reshape(3, 2), "hidden_1.bias": bias},
-            {"hidden_1.kernel": kernel.astype(np.float64), "hidden_1.bias": bias},
-            {"hidden_1.kernel": kernel},
-            {},
-        ]
-        found = {digest_of_weights(other) for other in others}
-        assert len(found) == len(others)
-        assert digest_of_weights(WEIGHTS) not in found
-
-
-class TestTable:
-    TABLE = pd.DataFrame(
-        {
-            "epoch": [1, 2],
-            "train_cross_entropy": [0.1 + 0.2, 1e-17 / 3],
-            "penalty": [0.0, float("nan")],
-            "seconds": [1.5, 0.1],
-            "kept": [True, False],
-        }
-    )
-
-    def test_is_the_same_from_a_file(self, tmp_path: Path) -> None:
-        self.TABLE.to_csv(tmp_path / "t.csv", index=False)
-        stored = pd.read_csv(tmp_path / "t.csv")
-        assert digest_of_table(stored) == digest_of_table(self.TABLE)
-        answers = pd.DataFrame(
-            {
-                "predicted": np.asarray(["1", "02"], dtype=object),
-                "confidence": np.asarray([0.1, 0.7], np.float32),
-                "probabilities": list(np.asarray([[0.1, 0.9], [0.7, 0.3]], np.float32)),
-            }
-        )
-        answers.to_parquet(tmp_path / "t.parquet")
-        assert digest_of_table(pd.read_parquet(tmp_path / "t.parquet")) == digest_of_table(answers)
-
-    def test_all_but_seconds_count(self) -> None:
-        again = self.TABLE.assign(seconds=[7.0, 8.0])
-        assert digest_of_table(again) == digest_of_table(self.TABLE)
-        others = [
-            self.TABLE[:1],
-            self.TABLE.rename(columns={"kept": "left"}),
-            self.TABLE.assign(epoch=[1, 3]),
-            self.TABLE.assign(penalty=[0.0, 0.0]),
-            self.TABLE.assign(seconds=["1.5", "\0"]),
-        ]
-        assert digest_of_table(self.TABLE) not in {digest_of_table(other) for other in others}
-
-
-class TestRecords:
-    def test_a_sealed_record_is_known_as_written(self) -> None:
-        record = sealed({"data": "d", "made_from": {"files": "f"}})
-        assert is_sealed(json.loads(json.dumps(record)))
-        assert not is_sealed(record | {"data": "e"})
-        assert not is_sealed({"data": "d"})
-        assert not is_sealed({})
-
-    def test_metrics_count_without_their_seconds(self) -> None:
-        metrics = {"test_accuracy": 0.5, "recall": {"1": 0.25}, "seconds": 1.0}
-        again = metrics | {"seconds": 2.0, "fingerprint": {"data": "d"}}
-        assert digest_of_metrics(again) == digest_of_metrics(metrics)
-        assert digest_of_metrics(metrics | {"test_accuracy": 0.6}) != digest_of_metrics(metrics)
-
-
 NOW = fingerprints_of_techniques(study())
 PREPARED = digests_of_preparation(study())
 STORED = {"data": "d", "split": "s", "made_from": {"files": "f", **PREPARED}}
 
 
 class TestCurrent:
-    def test_is_what_a_run_would_record(self) -> None:
+    def test_is_what_a_training_would_record(self) -> None:
         found = current_fingerprints(STORED, PREPARED, NOW)
         assert list(found) == list(BASE["techniques"])
-        for name, parts in found.items():
-            assert set(parts) == set(COMPONENTS)
-            assert (parts["data"], parts["split"]) == ("d", "s")
+        for name, fingerprint in found.items():
+            assert set(fingerprint) == set(COMPONENTS)
+            assert (fingerprint["data"], fingerprint["split"]) == ("d", "s")
             recorded = {**NOW[name]["training"], "evaluation": NOW[name]["evaluation"]}
-            assert changed_components(recorded | {"data": "d", "split": "s"}, parts) == []
+            assert changed_components(recorded | {"data": "d", "split": "s"}, fingerprint) == []
 
     @pytest.mark.parametrize(
-        ("values", "part"),
+        ("values", "component"),
         [({"ingest__size": 14}, "data"), ({"protocol__split__seed": 3}, "split")],
     )
-    def test_of_data_made_with_other_settings_is_nothing_that_a_run_has(
-        self, values: dict[str, Any], part: str
+    def test_of_data_made_with_other_settings_is_nothing_that_a_training_has(
+        self, values: dict[str, Any], component: str
     ) -> None:
         found = current_fingerprints(STORED, digests_of_preparation(study(**values)), NOW)["l2"]
         recorded = current_fingerprints(STORED, PREPARED, NOW)["l2"]
-        assert changed_components(recorded, found) == [COMPONENTS[part]]
+        assert changed_components(recorded, found) == [COMPONENTS[component]]
 
     @pytest.mark.parametrize("stored", [{}, {"data": "d", "split": "s"}])
     def test_of_data_of_unknown_origin_too(self, stored: dict[str, Any]) -> None:
@@ -398,14 +282,14 @@ class TestCurrent:
 
 
 class TestChanged:
-    def test_names_every_part_that_differs(self) -> None:
+    def test_are_every_component_that_differs(self) -> None:
         one = dict.fromkeys(COMPONENTS, "a")
         assert changed_components(one, one) == []
-        for part, words in COMPONENTS.items():
-            assert changed_components(one | {part: "b"}, one) == [words]
+        for component, words in COMPONENTS.items():
+            assert changed_components(one | {component: "b"}, one) == [words]
         assert changed_components(dict.fromkeys(COMPONENTS, "b"), one) == list(COMPONENTS.values())
 
-    def test_a_part_that_is_missing_differs(self) -> None:
+    def test_a_missing_component_differs(self) -> None:
         one = dict.fromkeys(COMPONENTS, "a")
         assert changed_components({}, one) == list(COMPONENTS.values())
         assert changed_components(one | {"data": float("nan")}, one) == [COMPONENTS["data"]]
@@ -424,17 +308,22 @@ def test_the_machine_is_named_with_its_libraries() -> None:
 
 
 class TestTwoStudiesOfTheSameImages:
-    parts: ClassVar = {"data": "a", "split": "b", "protocol": "c", "technique": "d"}
-    one: ClassVar = {"fingerprints": {"l2": parts, "l1": parts}, "equivalence_band": 0.1}
+    fingerprint: ClassVar = {"data": "a", "split": "b", "protocol": "c", "technique": "d"}
+    one: ClassVar = {
+        "fingerprints": {"l2": fingerprint, "l1": fingerprint},
+        "equivalence_band": 0.1,
+    }
 
     def test_may_split_otherwise(self) -> None:
-        split = {"l2": self.parts | {"split": "x"}, "l1": self.parts}
+        split = {"l2": self.fingerprint | {"split": "x"}, "l1": self.fingerprint}
         other = {"fingerprints": split, "equivalence_band": 0.1}
         assert fingerprints.techniques_alike_but_for_split(self.one, other) == {"l2", "l1"}
 
-    @pytest.mark.parametrize("part", ["data", "protocol", "technique"])
-    def test_differ_in_a_technique_by_anything_else(self, part: str) -> None:
-        other = {"fingerprints": {"l2": self.parts | {part: "x"}, "l1": self.parts}}
+    @pytest.mark.parametrize("component", ["data", "protocol", "technique"])
+    def test_differ_in_a_technique_by_anything_else(self, component: str) -> None:
+        other = {
+            "fingerprints": {"l2": self.fingerprint | {component: "x"}, "l1": self.fingerprint}
+        }
         assert fingerprints.techniques_alike_but_for_split(
             self.one, other | {"equivalence_band": 0.1}
         ) == {"l1"}

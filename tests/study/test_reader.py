@@ -1,4 +1,4 @@
-"""Which settings make a study, and what is said about those that make none."""
+"""Validation of a study's settings, and the messages about wrong ones."""
 
 import copy
 import math
@@ -507,7 +507,7 @@ class TestBaseline:
 
 
 class TestCombine:
-    def test_merges_what_its_parts_have(self) -> None:
+    def test_merges_the_settings_of_techniques(self) -> None:
         study = read_study(
             techniques(
                 a={"l2": 0.1},
@@ -517,7 +517,7 @@ class TestCombine:
         )
         assert study.techniques["both"] == Technique(l2=0.1, dropout=0.5, batch_normalization=True)
 
-    def test_reaches_through_combined_parts(self) -> None:
+    def test_reaches_through_combined_techniques(self) -> None:
         study = read_study(
             techniques(
                 all={"combine": ["two", "zca"]},
@@ -545,7 +545,7 @@ class TestCombine:
         )
         assert study.techniques["b"] == Technique(dropout=0.5)
 
-    def test_parts_may_agree(self) -> None:
+    def test_techniques_may_agree(self) -> None:
         study = read_study(
             techniques(a={"l2": 0.1}, b={"l2": 0.1, "l1": 1}, c={"combine": ["a", "b", "a"]})
         )
@@ -607,9 +607,9 @@ class TestCombine:
         assert dotted(found) == "techniques.a.combine"
         assert "a list of techniques" in found.message
 
-    @pytest.mark.parametrize("part", [1, None, True, ["l2"], {"l2": 0.1}])
-    def test_of_something_else_than_names(self, part: Any) -> None:
-        found = problem(techniques(l2={"l2": 1}, a={"combine": [part]}))
+    @pytest.mark.parametrize("name", [1, None, True, ["l2"], {"l2": 0.1}])
+    def test_of_something_else_than_names(self, name: Any) -> None:
+        found = problem(techniques(l2={"l2": 1}, a={"combine": [name]}))
         assert dotted(found) == "techniques.a.combine"
         assert "is not a technique" in found.message
 
@@ -763,7 +763,7 @@ class TestPublications:
 
 
 class TestAsParameters:
-    def test_names_every_run(self) -> None:
+    def test_names_every_training(self) -> None:
         parameters = read_study(changed("protocol.seeds", [4, 2])).as_parameters()
         assert list(parameters["trainings"]) == list(BASE["techniques"])
         assert parameters["seeds"] == {"seed_4": 4, "seed_2": 2}
@@ -787,8 +787,8 @@ class TestAsParameters:
     def test_reads_back_as_the_same_study(self, parameters: dict[str, Any]) -> None:
         study = read_study(parameters)
         values = study.as_parameters()
-        runs = {name: run["regularizers"] for name, run in values["trainings"].items()}
-        assert {k: Technique.model_validate(v) for k, v in runs.items()} == study.techniques
+        regularizers = {k: v["regularizers"] for k, v in values["trainings"].items()}
+        assert {k: Technique.model_validate(v) for k, v in regularizers.items()} == study.techniques
         assert list(values["seeds"].values()) == study.protocol.seeds
         assert read_study(given_again(values)) == study
 

@@ -1,4 +1,4 @@
-"""What is called in the place of a node's function that failed."""
+"""Fallbacks: functions called in place of a node's function that failed."""
 
 from regbench.pipelines.training import nodes
 from regbench.training.on_failure import on_failure, on_failure_of

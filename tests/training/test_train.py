@@ -379,7 +379,7 @@ class TestFigures:
         assert 40 < found < 50
 
 
-def test_a_part_is_its_rows_and_targets() -> None:
+def test_a_split_part_is_its_rows_and_targets() -> None:
     index = pd.DataFrame(
         {"target": [2, 0, 1, 1], "split": ["test", "train", "validation", "train"]},
         index=[9, 8, 7, 6],
@@ -426,7 +426,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Scripted:
         [keras.Input((2,), dtype="uint8"), keras.layers.Dense(1, name="logits")]
     )
 
-    def run(
+    def train_epochs(
         stopping: EarlyStopping | None,
         figures: list[float],
         accuracies: list[float] | None = None,
@@ -456,7 +456,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Scripted:
         assert len(best) == 1
         return [len(history), kept[0]], best.pop()
 
-    return run
+    return train_epochs
 
 
 class TestEarlyStopping:

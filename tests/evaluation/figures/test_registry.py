@@ -1,4 +1,4 @@
-"""The figures are found by themselves, declared without heavy imports, and each is one."""
+"""Figures are discovered, declared without heavy imports, and have distinct names."""
 
 import subprocess
 import sys
