@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from tests.study.base_study import BASE
 
 from regbench.storage import arrays
 from regbench.study import fingerprints
@@ -23,18 +23,6 @@ from regbench.study.fingerprints import (
 )
 from regbench.study.reader import read_study
 from regbench.study.schema import Study
-
-CONF = Path(__file__).parents[2] / "conf"
-
-
-def _base() -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    for path in (CONF / "base/globals.yml", *sorted((CONF / "base").glob("parameters*.yml"))):
-        merged |= yaml.safe_load(path.read_text())
-    return merged
-
-
-BASE = _base()
 
 
 def study(**values: Any) -> Study:
