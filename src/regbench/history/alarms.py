@@ -136,5 +136,6 @@ def _share_rejected(row: pd.Series) -> float:
 
 
 def _named(row: dict[str, object], settings: Alarms) -> str:
+    """Return the technique of a row, and that it is the best if the settings ask for the best."""
     best = ", the best on validation," if settings.technique == BEST else ""
     return f"{row['technique']}{best}"

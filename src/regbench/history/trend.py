@@ -194,6 +194,7 @@ def _axis_limits(shown: pd.DataFrame, below: float) -> tuple[float, float]:
 
 
 def _legend() -> list[Any]:
+    """Return the handles of the legend."""
     return [
         Line2D([], [], color=COLOURS["accent"], marker="o", label="accuracy, %, with interval"),
         Line2D([], [], color=COLOURS["rule"], linewidth=2.4, label="baseline"),

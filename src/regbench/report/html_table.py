@@ -67,6 +67,7 @@ def _cell(row: Mapping[Any, Any], column: Column) -> Cell:
 
 
 def _verdict_cell(row: Mapping[Any, Any]) -> Cell:
+    """Return the cell of the verdict; without a verdict it shows the status."""
     verdict = row.get("verdict")
     if verdict in VERDICTS:
         shown = VERDICTS[verdict]
@@ -77,6 +78,7 @@ def _verdict_cell(row: Mapping[Any, Any]) -> Cell:
 
 
 def _columns(part: str, *, failures: bool) -> list[Column]:
+    """Return all columns in their order; ``failures`` adds the number of finished trainings."""
     headline = f"{part}_accuracy"
     figures = [
         _figure_column(figure, part)

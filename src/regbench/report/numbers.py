@@ -76,6 +76,7 @@ def listed(names: Sequence[str], most: int | None = None) -> str:
 
 
 def _written(form: str, value: float, unit: Unit, digits: int) -> str:
+    """Return a figure in a unit's format."""
     scaled = unit.factor * value
     return form.format(value=value, scaled=scaled, digits=digits, more_digits=digits + 2)
 

@@ -370,6 +370,7 @@ def _further_figures(trained: Mapping[str, Results], part: str) -> list[dict[str
 
 
 def _yes_or_no(answer: Any) -> str:
+    """Return a truth value as 'yes', 'no' or, if it is missing, '–'."""
     return numbers.MISSING if pd.isna(answer) else "yes" if answer else "no"
 
 

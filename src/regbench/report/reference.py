@@ -131,11 +131,13 @@ def write_pages(folder: Path) -> None:
 
 
 def _rows(rows: Iterable[Iterable[str]]) -> str:
+    """Return the lines of a Markdown table; an empty cell reads "–"."""
     lines = (" | ".join(cell.replace("|", "\\|") or "–" for cell in row) for row in rows)
     return "".join(f"| {line} |\n" for line in lines)
 
 
 def _lines(parts: list[str]) -> str:
+    """Return texts as the lines of one Markdown cell."""
     return "<br>".join(parts)
 
 

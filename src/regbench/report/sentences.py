@@ -100,8 +100,8 @@ def _better_clauses(judged: list[dict[Any, Any]], gains: Mapping[str, str]) -> l
         more = len(better) - _NAMED
         return [*clauses, f"{more} more better than the baseline"] if more > 0 else clauses
     if all(row["verdict"] == WORSE for row in judged):
-        told = [f"{row['technique']} {_points(row)}" for row in judged]
-        return [f"Every technique is worse than the baseline: {listed(told, _NAMED)}"]
+        differences = [f"{row['technique']} {_points(row)}" for row in judged]
+        return [f"Every technique is worse than the baseline: {listed(differences, _NAMED)}"]
     clause = "No technique is shown to be better than the baseline"
     names, figures = _highest(judged)
     if judged[0]["verdict"] == UNDECIDED and judged[0]["difference"] > 0:
@@ -183,14 +183,17 @@ def _points(row: Mapping[Any, Any]) -> str:
 
 
 def _appended(gain: str | None) -> str:
+    """Return a clause to append, or ''."""
     return f", and {gain}" if gain else ""
 
 
 def _verb(names: str) -> str:
+    """Return 'are' for several names, else 'is'."""
     return "are" if " and " in names else "is"
 
 
 def _names(rows: list[dict[Any, Any]]) -> str:
+    """Return the techniques of rows as a list; beyond ``_NAMED`` they are counted."""
     return listed([row["technique"] for row in rows], _NAMED)
 
 

@@ -242,6 +242,7 @@ def _strip_attributes(element: ElementTree.Element) -> None:
 
 
 def _style(style: str) -> str:
+    """Return an element's style with CSS variables for colours and without a font."""
     kept = []
     for declaration in style.split(";"):
         name, _, value = (part.strip() for part in declaration.partition(":"))
@@ -251,6 +252,7 @@ def _style(style: str) -> str:
 
 
 def _responsive(name: str, plot: Callable[[int], Figure], alternative: str) -> Picture:
+    """Return a plot drawn in both widths."""
     wide, narrow = (
         inline_svg(plot(width), f"{name} {width}", alternative)
         for width in (drawing.WIDE, drawing.NARROW)
@@ -258,11 +260,13 @@ def _responsive(name: str, plot: Callable[[int], Figure], alternative: str) -> P
     return Picture(wide, narrow)
 
 
-def _enumerated(parts: list[str]) -> str:
-    more = len(parts) - _MOST_NAMED
-    return "; ".join([*parts[:_MOST_NAMED], *([f"{more} more, in the table"] if more > 0 else [])])
+def _enumerated(items: list[str]) -> str:
+    """Return the first ``_MOST_NAMED`` items as one text, and the number of the others."""
+    more = len(items) - _MOST_NAMED
+    return "; ".join([*items[:_MOST_NAMED], *([f"{more} more, in the table"] if more > 0 else [])])
 
 
 def _range(values: pd.Series) -> str:
+    """Return the range of integers, such as '3 to 7' or '3'."""
     low, high = int(values.min()), int(values.max())
     return str(low) if low == high else f"{low} to {high}"
