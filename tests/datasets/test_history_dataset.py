@@ -32,7 +32,7 @@ def test_what_is_saved_is_loaded(dataset: HistoryDataset, a_past_run: APast) -> 
 
 
 def test_none_is_an_empty_one(dataset: HistoryDataset) -> None:
-    pd.testing.assert_frame_equal(dataset.load(), table.empty())
+    pd.testing.assert_frame_equal(dataset.load(), table.empty_history())
 
 
 @pytest.mark.parametrize("fault", ["cut", "empty", "text", "another table", "a later version"])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from regbench.history.alarms import check
-from regbench.history.table import empty
+from regbench.history.table import empty_history
 from regbench.study.schema import Alarms
 
 APast = Callable[..., pd.DataFrame]
@@ -114,19 +114,19 @@ class TestDrop:
         assert len(messages(a_past_run(2, {"l2": None, "l1": 0.8}), then, drop=1)) == 1
 
     def test_a_first_run_has_none(self, a_past_run: APast) -> None:
-        assert messages(a_past_run(1, {"l2": 0.1}), empty(), drop=0, rejected=0) == []
+        assert messages(a_past_run(1, {"l2": 0.1}), empty_history(), drop=0, rejected=0) == []
 
 
 def test_floor(a_past_run: APast) -> None:
     now = a_past_run(1, {"l2": 0.95, "baseline": 0.9})
-    assert messages(now, empty(), floor=0.95) == []
-    assert messages(now, empty(), floor=0.96) == [
+    assert messages(now, empty_history(), floor=0.95) == []
+    assert messages(now, empty_history(), floor=0.96) == [
         "l2, the best on validation, has 95.00 % test accuracy, below the floor of 96.00 %"
     ]
-    assert messages(now, empty(), floor=0.91, technique="baseline") == [
+    assert messages(now, empty_history(), floor=0.91, technique="baseline") == [
         "baseline has 90.00 % test accuracy, below the floor of 91.00 %"
     ]
-    assert messages(a_past_run(1, {"l2": None}), empty(), floor=0.5) == []
+    assert messages(a_past_run(1, {"l2": None}), empty_history(), floor=0.5) == []
 
 
 def test_rejected(a_past_run: APast) -> None:
@@ -142,9 +142,12 @@ def test_rejected(a_past_run: APast) -> None:
 
 def test_failed(a_past_run: APast) -> None:
     now = a_past_run(1, {"l2": None, "l1": 0.9}, l2={"reason": "no\nluck"})
-    assert messages(now, empty(), failed=True) == ["l2: 5 of 5 trainings failed: no luck"]
-    assert messages(now, empty(), failed=False) == []
+    assert messages(now, empty_history(), failed=True) == ["l2: 5 of 5 trainings failed: no luck"]
+    assert messages(now, empty_history(), failed=False) == []
 
 
 def test_no_run_has_no_alarm() -> None:
-    assert check(empty(), empty(), settings(failed=True, drop=0, floor=1, rejected=0)) == []
+    assert (
+        check(empty_history(), empty_history(), settings(failed=True, drop=0, floor=1, rejected=0))
+        == []
+    )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from regbench.errors import SettingsError
-from regbench.history.notify import notify, urls
+from regbench.history.notify import notification_urls, notify
 
 
 def test_a_message_arrives(webhook: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -54,11 +54,14 @@ def test_nobody_to_tell_is_no_fault() -> None:
 
 
 def test_addresses_are_read_from_credentials() -> None:
-    assert urls({}) == []
-    assert urls({"notifications": None}) == []
-    assert urls({"notifications": "json://a"}) == ["json://a"]
-    assert urls({"notifications": ["json://a", "json://b"]}) == ["json://a", "json://b"]
+    assert notification_urls({}) == []
+    assert notification_urls({"notifications": None}) == []
+    assert notification_urls({"notifications": "json://a"}) == ["json://a"]
+    assert notification_urls({"notifications": ["json://a", "json://b"]}) == [
+        "json://a",
+        "json://b",
+    ]
     for wrong in ({"url": "sesame"}, ["json://a", 5], 5):
         with pytest.raises(SettingsError, match="must be a list of Apprise URLs") as error:
-            urls({"notifications": wrong})
+            notification_urls({"notifications": wrong})
         assert "sesame" not in str(error.value)

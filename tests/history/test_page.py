@@ -9,7 +9,7 @@ import pytest
 
 from regbench.history import trend
 from regbench.history.page import duration, render_history
-from regbench.history.table import empty
+from regbench.history.table import empty_history
 
 APast = Callable[..., pd.DataFrame]
 HOSTILE = "<script>alert('x')</script>"
@@ -136,7 +136,7 @@ def test_nothing_comes_from_outside_and_all_is_escaped(page: str) -> None:
 
 
 def test_a_history_without_runs_is_a_page_too() -> None:
-    assert "No run has compared anything yet." in render_history(empty(), [], "set.zip")
+    assert "No run has compared anything yet." in render_history(empty_history(), [], "set.zip")
 
 
 def test_a_run_in_which_all_failed(a_past_run: APast) -> None:
@@ -164,13 +164,13 @@ class TestTrend:
     def test_only_the_last_runs_are_drawn(self, a_past_run: APast) -> None:
         many = pd.concat([a_past_run(day, {"l2": 0.9}) for day in range(1, 29)] * 3)
         many["run"] = [f"{place}" for place in range(84)]
-        assert trend.recent(many)["run"].tolist() == [str(place) for place in range(24, 84)]
+        assert trend.recent_runs(many)["run"].tolist() == [str(place) for place in range(24, 84)]
 
     def test_only_runs_judged_alike_are_drawn(self, a_past_run: APast) -> None:
         past = pd.concat(
             [a_past_run(1, {"l2": 0.9}, part="validation"), a_past_run(2, {"l2": 0.8})]
         )
-        assert trend.recent(past)["run"].tolist() == ["2026-01-02T020000Z"]
+        assert trend.recent_runs(past)["run"].tolist() == ["2026-01-02T020000Z"]
 
     def test_a_panel_shows_figures_interval_and_failures(self, a_past_run: APast) -> None:
         spoiled = {"failed_trainings": 1, "status": "failed"}

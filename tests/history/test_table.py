@@ -28,7 +28,7 @@ FINGERPRINT = {
 
 def results(accuracies: list[float | None], seconds: float = 2.0) -> Results:
     """Runs with seeds 1, 2, ...; None is one that failed."""
-    runs = pd.DataFrame(
+    trainings = pd.DataFrame(
         [
             {"seed": seed, "status": "failed", "reason": "it diverged", "seconds": np.nan}
             if accuracy is None
@@ -46,14 +46,14 @@ def results(accuracies: list[float | None], seconds: float = 2.0) -> Results:
     answers = pd.DataFrame(
         [
             {"seed": row.seed, "filename": place, "split": "test", "label": "a", "predicted": "a"}
-            for row in runs.itertuples()
+            for row in trainings.itertuples()
             if row.status == "trained"
             for place in range(3)
         ],
         columns=["seed", "filename", "split", "label", "predicted"],
     )
     none = Results.none()
-    return Results(runs, none.epochs, answers, none.measurements)
+    return Results(trainings, none.epochs, answers, none.measurements)
 
 
 def described(by_technique: dict[str, Results], rejected: int = 2) -> pd.DataFrame:
@@ -76,9 +76,9 @@ STUDY = {
 
 
 def test_a_row_has_the_figures_of_the_comparison() -> None:
-    rows = table.identified(described(STUDY), table.empty(), CLOCK, "regbench 1")
+    rows = table.identify_run(described(STUDY), table.empty_history(), CLOCK, "regbench 1")
     assert list(rows.columns) == list(table.COLUMNS)
-    assert rows.dtypes.astype(str).to_dict() == table.empty().dtypes.astype(str).to_dict()
+    assert rows.dtypes.astype(str).to_dict() == table.empty_history().dtypes.astype(str).to_dict()
     assert set(rows["run"]) == {"2026-02-01T020630Z"}
     by_name = rows.set_index("technique")
     l2 = by_name.loc["l2"]
@@ -105,20 +105,20 @@ def test_an_interval_stays_a_share() -> None:
 
 
 def test_nothing_trained_is_no_run() -> None:
-    rows = table.identified(
-        described({"baseline": Results.none()}), table.empty(), CLOCK, "regbench 1"
+    rows = table.identify_run(
+        described({"baseline": Results.none()}), table.empty_history(), CLOCK, "regbench 1"
     )
     assert rows.empty
-    assert table.with_run(table.empty(), rows, []).empty
+    assert table.append_run(table.empty_history(), rows, []).empty
 
 
 def test_the_same_results_are_the_same_run() -> None:
-    first = table.identified(described(STUDY), table.empty(), CLOCK, "regbench 1")
-    past = table.with_run(table.empty(), first, ["an alarm"])
+    first = table.identify_run(described(STUDY), table.empty_history(), CLOCK, "regbench 1")
+    past = table.append_run(table.empty_history(), first, ["an alarm"])
     later = {"started": "2026-02-02T00:00:00+00:00", "now": "2026-02-02T00:00:01+00:00"}
-    again = table.identified(described(STUDY), past, later, "regbench 2")
-    assert table.before(past, again).empty
-    kept = table.with_run(past, again, ["two", "alarms"])
+    again = table.identify_run(described(STUDY), past, later, "regbench 2")
+    assert table.earlier_runs(past, again).empty
+    kept = table.append_run(past, again, ["two", "alarms"])
     assert kept["run"].unique().tolist() == first["run"].unique().tolist()
     assert kept["alarms"].tolist() == ["two\nalarms"] * 3
     pd.testing.assert_frame_equal(kept.drop(columns="alarms"), past.drop(columns="alarms"))
@@ -132,10 +132,10 @@ def test_the_same_results_are_the_same_run() -> None:
     ],
 )
 def test_other_results_are_another_run(other: dict[str, Results]) -> None:
-    past = table.identified(described(STUDY), table.empty(), CLOCK, "regbench 1")
-    now = table.identified(described(other), past, CLOCK, "regbench 1")
+    past = table.identify_run(described(STUDY), table.empty_history(), CLOCK, "regbench 1")
+    now = table.identify_run(described(other), past, CLOCK, "regbench 1")
     assert now["run"].unique().tolist() == ["2026-02-01T020630Z-2"]  # in the same second
-    both = table.with_run(past, now, [])
+    both = table.append_run(past, now, [])
     assert len(both) == 6
     pd.testing.assert_frame_equal(both.head(3), past)
 
@@ -159,7 +159,7 @@ def test_changes_are_told_in_a_word(a_past_run: APast) -> None:
 def test_a_run_is_summed_up(a_past_run: APast) -> None:
     figures = {"l2": 0.95, "zca": 0.96, "baseline": 0.9, "l1": None}
     past = a_past_run(1, figures, rejected=3, zca={"validation_accuracy": 0.9, "verdict": "better"})
-    run = table.runs(past).to_dict("records")[0]
+    run = table.runs_table(past).to_dict("records")[0]
     assert (run["best"], run["accuracy"], run["baseline_accuracy"]) == ("l2", 0.95, 0.9)
     assert (run["images"], run["rejected"]) == (100, 3)
     assert (run["trained"], run["techniques"], run["failed"], run["better"]) == (3, 4, "l1", "zca")
@@ -168,26 +168,26 @@ def test_a_run_is_summed_up(a_past_run: APast) -> None:
 def test_a_stored_table_is_checked(a_past_run: APast) -> None:
     past = a_past_run(1, {"baseline": 0.9})
     shuffled = past[sorted(past.columns)].assign(note="x")
-    pd.testing.assert_frame_equal(table.checked(shuffled), past)
+    pd.testing.assert_frame_equal(table.validated(shuffled), past)
     with pytest.raises(ValueError, match="no column verdict"):
-        table.checked(past.drop(columns="verdict"))
+        table.validated(past.drop(columns="verdict"))
     with pytest.raises(ValueError, match="schema 99, and this version reads 2"):
-        table.checked(past.assign(schema=99))
+        table.validated(past.assign(schema=99))
 
 
 def test_a_figure_that_came_later_is_missing_in_earlier_runs(a_past_run: APast) -> None:
     old = a_past_run(1, {"baseline": 0.9}).drop(columns=["macro_f1", "weights"])
-    read = table.checked(old)
+    read = table.validated(old)
     assert list(read.columns) == list(table.COLUMNS)
     assert read[["macro_f1", "weights"]].isna().all(axis=None)
-    both = table.with_run(read, a_past_run(2, {"baseline": 0.9}, macro_f1=0.8), [])
+    both = table.append_run(read, a_past_run(2, {"baseline": 0.9}, macro_f1=0.8), [])
     assert both["macro_f1"].tolist() == [pytest.approx(np.nan, nan_ok=True), 0.8]
 
 
 def test_a_figure_of_another_version_is_not_lost(a_past_run: APast) -> None:
-    past = table.checked(a_past_run(1, {"baseline": 0.9}).assign(sharpness=3))
+    past = table.validated(a_past_run(1, {"baseline": 0.9}).assign(sharpness=3))
     assert past["sharpness"].tolist() == [3.0]
-    both = table.checked(table.with_run(past, a_past_run(2, {"baseline": 0.9}), []))
+    both = table.validated(table.append_run(past, a_past_run(2, {"baseline": 0.9}), []))
     assert both["sharpness"].tolist() == [3.0, pytest.approx(np.nan, nan_ok=True)]
 
 
@@ -210,7 +210,7 @@ class TestNetworks:
         assert self.plan(past, past["run"].iloc[0], 1)["networks"] == {}
 
     def test_of_no_run_are_none(self) -> None:
-        assert self.plan(table.empty(), "", 3) == {"run": "", "networks": {}, "keep": []}
+        assert self.plan(table.empty_history(), "", 3) == {"run": "", "networks": {}, "keep": []}
 
     def plan(self, past: pd.DataFrame, name: str, last: int) -> dict[str, Any]:
         found = {"l2": results([0.9, 0.9, None]), "zca": Results.none()}
@@ -223,4 +223,4 @@ def test_one_of_version_1_is_read(a_past_run: Callable[..., pd.DataFrame]) -> No
         columns={"trainings": "runs", "failed_trainings": "failed_runs"}
         | {"missing_trainings": "missing_runs"}
     ).assign(schema=1)
-    pd.testing.assert_frame_equal(table.checked(old), table.checked(past))
+    pd.testing.assert_frame_equal(table.validated(old), table.validated(past))

@@ -51,7 +51,7 @@ def a_results(technique: str, part: str = "test", seeds: int = 3) -> Results:
     """Random answers: of ``dropout`` nine of ten are right, of the others six."""
     random = np.random.default_rng(sum(technique.encode()))
     labels = np.resize(CLASSES, len(FILES)).astype(object)
-    runs, answers, epochs, measured = [], [], [], []
+    trainings, answers, epochs, measured = [], [], [], []
     for seed in range(1, seeds + 1):
         for of in dict.fromkeys(("validation", part)):
             right = random.random(len(FILES)) < (0.9 if technique == "dropout" else 0.6)
@@ -64,7 +64,7 @@ def a_results(technique: str, part: str = "test", seeds: int = 3) -> Results:
                 "confidence": random.uniform(0.4, 1, len(FILES)).astype(np.float32),
             }
             answers.append(pd.DataFrame(said))
-        runs.append({"seed": seed, "status": "trained", f"{part}_accuracy": right.mean()})
+        trainings.append({"seed": seed, "status": "trained", f"{part}_accuracy": right.mean()})
         figures = {"train_accuracy": [0.5, 0.8], "validation_accuracy": [0.4, 0.7]}
         epochs.append(pd.DataFrame({"seed": seed, "epoch": [1, 2], **figures}))
         for measure, settings in (
@@ -73,7 +73,7 @@ def a_results(technique: str, part: str = "test", seeds: int = 3) -> Results:
         ):
             measured += [(seed, measure, setting, random.random()) for setting in settings]
     return Results(
-        pd.DataFrame(runs),
+        pd.DataFrame(trainings),
         pd.concat(epochs, ignore_index=True),
         pd.concat(answers, ignore_index=True),
         pd.DataFrame(measured, columns=["seed", "measure", "setting", "value"]),
@@ -401,10 +401,10 @@ class TestPictures:
     def test_of_images_are_the_images(self) -> None:
         for channels in (1, 3):
             image = np.random.default_rng(0).integers(0, 256, (6, 9, channels), dtype=np.uint8)
-            address = pictures.image_address(image)
+            address = pictures.image_data_url(image)
             opened = Image.open(io.BytesIO(base64.b64decode(address.split(",")[1])))
             np.testing.assert_array_equal(np.asarray(opened).reshape(image.shape), image)
-        large = pictures.image_address(np.zeros((300, 600, 3), np.uint8))
+        large = pictures.image_data_url(np.zeros((300, 600, 3), np.uint8))
         assert Image.open(io.BytesIO(base64.b64decode(large.split(",")[1]))).size == (96, 48)
 
 
@@ -442,7 +442,7 @@ class TestBaselineBesideBest:
     def test_images_are_those_they_differ_on(self, page: Page) -> None:
         content = a_report()
         addresses = {
-            pictures.image_address(image): place for place, image in enumerate(content.images)
+            pictures.image_data_url(image): place for place, image in enumerate(content.images)
         }
         shown = [addresses[attrs["src"]] for attrs, _ in page.all("img")]
         assert shown

@@ -180,8 +180,8 @@ def study(**accuracies: list[float]) -> dict[str, Results]:
                 "confidence": random.uniform(0.1, 1, 300 * len(seeds)).astype(np.float32),
             }
         )
-        runs = pd.DataFrame({"seed": seeds, "status": "trained", "test_accuracy": figures})
-        found[name] = Results(runs, epochs, answers, pd.DataFrame(measured))
+        trainings = pd.DataFrame({"seed": seeds, "status": "trained", "test_accuracy": figures})
+        found[name] = Results(trainings, epochs, answers, pd.DataFrame(measured))
     return found
 
 
@@ -350,7 +350,7 @@ class TestPruning:
 class TestSpreadLabels:
     @given(st.lists(st.floats(0, 100), min_size=1, max_size=12))
     def test_keep_their_distance_order_and_frame(self, heights: list[float]) -> None:
-        moved = drawing.spread(np.array(heights), 3, 0, 100)
+        moved = drawing.spread_labels(np.array(heights), 3, 0, 100)
         order = np.argsort(heights, kind="stable")
         assert (np.diff(moved[order]) >= 3 - 1e-9).all()
         assert moved.min() >= -1e-9
@@ -358,7 +358,7 @@ class TestSpreadLabels:
 
     @given(st.lists(st.floats(20, 80), min_size=2, max_size=5))
     def test_move_no_further_than_needed(self, heights: list[float]) -> None:
-        moved = drawing.spread(np.array(heights), 4, 0, 100)
+        moved = drawing.spread_labels(np.array(heights), 4, 0, 100)
         wanted = np.sort(heights)
         found = minimize(
             lambda places: ((places - wanted) ** 2).sum(),
@@ -370,7 +370,7 @@ class TestSpreadLabels:
         )
 
     def test_stay_where_there_is_room(self) -> None:
-        assert drawing.spread(np.array([30.0, 10, 20]), 5, 0, 40).tolist() == [30, 10, 20]
+        assert drawing.spread_labels(np.array([30.0, 10, 20]), 5, 0, 40).tolist() == [30, 10, 20]
 
 
 class TestCorruptions:

@@ -206,10 +206,10 @@ def results(
     measured: list[tuple[int, str, str, float]] | None = None,
     answers: pd.DataFrame | None = None,
 ) -> Results:
-    runs = pd.DataFrame({"seed": seeds, "status": "trained", "test_accuracy": accuracies})
+    trainings = pd.DataFrame({"seed": seeds, "status": "trained", "test_accuracy": accuracies})
     lost = pd.DataFrame({"seed": failed or [], "status": "failed", "test_accuracy": np.nan})
     return Results(
-        pd.concat([runs, lost], ignore_index=True) if failed else runs,
+        pd.concat([trainings, lost], ignore_index=True) if failed else trainings,
         pd.DataFrame({"seed": [*seeds, *(failed or [])], "epoch": 1}),
         pd.DataFrame(columns=["seed"]) if answers is None else answers,
         pd.DataFrame(measured or [], columns=["seed", "measure", "setting", "value"]),
@@ -281,18 +281,18 @@ class TestTables:
         )
 
 
-def random_answers(seed: int, runs: int, images: int, classes: Sequence[str]) -> pd.DataFrame:
-    """Answers of some runs, three of five right, for images with labels of their own."""
+def random_answers(seed: int, trainings: int, images: int, classes: Sequence[str]) -> pd.DataFrame:
+    """Answers of some trainings, three of five right, for images with labels of their own."""
     random = np.random.default_rng(seed)
     labels = np.random.default_rng(0).choice(classes, images)
     parts = []
-    for run in range(1, runs + 1):
+    for one in range(1, trainings + 1):
         for part in ("validation", "test"):
             right = random.random(images) < 0.6
             parts.append(
                 pd.DataFrame(
                     {
-                        "seed": run,
+                        "seed": one,
                         "filename": [f"{place}.png" for place in range(images)],
                         "split": part,
                         "label": labels,
@@ -317,7 +317,7 @@ class TestAnswers:
     @pytest.mark.parametrize("turned", [False, True])
     def test_differ_on_the_images_that_a_plain_loop_finds(self, turned: bool) -> None:
         one, other = (self.other, self.one) if turned else (self.one, self.other)
-        runs, other_trainings = (4, 5) if turned else (5, 4)
+        one_trainings, other_trainings = (4, 5) if turned else (5, 4)
         found = tables.disagreements(
             results([1], [0], answers=one), results([1], [0], answers=other), "test"
         )
@@ -330,8 +330,10 @@ class TestAnswers:
             label = said["label"].iloc[0]
             wrong = [answer for answer in said["predicted"] if answer != label]
             right = [answer for answer in said_other["predicted"] if answer == label]
-            if len(wrong) > runs / 2 and len(right) > other_trainings / 2:
-                clarity = len(right) / other_trainings - (runs - len(wrong)) / runs
+            if len(wrong) > one_trainings / 2 and len(right) > other_trainings / 2:
+                clarity = (
+                    len(right) / other_trainings - (one_trainings - len(wrong)) / one_trainings
+                )
                 expected[name] = (label, wrong, len(right), clarity)
         assert len(expected) > 3
         assert sorted(found["filename"]) == sorted(expected)
@@ -340,7 +342,10 @@ class TestAnswers:
             assert image["label"] == label
             assert image["one_count"] == max(wrong.count(answer) for answer in wrong)
             assert wrong.count(image["one_answer"]) == image["one_count"]
-            assert (image["one_trainings"], image["other_trainings"]) == (runs, other_trainings)
+            assert (image["one_trainings"], image["other_trainings"]) == (
+                one_trainings,
+                other_trainings,
+            )
             assert image["other_count"] == answers_right
         clarities = [expected[name][3] for name in found["filename"]]
         assert clarities == sorted(clarities, reverse=True)

@@ -25,7 +25,7 @@ COMMAND = "kedro run --env=mine"
 REASON = "the loss stopped being finite in epoch 3"
 
 
-def run(seed: int, test: float, **more: Any) -> dict[str, Any]:
+def training(seed: int, test: float, **more: Any) -> dict[str, Any]:
     return {
         "seed": seed,
         "status": "trained",
@@ -45,7 +45,7 @@ def failed(seed: int) -> dict[str, Any]:
     return {"seed": seed, "status": "failed", "reason": REASON, "epochs": 3, "seconds": 1.0}
 
 
-def results(*runs: dict[str, Any]) -> Results:
+def results(*trainings: dict[str, Any]) -> Results:
     """Results with as many right answers, of 100 images, as the accuracies say."""
     predictions = [
         pd.DataFrame(
@@ -57,19 +57,19 @@ def results(*runs: dict[str, Any]) -> Results:
                 "seed": one["seed"],
             }
         )
-        for one in runs
+        for one in trainings
         for part in ("validation", "test")
         if f"{part}_accuracy" in one
     ]
     nothing = Results.none()
     answers = pd.concat(predictions) if predictions else nothing.predictions
-    return Results(pd.DataFrame(runs), nothing.epochs, answers, nothing.measurements)
+    return Results(pd.DataFrame(trainings), nothing.epochs, answers, nothing.measurements)
 
 
 RESULTS = {
-    "baseline": results(run(1, 0.9), run(2, 0.92)),
-    "l2": results(run(1, 0.95), run(2, 0.93)),
-    "l1": results(run(1, 0.85), failed(2)),
+    "baseline": results(training(1, 0.9), training(2, 0.92)),
+    "l2": results(training(1, 0.95), training(2, 0.93)),
+    "l1": results(training(1, 0.85), failed(2)),
     "zca": Results.none(),
     "dropout": Results.none(),
 }
@@ -136,7 +136,7 @@ class TestComparisonTable:
     def test_of_enough_seeds_has_verdicts_and_says_what_they_rest_on(self) -> None:
         accuracies = {"baseline": [0.90, 0.91, 0.92, 0.9, 0.91], "l2": [0.94, 0.96, 0.95, 0.96, 1]}
         made = {
-            name: results(*(run(seed, figure) for seed, figure in enumerate(figures)))
+            name: results(*(training(seed, figure) for seed, figure in enumerate(figures)))
             for name, figures in accuracies.items()
         }
         table = table_of(made)
@@ -147,14 +147,14 @@ class TestComparisonTable:
         assert "escriptive" not in said
 
     def test_names_techniques_that_lack_seeds(self) -> None:
-        runs = {"baseline": 3, "l2": 2, "l1": 0}
+        trained = {"baseline": 3, "l2": 2, "l1": 0}
         compared = pd.DataFrame(
             {
-                "technique": runs.keys(),
+                "technique": trained.keys(),
                 "status": ["trained", "trained", "not trained"],
-                "trainings": runs.values(),
+                "trainings": trained.values(),
                 "failed_trainings": 0,
-                "missing_trainings": [3 - had for had in runs.values()],
+                "missing_trainings": [3 - had for had in trained.values()],
             }
         )
         notes = text_table.status_notes(compared, COMMAND)
@@ -189,9 +189,9 @@ class TestComparisonTable:
 
     def test_stale_techniques_have_one_command_for_all(self) -> None:
         stale = {"l1": "changed since: the split", "zca": "changed since: the protocol, the split"}
-        table = table_of(RESULTS | {"l1": results(run(1, 0.85))}, stale)
+        table = table_of(RESULTS | {"l1": results(training(1, 0.85))}, stale)
         assert cell(table, "zca", "test accuracy") == "stale"
-        assert cell(table, "l1", "test accuracy") == "0.8500"  # of the run that is up to date
+        assert cell(table, "l1", "test accuracy") == "0.8500"  # of the training that is up to date
         assert "l1 is stale; changed since: the split." in table.notes
         assert "zca is stale; changed since: the protocol, the split." in table.notes
         commands = [note for note in table.notes if "--only-missing-outputs" in note]
@@ -220,7 +220,7 @@ class TestComparisonTable:
         assert any("No differences" in note for note in table.notes)
 
     def test_of_one_seed_has_no_spread(self) -> None:
-        table = table_of({"baseline": results(run(1, 0.9)), "l2": results(run(1, 0.95))})
+        table = table_of({"baseline": results(training(1, 0.9)), "l2": results(training(1, 0.95))})
         assert cell(table, "l2", "test accuracy") == "0.9500"
         assert cell(table, "l2", "to baseline [95 %]") == "+5.00"
         assert table.notes[0].startswith("One seed each")

@@ -161,8 +161,8 @@ def test_a_study_took_as_long_as_its_trainings(study: Study) -> None:
 
     study.run("--pipelines=reporting")  # later on
     (parent,) = study.logged("tags.kind = 'study'")
-    of_runs = sum(milliseconds(run) for run in study.logged("tags.kind = 'run'"))
-    assert milliseconds(parent) == pytest.approx(of_runs, abs=5)
+    of_trainings = sum(milliseconds(run) for run in study.logged("tags.kind = 'run'"))
+    assert milliseconds(parent) == pytest.approx(of_trainings, abs=5)
 
 
 def test_the_network_predicts_what_is_stored(study: Study, tmp_path: Path) -> None:
@@ -174,9 +174,9 @@ def test_the_network_predicts_what_is_stored(study: Study, tmp_path: Path) -> No
     split = pd.read_parquet(study.results / "03_primary/split_index.parquet")
     answers = network.predict(images[split["split"] == "test"], verbose=0).argmax(axis=1)
     stored = ResultsDataset(filepath=str(study.results / "07_model_output/l2/results.zip")).load()
-    of_run = stored.predictions.query("seed == 1 and split == 'test'")
+    of_training = stored.predictions.query("seed == 1 and split == 'test'")
     classes = sorted(split["label"].unique())
-    assert [classes[answer] for answer in answers] == list(of_run["predicted"])
+    assert [classes[answer] for answer in answers] == list(of_training["predicted"])
 
 
 def test_the_parent_holds_the_comparison(study: Study) -> None:

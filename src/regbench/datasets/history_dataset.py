@@ -36,13 +36,13 @@ class HistoryDataset(ParquetDataset):
         from regbench.history import table  # noqa: PLC0415 - imports pandas
 
         if not self._exists():
-            return table.empty()
+            return table.empty_history()
         fault = self._fault()
         if fault is None:
-            return table.checked(super().load())
+            return table.validated(super().load())
         said = "%s cannot be read as a history (%s): a new one begins"
         logger.warning(said, self._file, _reason(fault))
-        return table.empty()
+        return table.empty_history()
 
     def save(self, data: "pd.DataFrame") -> None:
         """Write the history whole or not at all, and set aside one that cannot be read."""
@@ -75,7 +75,7 @@ class HistoryDataset(ParquetDataset):
         from regbench.history import table  # noqa: PLC0415 - imports pandas
 
         try:
-            table.checked(super().load())
+            table.validated(super().load())
         except MemoryError:
             raise
         except Exception as error:

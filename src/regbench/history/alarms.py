@@ -1,4 +1,4 @@
-"""Alarms: what somebody wants to be told of a run that nobody watches."""
+"""Alarms: conditions on a run's results that a user asked to be notified of."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ import pandas as pd
 
 from regbench.comparison.compare import UNTRAINED, failure
 from regbench.evaluation.results import FAILED
-from regbench.history.table import is_complete, watched
+from regbench.history.table import is_complete, technique_row
 from regbench.report.numbers import percent
 from regbench.study.schema import BEST, Alarms
 
-_ROUNDING = 1e-9  # a drop of exactly the tolerance is tolerated, whatever floats make of it
+_ROUNDING = 1e-9  # added to a tolerance: rounding alone is no alarm
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that went wrong.
+    """A condition that a run's results meet.
 
     Attributes:
-        kind: The setting that it goes off by: drop, floor, rejected or failed.
-        message: One line.
+        kind: The setting that asks for the alarm: drop, floor, rejected or failed.
+        message: What happened, in one line.
     """
 
     kind: str
@@ -28,12 +28,12 @@ class Alarm:
 
 
 def check(run: pd.DataFrame, earlier: pd.DataFrame, settings: Alarms) -> list[Alarm]:
-    """Compare a run with the settings and with the runs before it.
+    """Return the alarms that a run raises.
 
     Args:
-        run: Its rows of the history.
-        earlier: The history without it.
-        settings: Which alarms there are; None turns one off.
+        run: The run's rows of the history.
+        earlier: The history without the run.
+        settings: The tolerances; an alarm whose setting is None is off.
     """
     if run.empty:
         return []
@@ -45,15 +45,20 @@ def check(run: pd.DataFrame, earlier: pd.DataFrame, settings: Alarms) -> list[Al
     ]
 
 
-def comparable(run: pd.DataFrame, earlier: pd.DataFrame, technique: str) -> pd.DataFrame:
-    """Find the last run that a run's accuracy can be compared with.
+def last_comparable_run(run: pd.DataFrame, earlier: pd.DataFrame, technique: str) -> pd.DataFrame:
+    """Return the rows of the last earlier run whose accuracy can be compared with a run's.
 
-    It has the same protocol, is judged on the same part, and what is looked at is trained with
-    all seeds: the technique, or for the best every technique that is trained at all. Every one
-    that it had figures of has some now, or has failed: the best of fewer says nothing.
+    Such a run has the same protocol and the same judged part, and the technique was trained with
+    all seeds. For ``BEST`` this holds for every technique trained then, and each of them is
+    trained or failed now: the best of fewer techniques would be lower without any change.
+
+    Args:
+        run: The run's rows of the history.
+        earlier: The history without the run.
+        technique: Name of a technique, or ``BEST`` for the best on validation.
 
     Returns:
-        Its rows; none if there is no such run.
+        Rows of the history; none if there is no such run.
     """
     shared = ["protocol", "part"]
     alike: pd.DataFrame = earlier[(earlier[shared] == run[shared].iloc[0]).all(axis="columns")]
@@ -72,6 +77,7 @@ def comparable(run: pd.DataFrame, earlier: pd.DataFrame, technique: str) -> pd.D
 
 
 def _failed(run: pd.DataFrame, settings: Alarms) -> Iterator[Alarm]:
+    """Yield an alarm per failed technique."""
     if not settings.failed:
         return
     for row in run[run["status"] == FAILED].to_dict("records"):
@@ -79,10 +85,11 @@ def _failed(run: pd.DataFrame, settings: Alarms) -> Iterator[Alarm]:
 
 
 def _drop(run: pd.DataFrame, earlier: pd.DataFrame, settings: Alarms) -> Iterator[Alarm]:
+    """Yield an alarm if the accuracy fell since the last comparable run, in percentage points."""
     if settings.drop is None:
         return
-    last = comparable(run, earlier, settings.technique)
-    now, then = watched(run, settings.technique), watched(last, settings.technique)
+    last = last_comparable_run(run, earlier, settings.technique)
+    now, then = technique_row(run, settings.technique), technique_row(last, settings.technique)
     if now is None or then is None:
         return
     fell = 100 * (then["accuracy"] - now["accuracy"])
@@ -97,7 +104,8 @@ def _drop(run: pd.DataFrame, earlier: pd.DataFrame, settings: Alarms) -> Iterato
 
 
 def _floor(run: pd.DataFrame, settings: Alarms) -> Iterator[Alarm]:
-    now = watched(run, settings.technique)
+    """Yield an alarm if the accuracy is below a fixed share of 1."""
+    now = technique_row(run, settings.technique)
     if settings.floor is None or now is None:
         return
     if now["accuracy"] < settings.floor - _ROUNDING:
@@ -109,6 +117,7 @@ def _floor(run: pd.DataFrame, settings: Alarms) -> Iterator[Alarm]:
 
 
 def _rejected(run: pd.DataFrame, earlier: pd.DataFrame, settings: Alarms) -> Iterator[Alarm]:
+    """Yield an alarm if the share of rejected images rose since the run before."""
     if settings.rejected is None or earlier.empty:
         return
     now, then = _share_rejected(run.iloc[0]), _share_rejected(earlier.iloc[-1])
@@ -121,10 +130,12 @@ def _rejected(run: pd.DataFrame, earlier: pd.DataFrame, settings: Alarms) -> Ite
 
 
 def _share_rejected(row: pd.Series) -> float:
+    """Return the rejected images as a share of all images read."""
     images = row["images_train"] + row["images_validation"] + row["images_test"]
     return float(row["rejected"] / max(1, row["rejected"] + images))
 
 
 def _named(row: dict[str, object], settings: Alarms) -> str:
+    """Return the technique of a row, and that it is the best if the settings ask for the best."""
     best = ", the best on validation," if settings.technique == BEST else ""
     return f"{row['technique']}{best}"

@@ -1,6 +1,6 @@
-"""Telling somebody who is not there: e-mail, Slack, a webhook, by the URLs of Apprise.
+"""Notifications by e-mail, Slack, webhook and others, through the library Apprise.
 
-The URLs hold passwords: no message and no log has more of one than what stands before ``://``.
+Apprise's URLs contain passwords: messages and logs name no more of a URL than its scheme.
 """
 
 import logging
@@ -13,14 +13,14 @@ from regbench.errors import SettingsError
 logger = logging.getLogger(__name__)
 
 
-def urls(credentials: Mapping[str, Any]) -> list[str]:
-    """Read where notifications go.
+def notification_urls(credentials: Mapping[str, Any]) -> list[str]:
+    """Return the Apprise URLs that notifications are sent to.
 
     Args:
-        credentials: The content of ``credentials.yml``; its ``notifications`` is a list of URLs.
+        credentials: The content of ``credentials.yml``; ``notifications`` is a URL or a list.
 
     Raises:
-        SettingsError: It is something else.
+        SettingsError: ``notifications`` is anything else.
     """
     given = credentials.get("notifications")
     listed = [] if given is None else [given] if isinstance(given, str) else given
@@ -30,19 +30,19 @@ def urls(credentials: Mapping[str, Any]) -> list[str]:
 
 
 def notify(addresses: Sequence[str], title: str, lines: Sequence[str]) -> bool:
-    """Send a message to every address; those that cannot be reached are named in a warning.
+    """Send a message to every address; a warning is logged for each that cannot be reached.
 
     Args:
         addresses: Apprise URLs.
-        title: The subject.
-        lines: The text.
+        title: Subject of the message.
+        lines: Text of the message.
 
     Returns:
-        Whether it was sent to all of them.
+        Whether all were sent.
     """
     if not addresses:
         return True
-    import apprise  # noqa: PLC0415 - takes half a second; few runs have something to tell
+    import apprise  # noqa: PLC0415 - takes 0.5 s, and few runs notify
 
     sent = True
     for number, url in enumerate(addresses, start=1):
@@ -52,7 +52,7 @@ def notify(addresses: Sequence[str], title: str, lines: Sequence[str]) -> bool:
             try:
                 fault = "" if receiver.add(url) else ": Apprise knows no such address"
                 arrived = not fault and bool(receiver.notify("\n".join(lines), title=title))
-            except Exception as error:  # of a service's client; its text may tell the URL
+            except Exception as error:  # of a service's client; its text may contain the URL
                 fault, arrived = f": {type(error).__name__}", False
         if not arrived:
             logger.warning("%s could not be sent%s", of_all, fault)
@@ -61,13 +61,14 @@ def notify(addresses: Sequence[str], title: str, lines: Sequence[str]) -> bool:
 
 
 def _scheme(url: str) -> str:
+    """Return the part of a URL that has no password, such as 'mailtos://'."""
     scheme, separator, _ = url.partition("://")
     return f"{scheme}://" if separator and scheme.isalnum() and len(scheme) < 20 else "no URL"
 
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Keep the log of Apprise and of HTTP from being written: it has the URLs."""
+    """Suppress the log messages of Apprise and of its HTTP libraries, which contain URLs."""
     levels = {name: logging.getLogger(name).level for name in ("apprise", "urllib3", "requests")}
     for name in levels:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -1,4 +1,4 @@
-"""The page of a study's history: one HTML page that needs nothing beside it but the reports."""
+"""The history as one HTML page, which links to the runs' reports."""
 
 import math
 from collections.abc import Sequence
@@ -10,19 +10,19 @@ import pandas as pd
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import ACCURACY, Figure, Shown
 from regbench.history import trend
-from regbench.history.table import runs
+from regbench.history.table import runs_table
 from regbench.report.numbers import in_unit, interval_text, listed, percent, signed
-from regbench.report.page import page_environment, source
+from regbench.report.page import page_environment, template_text
 from regbench.report.svg import Picture, inline_svg
 
 
 def render_history(history: pd.DataFrame, alarms: Sequence[str], images: str) -> str:
-    """Write the page.
+    """Return the page of a study's history.
 
     Args:
-        history: From ``history.with_run``.
-        alarms: Those of the newest report.
-        images: Where the set of images is.
+        history: From ``table.append_run``.
+        alarms: Messages of the last run's alarms.
+        images: Path or address of the images.
 
     Returns:
         HTML. Its only references are to the runs' reports, ``reports/<run>.html`` beside it.
@@ -31,8 +31,8 @@ def render_history(history: pd.DataFrame, alarms: Sequence[str], images: str) ->
     environment.filters["percent"] = partial(in_unit, unit=ACCURACY)
     table = _newest_first(history)
     page = environment.get_template("history.html.j2").render(
-        style=source("regbench.report", "report.css"),
-        own_style=source("regbench.history", "history.css"),
+        style=template_text("regbench.report", "report.css"),
+        own_style=template_text("regbench.history", "history.css"),
         images=images,
         alarms=alarms,
         sentence=_sentence(table),
@@ -45,7 +45,7 @@ def render_history(history: pd.DataFrame, alarms: Sequence[str], images: str) ->
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a reader says them: '45 s', '6 min', '2 h 05 min'."""
+    """Return a time as text: '45 s', '6 min', '2 h 05 min'; '–' for NaN seconds."""
     if math.isnan(seconds):
         return "–"
     if seconds < 100:
@@ -55,11 +55,11 @@ def duration(seconds: float) -> str:
 
 
 def _newest_first(history: pd.DataFrame) -> list[dict[str, Any]]:
-    """What the table of runs shows."""
+    """Return the rows of the table of runs with formatted texts, the last run first."""
     if history.empty:
         return []
     shown = []
-    for run in reversed(runs(history).to_dict("records")):
+    for run in reversed(runs_table(history).to_dict("records")):
         texts = {
             "when": f"{run['time']:%Y-%m-%d %H:%M}",
             "figure": f"{in_unit(run['accuracy'], ACCURACY)} "
@@ -73,13 +73,13 @@ def _newest_first(history: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _figures(history: pd.DataFrame) -> dict[str, Any]:
-    """The newest run's figures by technique, and how they have changed since the run before."""
+    """Return the last run's figures by technique, each with its change since the run before."""
     runs_of = [of for _, of in history.groupby("run", sort=False)]
     if not runs_of:
         return {"columns": [], "rows": []}
     now = runs_of[-1]
     part = str(now["part"].iloc[0])
-    # Figures of different parts of the images are not compared.
+    # Figures of different split parts are not compared.
     alike = len(runs_of) > 1 and runs_of[-2]["part"].iloc[0] == part
     then = (runs_of[-2] if alike else now[:0]).set_index("technique")
     shown = [of for of in registry.single(Shown.HISTORY) if now[of.name].notna().any()]
@@ -102,7 +102,7 @@ def _figures(history: pd.DataFrame) -> dict[str, Any]:
 
 
 def _change(row: dict[Any, Any], then: pd.DataFrame, figure: Figure) -> str:
-    """A figure minus that of the run before, with its sign; nothing if one of them is missing."""
+    """Return a figure minus the run before's, with its sign; empty if either is missing."""
     if row["technique"] not in then.index:
         return ""
     change = row[figure.name] - then.at[row["technique"], figure.name]
@@ -110,7 +110,7 @@ def _change(row: dict[Any, Any], then: pd.DataFrame, figure: Figure) -> str:
 
 
 def _sentence(newest_first: Sequence[dict[str, Any]]) -> str:
-    """Say what is new."""
+    """Return the last run's best accuracy and its change since the run before, in a sentence."""
     if not newest_first:
         return "No run has compared anything yet."
     now = newest_first[0]
@@ -135,10 +135,10 @@ def _sentence(newest_first: Sequence[dict[str, Any]]) -> str:
 
 
 def _trends(history: pd.DataFrame) -> list[Picture]:
-    """A picture per technique, all on one scale."""
-    shown = trend.recent(history)
+    """Draw each technique's accuracy over the runs, all with the same y axis."""
+    shown = trend.recent_runs(history)
     pictures = []
-    for name in trend.techniques_of(shown):
+    for name in trend.techniques_with_figures(shown):
         own = shown[(shown["technique"] == name) & shown["accuracy"].notna()]
         last = own.iloc[-1]
         first, now, least, most = (

@@ -1,7 +1,7 @@
-"""The history of a study: a table with a row per run and technique, and what it tells.
+"""The history of a study: a table with a row per run and technique, and tables made from it.
 
-A *run* here is one compiled comparison: what ``kedro run`` ends with. Compiling the same results
-once more is the same run.
+A *run* is one ``kedro run`` that ends with a comparison. Comparing the same results once more
+counts as the same run.
 """
 
 import datetime
@@ -20,32 +20,33 @@ from regbench.evaluation.results import FAILED, TRAINED, Results
 from regbench.evaluation.split_parts import judged_part
 from regbench.study.schema import BASELINE, BEST
 
-SCHEMA = 2  # of the table; counted up when a column changes its name or meaning, or goes
-_OF_SCHEMA_1 = {
+SCHEMA = 2  # version of the table, raised when a column is renamed, redefined or removed
+_RENAMED_SINCE_SCHEMA_1 = {
     "runs": "trainings",
     "failed_runs": "failed_trainings",
     "missing_runs": "missing_trainings",
 }
 
-# Figures are shares of 1, times are UTC, seconds are wall time. ``accuracy`` is the headline's, of
-# ``part``: mean over seeds, standard deviation (n - 1) and the 95 % t interval of the mean.
+# Figures are shares of 1, times are UTC, seconds are wall time. ``accuracy`` is the headline: the
+# accuracy on the judged part, which the column ``part`` names. It is a mean over seeds, with the
+# standard deviation (n - 1) and the 95 % t interval of the mean.
 _OWN = {
     "schema": "int64",
     "run": "str",
     "time": "datetime64[us, UTC]",
     "run_seconds": "float64",  # from the start of the command until the comparison
-    "versions": "str",
+    "versions": "str",  # of the software
     "alarms": "str",  # a line each
     "images_train": "int64",
     "images_validation": "int64",
     "images_test": "int64",
     "rejected": "int64",
-    "data": "str",  # fingerprints
+    "data": "str",  # a fingerprint, as are the next four
     "split": "str",
     "protocol": "str",
     "training": "str",
     "evaluation": "str",
-    "settings": "str",  # the technique's
+    "settings": "str",  # the fingerprint of the technique's settings
     "technique": "str",
     "status": "str",
     "trainings": "int64",
@@ -63,14 +64,15 @@ _OWN = {
     "difference_low": "float64",
     "difference_high": "float64",
     "verdict": "str",
-    "seconds": "float64",  # of training, mean over seeds
+    "seconds": "float64",  # of a training, mean over seeds
 }
-# Beside these every figure that is shown in the history, mean over seeds.
+# Then a column per figure that the history shows, mean over seeds.
 COLUMNS = _OWN | {
     figure.name: "float64" for figure in registry.single(Shown.HISTORY) if figure.name not in _OWN
 }
-_OF_THE_OCCASION = ("run", "time", "run_seconds", "versions", "alarms")
-# What a run has in common over its techniques, as a reader is told of a change in it.
+# Columns of the command itself, not of its results.
+_RUN_ATTRIBUTES = ("run", "time", "run_seconds", "versions", "alarms")
+# Fingerprints that a run's techniques share, and the word that the pages have for a change in each.
 _CHANGES = {
     "data": "data",
     "split": "split",
@@ -78,26 +80,29 @@ _CHANGES = {
     "training": "code",
     "evaluation": "evaluation",
 }
-_OWN_CHANGE = ("settings", "settings")  # a technique's own
+_OWN_CHANGE = ("settings", "settings")  # the same for a technique's own settings
 
 
-def empty() -> pd.DataFrame:
-    """The history of a study without a run."""
+def empty_history() -> pd.DataFrame:
+    """Return a history without runs: no rows, all columns with their types."""
     return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in COLUMNS.items()})
 
 
-def checked(table: pd.DataFrame) -> pd.DataFrame:
-    """Take a stored table for a history.
+def validated(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a stored table as a history with this version's columns and types.
+
+    Args:
+        table: As read from the file; a table of schema 1 has its columns renamed.
 
     Returns:
-        The history; a figure that the table does not know is missing, and one that this version
-        does not know is kept behind the others.
+        The history. Figures that the table lacks are NaN. Numeric columns unknown to this version,
+        such as a later version's figures, are kept after the others.
 
     Raises:
-        ValueError: It is none, or of another version of RegBench.
+        ValueError: A column is missing, or the table has a schema that this version cannot read.
     """
-    # What version 1 called runs of a technique are trainings.
-    table = table.rename(columns={old: new for old, new in _OF_SCHEMA_1.items() if old in table})
+    renamed = {old: new for old, new in _RENAMED_SINCE_SCHEMA_1.items() if old in table}
+    table = table.rename(columns=renamed)
     table = table.assign(schema=table["schema"].replace(1, SCHEMA)) if "schema" in table else table
     missing = [name for name in _OWN if name not in table]
     if missing:
@@ -120,18 +125,19 @@ def rows_of_run(
     parts: pd.Series,
     rejected: int,
 ) -> pd.DataFrame:
-    """Take from a comparison what the history keeps.
+    """Return a comparison as rows of the history.
 
     Args:
         compared: From ``compare``.
-        results: The runs that it is made from, by technique.
-        fingerprints: From ``fingerprint.current``.
-        data_fingerprint: The stored one, with ``data`` and ``split``.
-        parts: Every image's part of the split.
-        rejected: How many images were.
+        results: The trainings that were compared, by technique.
+        fingerprints: From ``fingerprints.current``, by technique.
+        data_fingerprint: The stored digests, with the keys ``data`` and ``split``.
+        parts: Each image's split part.
+        rejected: Number of images that were not used.
 
     Returns:
-        A row per technique, without what ``identified`` adds; no row if no technique was trained.
+        A row per technique, without the columns that ``identify_run`` fills; no rows if no
+        technique was trained.
     """
     part = judged_part(compared)
     counts = parts.value_counts()
@@ -159,82 +165,99 @@ def rows_of_run(
             | {key: row.get(key) for key in COLUMNS if key in row}
         )
     if not any(row["status"] in {TRAINED, FAILED} or _is_figure(row["accuracy"]) for row in rows):
-        return empty()
+        return empty_history()
     return _table(rows)
 
 
-def identified(
+def identify_run(
     rows: pd.DataFrame, history: pd.DataFrame, clock: Mapping[str, str], versions: str
 ) -> pd.DataFrame:
-    """Give a run its name, time, duration and versions.
+    """Return a run's rows with its name, time, duration and versions filled in.
+
+    A run with the same results as the last run of the history keeps that run's name and time.
 
     Args:
         rows: From ``rows_of_run``.
-        history: Without this run, or with it as the last one, whose name and time it then keeps.
-        clock: When the command ``started`` and what time it is ``now``: ISO 8601, UTC.
-        versions: Of the software, in a line.
+        history: The runs so far.
+        clock: When the command ``started`` and the time ``now``: ISO 8601, UTC.
+        versions: Versions of the software, in one line.
     """
     if rows.empty:
         return rows
     last = _last(history)
     if not last.empty and _outcome(last).equals(_outcome(rows)):
-        occasion = {name: last[name].iloc[0] for name in _OF_THE_OCCASION}
+        attributes = {name: last[name].iloc[0] for name in _RUN_ATTRIBUTES}
     else:
         started, now = (datetime.datetime.fromisoformat(clock[at]) for at in ("started", "now"))
-        occasion = {
+        attributes = {
             "run": _new_name(now, set(history["run"])),
             "time": now,
             "run_seconds": (now - started).total_seconds(),
             "versions": versions,
             "alarms": "",
         }
-    return rows.assign(**occasion).astype(COLUMNS)
+    return rows.assign(**attributes).astype(COLUMNS)
 
 
-def before(history: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """The runs before the one that ``rows`` describes."""
+def earlier_runs(history: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the history without the run that ``rows`` belong to."""
     return history[~history["run"].isin(rows["run"])]
 
 
-def with_run(history: pd.DataFrame, rows: pd.DataFrame, alarms: Sequence[str]) -> pd.DataFrame:
-    """Append a run, or put it in the place of itself if it is the last one."""
+def append_run(history: pd.DataFrame, rows: pd.DataFrame, alarms: Sequence[str]) -> pd.DataFrame:
+    """Return the history with a run at its end; a run of the same name is replaced.
+
+    Args:
+        history: The runs so far.
+        rows: From ``identify_run``.
+        alarms: Messages of the run's alarms, a line each.
+    """
     if rows.empty:
         return history
     described = rows.assign(alarms="\n".join(alarms)).astype(COLUMNS)
-    earlier = before(history, rows)
+    earlier = earlier_runs(history, rows)
     return described if earlier.empty else pd.concat([earlier, described], ignore_index=True)
 
 
 def networks_to_keep(
     history: pd.DataFrame, run: str, results: Mapping[str, Results], last: int
 ) -> dict[str, Any]:
-    """Say which networks are kept beside those that every training leaves.
+    """Return which trained networks to archive for a run, and which runs keep their archive.
+
+    Each training overwrites the network of the same technique and seed; the archive holds copies
+    of the networks of the last runs.
 
     Args:
-        history: With the run.
-        run: Its name; empty if nothing is trained.
-        results: The runs of its report.
-        last: Of how many runs networks are kept; those of the newest are where the trainings left
-            them, and are kept for later only if there will be a later one to keep them for.
+        history: The runs so far, with this one.
+        run: Name of this run; empty if nothing was trained.
+        results: The trainings that this run compares, by technique.
+        last: Number of runs whose networks are kept. With 1 the networks in place are enough, and
+            nothing is archived.
 
     Returns:
-        ``run``; ``networks``: the digest of each one's weights, by ``<technique>/seed_<n>``; and
-        ``keep``: the names of the runs to keep.
+        ``run``: its name; ``networks``: the digest of each network's weights, by
+        ``<technique>/seed_<n>``; ``keep``: names of the runs whose archive is kept.
     """
     names = list(dict.fromkeys(history["run"]))
     networks = {}
     for technique, found in results.items() if last > 1 and run else ():
-        for made in found.trainings[found.trainings["status"] == TRAINED].to_dict("records"):
-            networks[f"{technique}/seed_{made['seed']}"] = made["fingerprint_weights"]
+        trained = found.trainings[found.trainings["status"] == TRAINED]
+        for training in trained.to_dict("records"):
+            networks[f"{technique}/seed_{training['seed']}"] = training["fingerprint_weights"]
     return {"run": run, "networks": networks, "keep": names[-last:]}
 
 
-def watched(run: pd.DataFrame, technique: str) -> dict[str, Any] | None:
-    """The row of a run's technique, or of the best on validation; None if it has no figures."""
-    return _watched(_records(run), technique)
+def technique_row(run: pd.DataFrame, technique: str) -> dict[str, Any] | None:
+    """Return a technique's row of a run; None if the technique has no accuracy.
+
+    Args:
+        run: The run's rows of the history.
+        technique: Its name, or ``BEST`` for the one with the best validation accuracy.
+    """
+    return _technique_row(_records(run), technique)
 
 
-def _watched(run: Sequence[dict[str, Any]], technique: str) -> dict[str, Any] | None:
+def _technique_row(run: Sequence[dict[str, Any]], technique: str) -> dict[str, Any] | None:
     trained = [row for row in run if _is_figure(row["accuracy"])]
     if technique == BEST:
         judged = [row for row in trained if _is_figure(row["validation_accuracy"])]
@@ -242,28 +265,29 @@ def _watched(run: Sequence[dict[str, Any]], technique: str) -> dict[str, Any] | 
     return next((row for row in trained if row["technique"] == technique), None)
 
 
-def runs(history: pd.DataFrame) -> pd.DataFrame:
-    """A row per run, the earliest first.
+def runs_table(history: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per run, the earliest first.
 
     Returns:
-        run, time, run_seconds, versions, alarms, part; training_seconds (of all trainings that
-        it compares); images and rejected; techniques, trained (how many have figures), failed
-        (the techniques that are); best (on validation), accuracy and its ends;
-        baseline_accuracy; better (techniques with that verdict) and changes: what differs from
-        the run before.
+        Columns: run, time, run_seconds, versions, alarms, part as in the history;
+        training_seconds, the sum over all trainings compared; images and rejected, numbers of
+        images; techniques, how many there are; trained, how many have an accuracy; failed, the
+        names of those that failed; best, the technique with the best validation accuracy, and its
+        accuracy with accuracy_low and accuracy_high; baseline_accuracy; better, the names of the
+        techniques with that verdict; changes, from ``changes``.
     """
     by_run: dict[str, list[dict[str, Any]]] = {}
-    for row in _records(history):  # once: there may be years of nights
+    for row in _records(history):  # in one pass: there may be years of nightly runs
         by_run.setdefault(row["run"], []).append(row)
     changed = changes(history)
     rows = []
     for name, run in by_run.items():
         first = run[0]
-        best, baseline = _watched(run, BEST), _watched(run, BASELINE)
+        best, baseline = _technique_row(run, BEST), _technique_row(run, BASELINE)
         of_best = {key: (best or {}).get(key) for key in _ACCURACY}
         seconds = [row["seconds"] * (row["trainings"] - row["failed_trainings"]) for row in run]
         rows.append(
-            {key: first[key] for key in (*_OF_THE_OCCASION, "part", "rejected")}
+            {key: first[key] for key in (*_RUN_ATTRIBUTES, "part", "rejected")}
             | {
                 "training_seconds": float(np.nansum(seconds)),
                 "images": sum(first[f"images_{part}"] for part in _PARTS),
@@ -281,11 +305,11 @@ def runs(history: pd.DataFrame) -> pd.DataFrame:
 
 
 def changes(history: pd.DataFrame, technique: str | None = None) -> dict[str, list[str]]:
-    """What differs from the run before, in a word each, by run.
+    """Return by run what was changed since the run before, such as ``["protocol", "code"]``.
 
     Args:
-        history: All techniques.
-        technique: With it, a change of its own settings counts as well.
+        history: The rows of all techniques.
+        technique: A technique whose own settings are compared as well; its runs only.
     """
     keys = dict(_CHANGES)
     if technique is not None:
@@ -308,7 +332,7 @@ _ACCURACY = ("accuracy", "accuracy_low", "accuracy_high")
 
 
 def is_complete(run: pd.DataFrame) -> bool:
-    """Whether every technique of these rows is trained with all its seeds."""
+    """Return whether every technique of a run's rows is trained with all its seeds."""
     whole = (
         (run["status"] == TRAINED)
         & (run["failed_trainings"] == 0)
@@ -318,7 +342,7 @@ def is_complete(run: pd.DataFrame) -> bool:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows as a table with the history's columns and types; missing texts are empty."""
+    """Return rows as a table with the history's columns and types; missing texts are empty."""
     table = pd.DataFrame(rows).reindex(columns=[*COLUMNS])
     texts = [name for name, dtype in COLUMNS.items() if dtype == "str"]
     table[texts] = table[texts].astype(object).fillna("")
@@ -327,17 +351,18 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _outcome(run: pd.DataFrame) -> pd.DataFrame:
-    """What makes two runs the same one."""
-    compared = run[[name for name in COLUMNS if name not in _OF_THE_OCCASION]]
+    """Return a run's rows without the columns in which two runs of the same results differ."""
+    compared = run[[name for name in COLUMNS if name not in _RUN_ATTRIBUTES]]
     return compared.sort_values("technique", ignore_index=True)
 
 
 def _last(history: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the last run."""
     return history[history["run"] == history["run"].iloc[-1]] if len(history) else history
 
 
 def _new_name(now: datetime.datetime, taken: set[str]) -> str:
-    """A name that is also a folder's and a file's: the time, to the second."""
+    """Return a run's name, valid as a file name: the UTC time to the second, numbered if taken."""
     name = f"{now:%Y-%m-%dT%H%M%SZ}"
     number = 2
     unique = name
@@ -347,6 +372,7 @@ def _new_name(now: datetime.datetime, taken: set[str]) -> str:
 
 
 def _failed_seeds(found: Results | None) -> str:
+    """Return the seeds of a technique's failed trainings, such as '2, 5'."""
     if found is None or found.trainings.empty:
         return ""
     seeds = found.trainings.loc[found.trainings["status"] == FAILED, "seed"]
@@ -354,7 +380,7 @@ def _failed_seeds(found: Results | None) -> str:
 
 
 def _interval(row: Mapping[Any, Any], figure: str) -> dict[str, float]:
-    """The t interval of a mean over the runs that did not fail, within 0 and 1."""
+    """Return the 95 % t interval of a mean over the trained seeds, clipped to 0 and 1."""
     from scipy.special import stdtrit  # noqa: PLC0415 - slow to import
 
     mean, spread = row.get(figure, np.nan), row.get(f"{figure}_sd", np.nan)

@@ -1,4 +1,4 @@
-"""Pictures of a history: every technique's accuracy, run by run."""
+"""The plot of each technique's accuracy over the runs of a history."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,33 +11,32 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from regbench.history.table import changes
-from regbench.report.plots.style import COLOURS, in_style, short
+from regbench.report.plots.style import COLOURS, in_style, shorten
 from regbench.study.schema import BASELINE
 
-MOST_RUNS = 60  # that a picture shows: two months of nights
-_PANEL = (330, 200)  # pixels
-_MARGINS = (44, 34, 12, 24)  # left, bottom, right, top
+MOST_RUNS = 60  # runs in a plot: two months of nightly runs
+_PANEL = (330, 200)  # width and height of a panel in pixels
+_MARGINS = (44, 34, 12, 24)  # of a panel in pixels: left, bottom, right, top
 _MOST_COLUMNS = 3
 _LEAST_BETWEEN_WORDS = 13  # pixels
-_BELOW = 0.3  # the share of a panel that is left to the words under the curves
-_LEAST_SPAN = 2.0  # percentage points from bottom to top: noise is not blown up
+_BELOW = 0.3  # the share of a panel's height for the words below the curves
+_LEAST_SPAN = 2.0  # the least range of the axis in percentage points: noise is not magnified
 
 
 @in_style
 def trend_plot(history: pd.DataFrame, techniques: Sequence[str] | None = None) -> Figure:
-    """Draw a panel per technique: mean accuracy in % with its 95 % interval, over the last runs.
+    """Draw each technique's mean accuracy in % with its 95 % interval, over the last runs.
 
-    Vertical lines mark runs with other data, another split, protocol, code or settings than the
-    run before; where there is room, in a word. The baseline stands behind every technique in
-    grey. All panels have one scale.
+    A panel per technique, with the baseline in grey and the same y axis. A dashed line stands
+    before a run with other data, another split, protocol, code or settings than the run before,
+    with a word where there is room. A cross marks a run with failed trainings.
 
     Args:
-        history: From ``history``; no other part than the last run's is drawn.
-        techniques: To draw; the scale is that of all. Default: those of the last run, and a title
-            each.
+        history: A history; runs with another judged part than the last run's are left out.
+        techniques: Techniques to draw, on the y axis of all. Default: all, each with a title.
     """
-    shown = recent(history)
-    every = techniques_of(shown)
+    shown = recent_runs(history)
+    every = techniques_with_figures(shown)
     names = every if techniques is None else list(techniques)
     width, height = _PANEL
     left, bottom, right, top = _MARGINS
@@ -51,7 +50,7 @@ def trend_plot(history: pd.DataFrame, techniques: Sequence[str] | None = None) -
     places = {run: place for place, run in enumerate(dict.fromkeys(shown["run"]))}
     changed = {name: changes(history, name) for name in names}
     words = [word for of_one in changed.values() for found in of_one.values() for word in found]
-    scale = _scale(shown, below=_BELOW if words else 0)
+    scale = _axis_limits(shown, below=_BELOW if words else 0)
     for number, name in enumerate(names):
         row, column = divmod(number, columns)
         axis = figure.add_axes(
@@ -62,16 +61,16 @@ def trend_plot(history: pd.DataFrame, techniques: Sequence[str] | None = None) -
                 (height - bottom - top) / size[1],
             )
         )
-        _draw(axis, shown, name, changed[name], places, scale)
+        _draw_panel(axis, shown, name, changed[name], places, scale)
         if titled:
-            axis.set_title(short(name, 36), fontsize=12, loc="left", pad=7)
+            axis.set_title(shorten(name, 36), fontsize=12, loc="left", pad=7)
     if titled and names:
         figure.legend(handles=_legend(), loc="upper left", ncols=3)
     return figure
 
 
-def recent(history: pd.DataFrame) -> pd.DataFrame:
-    """The last runs, as far as they are judged on the part that the last run is judged on."""
+def recent_runs(history: pd.DataFrame) -> pd.DataFrame:
+    """Return the last ``MOST_RUNS`` runs with the same judged part as the last run."""
     if history.empty:
         return history
     alike = history[history["part"] == history["part"].iloc[-1]]
@@ -80,15 +79,15 @@ def recent(history: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def techniques_of(shown: pd.DataFrame) -> list[str]:
-    """Techniques that ever had a figure: the last run's in its order, then those of before."""
+def techniques_with_figures(shown: pd.DataFrame) -> list[str]:
+    """Return the techniques with an accuracy in any run: the last run's first, in its order."""
     newest_first = reversed([run for _, run in shown.groupby("run", sort=False)])
     order = dict.fromkeys(name for run in newest_first for name in run["technique"])
     with_figures = set(shown.loc[shown["accuracy"].notna(), "technique"])
     return [name for name in order if name in with_figures]
 
 
-def _draw(
+def _draw_panel(
     axis: Axes,
     shown: pd.DataFrame,
     name: str,
@@ -96,7 +95,16 @@ def _draw(
     places: dict[str, int],
     scale: tuple[float, float],
 ) -> None:
-    """One technique's panel."""
+    """Draw one technique's panel.
+
+    Args:
+        axis: The empty panel.
+        shown: The runs to draw.
+        name: The technique.
+        changed: By run, what was changed since the run before.
+        places: The x coordinate of each run.
+        scale: Ends of the y axis in %.
+    """
     axis.set_xlim(-0.6, max(len(places) - 0.4, 1))
     axis.set_ylim(*scale)
     _mark_changes(axis, changed, places)
@@ -126,7 +134,7 @@ def _draw(
 
 
 def _mark_changes(axis: Axes, changed: dict[str, list[str]], places: dict[str, int]) -> None:
-    """A vertical line between a run and the one before it, and why."""
+    """Draw a dashed line before each run that differs from the run before, and what differs."""
     left, _, right, _ = _MARGINS
     low, high = axis.get_xlim()
     pixels = (_PANEL[0] - left - right) / (high - low)
@@ -154,14 +162,14 @@ def _mark_changes(axis: Axes, changed: dict[str, list[str]], places: dict[str, i
 
 
 def _by_place(shown: pd.DataFrame, name: str, places: dict[str, int]) -> pd.DataFrame:
-    """A technique's figures by the place of the run; NaN, and so a gap, where it has none."""
+    """Return a technique's rows by x coordinate; NaN, drawn as a gap, where it has none."""
     own = shown[shown["technique"] == name]
     by_place = own.set_index(own["run"].map(places)).reindex(range(len(places)))
     return by_place.assign(failed_trainings=by_place["failed_trainings"].fillna(0))
 
 
 def _label_runs(axis: Axes, shown: pd.DataFrame, places: dict[str, int]) -> None:
-    """Days under some of the runs; hours where all are of one day."""
+    """Label about five runs with their day, or with the time of day if all are of one day."""
     times = shown.drop_duplicates("run")["time"]
     form = "%d %b" if times.dt.date.nunique() > 1 else "%H:%M"
     step = -(-len(places) // 5) or 1
@@ -169,8 +177,13 @@ def _label_runs(axis: Axes, shown: pd.DataFrame, places: dict[str, int]) -> None
     axis.set_xticks(kept, [times.iloc[place].strftime(form) for place in kept])
 
 
-def _scale(shown: pd.DataFrame, below: float) -> tuple[float, float]:
-    """From bottom to top, in %, so that no panel hides anything, with a share of room below."""
+def _axis_limits(shown: pd.DataFrame, below: float) -> tuple[float, float]:
+    """Return the ends of the y axis in %, around all intervals.
+
+    Args:
+        shown: The runs to draw.
+        below: The share of the panel's height that stays free below the curves.
+    """
     figures = shown[["accuracy", "accuracy_low", "accuracy_high"]].to_numpy(float)
     if np.isnan(figures).all():
         return 0.0, 100.0
@@ -181,6 +194,7 @@ def _scale(shown: pd.DataFrame, below: float) -> tuple[float, float]:
 
 
 def _legend() -> list[Any]:
+    """Return the handles of the legend."""
     return [
         Line2D([], [], color=COLOURS["accent"], marker="o", label="accuracy, %, with interval"),
         Line2D([], [], color=COLOURS["rule"], linewidth=2.4, label="baseline"),

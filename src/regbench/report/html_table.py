@@ -1,4 +1,4 @@
-"""The report's table of techniques: which figures it shows, and how they read."""
+"""The report's table of techniques: its columns, and its cells as text."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ from regbench.study.schema import BASELINE
 class Column:
     """A column of the table of techniques."""
 
-    key: str  # the column of the comparison that it is sorted by
+    key: str  # the comparison's column that sorts it
     title: str
     meaning: str
     text: Callable[[Mapping[Any, Any]], str]
-    better: Better = Better.HIGHER  # which rows a click on the heading puts first
+    better: Better = Better.HIGHER  # the rows that a click on the heading sorts to the top
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a sortable table: what is read, and what is sorted by ("" comes last)."""
+    """A cell of a sortable table: its text, and the value that sorts it ("" comes last)."""
 
     text: str
     value: float | str
@@ -36,20 +36,20 @@ class Cell:
 
 
 def techniques_table(comparison: pd.DataFrame, part: str) -> dict[str, Any]:
-    """Choose and format what the table of techniques shows.
+    """Return the table of techniques, formatted.
 
     Args:
         comparison: From ``compare``; its order is the order of rows.
-        part: The one that the study is judged on.
+        part: The judged part.
 
     Returns:
-        ``columns``, those that any technique has a figure for; ``rows``, each a ``technique`` and
-        its ``cells``; and the name of the ``baseline``.
+        ``columns``: those with a figure of any technique; ``rows``: a ``technique`` and its
+        ``cells`` each; ``baseline``: its name.
     """
     columns = [
         column
         for column in _columns(part, failures=bool(comparison["failed_trainings"].any()))
-        if has(comparison, column.key) or column.key in {f"{part}_accuracy", "verdict"}
+        if has_figures(comparison, column.key) or column.key in {f"{part}_accuracy", "verdict"}
     ]
     rows = []
     for row in comparison.to_dict("records"):
@@ -67,6 +67,7 @@ def _cell(row: Mapping[Any, Any], column: Column) -> Cell:
 
 
 def _verdict_cell(row: Mapping[Any, Any]) -> Cell:
+    """Return the cell of the verdict; without a verdict it shows the status."""
     verdict = row.get("verdict")
     if verdict in VERDICTS:
         shown = VERDICTS[verdict]
@@ -77,9 +78,10 @@ def _verdict_cell(row: Mapping[Any, Any]) -> Cell:
 
 
 def _columns(part: str, *, failures: bool) -> list[Column]:
+    """Return all columns in their order; ``failures`` adds the number of finished trainings."""
     headline = f"{part}_accuracy"
     figures = [
-        _of_figure(figure, part)
+        _figure_column(figure, part)
         for figure in registry.single(Shown.REPORT)
         if figure.name != headline and figure.only_judged_on in {"", part}
     ]
@@ -95,12 +97,12 @@ def _columns(part: str, *, failures: bool) -> list[Column]:
         "the accuracy that was published",
         lambda row: in_unit(row["published_accuracy"], ACCURACY),
     )
-    verdict, *compared = _of_comparison(part)
+    verdict, *compared = _comparison_columns(part)
     return [verdict, *([trainings] if failures else []), *compared, *figures, published]
 
 
-def _of_comparison(part: str) -> list[Column]:
-    """What compares a technique with the baseline, from the verdict on."""
+def _comparison_columns(part: str) -> list[Column]:
+    """Return the columns on the difference to the baseline, the verdict first."""
     headline = f"{part}_accuracy"
     return [
         Column("verdict", "verdict", "the difference to the baseline in a word", str, Better.LOWER),
@@ -109,7 +111,7 @@ def _of_comparison(part: str) -> list[Column]:
             f"{part} accuracy, %",
             "of the network that the technique's own procedure yields: the last epoch's, or the "
             "best epoch's where early stopping restores it; mean ± standard deviation over seeds",
-            _of_figure(registry.named(headline), part).text,
+            _figure_column(registry.named(headline), part).text,
         ),
         Column(
             "difference",
@@ -140,8 +142,8 @@ def _of_comparison(part: str) -> list[Column]:
     ]
 
 
-def _of_figure(figure: Figure, part: str) -> Column:
-    """A figure's column, as the figure declares it."""
+def _figure_column(figure: Figure, part: str) -> Column:
+    """Return a figure's column with the title, meaning, unit and digits that it declares."""
 
     def text(row: Mapping[Any, Any]) -> str:
         sd = row.get(f"{figure.name}_sd") if figure.spread else None
@@ -153,6 +155,6 @@ def _of_figure(figure: Figure, part: str) -> Column:
     return Column(figure.name, heading, legend, text, figure.better)
 
 
-def has(comparison: pd.DataFrame, column: str) -> bool:
-    """Whether any technique has a figure."""
+def has_figures(comparison: pd.DataFrame, column: str) -> bool:
+    """Return whether any technique has a figure in a column."""
     return column in comparison and bool(comparison[column].notna().any())

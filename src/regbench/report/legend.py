@@ -1,4 +1,4 @@
-"""What the network and the regularizers of a study are, in a sentence each, from their files."""
+"""The legend of a study: its network and its regularizers, in a sentence each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,36 +9,36 @@ from regbench.regularizers.registry import REGULARIZERS
 
 
 @dataclass(frozen=True)
-class Explained:
-    """A regularizer or network as a reader is told of it."""
+class LegendEntry:
+    """A regularizer or network in words."""
 
     title: str
     meaning: str
-    source: str
+    source: str  # the publication that it is from
 
 
-def regularizers_used(settings: Mapping[str, Any]) -> list[Explained]:
-    """Return the regularizers that any technique of a study has.
+def regularizers_used(settings: Mapping[str, Any]) -> list[LegendEntry]:
+    """Return an entry per regularizer that any technique of a study uses.
 
     Args:
-        settings: The study's, plain values; may lack what a report is made without.
+        settings: The study's settings, plain values; without ``techniques`` there are no entries.
     """
     techniques: Mapping[str, Mapping[str, Any]] = settings.get("techniques", {})
-    explained = []
+    entries = []
     for key, kind in REGULARIZERS.items():
         names = [name for name, entries in techniques.items() if entries.get(key)]
         if names:
             places = " and ".join(kind.acts())
             meaning = f"{kind.effect} (acts on: {places}); in {', '.join(names)}"
-            explained.append(Explained(kind.title, meaning, kind.source))
-    return explained
+            entries.append(LegendEntry(kind.title, meaning, kind.source))
+    return entries
 
 
-def network_used(settings: Mapping[str, Any]) -> Explained | None:
-    """Return the network of a study; None if the settings do not say which.
+def network_used(settings: Mapping[str, Any]) -> LegendEntry | None:
+    """Return the entry of a study's network; None if the settings lack it.
 
     Args:
-        settings: The study's, plain values; may lack what a report is made without.
+        settings: The study's settings, plain values.
     """
     name = settings.get("protocol", {}).get("network")
     entry = settings.get("networks", {}).get(name, {})
@@ -46,4 +46,4 @@ def network_used(settings: Mapping[str, Any]) -> Explained | None:
     if kind is None:
         return None
     values = [f"{key.replace('_', ' ')} {value}" for key, value in entry.items() if key != "kind"]
-    return Explained(kind.title, f"{name}: {'; '.join(values)}", kind.source)
+    return LegendEntry(kind.title, f"{name}: {'; '.join(values)}", kind.source)

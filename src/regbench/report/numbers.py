@@ -1,4 +1,4 @@
-"""Figures, intervals and lists as text."""
+"""Figures, intervals and lists of names as text."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,48 +12,48 @@ MISSING = "–"
 
 
 def signed(value: float, form: str = ".2f") -> str:
-    """A number with its sign and a true minus: '+1.15', '−0.05', '0.00'."""
+    """Return a number with its sign, a true minus (U+2212): '+1.15', '−0.05', '0.00'."""
     return _typeset(f"{value:+{form}}")
 
 
 def in_unit(value: float, unit: Unit, digits: int = 2) -> str:
-    """A stored figure under a heading that names its unit, without the unit: '93.70', '−0.05'."""
+    """Return a stored figure in its unit, for a heading that names the unit: '93.70', '−0.05'."""
     return MISSING if pd.isna(value) else _typeset(_written(unit.form, value, unit, digits))
 
 
 def in_text(value: float, unit: Unit, digits: int = 2) -> str:
-    """A stored figure under a heading that names no unit, in ASCII: '0.9370', '3.2%', '-0.05'."""
+    """Return a stored figure in ASCII, for a heading without unit: '0.9370', '3.2%', '-0.05'."""
     return MISSING if pd.isna(value) else _written(unit.text_form, value, unit, digits)
 
 
 def with_spread(
     write: Callable[[float, Unit, int], str], mean: float, sd: Any, unit: Unit, digits: int = 2
 ) -> str:
-    """A mean and, if there is one, its standard deviation over seeds: '93.70 ± 0.12'.
+    """Return a mean and its standard deviation over seeds: '93.70 ± 0.12', '93.70' without one.
 
     Args:
         write: ``in_unit`` or ``in_text``.
-        mean: As stored.
-        sd: As stored, or missing.
-        unit: Of both.
-        digits: Of both.
+        mean: The mean, as stored.
+        sd: The standard deviation, as stored; may be missing.
+        unit: Unit of both.
+        digits: Decimal places of both.
     """
     text = write(mean, unit, digits)
     return text if pd.isna(sd) else f"{text} ± {write(sd, unit, digits)}"
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """A share of 1 as '93.7 %'; '–' if it is missing."""
+    """Return a share of 1 in percent, '93.7 %'; '–' if it is missing."""
     return MISSING if pd.isna(share) else f"{100 * share:.{digits}f} %"
 
 
 def difference_text(row: Mapping[Any, Any], figure: str = "difference") -> str:
-    """A difference in percentage points and its 95 % interval: '+1.60 [1.20, 2.00]'."""
+    """Return a difference in percentage points with its 95 % interval: '+1.60 [1.20, 2.00]'."""
     return f"{signed(100 * row[figure])} {interval_text(row, figure)}".strip()
 
 
 def interval_text(row: Mapping[Any, Any], interval: str) -> str:
-    """The interval between ``<interval>_low`` and ``_high`` in percentage points, or nothing."""
+    """Return '[1.20, 2.00]' from ``<interval>_low`` and ``_high``, in percentage points, or ''."""
     low, high = row.get(f"{interval}_low"), row.get(f"{interval}_high")
     if low is None or high is None or not np.isfinite([low, high]).all():
         return ""
@@ -61,13 +61,13 @@ def interval_text(row: Mapping[Any, Any], interval: str) -> str:
 
 
 def verdict_text(row: Mapping[Any, Any]) -> str:
-    """The verdict, or nothing if there is none."""
+    """Return the verdict of a technique's row, or '' if it has none."""
     verdict = row.get("verdict")
     return "" if pd.isna(verdict) else str(verdict)
 
 
 def listed(names: Sequence[str], most: int | None = None) -> str:
-    """Names as in a sentence: 'a', 'a and b', 'a, b and 2 others'."""
+    """Return names as a sentence lists them: 'a', 'a and b', 'a, b and 2 others'."""
     shown = list(names[:most])
     more = len(names) - len(shown)
     if more:
@@ -76,10 +76,11 @@ def listed(names: Sequence[str], most: int | None = None) -> str:
 
 
 def _written(form: str, value: float, unit: Unit, digits: int) -> str:
+    """Return a figure in a unit's format."""
     scaled = unit.factor * value
     return form.format(value=value, scaled=scaled, digits=digits, more_digits=digits + 2)
 
 
 def _typeset(text: str) -> str:
-    """A number with a true minus, and zero without a sign."""
+    """Return a number with a true minus, and zero without a sign."""
     return (text if text.strip("+-0.") else text.lstrip("+-")).replace("-", "−")

@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs nothing beside it."""
+"""The report as one HTML page that loads nothing else."""
 
 import base64
 import hashlib
@@ -26,12 +26,12 @@ from regbench.evaluation.results import Results
 from regbench.evaluation.split_parts import judged_part
 from regbench.images import duplicates
 from regbench.report import legend, numbers, sentences, svg
-from regbench.report.html_table import has, techniques_table
+from regbench.report.html_table import has_figures, techniques_table
 from regbench.study.schema import BASELINE
 
-MOST_REJECTED = 200  # rejected images that are named; the rest is counted
-MOST_DUPLICATES = 200  # images with equal pixels that are named; the rest is counted
-MOST_SHOWN = 18  # images on each contact sheet
+MOST_REJECTED = 200  # rejected images listed by name; the rest is counted
+MOST_DUPLICATES = 200  # images with equal pixels listed by name; the rest is counted
+MOST_SHOWN = 18  # images on a contact sheet
 
 _COMMAND = re.compile(r"kedro run(?: --[\w-]+(?:=[^\s;,]+(?:,[^\s;,]+)*)?)*")
 
@@ -46,20 +46,20 @@ class _ShortLists(yaml.SafeDumper):
 
 @dataclass(frozen=True)
 class ReportContent:
-    """What a report is made of.
+    """The content of a report.
 
     Attributes:
         comparison: From ``compare``; its order is the order of techniques.
-        results: Trainings that are up to date, by technique.
-        classes: The labels.
+        results: The trainings that are up to date, by technique.
+        classes: The class labels.
         images: N x H x W x C, uint8; may be memory-mapped.
         split_index: A row per image, in their order: filename, label, target, split, digest.
         rejected: A row per rejected image: filename, reason.
-        settings: The study's, plain values.
-        provenance: What the figures come from: data fingerprint, versions, machine, date.
-        notes: What a reader has to know first, for example stale results; a line each.
-        claims: Published claims beside ours, a row each, or None.
-        alarms: Those that went off, a line each.
+        settings: The study's settings, plain values.
+        provenance: Data fingerprint, versions, machine and date, by name.
+        notes: Notes above the figures, such as on stale results, a line each.
+        claims: A row per published claim beside the study's figures; None for no such section.
+        alarms: Messages of the run's alarms, a line each.
     """
 
     comparison: pd.DataFrame
@@ -79,22 +79,22 @@ class ReportContent:
 class SheetImage:
     """An image on a contact sheet."""
 
-    address: str
-    alternative: str
-    pixelated: bool
+    data_url: str
+    alternative: str  # the image in words
+    pixelated: bool  # whether it is enlarged without smoothing
     filename: str
     label: str
-    wrong: str  # what was said, and by how many of how many seeds
-    right: str
+    wrong: str  # the most frequent wrong answer, and how many of how many seeds gave it
+    right: str  # the same for the right answer
 
 
 def render_report(content: ReportContent) -> str:
-    """Write the page.
+    """Return the report as one HTML page.
 
-    Whatever the study has no figures for is said to be missing in one line.
+    A section without figures says in one line what is missing.
 
     Returns:
-        HTML, without a reference to anything outside.
+        HTML, without references to anything outside the page.
     """
     environment = page_environment("regbench.report")
     environment.filters |= {
@@ -113,10 +113,10 @@ def render_report(content: ReportContent) -> str:
 
 
 def page_environment(package: str) -> Environment:
-    """What pages are rendered with; whatever is put in is escaped.
+    """Return a Jinja environment that escapes values and fails on undefined names.
 
     Args:
-        package: Whose folder ``templates`` is looked in.
+        package: The package whose folder ``templates`` has the templates.
     """
     return Environment(
         loader=PackageLoader(package),
@@ -128,6 +128,7 @@ def page_environment(package: str) -> Environment:
 
 
 def _context(content: ReportContent) -> dict[str, Any]:
+    """Return the values that the templates name."""
     comparison = content.comparison
     part = judged_part(comparison)
     ordered = {name: content.results.get(name, Results.none()) for name in comparison["technique"]}
@@ -136,7 +137,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
     corrupted = tables.corruption_table(trained)
     scored = int((content.split_index["split"] == part).sum())
     corrupted_most = content.settings.get("evaluation", {}).get("robustness_images", scored)
-    script, style = (source("regbench.report", name) for name in ("report.js", "report.css"))
+    script, style = (template_text("regbench.report", name) for name in ("report.js", "report.css"))
     return {
         "script": script,
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -155,19 +156,19 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "statistics": _statistics(comparison),
         "verdicts": _verdicts(comparison),
         "differences": svg.difference_picture(comparison, trained)
-        if has(comparison, "difference")
+        if has_figures(comparison, "difference")
         else None,
         "learning": svg.learning_pictures(trained),
         "gap": svg.gap_picture(comparison)
-        if has(comparison, "train_accuracy") and has(comparison, f"{part}_accuracy")
+        if has_figures(comparison, "train_accuracy") and has_figures(comparison, f"{part}_accuracy")
         else None,
         "pruning": svg.pruning_picture(trained) if len(curves) else None,
         "pruning_table": _percentages(curves.rename(columns=lambda s: f"{100 * s:g} % removed")),
         "corruption": svg.corruption_picture(trained) if len(corrupted) else None,
         "corruption_table": _percentages(corrupted),
-        "further": _further(trained, part),
+        "further": _further_figures(trained, part),
         "reliability": svg.reliability_pictures(comparison, trained),
-        **_pair(content, trained, part),
+        **_baseline_and_best(content, trained, part),
         "claims": None if content.claims is None else _claims(content.claims),
         "duplicates": _duplicates(content.split_index),
         "rejected": content.rejected.head(MOST_REJECTED).to_dict("records"),
@@ -175,7 +176,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
 
 
 def _duplicates(split_index: pd.DataFrame) -> dict[str, Any]:
-    """What was found of images with equal pixels: a sentence, and the first of them."""
+    """Return the images with equal pixels: a sentence on all, and the first of them as rows."""
     if "digest" not in split_index:
         return {"sentence": "not looked for by the version that read the images", "images": []}
     found = duplicates.find_duplicates(split_index)
@@ -185,21 +186,21 @@ def _duplicates(split_index: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def source(package: str, name: str) -> Markup:
-    """A file beside the template, as it is."""
-    source = files(package).joinpath("templates", name).read_text("utf-8")
-    return Markup(source)  # noqa: S704 - our own
+def template_text(package: str, name: str) -> Markup:
+    """Return a package's style sheet or script, to be put into a page unescaped."""
+    text = files(package).joinpath("templates", name).read_text("utf-8")
+    return Markup(text)  # noqa: S704 - our own
 
 
 def _facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]:
-    """The figures under the verdict: what it is, the figure, and a word on it."""
+    """Return the key figures below the verdict: name, figure and remark each."""
     headline = f"{part}_accuracy"
     rows = {row["technique"]: row for row in comparison.to_dict("records")}
     facts = []
-    if has(comparison, headline) and pd.notna(rows.get(BASELINE, {}).get(headline)):
+    if has_figures(comparison, headline) and pd.notna(rows.get(BASELINE, {}).get(headline)):
         baseline = numbers.percent(rows[BASELINE][headline], 2)
         facts.append(("Baseline", baseline, f"{part} accuracy"))
-    if has(comparison, "validation_accuracy"):
+    if has_figures(comparison, "validation_accuracy"):
         best = rows[comparison.set_index("technique")["validation_accuracy"].idxmax()]
         figure = numbers.percent(best[headline], 2)
         facts.append(("Best on validation", figure, f"{best['technique']}, {part} accuracy"))
@@ -219,7 +220,7 @@ def _facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]:
 
 
 def _statistics(comparison: pd.DataFrame) -> dict[str, Any]:
-    """How sure the differences are, for the text; differences in percentage points."""
+    """Return what the section on the method cites; differences in percentage points."""
     study = comparison.attrs
     seeds = int((comparison["trainings"] - comparison["failed_trainings"]).max())
     by_technique = comparison.get("detectable_difference", pd.Series(dtype=float)).dropna()
@@ -236,7 +237,7 @@ def _statistics(comparison: pd.DataFrame) -> dict[str, Any]:
 
 
 def _verdicts(comparison: pd.DataFrame) -> dict[str, str]:
-    """What each verdict means in this study."""
+    """Return the meaning of each verdict, with this study's band and number of seeds."""
     band = comparison.attrs.get("band")
     width = "the band of practical equivalence" if band is None else f"±{100 * band:g} points"
     return {
@@ -245,8 +246,13 @@ def _verdicts(comparison: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def _pair(content: ReportContent, trained: Mapping[str, Results], part: str) -> dict[str, Any]:
-    """Baseline and best technique side by side: confusion, recall and the images they differ on."""
+def _baseline_and_best(
+    content: ReportContent, trained: Mapping[str, Results], part: str
+) -> dict[str, Any]:
+    """Return confusion, recall and disagreements of the baseline and the best technique.
+
+    The best is the technique with the highest validation accuracy besides the baseline.
+    """
     best_besides_baseline = tables.best_besides_baseline(content.comparison, trained)
     names = [
         name for name in (BASELINE, best_besides_baseline) if name is not None and name in trained
@@ -258,7 +264,7 @@ def _pair(content: ReportContent, trained: Mapping[str, Results], part: str) -> 
     if len(names) == 2:
         for wrong, right in (names, names[::-1]):
             images = tables.disagreements(trained[wrong], trained[right], part)
-            shown = _sheet(content, images.head(MOST_SHOWN), wrong, right)
+            shown = _contact_sheet(content, images.head(MOST_SHOWN), wrong, right)
             sheets.append({"wrong": wrong, "right": right, "count": len(images), "images": shown})
     return {
         "pair": names,
@@ -274,7 +280,14 @@ def _recalls(
     part: str,
     classes: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """A row per class: its images, its recall by technique, and the difference in the end."""
+    """Return a row per class: number of images, recall of each technique, and their difference.
+
+    Args:
+        matrices: Confusion matrices by technique, each K x K.
+        trained: The trainings by technique.
+        part: The judged part.
+        classes: The K labels.
+    """
     if not matrices:
         return []
     first = next(iter(matrices))
@@ -289,36 +302,37 @@ def _recalls(
     ]
 
 
-def _sheet(
+def _contact_sheet(
     content: ReportContent, images: pd.DataFrame, wrong: str, right: str
 ) -> list[SheetImage]:
+    """Return the images that technique ``wrong`` mistakes and technique ``right`` recognizes."""
     rows = pd.Series(np.arange(len(content.split_index)), index=content.split_index["filename"])
     rows = rows[~rows.index.duplicated()]
     shown = []
     for image in images.to_dict("records"):
         pixels = np.asarray(content.images[rows[image["filename"]]])
-        gave_it, right_ones = (
+        wrong_seeds, right_seeds = (
             f"{image[f'{side}_count']}\u00a0of\u00a0{image[f'{side}_trainings']}"  # breaks no line
             for side in ("one", "other")
         )
         label, mistake = image["label"], image["one_answer"]
         shown.append(
             SheetImage(
-                svg.image_address(pixels),
-                f"Image of class {label}: {wrong} says {mistake} ({gave_it} seeds), "
-                f"{right} says {label} ({right_ones} seeds).",
+                svg.image_data_url(pixels),
+                f"Image of class {label}: {wrong} says {mistake} ({wrong_seeds} seeds), "
+                f"{right} says {label} ({right_seeds} seeds).",
                 max(pixels.shape[:2]) <= 64,
                 image["filename"],
                 label,
-                f"{mistake} ({gave_it})",
-                f"{label} ({right_ones})",
+                f"{mistake} ({wrong_seeds})",
+                f"{label} ({right_seeds})",
             )
         )
     return shown
 
 
 def _claims(claims: pd.DataFrame) -> list[dict[Any, Any]]:
-    """A row per claim; a missing text is empty, a missing figure NaN."""
+    """Return a row per published claim; a missing text is empty, a missing figure NaN."""
     texts = ["claim", "why_not", "verdict", "fair_verdict", "outcome"]
     figures = ["published_accuracy", "published_difference", "accuracy", "fair_accuracy"]
     figures += ["difference", "fair_difference", "decidable_with_one_seed"]
@@ -328,7 +342,7 @@ def _claims(claims: pd.DataFrame) -> list[dict[Any, Any]]:
 
 
 def _percentages(table: pd.DataFrame) -> dict[str, Any]:
-    """A table of shares as text, in percent."""
+    """Return a table of shares of 1 as text in percent."""
     return {
         "columns": [str(column).replace("_", " ") for column in table.columns],
         "rows": [
@@ -338,8 +352,8 @@ def _percentages(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _further(trained: Mapping[str, Results], part: str) -> list[dict[str, Any]]:
-    """The figures with several values that no plot shows: a table each, by technique."""
+def _further_figures(trained: Mapping[str, Results], part: str) -> list[dict[str, Any]]:
+    """Return the figures with several values and without a plot: a table by technique each."""
     found = []
     for figure in registry.by_setting(Shown.REPORT):
         table = tables.setting_table(trained, figure.name)
@@ -356,15 +370,17 @@ def _further(trained: Mapping[str, Results], part: str) -> list[dict[str, Any]]:
 
 
 def _yes_or_no(answer: Any) -> str:
+    """Return a truth value as 'yes', 'no' or, if it is missing, '–'."""
     return numbers.MISSING if pd.isna(answer) else "yes" if answer else "no"
 
 
 def _with_commands(note: str) -> Markup:
-    """Mark the commands in a note."""
+    """Return a note as HTML with its commands as code."""
     marked = _COMMAND.sub(lambda command: f"<code>{command[0]}</code>", str(escape(note)))
     return Markup(marked)  # noqa: S704 - is escaped
 
 
 def _yaml(value: Any) -> str:
+    """Return a setting as YAML, lists in one line."""
     plain = yaml.dump(value, Dumper=_ShortLists, sort_keys=False, allow_unicode=True, width=60)
     return str(plain).removesuffix("...\n")

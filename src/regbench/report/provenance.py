@@ -1,4 +1,4 @@
-"""Where a report's figures come from."""
+"""Provenance of a report: data, code, software and machine that its figures were made with."""
 
 import datetime
 import os
@@ -15,20 +15,20 @@ _PACKAGES = (
 )
 
 
-def of_study(
+def study_provenance(
     data_fingerprint: Mapping[str, Any],
     fingerprints: Mapping[str, Mapping[str, Any]],
     results: Mapping[str, Results],
 ) -> dict[str, str]:
-    """Say what was trained on, with what, and when and where the report was compiled.
+    """Return fingerprints, machines, software versions and date of a report.
 
     Args:
-        data_fingerprint: The stored one.
-        fingerprints: Each technique's, of settings and code.
-        results: Each technique's trainings that are up to date.
+        data_fingerprint: The stored digests, with the keys ``data`` and ``split``.
+        fingerprints: Digests of settings and code, by technique.
+        results: The trainings that are up to date, by technique.
 
     Returns:
-        Values by name, in the order to show them.
+        Texts by name, in the order in which the report lists them.
     """
     of_any = next(iter(fingerprints.values()))
     trained_on = {
@@ -44,13 +44,13 @@ def of_study(
         "trained on": " and ".join(sorted(trained_on)) or "nothing yet",
         "compiled on": f"{platform.platform()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}",
-        "compiled with": versions(),
+        "compiled with": software_versions(),
         "compiled at": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
     }
 
 
-def versions() -> str:
-    """Say in a line with which software a report is compiled."""
+def software_versions() -> str:
+    """Return the versions of RegBench and the packages that its figures depend on, in a line."""
     return ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
 
 

@@ -1,6 +1,6 @@
-"""The pages of the docs on regularizers, networks and figures, written from their declarations.
+"""The documentation's pages on regularizers, networks and figures, made from their declarations.
 
-``uv run python -m regbench.report.reference`` writes all of them into ``docs``.
+``uv run python -m regbench.report.reference`` writes them into ``docs``.
 """
 
 import sys
@@ -66,7 +66,7 @@ _KINDS = {int: "whole number", float: "number", bool: "true or false"}
 
 
 def regularizers_page() -> str:
-    """Return the page as Markdown: a row per regularizer."""
+    """Return the page on regularizers as Markdown: a row per regularizer."""
     rows = []
     for key, kind in REGULARIZERS.items():
         shared = kind.shared_settings()
@@ -88,7 +88,7 @@ def regularizers_page() -> str:
 
 
 def networks_page() -> str:
-    """Return the page as Markdown: a row per kind of network."""
+    """Return the page on networks as Markdown: a row per kind of network."""
     rows = [
         [f"`{name}`", kind.title, _lines(_settings(kind)), kind.source]
         for name, kind in NETWORKS.items()
@@ -97,7 +97,7 @@ def networks_page() -> str:
 
 
 def figures_page() -> str:
-    """Return the page as Markdown: a row per figure, in the order of columns."""
+    """Return the page on figures as Markdown: a row per figure, in the order of columns."""
     rows = []
     for figure in registry.figures():
         meaning = figure.legend("judged")
@@ -125,22 +125,24 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def write_pages(folder: Path) -> None:
-    """Write all pages into a folder."""
+    """Write all pages into a folder, over those that are there."""
     for name, page in PAGES.items():
         (folder / name).write_text(page(), encoding="utf-8")
 
 
 def _rows(rows: Iterable[Iterable[str]]) -> str:
+    """Return the lines of a Markdown table; an empty cell reads "–"."""
     lines = (" | ".join(cell.replace("|", "\\|") or "–" for cell in row) for row in rows)
     return "".join(f"| {line} |\n" for line in lines)
 
 
 def _lines(parts: list[str]) -> str:
+    """Return texts as the lines of one Markdown cell."""
     return "<br>".join(parts)
 
 
 def _settings(model: type[Settings], shorthand: str | None = None) -> list[str]:
-    """Each setting with its range or choices, and its default if it has one."""
+    """Return a line per setting: name, range or choices, and default if it has one."""
     shown = []
     for name, field in model.model_fields.items():
         marked = f"**`{name}`**" if name == shorthand else f"`{name}`"
@@ -150,7 +152,7 @@ def _settings(model: type[Settings], shorthand: str | None = None) -> list[str]:
 
 
 def _range(annotation: Any, metadata: Iterable[Any]) -> str:
-    """The values that a setting takes: its choices, or its kind and bounds."""
+    """Return the values that a setting takes: its choices, or its type and bounds."""
     if get_origin(annotation) is Literal:
         return ", ".join(str(choice) for choice in get_args(annotation))
     if get_origin(annotation) is Annotated:
@@ -169,6 +171,7 @@ def _range(annotation: Any, metadata: Iterable[Any]) -> str:
 
 
 def _search(values: Range | Choice) -> str:
+    """Return the values that tuning tries, such as '0.1 to 0.5'."""
     if isinstance(values, Choice):
         return ", ".join(str(value) for value in values.values)
     by_ratio = ", by ratio" if values.by_ratio else ""

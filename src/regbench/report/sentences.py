@@ -1,4 +1,4 @@
-"""What the results say in short: small tables, and sentences made from them."""
+"""The verdict on a study, and its split, in a sentence each."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,18 +13,23 @@ from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
 from regbench.report.numbers import interval_text, listed, percent, signed
 from regbench.study.schema import BASELINE
 
-AFFORDABLE_LOSS = 0.005  # weights 'can go' if pruning them costs no more accuracy, a share of 1
-_MOSTLY_ZERO = 0.5  # the share of near-zero weights worth a word
-_NAMED = 3  # techniques named one by one in a sentence; the rest is counted
+AFFORDABLE_LOSS = 0.005  # accuracy, a share of 1: weights 'can go' if pruning costs no more
+_MOSTLY_ZERO = 0.5  # the share of near-zero weights from which a sentence names it
+_NAMED = 3  # techniques named in a list; the rest is counted
 
 
 def verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None = None) -> str:
-    """Say in one sentence which technique helps, by how much, and whether that is real.
+    """Return the verdict on all techniques in one sentence.
+
+    It names the techniques that are better, with their differences in percentage points, and
+    counts or names those that are worse, equivalent or undecided. Without enough seeds for a
+    verdict it describes; without a trained baseline it says what is missing.
 
     Args:
         comparison: From ``compare``.
-        pruning: From ``pruning_curves``. A technique's weights are said to go if its curve
-            loses at most ``AFFORDABLE_LOSS``, and only where the baseline's cannot go as well.
+        pruning: From ``pruning_curves``. With it, the sentence says which techniques' weights
+            can be set to zero at a loss of at most ``AFFORDABLE_LOSS``, if more than the
+            baseline's.
     """
     headline = f"{judged_part(comparison)}_accuracy"
     figure = headline.replace("_", " ")
@@ -50,12 +55,12 @@ def verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None = No
             "compare with it."
         )
     rows.sort(key=lambda row: -row["difference"])
-    gains = _gains(comparison, pruning)
+    gains = _size_gains(comparison, pruning)
     judged = [row for row in rows if row.get("verdict") in JUDGED]
     if not judged:
         baseline = trained[names.index(BASELINE)][headline]
-        return f"{'; '.join(_described(rows, gains, figure, baseline))}."
-    clauses = _helpful(judged, gains)
+        return f"{'; '.join(_descriptive_clauses(rows, gains, figure, baseline))}."
+    clauses = _better_clauses(judged, gains)
     for verdict, words in (
         (UNDECIDED, "no detectable difference"),
         (EQUIVALENT, "practically equal to the baseline"),
@@ -83,31 +88,31 @@ def verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None = No
     return f"{'; '.join(clauses)}."
 
 
-def _helpful(judged: list[dict[Any, Any]], gains: Mapping[str, str]) -> list[str]:
-    """What is better than the baseline, or that nothing is."""
+def _better_clauses(judged: list[dict[Any, Any]], gains: Mapping[str, str]) -> list[str]:
+    """Return the clauses on techniques better than the baseline, or that there are none."""
     better = [row for row in judged if row["verdict"] == BETTER]
     if better:
         clauses = [
-            f"{row['technique']} {_points(row)}, real{_failed(row)}"
-            f"{_and(gains.get(row['technique']))}"
+            f"{row['technique']} {_points(row)}, real{_failure_remark(row)}"
+            f"{_appended(gains.get(row['technique']))}"
             for row in better[:_NAMED]
         ]
         more = len(better) - _NAMED
         return [*clauses, f"{more} more better than the baseline"] if more > 0 else clauses
     if all(row["verdict"] == WORSE for row in judged):
-        told = [f"{row['technique']} {_points(row)}" for row in judged]
-        return [f"Every technique is worse than the baseline: {listed(told, _NAMED)}"]
+        differences = [f"{row['technique']} {_points(row)}" for row in judged]
+        return [f"Every technique is worse than the baseline: {listed(differences, _NAMED)}"]
     clause = "No technique is shown to be better than the baseline"
     names, figures = _highest(judged)
     if judged[0]["verdict"] == UNDECIDED and judged[0]["difference"] > 0:
-        clause += f" (the highest, {names}, {figures}, {_is(names)} undecided)"
+        clause += f" (the highest, {names}, {figures}, {_verb(names)} undecided)"
     return [clause]
 
 
-def _described(
+def _descriptive_clauses(
     rows: list[dict[Any, Any]], gains: Mapping[str, str], figure: str, baseline: float
 ) -> list[str]:
-    """What there is to say without a verdict."""
+    """Return the clauses for a study with too few seeds for a verdict."""
     seeds = int(max(row["trainings"] - row["failed_trainings"] for row in rows))
     clause = (
         f"A description, not a verdict: {seeds} seed{'s' if seeds > 1 else ''}, "
@@ -121,8 +126,12 @@ def _described(
     return [clause, *(f"{name}: {gain}" for name, gain in gains.items())]
 
 
-def _gains(comparison: pd.DataFrame, pruning: pd.DataFrame | None) -> dict[str, str]:
-    """What is won in size, in words, by the techniques that win most; none if the baseline does."""
+def _size_gains(comparison: pd.DataFrame, pruning: pd.DataFrame | None) -> dict[str, str]:
+    """Return how many weights can go, in words, by technique.
+
+    Only the techniques with the largest share are included, and only if it is larger than the
+    baseline's. Without pruning curves it is the share of near-zero weights.
+    """
     if pruning is not None and BASELINE in pruning.index:
         can_go = {str(name): _removable(curve) for name, curve in pruning.iterrows()}
         most = max(share for share, _ in can_go.values())
@@ -145,15 +154,15 @@ def _gains(comparison: pd.DataFrame, pruning: pd.DataFrame | None) -> dict[str, 
 
 
 def _removable(curve: pd.Series) -> tuple[float, float]:
-    """The largest share that pruning can take at an affordable loss, and the change in points."""
+    """Return the largest share pruned at an affordable loss, and its accuracy change in points."""
     shares, accuracies = curve.index.to_numpy(dtype=float), curve.to_numpy(dtype=float)
     affordable = np.logical_and.accumulate(accuracies >= accuracies[0] - AFFORDABLE_LOSS)
     last = max(int(affordable.sum()) - 1, 0)
     return float(shares[last]), float(100 * (accuracies[last] - accuracies[0]))
 
 
-def _failed(row: Mapping[Any, Any]) -> str:
-    """A difference over the trainings that did not fail leaves the worst ones out."""
+def _failure_remark(row: Mapping[Any, Any]) -> str:
+    """Return a remark if trainings failed: the difference leaves out the worst ones; else ''."""
     if not row.get("failed_trainings"):
         return ""
     failed = f"{row['failed_trainings']} of {row['trainings']}"
@@ -161,7 +170,7 @@ def _failed(row: Mapping[Any, Any]) -> str:
 
 
 def _highest(rows: list[dict[Any, Any]]) -> tuple[str, str]:
-    """The first of sorted rows and those that read the same: names and difference."""
+    """Return names and difference of the first row and of those that round to the same."""
     first = rows[0]
     if len(same := [row for row in rows if _points(row) == _points(first)]) == 1:
         return str(first["technique"]), _points(first)
@@ -169,27 +178,30 @@ def _highest(rows: list[dict[Any, Any]]) -> tuple[str, str]:
 
 
 def _points(row: Mapping[Any, Any]) -> str:
-    """'+1.60 points [1.20, 2.00]'."""
+    """Return a row's difference and interval: '+1.60 points [1.20, 2.00]'."""
     return f"{signed(100 * row['difference'])} points {interval_text(row, 'difference')}".strip()
 
 
-def _and(gain: str | None) -> str:
+def _appended(gain: str | None) -> str:
+    """Return a clause to append, or ''."""
     return f", and {gain}" if gain else ""
 
 
-def _is(names: str) -> str:
+def _verb(names: str) -> str:
+    """Return 'are' for several names, else 'is'."""
     return "are" if " and " in names else "is"
 
 
 def _names(rows: list[dict[Any, Any]]) -> str:
+    """Return the techniques of rows as a list; beyond ``_NAMED`` they are counted."""
     return listed([row["technique"] for row in rows], _NAMED)
 
 
 def split_text(split: Mapping[str, Any] | None) -> str:
-    """Say how images came to train, validate or test.
+    """Return how the images were split into train, validation and test, in one sentence.
 
     Args:
-        split: The settings ``protocol.split``; nothing is said without them.
+        split: The settings ``protocol.split``; the sentence is empty without them.
     """
     if split is None:
         return ""

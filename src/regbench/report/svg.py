@@ -1,4 +1,4 @@
-"""The report's pictures as parts of a page: plots as inline SVG, images as data addresses."""
+"""The report's plots as inline SVG and its images as data URLs, each described in words."""
 
 import base64
 import io
@@ -32,17 +32,17 @@ from regbench.report.plots import style as drawing
 
 _SVG = "http://www.w3.org/2000/svg"
 _VARIABLES = {colour: f"var(--{name})" for name, colour in drawing.COLOURS.items()}
-_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_INVALID_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
-_TOLD = 12  # techniques told one by one in an alternative text
-_LARGEST_SIDE = 96  # of an image on the page, in pixels
+_MOST_NAMED = 12  # techniques listed in an alternative text; the rest is counted
+_LARGEST_SIDE = 96  # pixels of an image on the page
 
 ElementTree.register_namespace("", _SVG)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A plot for wide screens, and for narrow ones if it is drawn differently there."""
+    """A plot as SVG for wide screens, and one for narrow screens if it differs there."""
 
     wide: Markup
     narrow: Markup | None = None
@@ -51,15 +51,15 @@ class Picture:
 
 
 def difference_picture(comparison: pd.DataFrame, results: Mapping[str, Results]) -> Picture:
-    """The differences to the baseline."""
+    """Draw each technique's difference to the baseline with its 95 % interval."""
     rows = comparison.dropna(subset=["difference"]).to_dict("records")
-    told = [
+    described = [
         f"{row['technique']} {difference_text(row)}, {verdict_text(row) or 'not judged'}"
         for row in rows
     ]
     alternative = (
         "Each technique's difference to the baseline in percentage points with its 95 % "
-        f"interval: {_told(told)}."
+        f"interval: {_enumerated(described)}."
     )
     return _responsive(
         "difference",
@@ -69,48 +69,51 @@ def difference_picture(comparison: pd.DataFrame, results: Mapping[str, Results])
 
 
 def gap_picture(comparison: pd.DataFrame) -> Picture:
-    """Train against headline accuracy."""
+    """Draw each technique's train accuracy beside its headline accuracy."""
     headline = f"{judged_part(comparison)}_accuracy"
-    told = [
+    described = [
         f"{row['technique']} {percent(row['train_accuracy'])} and {percent(row[headline])}"
         for row in comparison.dropna(subset=["train_accuracy", headline]).to_dict("records")
     ]
-    alternative = f"Each technique's train and {headline.replace('_', ' ')}: {_told(told)}."
+    alternative = (
+        f"Each technique's train and {headline.replace('_', ' ')}: {_enumerated(described)}."
+    )
     return _responsive("gap", lambda width: gaps.gap_plot(comparison, width), alternative)
 
 
 def pruning_picture(results: Mapping[str, Results]) -> Picture:
-    """Accuracy after pruning."""
+    """Draw each technique's accuracy by the share of weights set to zero."""
     curves = pruning_curves(results)
     most = percent(float(curves.columns[-1]), 0)
-    told = [
+    described = [
         f"{name} from {percent(curve.iloc[0])} to {percent(curve.iloc[-1])}"
         for name, curve in curves.iterrows()
     ]
     alternative = (
-        f"Each technique's accuracy before and after removing {most} of its weights: {_told(told)}."
+        f"Each technique's accuracy before and after removing {most} of its weights: "
+        f"{_enumerated(described)}."
     )
     return _responsive("pruning", lambda width: pruning.pruning_plot(results, width), alternative)
 
 
 def corruption_picture(results: Mapping[str, Results]) -> Picture:
-    """Accuracy under corruption."""
+    """Draw each technique's accuracy on corrupted images, as a heat map."""
     table = corruption_table(results)
-    told = [
+    described = [
         f"{name} {percent(row.iloc[0])} and {percent(row.iloc[-1])}"
         for name, row in table.iterrows()
     ]
     alternative = (
         "Heat map of each technique's accuracy on clean images, under "
         f"{listed([str(name).replace('_', ' ') for name in table.columns[1:-1]])}; clean and on "
-        f"average over the corruptions: {_told(told)}."
+        f"average over the corruptions: {_enumerated(described)}."
     )
     figure = corruptions.corruption_heatmap(results)
     return Picture(inline_svg(figure, "corruption", alternative))
 
 
 def learning_pictures(results: Mapping[str, Results]) -> list[Picture]:
-    """A picture of learning curves per technique, all on one scale."""
+    """Draw accuracy by epoch, a picture per technique, all with the same axes."""
     pictures = []
     scale = learning_curves.learning_scale(results)
     for name, found in results.items():
@@ -127,7 +130,7 @@ def learning_pictures(results: Mapping[str, Results]) -> list[Picture]:
 
 
 def reliability_pictures(comparison: pd.DataFrame, results: Mapping[str, Results]) -> list[Picture]:
-    """A reliability curve per technique, titled with its calibration error."""
+    """Draw accuracy by confidence, a picture per technique titled with its calibration error."""
     errors = comparison.set_index("technique").get("expected_calibration_error", pd.Series())
     pictures = []
     for name, found in results.items():
@@ -145,7 +148,7 @@ def reliability_pictures(comparison: pd.DataFrame, results: Mapping[str, Results
 
 
 def confusion_pictures(matrices: Mapping[str, np.ndarray], classes: Sequence[str]) -> list[Picture]:
-    """A confusion matrix per technique, shaded on one scale."""
+    """Draw a confusion matrix per technique, shaded on the same scale."""
     pictures = []
     most = max(
         (int(confusion.mistakes_by_cell(matrix).max(initial=0)) for matrix in matrices.values()),
@@ -174,27 +177,27 @@ def confusion_pictures(matrices: Mapping[str, np.ndarray], classes: Sequence[str
 
 
 def inline_svg(figure: Figure, name: str, alternative: str) -> Markup:
-    """Turn a figure of ``plots`` into an SVG element for a page.
+    """Return a Matplotlib figure as an SVG element of a page.
 
     Args:
-        figure: Its colours become the page's variables, its texts the page's font.
-        name: Keeps the element's ids apart from those of other figures.
-        alternative: What it shows, in words.
+        figure: A figure of ``plots``; its colours become CSS variables, its text the page's font.
+        name: Distinguishes the element's ids from those of other figures.
+        alternative: What the figure shows, in words.
     """
     buffer = io.StringIO()
-    # Salted with the name, ids are the same in every run and differ between figures.
+    # Salted with the name, ids are reproducible and differ between figures.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}), warnings.catch_warnings():
         # The browser draws the text, and has more glyphs than Matplotlib.
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
-    drawn = _NO_XML.sub("\ufffd", buffer.getvalue())
+    drawn = _INVALID_IN_XML.sub("\ufffd", buffer.getvalue())
     root = ElementTree.fromstring(drawn)  # noqa: S314 - Matplotlib wrote it
     for definitions in root.findall(f"{{{_SVG}}}defs"):
         for style in definitions.findall(f"{{{_SVG}}}style"):
             definitions.remove(style)  # it would hold for the whole page
     for element in root.iter():
-        _tidy(element)
+        _strip_attributes(element)
     root.attrib = {
         "class": "plot",
         "role": "img",
@@ -207,8 +210,8 @@ def inline_svg(figure: Figure, name: str, alternative: str) -> Markup:
     return Markup(ElementTree.tostring(root, encoding="unicode"))  # noqa: S704 - is escaped
 
 
-def image_address(image: np.ndarray) -> str:
-    """An image as a ``data:`` address of a small PNG.
+def image_data_url(image: np.ndarray) -> str:
+    """Return an image as the ``data:`` URL of a small PNG.
 
     Args:
         image: H x W x C, uint8.
@@ -220,8 +223,8 @@ def image_address(image: np.ndarray) -> str:
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def _tidy(element: ElementTree.Element) -> None:
-    """Leave to an element what the page needs."""
+def _strip_attributes(element: ElementTree.Element) -> None:
+    """Remove what the page does not need of an element: fonts, blanks, ids, digits."""
     element.tail = None
     element.text = element.text if (element.text or "").strip() else None
     old, element.attrib = element.attrib, {}
@@ -239,6 +242,7 @@ def _tidy(element: ElementTree.Element) -> None:
 
 
 def _style(style: str) -> str:
+    """Return an element's style with CSS variables for colours and without a font."""
     kept = []
     for declaration in style.split(";"):
         name, _, value = (part.strip() for part in declaration.partition(":"))
@@ -248,6 +252,7 @@ def _style(style: str) -> str:
 
 
 def _responsive(name: str, plot: Callable[[int], Figure], alternative: str) -> Picture:
+    """Return a plot drawn in both widths."""
     wide, narrow = (
         inline_svg(plot(width), f"{name} {width}", alternative)
         for width in (drawing.WIDE, drawing.NARROW)
@@ -255,11 +260,13 @@ def _responsive(name: str, plot: Callable[[int], Figure], alternative: str) -> P
     return Picture(wide, narrow)
 
 
-def _told(parts: list[str]) -> str:
-    more = len(parts) - _TOLD
-    return "; ".join([*parts[:_TOLD], *([f"{more} more, in the table"] if more > 0 else [])])
+def _enumerated(items: list[str]) -> str:
+    """Return the first ``_MOST_NAMED`` items as one text, and the number of the others."""
+    more = len(items) - _MOST_NAMED
+    return "; ".join([*items[:_MOST_NAMED], *([f"{more} more, in the table"] if more > 0 else [])])
 
 
 def _range(values: pd.Series) -> str:
+    """Return the range of integers, such as '3 to 7' or '3'."""
     low, high = int(values.min()), int(values.max())
     return str(low) if low == high else f"{low} to {high}"

@@ -1,4 +1,4 @@
-"""The comparison as a table to read: in the terminal and as Markdown."""
+"""The comparison as a text table, for the terminal and for Markdown."""
 
 from dataclasses import dataclass
 
@@ -31,11 +31,11 @@ class ReadableTable:
 
 
 def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
-    """Choose and format what a reader of a comparison wants first.
+    """Return the comparison as a text table: the headline, the difference, further figures.
 
     Args:
         comparison: From ``compare``.
-        command: How the study is run, for notes that tell the next command.
+        command: The study's ``kedro run`` command, for notes that suggest the next command.
     """
     part = judged_part(comparison.columns)
     headline = f"{part}_accuracy"
@@ -55,7 +55,8 @@ def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
         published = comparison["published_accuracy"]
         columns["published"] = [in_text(value, ACCURACY) for value in published]
     columns |= {
-        figure.text_heading(part): _cells(comparison, figure) for figure in _further(comparison)
+        figure.text_heading(part): _cells(comparison, figure)
+        for figure in _further_figures(comparison)
     }
     rows = [list(row) for row in zip(*columns.values(), strict=True)]
     notes = [*_legend(comparison), *status_notes(comparison, command)]
@@ -63,11 +64,11 @@ def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
 
 
 def results_table(technique: str, results: pd.DataFrame) -> ReadableTable:
-    """Format one technique's trainings.
+    """Return a technique's trainings as a text table, a row per seed.
 
     Args:
-        technique: Its name.
-        results: From ``collect``.
+        technique: Name of the technique.
+        results: The table ``trainings`` of its results.
     """
     part = judged_part(results.columns)
     columns = {"seed": [str(seed) for seed in results["seed"]], "status": list(results["status"])}
@@ -96,7 +97,7 @@ def as_markdown(table: ReadableTable) -> str:
 
 
 def print_table(table: ReadableTable, console: Console | None = None) -> None:
-    """Print the table on standard output; off a terminal it is never wrapped."""
+    """Print a table, by default on standard output; in a file, lines are 240 characters wide."""
     console = console or Console()
     if not console.is_terminal:
         console = Console(file=console.file, width=240)
@@ -116,7 +117,7 @@ def _name(row: pd.Series) -> str:
 
 
 def _headline(row: pd.Series, figure: str) -> str:
-    """The figure that the table is sorted by, or why there is none."""
+    """Return the headline figure with its spread and failed trainings, or else the status."""
     if pd.isna(row[figure]):
         return str(row["status"])
     accuracy = with_spread(in_text, row[figure], row.get(f"{figure}_sd"), ACCURACY)
@@ -129,7 +130,7 @@ def _headline(row: pd.Series, figure: str) -> str:
 
 
 def _interval(row: pd.Series) -> str:
-    """The difference to the baseline in percentage points, with its interval."""
+    """Return the difference to the baseline in percentage points, with its 95 % interval."""
     if pd.isna(row["difference"]):
         return MISSING
     if pd.isna(row.get("difference_low")):
@@ -141,8 +142,8 @@ def _interval(row: pd.Series) -> str:
     return f"{mean} [{low}, {high}]"
 
 
-def _further(comparison: pd.DataFrame) -> list[Figure]:
-    """The figures beside the accuracies that any technique has."""
+def _further_figures(comparison: pd.DataFrame) -> list[Figure]:
+    """Return the figures of any technique, other than the accuracies of the split parts."""
     first = {f"{part}_accuracy" for part in SPLIT_PARTS}
     return [
         figure
@@ -152,7 +153,7 @@ def _further(comparison: pd.DataFrame) -> list[Figure]:
 
 
 def _cells(comparison: pd.DataFrame, figure: Figure) -> list[str]:
-    """A figure of every technique."""
+    """Return the cells of a figure's column, a technique each."""
     means = comparison[figure.name]
     spreads = comparison.get(f"{figure.name}_sd", pd.Series(np.nan, comparison.index))
     return [
@@ -162,13 +163,15 @@ def _cells(comparison: pd.DataFrame, figure: Figure) -> list[str]:
 
 
 def _legend(comparison: pd.DataFrame) -> list[str]:
-    """What the figures mean."""
+    """Return notes on what the columns mean and how the verdicts were reached."""
     trained = comparison["trainings"] - comparison["failed_trainings"]
     seeds = int(trained.max())
     most = "" if (trained[trained > 0] == seeds).all() else "at most "
     over = f"Mean ± standard deviation over {most}{seeds} seeds" if seeds > 1 else "One seed each"
     part = judged_part(comparison.columns)
-    meanings = [f"{of.text_heading(part)}: {of.legend(part)}" for of in _further(comparison)]
+    meanings = [
+        f"{of.text_heading(part)}: {of.legend(part)}" for of in _further_figures(comparison)
+    ]
     paired = "'to baseline' in percentage points, paired by seed"
     legend = [f"{'; '.join([over, paired, *meanings])}."]
     if "difference" not in comparison:
@@ -183,11 +186,11 @@ def _legend(comparison: pd.DataFrame) -> list[str]:
 
 
 def status_notes(comparison: pd.DataFrame, command: str) -> list[str]:
-    """Say of every technique without all its figures why, and which command helps.
+    """Return notes on techniques that are failed, stale or not trained, and on what to run.
 
     Args:
         comparison: From ``compare``.
-        command: How the study is run: ``kedro run`` with its environment and parameters.
+        command: The study's command: ``kedro run`` with its environment and parameters.
     """
     notes = [failure(row) for row in comparison[comparison["status"] == FAILED].to_dict("records")]
     stale = comparison[comparison["status"] == STALE]
@@ -203,7 +206,7 @@ def status_notes(comparison: pd.DataFrame, command: str) -> list[str]:
     notes += [
         f"{row.technique} is {row.verdict} on these images; with other images and seeds the "
         "difference might vanish: its bootstrap interval holds 0."
-        for row in _on_these_images(comparison).itertuples()
+        for row in _not_borne_out_by_bootstrap(comparison).itertuples()
     ]
     untrained = comparison.loc[comparison["status"] == UNTRAINED, "technique"].tolist()
     if untrained:
@@ -214,8 +217,11 @@ def status_notes(comparison: pd.DataFrame, command: str) -> list[str]:
     return notes
 
 
-def _on_these_images(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Verdicts that the bootstrap, which varies the images too, does not bear out."""
+def _not_borne_out_by_bootstrap(comparison: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows judged better or worse whose bootstrap interval includes 0.
+
+    The bootstrap resamples images as well as seeds, the t test behind the verdict only seeds.
+    """
     if "bootstrap_low" not in comparison:
         return comparison[:0]
     found = comparison["verdict"].isin([BETTER, WORSE])

@@ -33,7 +33,7 @@ def addresses(config: AbstractConfigLoader) -> list[str]:
         SettingsError: They are no list of texts.
     """
     try:
-        return notification.urls(config["credentials"])
+        return notification.notification_urls(config["credentials"])
     except MissingConfigException:
         return []
 

@@ -80,7 +80,7 @@ class TrackingHooks:
         if not any(name in made for name in ("comparison", *names)):
             return  # nothing is trained or compared
         from regbench.comparison import compare
-        from regbench.history import mlflow
+        from regbench.history import mlflow, tracking
         from regbench.study import fingerprints
         from regbench.study.technique import Technique
 
@@ -90,35 +90,37 @@ class TrackingHooks:
         )
         stored = {name.removesuffix("_results"): catalog.load(name) for name in sorted(names)}
         fresh, _ = compare.set_aside_stale(stored, current, settings["protocol"]["seeds"])
-        runs = [
-            run
+        trainings = [
+            training
             for technique, results in fresh.items()
-            for run in mlflow.tracked_trainings(
+            for training in tracking.tracked_trainings(
                 results, Technique.model_validate(settings["techniques"][technique]), settings
             )
         ]
-        of_study = mlflow.fingerprint_of_study(next(iter(current.values())))
+        of_study = tracking.study_fingerprint(next(iter(current.values())))
         compared = "comparison" in made
         files = [_file(catalog, name) for name in _REPORT if name in made]
-        study = mlflow.TrackedStudy(
+        study = tracking.TrackedStudy(
             name=f"{Path(settings['images']).name} {of_study[:6]}",
             fingerprint=of_study,
-            parameters=mlflow.shared_parameters(settings),
+            parameters=tracking.shared_parameters(settings),
             comparison=catalog.load("comparison") if compared else None,
             note=catalog.load("comparison_markdown") if compared else "",
             files=[file for file in files if file],
         )
         networks = {
-            (run.technique, run.seed): _file(catalog, f"{run.technique}.seed_{run.seed}.network")
-            for run in runs
+            (made.technique, made.seed): _file(
+                catalog, f"{made.technique}.seed_{made.seed}.network"
+            )
+            for made in trainings
         }
         self._open()
         new = mlflow.log_study(
             self._config.server._mlflow_client,
             self._config.tracking.experiment._experiment.experiment_id,
             study,
-            runs,
-            {run: file for run, file in networks.items() if file},
+            trainings,
+            {training: file for training, file in networks.items() if file},
         )
         logger.info("MLflow: %d new runs logged in %s", new, _without_password(self._uri()))
 

@@ -35,7 +35,7 @@ def describe_run(
         split_index["split"],
         len(rejected),
     )
-    return table.identified(rows, history, clock, provenance.versions())
+    return table.identify_run(rows, history, clock, provenance.software_versions())
 
 
 def check_alarms(run: DataFrame, history: DataFrame, settings: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def check_alarms(run: DataFrame, history: DataFrame, settings: dict[str, Any]) -
 
     from regbench.history import alarms, table
 
-    found = alarms.check(run, table.before(history, run), Alarms.model_validate(settings))
+    found = alarms.check(run, table.earlier_runs(history, run), Alarms.model_validate(settings))
     return {"run": _name(run), "alarms": [asdict(alarm) for alarm in found]}
 
 
@@ -57,7 +57,7 @@ def append_run(run: DataFrame, alarms: dict[str, Any], history: DataFrame) -> Da
     """Append the run to the history; compiled once more, it takes its own place."""
     from regbench.history import table
 
-    return table.with_run(history, run, [alarm["message"] for alarm in alarms["alarms"]])
+    return table.append_run(history, run, [alarm["message"] for alarm in alarms["alarms"]])
 
 
 def keep_report(report: str, run: DataFrame) -> dict[str, str]:

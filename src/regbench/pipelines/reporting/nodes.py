@@ -195,7 +195,9 @@ def write_report(
         split_index=split_index,
         rejected=rejected,
         settings={key: _shown(parameters[key]) for key in Study.model_fields},
-        provenance=provenance.of_study(data_fingerprint, parameters["fingerprints"], results),
+        provenance=provenance.study_provenance(
+            data_fingerprint, parameters["fingerprints"], results
+        ),
         notes=text_table.status_notes(compared, parameters["command"]),
         claims=published_claims,
         alarms=[alarm["message"] for alarm in alarms["alarms"]],

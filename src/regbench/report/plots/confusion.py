@@ -1,4 +1,4 @@
-"""Pictures: the contact sheet of augmented images, and what the report draws."""
+"""The plot of confusion matrices."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,33 +7,33 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from regbench.report.plots.style import (
-    cell,
     in_style,
     label_cells,
-    shade,
-    squeezed,
+    shade_cells,
+    shorten_middle,
+    write_cell,
 )
 
-MOST_CELLS = 130  # along a side of a confusion matrix
-MOST_COUNTED_CLASSES = 20  # with more, a confusion matrix is drawn without its counts
+MOST_CELLS = 130  # cells along a side; with more classes, a cell pools several
+MOST_COUNTED_CLASSES = 20  # with more classes, the counts are not written into the cells
 
 
 @in_style
 def confusion_plot(
     counts: Mapping[str, np.ndarray], classes: Sequence[str], most: int | None = None
 ) -> Figure:
-    """Draw confusion matrices side by side: what was taken for what.
+    """Draw confusion matrices side by side: true classes down, predicted classes across.
 
-    Mistakes are shaded, the darker the more, on one scale; right answers are grey. Beyond
-    ``MOST_CELLS`` classes a cell stands for several neighbouring ones.
+    Mistakes are shaded by the square root of their number, on the same scale; right answers are
+    grey. Beyond ``MOST_CELLS`` classes a cell sums several neighbouring classes.
 
     Args:
-        counts: By title, each K x K ints: a row per true class, a column per predicted one. The
-            titles are drawn if there are several.
+        counts: Matrices by title, each K x K ints: a row per true class, a column per predicted
+            one. Titles are drawn if there are several matrices.
         classes: The K labels.
-        most: The number of mistakes that is darkest; default the largest in a cell.
+        most: The number of mistakes with the darkest shade; default the largest in any cell.
     """
-    labels = [squeezed(str(label), 14) for label in classes]
+    labels = [shorten_middle(str(label), 14) for label in classes]
     count = max(len(labels), 1)
     longest = max((len(label) for label in labels), default=1)
     counted = count <= MOST_COUNTED_CLASSES
@@ -50,8 +50,8 @@ def confusion_plot(
     for place, (title, cells) in enumerate(wrong.items()):
         left = (place * (margin + side + 16) + margin) / width
         axis = figure.add_axes((left, 8 / height, side / width, side / height))
-        shade(axis, 0.6 * np.sqrt(np.minimum(cells / max(most, 1), 1)), "worse")
-        shade(axis, 0.16 * np.eye(len(cells)), "muted")
+        shade_cells(axis, 0.6 * np.sqrt(np.minimum(cells / max(most, 1), 1)), "worse")
+        shade_cells(axis, 0.16 * np.eye(len(cells)), "muted")
         if counted:
             _draw_counts(axis, counts[title], 11 if count <= 10 else 9)
             label_cells(axis, labels, labels, 11, rotation=90 if longest > 3 else 0)
@@ -72,22 +72,23 @@ def confusion_plot(
 
 
 def mistakes_by_cell(matrix: np.ndarray) -> np.ndarray:
-    """The mistakes of a confusion matrix as ``confusion_plot`` shades them."""
+    """Return the mistakes of a K x K confusion matrix, pooled as ``confusion_plot`` draws them."""
     return _pool(mistakes(matrix), -(-len(matrix) // MOST_CELLS))
 
 
 def mistakes(matrix: np.ndarray) -> np.ndarray:
-    """A confusion matrix without its diagonal."""
+    """Return a confusion matrix with its diagonal set to 0."""
     return matrix * ~np.eye(len(matrix), dtype=bool)
 
 
 def _pool(matrix: np.ndarray, group: int) -> np.ndarray:
-    """Sum blocks of ``group`` x ``group`` cells."""
+    """Return the sums over blocks of ``group`` x ``group`` cells."""
     starts = np.arange(0, len(matrix), group)
     return np.add.reduceat(np.add.reduceat(matrix, starts, axis=0), starts, axis=1)
 
 
 def _draw_counts(axis: Axes, matrix: np.ndarray, size: float) -> None:
+    """Write each count into its cell, right answers in bold; 0 is left out."""
     for row, column in zip(*np.nonzero(matrix), strict=True):
         weight = "bold" if row == column else "normal"
-        cell(axis, column, row, str(matrix[row, column]), size, weight)
+        write_cell(axis, column, row, str(matrix[row, column]), size, weight)

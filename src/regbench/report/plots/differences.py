@@ -1,4 +1,4 @@
-"""The plot of every technique's difference to the baseline, with its interval."""
+"""The plot of each technique's difference to the baseline, with its 95 % interval."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,19 +10,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
-from regbench.comparison.tables import (
-    seed_differences,
-)
+from regbench.comparison.tables import seed_differences
 from regbench.comparison.verdicts import UNDECIDED, VERDICTS
 from regbench.evaluation.results import Results
 from regbench.report.numbers import difference_text, signed, verdict_text
-from regbench.report.plots.style import (
-    COLOURS,
-    WIDE,
-    in_style,
-    legend,
-    row_axis,
-)
+from regbench.report.plots.style import COLOURS, WIDE, draw_legend, in_style, row_axis
 
 
 @in_style
@@ -31,17 +23,19 @@ def difference_plot(
     results: Mapping[str, Results] | None = None,
     width: int = WIDE,
 ) -> Figure:
-    """Draw every technique's difference to the baseline, with its intervals.
+    """Draw each technique's difference to the baseline with its 95 % interval.
 
-    A difference far beyond all others is drawn as an arrow at the edge and told by its figures.
+    The thick line is the interval of the paired t test, the thin one the bootstrap interval, a dot
+    one seed. An outlier is an arrow at the edge; its figures stand beside it.
 
     Args:
         comparison: From ``compare``; its order is the order of rows, and ``attrs["band"]`` the
             band of practical equivalence, a share of 1.
-        results: With them, every training's difference to the baseline's of its seed is a dot.
-        width: In pixels.
+        results: The trainings by technique, for the dots: a training's accuracy minus the
+            baseline's with the same seed.
+        width: Width in pixels.
     """
-    rows = with_figures(comparison, ["difference"])
+    rows = rows_with_figures(comparison, ["difference"])
     differences = seed_differences(results or {})
     remarks = [f"{difference_text(row)}\u2002{verdict_text(row)}".strip() for row in rows]
     figure, axis = row_axis([str(row["technique"]) for row in rows], remarks, width)
@@ -52,63 +46,64 @@ def difference_plot(
     limit_low, limit_high = _difference_limits(rows, band)
     for height, row in enumerate(reversed(rows)):
         verdict = VERDICTS.get(str(row.get("verdict")), VERDICTS[UNDECIDED])
-        paint = COLOURS[verdict.colour]
+        colour = COLOURS[verdict.colour]
         centre = 100 * row["difference"]
         if not limit_low <= centre <= limit_high:
             edge = limit_low if centre < 0 else limit_high
-            axis.plot(edge, height, "<" if centre < 0 else ">", color=paint, markersize=10)
+            axis.plot(edge, height, "<" if centre < 0 else ">", color=colour, markersize=10)
             continue
         low, high = _ends(row, "bootstrap")
-        axis.plot([low, high], [height - 0.2] * 2, color=paint, linewidth=1.2, marker="|")
+        axis.plot([low, high], [height - 0.2] * 2, color=colour, linewidth=1.2, marker="|")
         low, high = _ends(row, "difference")
-        axis.plot([low, high], [height] * 2, color=paint, linewidth=4.5, alpha=0.55)
+        axis.plot([low, high], [height] * 2, color=colour, linewidth=4.5, alpha=0.55)
         seeds = 100 * differences.get(row["technique"], pd.Series(dtype=float))
-        axis.plot(seeds, [height + 0.2] * len(seeds), "o", color=paint, markersize=3.5, alpha=0.7)
+        axis.plot(seeds, [height + 0.2] * len(seeds), "o", color=colour, markersize=3.5, alpha=0.7)
         axis.plot(
             centre,
             height,
             verdict.marker,
-            color=paint,
+            color=colour,
             markersize=8,
-            markerfacecolor=COLOURS["surface"] if verdict.colour == "muted" else paint,
+            markerfacecolor=COLOURS["surface"] if verdict.colour == "muted" else colour,
             markeredgewidth=1.6,
         )
     axis.set_xlim(limit_low, limit_high)
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: signed(value, "g")))
     axis.set_xlabel("difference to the baseline in percentage points; right is better")
-    paint = COLOURS["muted"]
+    colour = COLOURS["muted"]
     handles: list[Line2D | Patch] = [
-        Line2D([], [], color=paint, linewidth=4.5, alpha=0.55, label="95 % interval (paired t)"),
-        Line2D([], [], color=paint, linewidth=1.2, marker="|", label="95 % bootstrap interval"),
+        Line2D([], [], color=colour, linewidth=4.5, alpha=0.55, label="95 % interval (paired t)"),
+        Line2D([], [], color=colour, linewidth=1.2, marker="|", label="95 % bootstrap interval"),
     ]
     if differences:
-        dot = Line2D([], [], color=paint, marker="o", markersize=3.5, linewidth=0)
+        dot = Line2D([], [], color=colour, marker="o", markersize=3.5, linewidth=0)
         dot.set_label("one seed")
         handles.append(dot)
     if band:
         label = f"practically equal (±{band:g})"
         handles.append(Patch(color=COLOURS["accent"], alpha=0.16, linewidth=0, label=label))
-    legend(figure, handles, width)
+    draw_legend(figure, handles, width)
     return figure
 
 
-def with_figures(comparison: pd.DataFrame, figures: list[str]) -> list[dict[Any, Any]]:
-    """The techniques that have all of some figures."""
+def rows_with_figures(comparison: pd.DataFrame, figures: list[str]) -> list[dict[Any, Any]]:
+    """Return the rows of the techniques that have all the figures named."""
     if not set(figures) <= set(comparison):
         return []
     return comparison.dropna(subset=figures).to_dict("records")
 
 
 def _ends(row: Mapping[Any, Any], interval: str) -> tuple[float, float]:
-    """An interval in percentage points; NaN if there is none."""
+    """Return the ends of an interval in percentage points; NaN without one."""
     low, high = (row.get(f"{interval}_{end}") for end in ("low", "high"))
     return (np.nan if pd.isna(low) else 100 * low, np.nan if pd.isna(high) else 100 * high)
 
 
 def _difference_limits(rows: Sequence[Mapping[Any, Any]], band: float) -> tuple[float, float]:
-    """The range of the axis of differences: all intervals, but for outliers.
+    """Return the ends of the x axis in percentage points, around all intervals but outliers'.
 
-    Outliers are techniques, fewer than half, that reach more than four times as far as the next.
+    Outliers are the techniques, fewer than half, whose intervals reach more than four times as far
+    from zero as the next one's.
     """
     reaches = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""The plot of train and test accuracy side by side."""
+"""The plot of the generalization gap."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -6,43 +6,37 @@ from matplotlib.lines import Line2D
 
 from regbench.evaluation.split_parts import judged_part
 from regbench.report.numbers import signed
-from regbench.report.plots.differences import with_figures
-from regbench.report.plots.style import (
-    COLOURS,
-    WIDE,
-    in_style,
-    legend,
-    row_axis,
-)
+from regbench.report.plots.differences import rows_with_figures
+from regbench.report.plots.style import COLOURS, WIDE, draw_legend, in_style, row_axis
 from regbench.study.schema import BASELINE
 
 
 @in_style
 def gap_plot(comparison: pd.DataFrame, width: int = WIDE) -> Figure:
-    """Draw train and headline accuracy of every technique, and the gap between them.
+    """Draw each technique's train and headline accuracy in %, and the gap between them.
 
     Args:
         comparison: From ``compare``; its order is the order of rows.
-        width: In pixels.
+        width: Width in pixels.
     """
     headline = f"{judged_part(comparison)}_accuracy"
-    rows = with_figures(comparison, ["train_accuracy", headline])
+    rows = rows_with_figures(comparison, ["train_accuracy", headline])
     names = [str(row["technique"]) for row in rows]
     gaps = [100 * (row["train_accuracy"] - row[headline]) for row in rows]
     figure, axis = row_axis(names, [f"gap {signed(gap)}" for gap in gaps], width)
     for height, row in enumerate(reversed(rows)):
-        paint = COLOURS["ink" if row["technique"] == BASELINE else "accent"]
+        colour = COLOURS["ink" if row["technique"] == BASELINE else "accent"]
         seen, unseen = 100 * row["train_accuracy"], 100 * row[headline]
-        axis.plot([unseen, seen], [height] * 2, color=paint, linewidth=2.5, alpha=0.5)
-        axis.plot(seen, height, "D", color=paint, markerfacecolor=COLOURS["surface"], markersize=7)
-        axis.plot(unseen, height, "o", color=paint, markersize=8)
+        axis.plot([unseen, seen], [height] * 2, color=colour, linewidth=2.5, alpha=0.5)
+        axis.plot(seen, height, "D", color=colour, markerfacecolor=COLOURS["surface"], markersize=7)
+        axis.plot(unseen, height, "o", color=colour, markersize=8)
     axis.set_xlabel("accuracy in %")
     axis.margins(x=0.06)
-    paint = COLOURS["accent"]
-    unseen_mark = Line2D([], [], color=paint, marker="o", markersize=8, linewidth=0)
+    colour = COLOURS["accent"]
+    unseen_mark = Line2D([], [], color=colour, marker="o", markersize=8, linewidth=0)
     unseen_mark.set_label(headline.replace("_", " "))
-    seen_mark = Line2D([], [], color=paint, marker="D", markersize=7, linewidth=0)
+    seen_mark = Line2D([], [], color=colour, marker="D", markersize=7, linewidth=0)
     seen_mark.set_markerfacecolor(COLOURS["surface"])
     seen_mark.set_label("train accuracy")
-    legend(figure, [unseen_mark, seen_mark], width)
+    draw_legend(figure, [unseen_mark, seen_mark], width)
     return figure

@@ -7,25 +7,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from regbench.comparison.tables import (
-    finished,
-)
+from regbench.comparison.tables import finished
 from regbench.evaluation.results import Results
-from regbench.report.plots.style import (
-    COLOURS,
-    in_style,
-    panels,
-)
+from regbench.report.plots.style import COLOURS, in_style, panels
 
 
 @in_style
 def learning_curves(
     results: Mapping[str, Results], scale: tuple[int, float] | None = None
 ) -> Figure:
-    """Draw train and validation accuracy by epoch: the mean over seeds, and their range.
+    """Draw train and validation accuracy in % by epoch: mean and range over seeds.
 
     Args:
-        results: By technique; a panel each, with its name above unless it is the only one.
+        results: The trainings by technique; a panel each, titled if there are several.
         scale: From ``learning_scale``, default that of ``results``.
     """
     epochs, low = learning_scale(results) if scale is None else scale
@@ -62,9 +56,9 @@ def learning_curves(
 
 
 def learning_scale(results: Mapping[str, Results]) -> tuple[int, float]:
-    """Where all learning curves find room: the most epochs, and an accuracy.
+    """Return the axes' ends that suit all learning curves: most epochs, and lowest accuracy.
 
-    The accuracy lies below every last epoch's and nine of ten of all epochs'.
+    The accuracy, a share of 1, lies below that of every last epoch and of 90 % of all epochs.
     """
     figures = ["train_accuracy", "validation_accuracy"]
     tables = [found.epochs for found in finished(results).values()]

@@ -5,28 +5,19 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from regbench.comparison.tables import (
-    pruning_curves,
-)
+from regbench.comparison.tables import pruning_curves
 from regbench.evaluation.results import Results
-from regbench.report.plots.style import (
-    NARROW,
-    WIDE,
-    in_style,
-    line_styles,
-    short,
-    spread,
-)
+from regbench.report.plots.style import NARROW, WIDE, in_style, line_styles, shorten, spread_labels
 from regbench.study.schema import BASELINE
 
 
 @in_style
 def pruning_plot(results: Mapping[str, Results], width: int = WIDE) -> Figure:
-    """Draw every technique's accuracy by the share of weights removed, mean over seeds.
+    """Draw each technique's accuracy in % by the share of weights removed, mean over seeds.
 
     Args:
-        results: By technique.
-        width: In pixels.
+        results: The trainings by technique.
+        width: Width in pixels.
     """
     curves = pruning_curves(results) * 100
     narrow = width <= NARROW
@@ -45,7 +36,7 @@ def pruning_plot(results: Mapping[str, Results], width: int = WIDE) -> Figure:
     axis.set(ylim=(low - room, high + room), xlim=(-0.15, len(places) - 0.85))
     styles = line_styles([str(name) for name in curves.index])
     ends = {
-        name: f"{short(str(name), 15 if narrow else 24)} {end:.1f}"
+        name: f"{shorten(str(name), 15 if narrow else 24)} {end:.1f}"
         for name, end in curves.iloc[:, -1].items()
     }
     for name, curve in curves.iterrows():
@@ -55,8 +46,8 @@ def pruning_plot(results: Mapping[str, Results], width: int = WIDE) -> Figure:
         lines = [axis.get_lines()[place] for place in falling]
         figure.legend(handles=lines, loc="outside lower left", ncols=2, fontsize=10)
         return figure
-    a_line = (high - low + 2 * room) * 16 / (height - 70)  # of text, in units of the axis
-    label_heights = spread(curves.iloc[:, -1].to_numpy(), a_line, low - room, high + room)
+    a_line = (high - low + 2 * room) * 16 / (height - 70)  # height of a line of text in % accuracy
+    label_heights = spread_labels(curves.iloc[:, -1].to_numpy(), a_line, low - room, high + room)
     for (name, curve), label_height in zip(curves.iterrows(), label_heights, strict=True):
         colour = styles[str(name)]["color"]
         axis.annotate(

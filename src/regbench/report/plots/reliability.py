@@ -10,24 +10,20 @@ from matplotlib.figure import Figure
 from regbench.comparison.compare import judged_part_of
 from regbench.evaluation.classification import reliability
 from regbench.evaluation.results import Results
-from regbench.report.plots.style import (
-    COLOURS,
-    in_style,
-    panels,
-)
+from regbench.report.plots.style import COLOURS, in_style, panels
 
-FEWEST_ANSWERS = 10  # a dot of a reliability curve stands for so many at least
+FEWEST_ANSWERS = 10  # the least number of answers that a dot stands for
 
 
 @in_style
 def reliability_plot(results: Mapping[str, Results]) -> Figure:
-    """Draw, by confidence, how often the answers were right.
+    """Draw accuracy in % by confidence in %, on the judged part, all seeds pooled.
 
-    The larger a dot, the more answers it stands for; the line through it spans the seeds. Dots
-    for fewer than ``FEWEST_ANSWERS`` are left out.
+    The larger a dot, the more answers it stands for; the line through it spans the seeds. Bins
+    with fewer than ``FEWEST_ANSWERS`` answers are left out.
 
     Args:
-        results: By technique; a panel each, with its name above unless it is the only one.
+        results: The trainings by technique; a panel each, titled if there are several.
     """
     part = judged_part_of(results)
     chosen = {name: found for name, found in results.items() if len(found.predictions)}

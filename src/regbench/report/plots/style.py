@@ -1,8 +1,8 @@
-"""What the plots have in common: style, rows, panels, cells and labels.
+"""What the plots share: style, axes of rows, panels, cells and labels.
 
 A unit is a pixel of the page. Every colour is one of ``COLOURS``, so that the page can replace it
-by its own for dark screens; none is the only carrier of a meaning. Text is drawn as given, never
-as formulas.
+on dark screens, and no meaning is carried by colour alone. Text is drawn literally: ``$`` starts no
+formula.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,8 +39,8 @@ COLOURS = {
     "series-7": "#8a5a3c",
     "series-8": "#4b6a88",
 }
-_PANEL = (176, 138)  # pixels of a small picture on its own
-_LABELLED_PANEL = (250, 196)  # of one of several in a picture
+_PANEL = (176, 138)  # width and height in pixels of a panel that is a figure of its own
+_LABELLED_PANEL = (250, 196)  # the same of one of several panels in a figure
 _MARKERS = "o^sDvPX*"
 _DASHES: list[Any] = ["-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1, 2))]
 _STYLE: Any = {
@@ -74,7 +74,7 @@ _Arguments = ParamSpec("_Arguments")
 
 
 def in_style(plot: Callable[_Arguments, Figure]) -> Callable[_Arguments, Figure]:
-    """Draw in the page's style, whatever Matplotlib is set to."""
+    """Make a plotting function draw in the report's style, whatever Matplotlib's settings."""
 
     @wraps(plot)
     def styled(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Figure:
@@ -85,9 +85,12 @@ def in_style(plot: Callable[_Arguments, Figure]) -> Callable[_Arguments, Figure]
 
 
 def row_axis(names: list[str], remarks: list[str], width: int) -> tuple[Figure, Axes]:
-    """An axis with a row per name, the first on top, and a remark at its right end.
+    """Return a figure and its axis with a row per name, the first on top.
 
-    On a narrow picture name and remark stand above the row instead of beside it.
+    Args:
+        names: Written left of the rows; above them in a figure of width ``NARROW``.
+        remarks: Written right of the rows, or above them likewise.
+        width: Width in pixels.
     """
     narrow = width <= NARROW
     height = (52 if narrow else 32) * max(len(names), 1) + 90
@@ -102,7 +105,7 @@ def row_axis(names: list[str], remarks: list[str], width: int) -> tuple[Figure, 
         weight = "bold" if name == BASELINE else "normal"
         if narrow:
             axis.annotate(
-                short(name, 21),
+                shorten(name, 21),
                 (0, row),
                 xycoords=("axes fraction", "data"),
                 xytext=(0, 16),
@@ -116,7 +119,7 @@ def row_axis(names: list[str], remarks: list[str], width: int) -> tuple[Figure, 
     if narrow:
         axis.set_yticks(range(len(names)), [""] * len(names))
     else:
-        shown = [short(name, 40) for name in reversed(names)]
+        shown = [shorten(name, 40) for name in reversed(names)]
         axis.set_yticks(range(len(names)), shown, fontsize=12, color=COLOURS["ink"])
         for label, name in zip(axis.get_yticklabels(), reversed(names), strict=True):
             label.set_fontweight("bold" if name == BASELINE else "normal")
@@ -133,7 +136,14 @@ def panels(
     across: str,
     upward: str,
 ) -> Figure:
-    """A small picture per technique, side by side; a single one stays without words but across."""
+    """Draw a panel per technique, side by side; a single panel has no title and no y label.
+
+    Args:
+        results: The trainings by technique.
+        draw: Draws a technique's trainings into an axis.
+        across: Label of the x axis.
+        upward: Label of the y axis.
+    """
     several = len(results) != 1
     panel_width, panel_height = _LABELLED_PANEL if several else _PANEL
     left, bottom, right, top = (50, 40, 12, 24) if several else (28, 32, 12, 6)
@@ -157,7 +167,7 @@ def panels(
         axis.set_xlabel(across, labelpad=1, fontsize=11 if several else 10)
         if several:
             axis.set_ylabel(upward)
-            axis.set_title(short(name, 28), fontsize=12, loc="left", pad=7)
+            axis.set_title(shorten(name, 28), fontsize=12, loc="left", pad=7)
         else:
             axis.tick_params(labelsize=10, pad=2, length=2)
         handles = axis.get_legend_handles_labels()[0]
@@ -166,8 +176,8 @@ def panels(
     return figure
 
 
-def legend(figure: Figure, handles: Sequence[Line2D | Patch], width: int) -> None:
-    """Explain the marks above the axis, in two columns on a narrow picture."""
+def draw_legend(figure: Figure, handles: Sequence[Line2D | Patch], width: int) -> None:
+    """Draw the legend above the axis, in two columns if the figure is narrow."""
     narrow = width <= NARROW
     figure.legend(
         handles=list(handles),
@@ -180,7 +190,7 @@ def legend(figure: Figure, handles: Sequence[Line2D | Patch], width: int) -> Non
 
 
 def line_styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Colour, marker and dashes by name, different for up to 32 names and the baseline."""
+    """Return colour, marker and dashes by technique, distinct for the baseline and 32 others."""
     styles: dict[str, dict[str, Any]] = {
         BASELINE: {"color": COLOURS["ink"], "linewidth": 2.6, "marker": "|"}
     }
@@ -194,13 +204,13 @@ def line_styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     return styles
 
 
-def shade(axis: Axes, strength: np.ndarray, colour: str) -> None:
-    """Fill a grid of cells with a colour of some opacity, which suits light and dark ground.
+def shade_cells(axis: Axes, strength: np.ndarray, colour: str) -> None:
+    """Fill a grid of cells with a colour, by opacity: this suits light and dark pages.
 
     Args:
-        axis: A unit of it is a cell; the first row is on top.
-        strength: The opacities, rows x columns, from 0 to 1.
-        colour: One of ``COLOURS``.
+        axis: The axis; a cell is 1 x 1, the first row on top.
+        strength: The opacities from 0 to 1, rows x columns.
+        colour: Name of one of ``COLOURS``.
     """
     if not strength.size:
         return
@@ -210,9 +220,9 @@ def shade(axis: Axes, strength: np.ndarray, colour: str) -> None:
     axis.imshow(pixels, aspect="auto", interpolation="none")
 
 
-def cell(axis: Axes, column: int, row: int, text: str, size: float, weight: str) -> None:
-    """Write into a cell."""
-    # No part in the layout: hundreds of cells would make it slow.
+def write_cell(axis: Axes, column: int, row: int, text: str, size: float, weight: str) -> None:
+    """Write a text into the centre of a cell."""
+    # Left out of the layout: hundreds of cells would make it slow.
     axis.text(
         column,
         row,
@@ -228,7 +238,7 @@ def cell(axis: Axes, column: int, row: int, text: str, size: float, weight: str)
 def label_cells(
     axis: Axes, columns: list[str], rows: list[str], size: float, rotation: float = 0
 ) -> None:
-    """Write the columns' names above the cells and the rows' names beside them."""
+    """Write names above the columns and beside the rows of a grid of cells."""
     axis.set_xticks(range(len(columns)), columns, fontsize=size, rotation=rotation)
     axis.set_yticks(range(len(rows)), rows, fontsize=size)
     axis.tick_params(length=0, labelcolor=COLOURS["ink"])
@@ -241,14 +251,14 @@ def label_cells(
     axis.spines[:].set_visible(False)
 
 
-def spread(heights: np.ndarray, least: float, low: float, high: float) -> np.ndarray:
-    """Move labels apart by no more than needed (least squares), in their order.
+def spread_labels(heights: np.ndarray, least: float, low: float, high: float) -> np.ndarray:
+    """Return label heights that do not overlap, moved as little as possible (least squares).
 
     Args:
-        heights: Where they should be, N floats.
-        least: The distance that two of them keep.
-        low: None may be lower, if there is room for all,
-        high: nor higher.
+        heights: The N wanted heights; their order is kept.
+        least: The least distance between two labels.
+        low: The lowest height allowed.
+        high: The highest height allowed, if there is room for all labels.
     """
     from scipy.optimize import isotonic_regression  # noqa: PLC0415 - slow to import
 
@@ -260,11 +270,11 @@ def spread(heights: np.ndarray, least: float, low: float, high: float) -> np.nda
     return moved
 
 
-def short(text: str, most: int) -> str:
-    """Cut a text off after some letters."""
+def shorten(text: str, most: int) -> str:
+    """Return a text cut to ``most`` characters, an ellipsis at its end."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def squeezed(text: str, most: int) -> str:
-    """Shorten in the middle: labels often begin alike."""
+def shorten_middle(text: str, most: int) -> str:
+    """Return a text cut to ``most`` characters in its middle, since labels often begin alike."""
     return text if len(text) <= most else f"{text[: most // 2]}…{text[most // 2 + 1 - most :]}"
