@@ -231,7 +231,7 @@ def test_a_yaml_entry_adds_a_technique(
     assert "shifted_l2" in capsys.readouterr().out
 
 
-def test_a_run_that_diverges_is_named_and_the_others_go_on(
+def test_a_training_that_diverges_is_named_and_the_others_go_on(
     run: Run, own_conf: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     conf = own_conf(parameters_techniques={"techniques": {"absurd": {"l2": 1e38}}})

@@ -1,6 +1,7 @@
-"""RegBench's own ``kedro run``: Kedro's, with trainings side by side as the default.
+"""RegBench's own ``kedro run``: Kedro's, with trainings in parallel as the default.
 
-A study that is stopped, by Ctrl-C or by SIGTERM, ends its trainings and says how to go on.
+A run that is stopped, by Ctrl-C or by SIGTERM, ends its trainings and names the command that goes
+on.
 """
 
 import copy
@@ -25,7 +26,8 @@ from regbench.runs.command_line import DEFAULT_RUNNER, check_runner, check_selec
 
 logging.setLogRecordFactory(SafeRecord)  # Kedro imports this before it runs a command
 
-_SECONDS_FOR_ONE_REQUEST = 10  # `timeout` signals a command and its group, `uv run` passes it on
+# `timeout` signals a command and its group, and `uv run` repeats it: one request, two signals.
+_SECONDS_FOR_ONE_REQUEST = 10
 _HOW_TO_GO_ON = (
     "what was finished is kept; the same command with --only-missing-outputs goes on from there"
 )
@@ -37,40 +39,42 @@ def cli() -> None:
     """Commands of the project."""
 
 
-def _as_ours(option: click.Parameter) -> click.Parameter:
-    """An option of Kedro's: the runner with our default, and faults told in one line."""
+def _with_our_default(option: click.Parameter) -> click.Parameter:
+    """Return one of Kedro's options, with our default runner and with faults told in one line."""
     option = copy.copy(option)
     if option.name == "runner":
         option.default = DEFAULT_RUNNER
     if option.callback:
-        option.callback = partial(_read, option.callback)
+        option.callback = partial(_read_option, option.callback)
     return option
 
 
-def _read(
+def _read_option(
     callback: Callable[[click.Context, click.Parameter, Any], Any],
     context: click.Context,
     option: click.Parameter,
     value: Any,
 ) -> Any:
-    """Have Kedro read what an option was given.
+    """Return the value of an option as Kedro reads it.
 
     Raises:
-        SettingsError: It cannot be read: of ``--params`` and ``--config``, OmegaConf and the YAML
-            parser say nearly anything.
+        SettingsError: It cannot be read. For ``--params`` and ``--config``, OmegaConf and the YAML
+            parser raise errors of nearly any type.
     """
     try:
         return callback(context, option, value)
     except Exception as error:
         reason = error.message if isinstance(error, click.ClickException) else str(error)
-        if isinstance(error, KeyError | TypeError | AttributeError):  # of Kedro's, in passing
+        if isinstance(
+            error, KeyError | TypeError | AttributeError
+        ):  # a mistake that Kedro does not expect
             reason = f"not of the form that Kedro reads: {type(error).__name__}: {reason}"
         raise SettingsError(f"{option.opts[0]}: {' '.join(reason.split())}") from error
 
 
 @contextmanager
-def _terminated_in_order() -> Iterator[None]:
-    """Make SIGTERM end a command as Ctrl-C does, instead of at once."""
+def _sigterm_like_ctrl_c() -> Iterator[None]:
+    """Make SIGTERM end a command as Ctrl-C does, so that locks and processes are cleaned up."""
     first = -math.inf
 
     def terminate(*_: object) -> None:
@@ -88,27 +92,27 @@ def _terminated_in_order() -> Iterator[None]:
 
 
 def _run(*, verbose: bool, **options: Any) -> None:
-    """Run as Kedro does, but say who stopped a run, and show stack traces if asked to."""
+    """Run as Kedro does; raise an error that says who stopped the run, show traces if asked to."""
     try:
-        with _terminated_in_order():
-            _run_if_possible(**options)
+        with _sigterm_like_ctrl_c():
+            _run_checked(**options)
     except KeyboardInterrupt as stop:  # outside the trainings, or with another runner
         raise stopped(stop, _HOW_TO_GO_ON) from None
-    except StudyError as error:  # told in one line
+    except StudyError as error:  # click shows its one line
         if verbose:
             trace = "".join(traceback.format_exception(error))
             click.echo(without_secrets(trace), err=True, nl=False)
         raise
 
 
-def _run_if_possible(**options: Any) -> None:
-    """Run as Kedro does, but say in one line what the command line asks for in vain."""
+def _run_checked(**options: Any) -> None:
+    """Run as Kedro does, with a ``SettingsError`` for options that cannot be met."""
     check_runner(options["runner"], options["runner_params"])
     try:
         _kedro_run(**options)
     except KedroCliError as error:
         raise SettingsError(error.message) from error
-    except (ValueError, DatasetError):  # of a name that there is not, before anything has run
+    except (ValueError, DatasetError):  # perhaps of an unknown name, before any node has run
         single = [options["pipeline"]] if options["pipeline"] else []
         check_selection({**options, "pipeline_names": single or options["pipelines"]})
         raise
@@ -118,9 +122,9 @@ run = click.Command(
     "run",
     callback=_run,
     params=[
-        *(_as_ours(option) for option in kedro_run.params),
+        *(_with_our_default(option) for option in kedro_run.params),
         click.Option(["--verbose"], is_flag=True, help="Show the stack trace of an error too."),
     ],
-    help=f"Run pipelines; trainings run side by side ({DEFAULT_RUNNER}).",
+    help=f"Run pipelines; trainings run in parallel ({DEFAULT_RUNNER}).",
 )
 cli.add_command(run)

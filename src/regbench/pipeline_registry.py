@@ -10,14 +10,14 @@ from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Make a pipeline for every technique that the configuration names.
+    """Return all pipelines, among them one for every technique of the configuration.
 
     Returns:
         Pipelines by name. A technique's pipeline holds the data nodes too, so that it runs on
         a fresh clone; ``__default__`` is everything up to the comparison.
 
     Raises:
-        SettingsError: The configuration makes no study.
+        SettingsError: The configuration is no valid study.
     """
     study = _config_loader().study()
     prepare = data.create_pipeline(
@@ -42,8 +42,8 @@ def register_pipelines() -> dict[str, Pipeline]:
 
 
 def _config_loader() -> StudyConfigLoader:
-    """The session's configuration; without a session (``kedro registry list``) the default one."""
-    if StudyConfigLoader.latest is not None:  # not its truth: a loader is a mapping
+    """Return the session's configuration; without one (``kedro registry list``) the default."""
+    if StudyConfigLoader.latest is not None:  # an empty loader is false, as it is a mapping
         return StudyConfigLoader.latest
     return StudyConfigLoader(
         str(PROJECT / settings.CONF_SOURCE),

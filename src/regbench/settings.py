@@ -14,7 +14,7 @@ if find_spec("kedro_mlflow"):  # the extra `mlflow`
 
     HOOKS += (TrackingHooks(),)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow reports its use otherwise
-    # Of a class of kedro-mlflow's MLflow would say so on every command, past any filter.
+    # MLflow warns of a class of kedro-mlflow on every command, past any warnings filter.
     _show = warnings.showwarning
 
     def _show_others(message: Warning | str, *rest: Any) -> None:
@@ -22,7 +22,7 @@ if find_spec("kedro_mlflow"):  # the extra `mlflow`
             _show(message, *rest)
 
     warnings.showwarning = _show_others  # type: ignore[assignment]
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)  # as its package spells itself; see tracking_hooks
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)  # its package's spelling; mlflow_hooks says why
 CONFIG_LOADER_CLASS = StudyConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -14,7 +14,7 @@ import pytest
 
 from regbench.errors import AlarmError, InUseError, SettingsError, StudyError
 from regbench.runs import hooks
-from regbench.runs.locks.machine import Use, reserved
+from regbench.runs.locks.machine import Use, machine_lock
 
 Run = Callable[..., dict[str, Any]]
 ALARMS = {"technique": "baseline", "drop": 5, "rejected": 0.1}
@@ -157,7 +157,7 @@ def test_another_run_at_work_is_no_error_to_be_told_of(
 ) -> None:
     use = Use(["data"], [])
     with (
-        reserved(tmp_path / "data", use, "kedro run", wait=False),
+        machine_lock(tmp_path / "data", use, "kedro run", wait=False),
         pytest.raises(InUseError),
     ):
         run("data", conf=own_conf(credentials={"notifications": [webhook.url]}))

@@ -19,15 +19,15 @@ UNTRAINED = Results.none()
 
 
 def results(*accuracies: float, **others: str) -> Results:
-    """Runs with seeds 1, 2, ... and validation accuracies, made from what is there now or not."""
+    """Trainings with seeds 1, 2, ... and validation accuracies, made from today's data or not."""
     made = {f"fingerprint_{part}": value for part, value in (CURRENT | others).items()}
-    runs = [
+    trainings = [
         {"seed": seed, "status": "trained", "validation_accuracy": accuracy, **made}
         | {"fingerprint_weights": f"w{seed}"}
         for seed, accuracy in enumerate(accuracies, start=1)
     ]
     return Results(
-        pd.DataFrame(runs), UNTRAINED.epochs, UNTRAINED.predictions, UNTRAINED.measurements
+        pd.DataFrame(trainings), UNTRAINED.epochs, UNTRAINED.predictions, UNTRAINED.measurements
     )
 
 
@@ -63,17 +63,17 @@ def test_the_best_is_best_on_validation() -> None:
     }
 
 
-def test_the_best_run_of_a_named_technique() -> None:
+def test_the_best_training_of_a_named_technique() -> None:
     chosen = choose("baseline", results(0.7, 0.8), results(0.9, 0.95))
     assert chosen == {"technique": "baseline", "seed": 2, "weights": "w2"}
 
 
-def test_runs_made_from_something_else_are_not_chosen() -> None:
+def test_trainings_made_from_something_else_are_not_chosen() -> None:
     stale = results(0.99, 0.98, split="another")
     assert choose("best", results(0.7), stale)["technique"] == "baseline"
 
 
-def test_runs_with_seeds_of_an_earlier_study_are_not_chosen() -> None:
+def test_trainings_with_seeds_of_an_earlier_study_are_not_chosen() -> None:
     assert choose("best", results(0.7, 0.8, 0.9), UNTRAINED, (1, 2))["seed"] == 2
 
 

@@ -1,4 +1,4 @@
-"""A run's nodes: what is trained is recognized when it is measured."""
+"""The nodes of a training: what is trained is recognized when it is measured."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ PROTOCOL = {
     "epochs": 3,
     "seeds": [7],
 }
-RUN = {"technique": "l2", "regularizers": {"l2": 0.001}}
+TRAINING = {"technique": "l2", "regularizers": {"l2": 0.001}}
 DATA = {"data": "d", "split": "s", "made_from": {"files": "f"}}
 SETTINGS = {"protocol": "p", "technique": "t", "training": "c"}
 
@@ -49,7 +49,7 @@ def trained() -> Trained:
         {"offset": [128.0], "scale": [60.0]},
         PROTOCOL,
         {"kind": "mlp", "hidden_units": [4], "activation": "relu"},
-        RUN,
+        TRAINING,
         7,
         DATA,
         SETTINGS,
@@ -73,7 +73,7 @@ def evaluated(made: Trained, **changes: Any) -> tuple[pd.DataFrame, dict[str, An
         corrupted_images=corrupted,
         corrupted_rows=[0, 1, 2, 3, 4],
         evaluation_fingerprint="e",
-        run=RUN,
+        training=TRAINING,
         seed=7,
         **values,
     )
@@ -112,7 +112,7 @@ def test_its_metrics_carry_the_fingerprint(trained: Trained) -> None:
     assert collected.epochs["seed"].tolist() == [7, 7, 7]
 
 
-def test_a_network_of_another_run_is_not_measured(trained: Trained) -> None:
+def test_a_network_of_another_training_is_not_measured(trained: Trained) -> None:
     other = keras.models.clone_model(trained[0])
     other.get_layer("logits").bias.assign([0.5, -0.5])
     said = r"network of l2, seed 7, .* kedro run --pipelines=l2 trains it again"
@@ -120,7 +120,7 @@ def test_a_network_of_another_run_is_not_measured(trained: Trained) -> None:
         evaluated(trained, trained=other)
 
 
-def test_a_failed_run_is_told_to_who_watches(
+def test_a_failed_training_is_told_to_who_watches(
     trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[Any] = []

@@ -153,7 +153,7 @@ def test_a_refusing_disk_hides_no_alarm(
     ],
 )
 def test_an_error_is_told(sent: Sent, error: Exception, said: str) -> None:
-    exit_code.tell_of_error(error, catalog(), URLS)
+    exit_code.notify_of_error(error, catalog(), URLS)
     assert sent == [
         (URLS, "RegBench: the run ended with an error", [said, "command: kedro run"]),
     ]
@@ -161,15 +161,15 @@ def test_an_error_is_told(sent: Sent, error: Exception, said: str) -> None:
 
 def test_an_error_is_not_told_where_that_is_not_wanted(sent: Sent) -> None:
     for error in (InterruptedStudyError, InUseError, SettingsError):
-        exit_code.tell_of_error(error("known to somebody"), catalog(), URLS)
-    exit_code.tell_of_error(ValueError(), catalog(notify_on_error=False), URLS)
-    exit_code.tell_of_error(ValueError(), catalog(), [])
+        exit_code.notify_of_error(error("known to somebody"), catalog(), URLS)
+    exit_code.notify_of_error(ValueError(), catalog(notify_on_error=False), URLS)
+    exit_code.notify_of_error(ValueError(), catalog(), [])
     assert sent == []
 
 
 def test_addresses_come_from_the_credentials(own_conf: Callable[..., Any]) -> None:
     conf = own_conf(credentials={"notifications": URLS})
     options = {"base_env": "base", "default_run_env": "local"}
-    assert exit_code.addresses(OmegaConfigLoader(str(conf), **options)) == URLS
+    assert exit_code.notification_addresses(OmegaConfigLoader(str(conf), **options)) == URLS
     (conf / "local/credentials.yml").unlink()
-    assert exit_code.addresses(OmegaConfigLoader(str(conf), **options)) == []
+    assert exit_code.notification_addresses(OmegaConfigLoader(str(conf), **options)) == []

@@ -77,7 +77,7 @@ class TestEvents:
 
 @pytest.mark.usefixtures("plain")
 class TestLines:
-    def test_come_for_every_run(self, lines: list[str]) -> None:
+    def test_come_for_every_training(self, lines: list[str]) -> None:
         report(DONE)
         report(FAILED)
         assert lines == [f"training 1 of 6: {DONE}", f"training 2 of 6: {FAILED}"]
@@ -94,7 +94,7 @@ class TestLines:
         clock.now += 29
         report(DONE)
         clock.now += 29
-        report(EPOCH)  # a run's line counts as one too
+        report(EPOCH)  # a training's line counts as one too
         assert len(lines) == 2
 
     def test_tell_the_time_left_once_it_can_be_known(self, lines: list[str], clock: Clock) -> None:
@@ -129,12 +129,12 @@ def handlers() -> Iterator[list[logging.Handler]]:
         handler.close()
 
 
-def live(screen: io.StringIO, runs: int = 2) -> LiveProgress:
-    return LiveProgress(runs, Console(file=screen, force_terminal=True, width=150))
+def live(screen: io.StringIO, trainings: int = 2) -> LiveProgress:
+    return LiveProgress(trainings, Console(file=screen, force_terminal=True, width=150))
 
 
 class TestBars:
-    def test_show_the_study_and_the_runs_in_training(self, screen: io.StringIO) -> None:
+    def test_show_the_study_and_its_trainings(self, screen: io.StringIO) -> None:
         display = live(screen)
         display.start()
         try:

@@ -1,4 +1,4 @@
-"""Trainings side by side: where nodes run, and what happens when a process dies."""
+"""Trainings in parallel: where nodes run, and what happens when a process dies."""
 
 import json
 import logging
@@ -278,10 +278,10 @@ def test_processes_killed_between_two_nodes_are_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     gone = _GonePool(error)
-    make = runner._Process._new_pool
+    make = runner._Worker._new_pool
     pools = [gone]
     monkeypatch.setattr(
-        runner._Process,
+        runner._Worker,
         "_new_pool",
         lambda self, records: pools.pop() if pools else make(self, records),
     )
@@ -292,7 +292,7 @@ def test_processes_killed_between_two_nodes_are_replaced(
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux tells")
-def test_the_parent_of_training_processes_lets_go_of_what_it_imported() -> None:
+def test_the_parent_of_worker_processes_releases_the_pages_of_its_imports() -> None:
     script = """
 from pathlib import Path
 import regbench.runs.worker_preload

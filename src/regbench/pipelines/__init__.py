@@ -1,1 +1,1 @@
-"""Kedro pipelines: thin wiring of RegBench's pure functions."""
+"""Kedro pipelines: nodes that pass datasets to the functions of the other packages."""

@@ -1,4 +1,4 @@
-"""What ``kedro run`` is asked for, checked: Kedro shows a stack trace where a name is wrong."""
+"""Checks of the options of ``kedro run``: Kedro shows a stack trace where a name is wrong."""
 
 import inspect
 from collections.abc import Collection, Mapping
@@ -14,21 +14,21 @@ from regbench.study.problems import nearest
 
 DEFAULT_RUNNER = "regbench.runs.runner.StudyRunner"
 _RUNNERS = (DEFAULT_RUNNER, "SequentialRunner", "ParallelRunner", "ThreadRunner")
-_MOST_NAMES = 20  # that one line can list
+_MOST_NAMES = 20  # in one message
 _LISTS_NODES = "`kedro registry describe <pipeline>` lists them"
 _LISTS_DATASETS = "`kedro catalog describe-datasets` lists them"
 _FILTERS = ("tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "to_outputs")
 
 
 def check_runner(path: str, given: Mapping[str, Any]) -> None:
-    """Stop at a runner that there is not, and at what it does not take.
+    """Check that a runner exists and takes the parameters given for it.
 
     Args:
-        path: From ``--runner``: a class of Kedro's or the dotted path of another.
+        path: From ``--runner``: the name of one of Kedro's classes or the dotted path of another.
         given: From ``--runner-params``.
 
     Raises:
-        SettingsError: It says what is allowed.
+        SettingsError: It does not; the message lists what is allowed.
     """
     reason = "no runner"
     try:
@@ -47,7 +47,7 @@ def check_runner(path: str, given: Mapping[str, Any]) -> None:
                 f"--runner-params: {name}: unknown key{nearest(name, takes)}; "
                 f"{path} takes {', '.join(takes)}"
             )
-    workers = given.get("max_workers")  # None: as many as the runner takes
+    workers = given.get("max_workers")  # None: the runner's default
     if workers is not None and (type(workers) is not int or workers < 1):
         raise SettingsError(
             f"--runner-params: max_workers: must be a whole number from 1, not {quoted(workers)}"
@@ -55,20 +55,22 @@ def check_runner(path: str, given: Mapping[str, Any]) -> None:
 
 
 def check_selection(chosen: Mapping[str, Any]) -> None:
-    """Stop at names of pipelines, nodes, tags, ... that there are not.
+    """Check that the selected pipelines, nodes, tags, namespaces and datasets exist.
 
     Args:
-        chosen: As ``KedroSession.run`` takes it.
+        chosen: The arguments of ``KedroSession.run``.
 
     Raises:
-        SettingsError: It says what is allowed, or that nothing is left to run.
+        SettingsError: One does not, and the message lists what is allowed; or no node is left.
     """
     names = chosen.get("pipeline_names") or ["__default__"]
     _check("--pipelines", names, "pipeline", pipelines.keys(), "`kedro registry list` lists them")
     pipeline = sum((pipelines[name] for name in names), Pipeline([]))
     nodes = {node.name for node in pipeline.nodes}
     _check("--tags", chosen.get("tags"), "tag", _tags(pipeline), _LISTS_NODES)
-    _check("--namespaces", chosen.get("namespaces"), "namespace", _spaces(pipeline), _LISTS_NODES)
+    _check(
+        "--namespaces", chosen.get("namespaces"), "namespace", _namespaces(pipeline), _LISTS_NODES
+    )
     _check("--nodes", chosen.get("node_names"), "node", nodes, _LISTS_NODES)
     _check("--from-nodes", chosen.get("from_nodes"), "node", nodes, _LISTS_NODES)
     _check("--to-nodes", chosen.get("to_nodes"), "node", nodes, _LISTS_NODES)
@@ -85,7 +87,12 @@ def check_selection(chosen: Mapping[str, Any]) -> None:
 def _check(
     option: str, given: Collection[str] | None, kind: str, known: Collection[str], lists: str
 ) -> None:
-    """Stop at the first name that is not known; a few known ones are told, of many what lists."""
+    """Check that all names given for an option are known.
+
+    Raises:
+        SettingsError: One is not. The message lists the known ones, or, if there are many, the
+            command in ``lists``.
+    """
     for name in given or ():
         if name not in known:
             allowed = (
@@ -102,8 +109,8 @@ def _tags(pipeline: Pipeline) -> set[str]:
     return {tag for node in pipeline.nodes for tag in node.tags}
 
 
-def _spaces(pipeline: Pipeline) -> set[str]:
-    """The namespaces of a pipeline's nodes, and those around them."""
+def _namespaces(pipeline: Pipeline) -> set[str]:
+    """Return the namespaces of a pipeline's nodes, and the ones that enclose them."""
     innermost = {node.namespace for node in pipeline.nodes if node.namespace}
     return {
         ".".join(parts[: number + 1])

@@ -1,4 +1,4 @@
-"""Configuration: Kedro's loader, and the study's settings checked as they are read."""
+"""Kedro's configuration loader, which checks the study's settings as it reads them."""
 
 import shlex
 from collections.abc import Iterable, Iterator
@@ -20,22 +20,22 @@ from regbench.study.reader import read_schedules, read_study
 from regbench.study.schema import Study
 
 PROJECT = Path(__file__).parents[3]
-_LONGEST_FAULT = 500  # letters of what somebody else's error says
+_LONGEST_MESSAGE = 500  # letters of an error that another library raises
 
 
 class StudyConfigLoader(OmegaConfigLoader):
-    """An ``OmegaConfigLoader`` whose parameters are a valid study, or one clear line each.
+    """An ``OmegaConfigLoader`` whose parameters are a valid study; each problem is one line.
 
-    Whoever reads ``parameters`` (the registry, a session, kedro-viz) gets the same checked
-    values, with combined techniques put together.
+    The registry, sessions and kedro-viz all get the same checked values, with combined techniques
+    merged.
     """
 
-    # The loader of the session at hand: the registry takes no arguments, and kedro-viz runs
-    # without hooks, so this is how the registry learns of --env, --conf-source and --params.
+    # The present session's loader. The registry takes no arguments, and kedro-viz runs without
+    # hooks, so the registry gets --env, --conf-source and --params from here.
     latest: ClassVar["StudyConfigLoader | None"] = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take what ``OmegaConfigLoader`` takes."""
+        """Take the arguments of ``OmegaConfigLoader``."""
         super().__init__(*args, **kwargs)
         StudyConfigLoader.latest = self
 
@@ -43,7 +43,7 @@ class StudyConfigLoader(OmegaConfigLoader):
         """Return one kind of configuration.
 
         Raises:
-            SettingsError: A file cannot be read, or the parameters make no study.
+            SettingsError: A file cannot be read, or the parameters are no valid study.
         """
         if key == "parameters":
             return self._parameters(self.study())
@@ -58,7 +58,7 @@ class StudyConfigLoader(OmegaConfigLoader):
         return value
 
     def credentials(self) -> dict[str, Any]:
-        """Return the credentials by name; none if there is no such file.
+        """Return the credentials by name; empty if there is no ``credentials.yml``.
 
         Raises:
             SettingsError: A file cannot be read.
@@ -72,27 +72,31 @@ class StudyConfigLoader(OmegaConfigLoader):
         """Return the study that the parameters describe.
 
         Raises:
-            SettingsError: A file cannot be read, or the parameters make no study.
+            SettingsError: A file cannot be read, or the parameters are no valid study.
         """
         return self._checked(self._read("parameters"))
 
     def _read(self, key: str) -> dict[str, Any]:
-        """One kind of configuration as Kedro puts it together."""
+        """Return one kind of configuration as Kedro merges it from its files.
+
+        Raises:
+            SettingsError: A file cannot be read.
+        """
         try:
             value: dict[str, Any] = super().__getitem__(key)
         except MissingConfigException as error:
             if key != "parameters":
-                raise  # Kedro does without the others
+                raise  # Kedro handles the absence of the others
             raise SettingsError(_one_line(error)) from error
         except Exception as error:  # whatever Kedro and OmegaConf make of a bad file
-            fault = next(self._faults(key), None) or _known_fault(error)
+            fault = next(self._faults(key), None) or _message_of_merging(error)
             if fault is None:
                 raise
             raise SettingsError(fault) from error
         return value
 
     def _parameters(self, study: Study) -> dict[str, Any]:
-        """The study's settings, and what is derived from them and from the command."""
+        """Return the study's settings, and what is derived from them and from the command."""
         return study.as_parameters() | {
             "fingerprints": fingerprints.fingerprints_of_techniques(study),
             "preparation": fingerprints.digests_of_preparation(study),
@@ -100,7 +104,7 @@ class StudyConfigLoader(OmegaConfigLoader):
         }
 
     def _command(self) -> str:
-        """How the study at hand is run, for messages that tell the next command."""
+        """Return the command that runs the study at hand, for messages that name the next one."""
         words = ["kedro run"]
         if Path(self.conf_source).resolve() != PROJECT / settings.CONF_SOURCE:
             words.append(shlex.join([f"--conf-source={self.conf_source}"]))
@@ -114,7 +118,7 @@ class StudyConfigLoader(OmegaConfigLoader):
         return " ".join(words)
 
     def _schedules(self) -> dict[str, Any]:
-        """What ``airflow.yml`` says, by pipeline."""
+        """Return the schedules of ``airflow.yml`` by pipeline."""
         try:
             schedules = read_schedules(self._read("airflow"))
         except InvalidStudy as error:
@@ -128,12 +132,12 @@ class StudyConfigLoader(OmegaConfigLoader):
             raise self._settings_error(error, "parameters", "globals") from None
 
     def _settings_error(self, error: InvalidStudy, *kinds: str) -> SettingsError:
-        """One line for each problem: where it stands, and what is wrong."""
+        """Return an error with a line for each problem: its file, its key, and what is wrong."""
         lines = [self._where(problem, *kinds) + problem.message for problem in error.problems]
         return SettingsError("\n       ".join(lines))
 
     def _where(self, problem: Problem, *kinds: str) -> str:
-        """Name the file (or the command line) that holds a wrong value, and the key."""
+        """Return the file (or ``--params``) and the key of a wrong value, as a message begins."""
         places: list[tuple[str, Any]] = [("--params", self.runtime_params or {})]
         places += [(str(path), content) for path, content in self._files(*kinds)]
         depths = [_depth(content, problem.path) for _, content in places]
@@ -142,13 +146,13 @@ class StudyConfigLoader(OmegaConfigLoader):
         return f"{where}: {shown_path(problem.path)}: "
 
     def _files(self, *kinds: str) -> Iterator[tuple[Path, Any]]:
-        """All files of some kinds of configuration, those of the environment first."""
+        """Yield the files of some kinds of configuration, with content, the environment's first."""
         for kind in kinds:
             for path in self._paths(kind):
                 yield _shortest(path), OmegaConf.to_container(OmegaConf.load(path))
 
     def _paths(self, key: str) -> Iterator[Path]:
-        """The files that Kedro reads for one kind of configuration."""
+        """Yield the files that Kedro reads for one kind of configuration."""
         for environment in (self.env or self.default_run_env, self.base_env):
             folder = Path(self.conf_source, environment).as_posix()
             patterns = self.config_patterns.get(key, [])
@@ -158,14 +162,14 @@ class StudyConfigLoader(OmegaConfigLoader):
                     yield path
 
     def _faults(self, key: str) -> Iterator[str]:
-        """Name the files that are no mapping of keys to values, and where."""
+        """Yield a message on each file that is no mapping of keys to values."""
         for path in (*self._paths("globals"), *self._paths(key)):
             try:
                 content = OmegaConf.to_container(OmegaConf.load(path))
             except yaml.MarkedYAMLError as error:
                 line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
                 yield f"{_shortest(path)}: {line}{error.problem}"
-            except Exception as error:  # no text, or nothing that OmegaConf takes
+            except Exception as error:  # no text, or a type that OmegaConf rejects
                 yield f"{_shortest(path)}: {_one_line(error)}"
             else:
                 if not isinstance(content, dict) or not all(isinstance(k, str) for k in content):
@@ -179,19 +183,19 @@ class StudyConfigLoader(OmegaConfigLoader):
 _GROUPS = set(Study.model_fields) - {"images", "data_root", "mnist_source", "if_in_use"}
 
 
-def _known_fault(error: Exception) -> str | None:
-    """What is said of a fault between files: a key in two of them, a value from nowhere."""
+def _message_of_merging(error: Exception) -> str | None:
+    """Return the message on a fault that no single file has, such as a key in two; else None."""
     known = (yaml.YAMLError, OmegaConfBaseException, ValueError)
     return _one_line(error) if isinstance(error, known) else None
 
 
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
-    return text if len(text) <= _LONGEST_FAULT else f"{text[:_LONGEST_FAULT]} ..."
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]} ..."
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested values as ``--params`` takes them: keys joined by dots."""
+    """Return nested values as ``--params`` takes them: keys joined by dots."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         flat |= (
@@ -201,7 +205,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All values within a value, as text."""
+    """Yield all nested values as text."""
     parts = value.values() if isinstance(value, dict) else value
     if isinstance(parts, str) or not isinstance(parts, Iterable):
         yield str(parts)
@@ -211,7 +215,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _depth(content: Any, path: tuple[str, ...]) -> int:
-    """How many of a path's keys lead into ``content``."""
+    """Return the number of a path's keys that exist in ``content``."""
     for depth, key in enumerate(path):
         if not isinstance(content, dict) or key not in content:
             return depth
@@ -220,5 +224,5 @@ def _depth(content: Any, path: tuple[str, ...]) -> int:
 
 
 def _shortest(path: Path) -> Path:
-    """The path relative to the working folder where that is shorter to read."""
+    """Return a path relative to the working folder if it lies within."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,4 +1,4 @@
-"""What happens around a run: progress, the summary at the end, and errors in one line."""
+"""Kedro hooks of a run: locks, staleness, progress, the summary and errors in one line."""
 
 import logging
 from collections.abc import Iterator
@@ -14,16 +14,16 @@ from kedro.pipeline import Node, Pipeline
 from regbench.errors import FailedTrainingsError, StudyError, explanation
 from regbench.runs.command_line import check_selection
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
-from regbench.runs.exit_code import addresses, raise_alarms, tell_of_error
+from regbench.runs.exit_code import notification_addresses, notify_of_error, raise_alarms
 from regbench.runs.freshness.prepared_record import (
-    Forgotten,
-    check_prepared,
-    forget_prepared,
-    remember_prepared,
+    ReducedRecord,
+    check_prepared_files,
+    complete_prepared_record,
+    reduce_prepared_record,
 )
-from regbench.runs.freshness.report_record import forget_report_record, record_report
+from regbench.runs.freshness.report_record import remove_report_record, save_report_record
 from regbench.runs.freshness.stale import is_up_to_date, treat_stale_as_missing
-from regbench.runs.locks.machine import Use, reserved
+from regbench.runs.locks.machine import Use, machine_lock
 from regbench.runs.locks.store import store_lock
 from regbench.storage.addresses import credentials_of, is_remote
 from regbench.storage.remote import RemoteFile
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Raise what the user can put right in the place of what it has caused."""
+def _explained_errors() -> Iterator[None]:
+    """Raise the ``StudyError`` that explains an error, if there is one, instead of the error."""
     try:
         yield
     except Exception as error:
@@ -45,95 +45,95 @@ def _explained() -> Iterator[None]:
 
 
 class StudyHooks:
-    """Hooks of every session."""
+    """The hooks of every session."""
 
     _progress: "PlainProgress | None" = None
     _nothing_to_do = False
 
     def __init__(self) -> None:
-        """Begin with nothing reserved."""
-        self._reservation = ExitStack()
+        """Start without any lock."""
+        self._locks = ExitStack()
         self._notify: list[str] = []
-        self._forgotten = Forgotten(set(), {})
+        self._reduced_record = ReducedRecord(set(), {})
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Have the registry read this session's configuration, not an earlier session's."""
+        """Make the pipelines from this session's configuration, not from an earlier session's."""
         pipelines.configure("regbench.pipeline_registry")
-        self._notify = addresses(context.config_loader)
-        # Slow to import, and a session has imported it, which other commands do not make.
+        self._notify = notification_addresses(context.config_loader)
+        # Slow to import; a session has imported it anyway, and other commands open none.
         from kedro_viz.integrations.kedro import run_hooks
 
-        # kedro-viz never forgets a run of this process, and would write all of them as one.
+        # kedro-viz would add this run's nodes to those of earlier runs in the same process.
         vars(run_hooks.pipeline_run_hook).update(vars(run_hooks.PipelineRunStatusHook()))
 
     @hook_impl
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Look after what is missing or stale, and show progress if there is something to train.
+        """Lock the results, find what is missing or stale, and start the display of progress.
 
         Raises:
-            StudyError: A name that was given is none, the pipeline needs what nobody has made
-                yet, or another run is at work on the same results.
+            StudyError: A name on the command line is unknown, an input of the pipeline is missing
+                or damaged, or another run is at work on the same results.
         """
-        check_selection(run_params)  # Kedro passes over a tag that no node has
+        check_selection(run_params)  # Kedro ignores a tag that no node has
         only_missing_outputs = bool(run_params.get("only_missing_outputs"))
-        self._reservation.close()  # of a run in the same process that was interrupted
+        self._locks.close()  # left by an interrupted run in the same process
         try:
-            self._reserve(pipeline, catalog)
+            self._lock(pipeline, catalog)
             _check_inputs(pipeline, catalog)
             if only_missing_outputs:
                 treat_stale_as_missing(pipeline, catalog)
             self._nothing_to_do = only_missing_outputs and is_up_to_date(pipeline, catalog)
             if self._nothing_to_do:
-                self._one_line_is_enough()
+                self._silence_runner()
                 return
-            self._forgotten = forget_prepared(
+            self._reduced_record = reduce_prepared_record(
                 pipeline, catalog, only_missing_outputs=only_missing_outputs
             )
-            forget_report_record(pipeline, catalog)
-        except Exception as error:  # Kedro calls on_pipeline_error for those of nodes only
-            self._reservation.close()
-            tell_of_error(error, catalog, self._notify)
+            remove_report_record(pipeline, catalog)
+        except Exception as error:  # Kedro calls on_pipeline_error only for errors of nodes
+            self._locks.close()
+            notify_of_error(error, catalog, self._notify)
             raise explanation(error) or error from error
-        runs = [node for node in pipeline.nodes if node.name.endswith(".evaluate")]
-        if run_params.get("only_missing_outputs"):
-            runs = [n for n in runs if not all(catalog.exists(name) for name in n.outputs)]
-        if runs:
+        # Evaluation ends a training; one that was trained earlier may still lack it.
+        to_do = [node for node in pipeline.nodes if node.name.endswith(".evaluate")]
+        if only_missing_outputs:
+            to_do = [n for n in to_do if not all(catalog.exists(name) for name in n.outputs)]
+        if to_do:
             from regbench.runs.progress_display import progress_display
 
-            self._progress = progress_display(len(runs))
+            self._progress = progress_display(len(to_do))
             self._progress.start()
 
     @hook_impl
-    @_explained()
+    @_explained_errors()
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-        """Print the comparison, or the results of the techniques run, if anything was.
+        """Write the records, print the comparison or the techniques' results, raise the alarms.
 
         Raises:
-            FailedTrainingsError: A run failed; the tables name it.
-            AlarmError: An alarm went off, now or when the report that is up to date was made; it
-                says why.
+            FailedTrainingsError: A training failed; the tables name it.
+            AlarmError: An alarm went off, now or when a report that is up to date was made.
         """
         self._stop_progress()
         if self._nothing_to_do:
-            self._reservation.close()
-            logger.info("up to date: %s", _what_is_up_to_date(pipeline, catalog))
+            self._locks.close()
+            logger.info("up to date: %s", _summary(pipeline, catalog))
             if "alarms" in pipeline.all_outputs():
-                raise_alarms(catalog, self._notify)  # what was wrong still is
+                raise_alarms(catalog, self._notify)  # their causes have not changed
             return
         from regbench.comparison import compare
         from regbench.report import text_table
 
         try:
-            remember_prepared(self._forgotten, pipeline, catalog)
-            record_report(pipeline, catalog)
+            complete_prepared_record(self._reduced_record, pipeline, catalog)
+            save_report_record(pipeline, catalog)
         except Exception as error:
-            tell_of_error(error, catalog, self._notify)
+            notify_of_error(error, catalog, self._notify)
             raise explanation(error) or error from error
         finally:
-            self._reservation.close()
+            self._locks.close()
         made = pipeline.all_outputs()
         results_by_technique = {
             name.removesuffix("_results"): catalog.load(name)
@@ -157,34 +157,40 @@ class StudyHooks:
 
     @hook_impl
     def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol[Any, Any]) -> None:
-        """Say in one line what the user can put right, and send it where that is wanted.
+        """Send a notification of an error, and shorten it to one line if the user can put it right.
 
         Raises:
-            StudyError: Instead of the error, if the error is of that kind.
+            StudyError: It explains the error and replaces it.
         """
         self._stop_progress()
-        self._reservation.close()
-        tell_of_error(error, catalog, self._notify)
+        self._locks.close()
+        notify_of_error(error, catalog, self._notify)
         explained = explanation(error)
         if explained:
             raise explained
 
-    def _reserve(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+    def _lock(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Lock what the run makes and reads, on this machine and in a store.
+
+        Raises:
+            InUseError: Another run is at work on the same results.
+        """
         parameters = catalog.load("parameters")
-        address, use, command = parameters["data_root"], _use(pipeline), parameters["command"]
+        address, command = parameters["data_root"], parameters["command"]
+        use = _made_and_read(pipeline)
         root = stored_file(address, _credentials_of(address))
         wait = parameters["if_in_use"] == "wait"
         here = PROJECT / root.path
-        shown = str(here if isinstance(root, LocalFile) else root)
-        self._reservation.enter_context(reserved(here, use, command, wait=wait, display=shown))
+        display = str(here if isinstance(root, LocalFile) else root)
+        self._locks.enter_context(machine_lock(here, use, command, wait=wait, display=display))
         if isinstance(root, RemoteFile):
             logger.info("results go to %s, copies to %s", root, root.path)
-            self._reservation.enter_context(store_lock(root, use, command, wait=wait))
+            self._locks.enter_context(store_lock(root, use, command, wait=wait))
 
-    def _one_line_is_enough(self) -> None:
-        """Keep the runner from telling what it skips, until the reservation ends."""
+    def _silence_runner(self) -> None:
+        """Keep the runner from logging the nodes that it skips, until the locks end."""
         runner = logging.getLogger("regbench.runs.runner")
-        self._reservation.callback(runner.setLevel, runner.level)
+        self._locks.callback(runner.setLevel, runner.level)
         runner.setLevel(logging.WARNING)
 
     def _stop_progress(self) -> None:
@@ -194,7 +200,7 @@ class StudyHooks:
 
 
 def _credentials_of(address: str) -> dict[str, Any]:
-    """The credentials for an address by this session's configuration."""
+    """Return this session's credentials for the address of a store; none for a local path."""
     loader = StudyConfigLoader.latest
     if loader is None or not is_remote(address):
         return {}
@@ -202,7 +208,11 @@ def _credentials_of(address: str) -> dict[str, Any]:
 
 
 def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-    """Stop where the prepared images are needed and are not there, or not as they were made."""
+    """Check that the prepared images that a pipeline reads exist and are as they were recorded.
+
+    Raises:
+        StudyError: They do not, or are not.
+    """
     prepared = pipelines["data"].all_outputs() & pipeline.inputs()
     if not prepared:
         return
@@ -213,37 +223,36 @@ def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> Non
             f"{', '.join(missing)}: not there yet; {catalog.load('params:command')} "
             "--pipelines=data prepares the images, and without --pipelines everything is run"
         )
-    check_prepared(prepared, catalog)
+    check_prepared_files(prepared, catalog)
 
 
-def _use(pipeline: Pipeline) -> Use:
-    """What a pipeline makes and reads: the data, runs of techniques, their results, the report."""
-    made_in = {
-        name: _part(node) for node in pipelines["__default__"].nodes for name in node.outputs
-    }
-    makes = {_part(node) for node in pipeline.nodes}
-    reads = {made_in[name] for name in pipeline.inputs() if name in made_in}
-    if "networks" in pipeline.inputs():  # all of them
-        reads |= set(made_in.values())
+def _made_and_read(pipeline: Pipeline) -> Use:
+    """Return the boxes of the graph that a pipeline makes, and the others that it reads."""
+    box_of = {name: _box(node) for node in pipelines["__default__"].nodes for name in node.outputs}
+    makes = {_box(node) for node in pipeline.nodes}
+    reads = {box_of[name] for name in pipeline.inputs() if name in box_of}
+    if "networks" in pipeline.inputs():  # the networks of all trainings
+        reads |= set(box_of.values())
     return Use(sorted(makes), sorted(reads - makes))
 
 
-def _what_is_up_to_date(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> str:
-    """What a run had to look after and found as it should be."""
-    made = {_part(node) for node in pipeline.nodes}
+def _summary(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> str:
+    """Return what a pipeline makes, in a line: images, numbers of techniques and seeds, report."""
+    boxes = {_box(node) for node in pipeline.nodes}
     parameters = catalog.load("parameters")
-    techniques, seeds = len(made & set(parameters["techniques"])), parameters["protocol"]["seeds"]
-    parts = []
-    if "data" in made:
-        files = catalog.load("data_fingerprint")["made_from"]["files"]
-        parts.append(f"images {parameters['images']} (digest {files})")
+    techniques = len(boxes & set(parameters["techniques"]))
+    seeds = len(parameters["protocol"]["seeds"])
+    summary = []
+    if "data" in boxes:
+        image_digest = catalog.load("data_fingerprint")["made_from"]["files"]
+        summary.append(f"images {parameters['images']} (digest {image_digest})")
     if techniques:
-        parts.append(f"{techniques} techniques x {len(seeds)} seeds")
-    if "reporting" in made:
-        parts.append("report")
-    return ", ".join(parts)
+        summary.append(f"{techniques} techniques x {seeds} seeds")
+    if "reporting" in boxes:
+        summary.append("report")
+    return ", ".join(summary)
 
 
-def _part(node: Node) -> str:
-    """The innermost box of the graph that a node stands in: a technique's seeds are apart."""
+def _box(node: Node) -> str:
+    """Return the innermost namespace of a node, such as ``l2.seed_1``: a box of the graph."""
     return str(node.namespace or node.name)

@@ -1,8 +1,9 @@
-"""What is logged in MLflow after a run, where the extra ``mlflow`` is installed.
+"""Kedro hooks that log trainings and the study in MLflow, with the extra ``mlflow``.
 
-kedro-mlflow reads ``mlflow.yml`` and opens MLflow's pages (``kedro mlflow ui``). Its own hooks are
-off: they keep one run per session with the settings as one text, ask the database at the start of
-every command, and fail the command where it does not answer.
+MLflow calls each logged training a run. kedro-mlflow reads ``mlflow.yml`` and opens MLflow's pages
+(``kedro mlflow ui``). Its own hooks are off: they log one MLflow run per session with the settings
+as one text, query the database at the start of every command, and fail the command if it does not
+answer.
 """
 
 import logging
@@ -32,30 +33,32 @@ _REPORT = (
     *("report", "comparison", "comparison_markdown", "comparison_plot", "learning_curves"),
     *("gap_plot", "pruning_plot", "corruption_heatmap", "reliability_plot", "confusion_plot"),
 )
-# A server that is down is not to hold up a run for minutes.
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
+# A server that is down must not delay a run for minutes.
+_CONNECTION_LIMITS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
 
 
 class TrackingHooks:
-    """Hooks of every session with the extra ``mlflow``."""
+    """The hooks of every session with the extra ``mlflow``."""
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Read ``mlflow.yml``; nothing is opened yet.
+        """Read ``mlflow.yml``, without connecting to MLflow.
 
         Raises:
             SettingsError: It has a wrong key or value.
         """
         self._context = context
         self._config = _read_config(context.config_loader["mlflow"])
-        # Where `kedro mlflow ui` looks.
+        # `kedro mlflow ui` reads it there.
         context.mlflow = self._config  # type: ignore[attr-defined]
 
-    @hook_impl(tryfirst=True)  # while the results are reserved, and before failed runs raise
+    @hook_impl(
+        tryfirst=True
+    )  # while the results are locked, and before failed trainings raise an error
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Catalog
     ) -> None:
-        """Log what is not in MLflow yet; where that fails, say so and go on."""
+        """Log the trainings that MLflow lacks; a failure to do so is only a warning."""
         names = run_params.get("pipeline_names") or ["__default__"]
         if set(names) <= set(self._config.tracking.disable_tracking.pipelines):
             return
@@ -63,7 +66,7 @@ class TrackingHooks:
         levels = [logger.level for logger in noisy]
         try:
             for other in noisy:
-                other.setLevel(logging.CRITICAL)  # each attempt is a warning of its own
+                other.setLevel(logging.CRITICAL)  # they warn of every attempt
             self._log(pipeline, catalog)
         except Exception as error:  # whatever MLflow and its database may raise
             reason = next(iter(str(error).splitlines()), "") or type(error).__name__
@@ -75,10 +78,11 @@ class TrackingHooks:
                 other.setLevel(level)
 
     def _log(self, pipeline: Pipeline, catalog: Catalog) -> None:
+        """Log the trainings whose results a run made or read, and the comparison if it made one."""
         made = pipeline.all_outputs()
         names = [name for name in made | pipeline.inputs() if name.endswith("_results")]
         if not any(name in made for name in ("comparison", *names)):
-            return  # nothing is trained or compared
+            return  # no training and no comparison was made
         from regbench.comparison import compare
         from regbench.history import mlflow, tracking
         from regbench.study import fingerprints
@@ -97,22 +101,22 @@ class TrackingHooks:
                 results, Technique.model_validate(settings["techniques"][technique]), settings
             )
         ]
-        of_study = tracking.study_fingerprint(next(iter(current.values())))
+        study_fingerprint = tracking.study_fingerprint(next(iter(current.values())))
         compared = "comparison" in made
         files = [_file(catalog, name) for name in _REPORT if name in made]
         study = tracking.TrackedStudy(
-            name=f"{Path(settings['images']).name} {of_study[:6]}",
-            fingerprint=of_study,
+            name=f"{Path(settings['images']).name} {study_fingerprint[:6]}",
+            fingerprint=study_fingerprint,
             parameters=tracking.shared_parameters(settings),
             comparison=catalog.load("comparison") if compared else None,
             note=catalog.load("comparison_markdown") if compared else "",
             files=[file for file in files if file],
         )
         networks = {
-            (made.technique, made.seed): _file(
-                catalog, f"{made.technique}.seed_{made.seed}.network"
+            (training.technique, training.seed): _file(
+                catalog, f"{training.technique}.seed_{training.seed}.network"
             )
-            for made in trainings
+            for training in trainings
         }
         self._open()
         new = mlflow.log_study(
@@ -125,8 +129,8 @@ class TrackingHooks:
         logger.info("MLflow: %d new runs logged in %s", new, _without_password(self._uri()))
 
     def _open(self) -> None:
-        """Connect, and make the database and the experiment if they are not there."""
-        for name, value in _PATIENCE.items():
+        """Connect to MLflow, and create the database and the experiment if they are missing."""
+        for name, value in _CONNECTION_LIMITS.items():
             os.environ.setdefault(name, value)
         if self._uri().startswith(_SQLITE):
             folder = Path(self._uri().removeprefix(_SQLITE)).parent
@@ -140,6 +144,11 @@ class TrackingHooks:
 
 
 def _read_config(content: Mapping[str, Any]) -> "KedroMlflowConfig":
+    """Return the checked content of ``mlflow.yml``.
+
+    Raises:
+        SettingsError: It has a wrong key or value.
+    """
     from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
     from pydantic import ValidationError
 
@@ -152,13 +161,13 @@ def _read_config(content: Mapping[str, Any]) -> "KedroMlflowConfig":
         )
         raise SettingsError(faults) from None
     uri = config.server.mlflow_tracking_uri or ""
-    if uri.startswith(_SQLITE):  # its path counts from the project, as all others do
+    if uri.startswith(_SQLITE):  # relative to the project, as all other paths are
         config.server.mlflow_tracking_uri = f"{_SQLITE}{PROJECT / uri.removeprefix(_SQLITE)}"
     return config
 
 
 def _file(catalog: Catalog, name: str) -> Path | None:
-    """Where a dataset is stored on this machine, or its copy is, if there is one."""
+    """Return the path of a dataset's file or of its local copy; None if there is neither."""
     file = getattr(stored_dataset(catalog, name), "_file", None)
     return file.path if file is not None and file.path.is_file() else None
 

@@ -1,8 +1,7 @@
-"""Telling the person at the terminal, or the log file, how far a study is.
+"""Progress of a run's trainings: bars on a terminal, log lines elsewhere.
 
 Training reports events through ``logging``, which also carries them out of worker processes.
-While a study runs, a handler turns them into a live display on a terminal and into plain log
-lines elsewhere.
+During a run, one of the handlers in this module shows them.
 """
 
 import logging
@@ -23,37 +22,37 @@ from regbench.training.events import EVENTS, EpochDone, TrainingDone
 
 _LINES = logging.getLogger("regbench")
 _SECONDS_BETWEEN_EPOCH_LINES = 30
-_RUNS_BEFORE_ESTIMATE = 4  # the first ones wait for data and imports
+_TRAININGS_BEFORE_ESTIMATE = 4  # the first ones wait for data and imports
 
 
 class PlainProgress(logging.Handler):
-    """Writes a log line per run, and one per epoch where epochs are slow."""
+    """Log handler that writes a line per training, and one per epoch where epochs are slow."""
 
     def __init__(self, trainings: int) -> None:
-        """Expect so many trainings."""
+        """Show the progress of this number of trainings."""
         super().__init__()
         self._trainings = trainings
         self._done = 0
         self._started = self._last_line = time.monotonic()
 
     def start(self) -> None:
-        """Take the events from now on."""
+        """Handle the events of training from now on."""
         EVENTS.addHandler(self)
         EVENTS.propagate = False
 
     def stop(self) -> None:
-        """Leave the events to ordinary logging again; may be called twice."""
+        """Leave the events to the other log handlers again; may be called twice."""
         EVENTS.removeHandler(self)
         EVENTS.propagate = True
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a line, or not."""
+        """Write a line for a finished training, or for an epoch if the last line is old."""
         event = getattr(record, "event", None)
         now = time.monotonic()
         if isinstance(event, TrainingDone):
             self._done += 1
             left = (now - self._started) / self._done * (self._trainings - self._done)
-            known = left > 0 and self._done >= _RUNS_BEFORE_ESTIMATE
+            known = left > 0 and self._done >= _TRAININGS_BEFORE_ESTIMATE
             remaining = f"; about {_duration(left)} left" if known else ""
             _LINES.info("training %d of %d: %s%s", self._done, self._trainings, event, remaining)
         elif now - self._last_line > _SECONDS_BETWEEN_EPOCH_LINES:
@@ -64,10 +63,10 @@ class PlainProgress(logging.Handler):
 
 
 class LiveProgress(PlainProgress):
-    """Draws a bar for the study and one for each run in training."""
+    """Log handler that draws a bar for all trainings and one for each that is under way."""
 
     def __init__(self, trainings: int, console: Console) -> None:
-        """Expect so many trainings, and draw on ``console``."""
+        """Show the progress of this number of trainings on ``console``."""
         super().__init__(trainings)
         self._display = Progress(
             TextColumn("{task.description}"),
@@ -78,9 +77,9 @@ class LiveProgress(PlainProgress):
             TimeRemainingColumn(),
             console=console,
             transient=True,
-            refresh_per_second=2,  # ten a second, Rich's own, take 1 % of two cores
+            refresh_per_second=2,  # Rich's default of ten a second takes 1 % of two cores
         )
-        self._study = self._display.add_task("trainings", total=trainings, note="")
+        self._all = self._display.add_task("trainings", total=trainings, note="")
         self._bars: dict[tuple[str, int], TaskID] = {}
         self._log_handlers = [
             handler
@@ -90,44 +89,44 @@ class LiveProgress(PlainProgress):
         ]
 
     def start(self) -> None:
-        """Show the bars; other log lines go above them."""
+        """Show the bars, and print other log lines above them."""
         super().start()
         self._display.start()
         self._streams = [handler.stream for handler in self._log_handlers]
         for handler in self._log_handlers:
-            handler.setStream(_Above(self._display.console))
+            handler.setStream(_PrintedAboveBars(self._display.console))
 
     def stop(self) -> None:
-        """Take the bars away."""
+        """Remove the bars."""
         super().stop()
         self._display.stop()
         for handler, stream in zip(self._log_handlers, self._streams, strict=True):
             handler.setStream(stream)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Move the bars."""
+        """Update the bars."""
         event = getattr(record, "event", None)
         if isinstance(event, EpochDone):
             bar = self._bar(event)
             note = f"train {event.train_accuracy:.3f}  validation {event.validation_accuracy:.3f}"
             self._display.update(bar, completed=event.epoch, note=note)
         elif isinstance(event, TrainingDone):
-            run = (event.technique, event.seed)
-            if run in self._bars:
-                self._display.remove_task(self._bars.pop(run))
-            self._display.advance(self._study)
+            training = (event.technique, event.seed)
+            if training in self._bars:
+                self._display.remove_task(self._bars.pop(training))
+            self._display.advance(self._all)
             self._display.console.print(str(event), highlight=False, markup=False)
 
     def _bar(self, event: EpochDone) -> TaskID:
-        run = (event.technique, event.seed)
-        if run not in self._bars:
+        training = (event.technique, event.seed)
+        if training not in self._bars:
             title = f"{event.technique} seed {event.seed}"
-            self._bars[run] = self._display.add_task(title, total=event.epochs, note="")
-        return self._bars[run]
+            self._bars[training] = self._display.add_task(title, total=event.epochs, note="")
+        return self._bars[training]
 
 
-class _Above:
-    """A stream that prints above the bars."""
+class _PrintedAboveBars:
+    """Stream whose text the console prints above the bars."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -137,17 +136,17 @@ class _Above:
             self._console.print(text.rstrip("\n"), highlight=False, markup=False, soft_wrap=True)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: every text is printed at once."""
 
 
-def progress_display(runs: int) -> PlainProgress:
-    """The display that suits standard error: live on a terminal, plain lines elsewhere.
+def progress_display(trainings: int) -> PlainProgress:
+    """Return the display for standard error: bars on a terminal, plain lines elsewhere.
 
     Args:
-        runs: How many are going to be trained.
+        trainings: The number that the run is going to make.
     """
     console = Console(stderr=True)
-    return LiveProgress(runs, console) if console.is_terminal else PlainProgress(runs)
+    return LiveProgress(trainings, console) if console.is_terminal else PlainProgress(trainings)
 
 
 def _duration(seconds: float) -> str:

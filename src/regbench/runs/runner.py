@@ -1,8 +1,8 @@
-"""Kedro runner that trains several networks side by side, each in a process of its own.
+"""Kedro runner that trains several networks in parallel, each in a process of its own.
 
 Two trainings on one core each are faster than one training on two cores, and TensorFlow stays
-out of the main process. Data and report nodes run in the main process, in order, while
-TensorFlow is being imported.
+out of the main process. Data and report nodes run in the main process, one after another, while
+the training processes import TensorFlow.
 """
 
 import logging
@@ -32,7 +32,7 @@ from regbench.training.on_failure import on_failure
 logger = logging.getLogger(__name__)
 
 WORKER_TAG = "tensorflow"  # nodes with this tag run in worker processes
-KILLED = (
+_PROCESS_KILLED = (
     "a training process was killed, perhaps for want of memory; "
     "--runner-params=max_workers=1 takes less"
 )
@@ -42,11 +42,12 @@ class StudyRunner(AbstractRunner):
     """Runs the nodes tagged ``tensorflow`` in worker processes and all others in this one."""
 
     def __init__(self, max_workers: int | None = None, is_async: bool = False) -> None:
-        """Set how many trainings run side by side.
+        """Set how many trainings run in parallel.
 
         Args:
-            max_workers: At most so many processes; default: one per core.
-            is_async: Must be False; the datasets of one node are small.
+            max_workers: The most training processes; default: one per core.
+            is_async: Kedro's option to load and save in threads; must be False, as the datasets
+                of one node are small.
 
         Raises:
             ValueError: ``max_workers`` is not positive.
@@ -71,51 +72,53 @@ class StudyRunner(AbstractRunner):
         hooks = hook_manager or _create_hook_manager()
         depends_on = pipeline.node_dependencies
         waiting, done = list(pipeline.nodes), set[Node]()
-        trainings = _Trainings(
+        workers = _Workers(
             min(self._max_workers, sum(WORKER_TAG in node.tags for node in waiting)),
-            # By the runner's size, not the run's: the same seed gives the same figures in any run.
+            # Threads change rounding errors, so their number must not depend on what is to be run.
             threads=max(1, _cores() // self._max_workers),
         )
-        with trainings:
+        with workers:
             try:
-                while waiting or trainings.running:
+                while waiting or workers.running:
                     ready = [node for node in waiting if depends_on[node] <= done]
-                    for node in sorted(ready, key=partial(_turn, depends_on)):
+                    for node in sorted(ready, key=partial(_priority, depends_on)):
                         if WORKER_TAG not in node.tags:
                             waiting.remove(node)
                             Task(node, catalog, False, hooks, run_id).execute()
                             worker.return_freed_memory()
                             done.add(node)
-                            break  # others may be ready now
-                        if trainings.take(node, catalog):
+                            break  # it may have made others ready
+                        if workers.start_node(node, catalog):
                             waiting.remove(node)
                     else:
-                        finished, again = trainings.wait()
+                        finished, to_repeat = workers.wait_for_a_node()
                         done |= finished
-                        waiting += again
+                        waiting += to_repeat
             except KeyboardInterrupt as stop:
-                trainings.kill()
-                raise stopped(stop, _how_far(pipeline, done)) from None
+                workers.kill()
+                raise stopped(stop, _progress_message(pipeline, done)) from None
             except BrokenProcessPool as error:
-                raise StudyError(f"{KILLED}. {_how_far(pipeline, done)}") from error
+                raise StudyError(
+                    f"{_PROCESS_KILLED}. {_progress_message(pipeline, done)}"
+                ) from error
 
 
-class _Trainings:
-    """Nodes that run in processes of their own.
+class _Workers:
+    """The worker processes, and the nodes that run in them.
 
-    A training that fails is replaced by the record of its failure. One whose process is killed is
-    run once more, without others beside it, as memory may have been short; if it is killed again,
-    it has failed. In any case the others go on.
+    If a node raises an error, the record of its failure takes the place of its outputs. If its
+    process is killed, the node is repeated without others in parallel, as memory may have been
+    short; if the process is killed again, the node has failed. The other nodes go on.
     """
 
     def __init__(self, processes: int, threads: int) -> None:
         self.running: dict[Future[None], Node] = {}
         self._context = _process_context()
-        self._processes = [_Process(self._context, threads) for _ in range(processes)]
+        self._processes = [_Worker(self._context, threads) for _ in range(processes)]
         self._idle = list(self._processes)
-        self._at_work: dict[Future[None], _Process] = {}
-        self._killed: set[Node] = set()
-        self._failed: dict[Node, str] = {}
+        self._busy: dict[Future[None], _Worker] = {}
+        self._killed: set[Node] = set()  # to be repeated alone
+        self._failed: dict[Node, str] = {}  # with the reason
 
     def __enter__(self) -> Self:
         if self._processes and self._context.get_start_method() == "forkserver":
@@ -129,59 +132,65 @@ class _Trainings:
         for process in self._processes:
             process.stop()
 
-    def take(self, node: Node, catalog: CatalogProtocol[Any, Any]) -> bool:
-        """Run a node now; False if it has to wait."""
+    def start_node(self, node: Node, catalog: CatalogProtocol[Any, Any]) -> bool:
+        """Start a node in an idle process; return False if it has to wait."""
         if self._killed and (self.running or node not in self._killed):
             return False
         if not self._idle:
             return False
         replacement = on_failure(node.func) if node in self._failed else None
         if replacement:
-            task = _task(node._copy(func=partial(replacement, self._failed[node])), catalog)
+            node_to_run = node._copy(func=partial(replacement, self._failed[node]))
         else:
-            task = _task(node, catalog)
+            node_to_run = node
+        datasets = _datasets_of(node_to_run, catalog)
         process = self._idle.pop()
-        future = process.run(*task)
-        self._at_work[future] = process
+        future = process.run(node_to_run, datasets)
+        self._busy[future] = process
         self.running[future] = node
         return True
 
-    def wait(self) -> tuple[set[Node], list[Node]]:
-        """Wait for a node to end; return those that are done, and those to be run again.
+    def wait_for_a_node(self) -> tuple[set[Node], list[Node]]:
+        """Wait until a node has ended; return the nodes that are done and those to repeat.
 
         Raises:
-            Exception: What a node raised that is no failure of a training.
+            Exception: A node raised an error that does not count as a failed training.
         """
         finished, _ = wait(self.running, return_when=FIRST_COMPLETED)
         done: set[Node] = set()
-        again: list[Node] = []
+        to_repeat: list[Node] = []
         for future in finished:
-            node, process = self.running.pop(future), self._at_work.pop(future)
+            node, process = self.running.pop(future), self._busy.pop(future)
             self._idle.append(process)
             error = future.exception()
             if error is None:
                 done.add(node)
                 self._killed.discard(node)
                 continue
-            again.append(node)
+            to_repeat.append(node)
             if not isinstance(error, BrokenProcessPool):
-                self._fail(node, error, _reason(error))
+                self._note_failure(node, error, _reason(error))
                 continue
-            process.start_anew()
+            process.restart()
             if node in self._killed:
-                self._fail(node, error, KILLED)
+                self._note_failure(node, error, _PROCESS_KILLED)
             else:
-                logger.warning("%s; once more, alone: %s", KILLED, node.name)
+                logger.warning("%s; once more, alone: %s", _PROCESS_KILLED, node.name)
                 self._killed.add(node)
-        return done, again
+        return done, to_repeat
 
     def kill(self) -> None:
-        """Stop what runs, at once."""
+        """Terminate all processes at once."""
         for process in self._processes:
             process.kill()
 
-    def _fail(self, node: Node, error: BaseException, reason: str) -> None:
-        """Have the record of a failure made, where the node declares one."""
+    def _note_failure(self, node: Node, error: BaseException, reason: str) -> None:
+        """Note that a node has failed; repeated, it then makes the record of its failure.
+
+        Raises:
+            BaseException: ``error``, if the node declares no such record, or making it failed, or
+                the user can put the cause right.
+        """
         if isinstance(error, StudyError) or not on_failure(node.func) or node in self._failed:
             raise error
         logger.error("%s failed: %s", node.name, reason)
@@ -190,69 +199,74 @@ class _Trainings:
         self._killed.discard(node)
 
 
-class _Process:
-    """Runs one node after another in a process, made for the first, and made anew if it is killed.
+class _Worker:
+    """A worker process that runs one node after another, and is replaced if it is killed.
 
-    A pool of several processes would lose all that is at work with one of them.
+    It is a pool of one process: in a pool of several, one that is killed ends them all.
     """
 
     def __init__(self, context: BaseContext, threads: int) -> None:
         self._context, self._threads = context, threads
 
     def start(self) -> None:
-        """Be ready to make the process."""
-        # With its own queue: a process may be killed while it keeps others from writing.
+        """Make the pool, which starts its process with the first node."""
+        # With its own queue of log records: a process that is killed may leave its queue locked.
         records: Any = self._context.Queue()
-        self._listener = logging.handlers.QueueListener(records, _Relay())
+        self._listener = logging.handlers.QueueListener(records, _WorkerLogHandler())
         self._listener.start()
         self._pool = self._new_pool(records)
 
-    def start_anew(self) -> None:
-        """Leave a process that was killed, and its queue, which it may have locked."""
+    def restart(self) -> None:
+        """Replace a process that was killed, and its queue."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self.start()
 
     def run(self, node: Node, datasets: dict[str, Any]) -> Future[None]:
-        """Run a node."""
+        """Start a node with its own datasets; the result is that it has ended."""
         try:
-            return self._pool.submit(worker.run, node, datasets)
-        # The process has been killed while it had nothing to do, or the one that makes it.
+            return self._pool.submit(worker.run_node, node, datasets)
+        # The idle process was killed, or the server process that forks it.
         except (BrokenProcessPool, EOFError, ConnectionError):
-            self.start_anew()
-            return self._pool.submit(worker.run, node, datasets)
+            self.restart()
+            return self._pool.submit(worker.run_node, node, datasets)
 
     def kill(self) -> None:
-        """Stop what runs, at once."""
+        """Terminate the process at once."""
         for process in list((self._pool._processes or {}).values()):
             process.terminate()
 
     def stop(self) -> None:
-        """End the process when it has nothing more to do."""
+        """End the process after its present node."""
         processes = list((self._pool._processes or {}).values())
         self._pool.shutdown(cancel_futures=True)
         if all(process.exitcode == 0 for process in processes):
-            self._listener.stop()  # of one that was killed, the queue may be locked
+            self._listener.stop()  # it would wait for ever for a queue left locked
 
     def _new_pool(self, records: Any) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
-            1, self._context, initializer=worker.start, initargs=(records, self._threads)
+            1, self._context, initializer=worker.start_process, initargs=(records, self._threads)
         )
 
 
 def _cores() -> int:
-    """The cores that this process may use."""
+    """Return the number of CPU cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _turn(depends_on: dict[Node, set[Node]], node: Node) -> tuple[bool, bool]:
-    """Who comes first: what runs here, then what finishes a run, then what begins one."""
-    begins = not any(WORKER_TAG in earlier.tags for earlier in depends_on[node])
-    return WORKER_TAG in node.tags, begins
+def _priority(depends_on: dict[Node, set[Node]], node: Node) -> tuple[bool, bool]:
+    """Return the sorting key of a node that is ready; the smallest runs first.
+
+    First come nodes of the main process, then those that continue a training, such as its
+    evaluation, then those that start one.
+    """
+    starts_training = not any(WORKER_TAG in earlier.tags for earlier in depends_on[node])
+    return WORKER_TAG in node.tags, starts_training
 
 
-def _how_far(pipeline: Pipeline, done: set[Node]) -> str:
+def _progress_message(pipeline: Pipeline, done: set[Node]) -> str:
+    """Return how many trainings are finished, and the option that goes on from there."""
     trainings = [node for node in pipeline.nodes if node.name.endswith(".train")]
     finished = sum(node in done for node in trainings)
     return (
@@ -261,19 +275,23 @@ def _how_far(pipeline: Pipeline, done: set[Node]) -> str:
     )
 
 
-def _task(node: Node, catalog: CatalogProtocol[Any, Any]) -> tuple[Node, dict[str, Any]]:
-    """A node and its own datasets: the whole catalog is large and cannot be sent."""
+def _datasets_of(node: Node, catalog: CatalogProtocol[Any, Any]) -> dict[str, Any]:
+    """Return a node's own datasets: the whole catalog is too large to send to a process.
+
+    Raises:
+        StudyError: An output is not stored, so this process would not get it back.
+    """
     datasets = {name: catalog.get(name) for name in (*node.inputs, *node.outputs)}
     for name in node.outputs:
         if getattr(datasets[name], "_EPHEMERAL", False):
             raise StudyError(
                 f"{name} has no entry in the catalog, and what a training makes must be stored"
             )
-    return node, datasets
+    return datasets
 
 
 def _process_context() -> BaseContext:
-    """How training processes are made.
+    """Return how worker processes are started.
 
     Forked from one process that has TensorFlow imported, they need not import it again, and share
     the memory that it takes: 300 MB each. Only Linux forks safely after such an import.
@@ -282,14 +300,14 @@ def _process_context() -> BaseContext:
 
 
 def _reason(error: BaseException) -> str:
-    """The kind and the first line of what a node raised."""
+    """Return the type and the first line of the error that a node raised."""
     first_line = next(iter(str(error).splitlines()), "")
     kind = type(error).__name__
     return first_line if isinstance(error, worker.NodeError) else f"{kind}: {first_line}"
 
 
-class _Relay(logging.Handler):
-    """Gives a worker's record to this process's logger of the same name."""
+class _WorkerLogHandler(logging.Handler):
+    """Passes a worker's log record to this process's logger of the same name."""
 
     def emit(self, record: logging.LogRecord) -> None:
         own = logging.getLogger(record.name)

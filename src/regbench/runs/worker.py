@@ -1,4 +1,4 @@
-"""The training processes' side of the runner.
+"""What the runner's worker processes do: set up TensorFlow, run nodes, return memory.
 
 Importing this module imports no TensorFlow; ``worker_preload`` does.
 """
@@ -28,10 +28,10 @@ from regbench.errors import explanation
 
 
 class NodeError(RuntimeError):
-    """What a node raised, in words.
+    """An error that a node raised, as text.
 
-    What ``multiprocessing`` sends between our own processes it pickles, and an error of any class
-    may not survive that; one with a text as its only argument does.
+    ``multiprocessing`` pickles what it sends between processes. An error of any class may not
+    survive that; one with a text as its only argument does.
     """
 
 
@@ -39,12 +39,12 @@ PRELOADED = f"{__package__}.worker_preload"
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # from malloc.h
 
 
-def start(records: Any, threads: int) -> None:
-    """Prepare a process for training.
+def start_process(records: Any, threads: int) -> None:
+    """Set up logging, memory and TensorFlow in a new worker process.
 
     Args:
-        records: A queue for log records.
-        threads: How many TensorFlow may use.
+        records: The queue for log records.
+        threads: The number of threads for TensorFlow.
     """
     threading.Thread(target=_end_with_main_process, daemon=True).start()
     root = logging.getLogger()
@@ -57,12 +57,12 @@ def start(records: Any, threads: int) -> None:
         importlib.import_module("regbench.training.tensorflow_setup").set_up_tensorflow()
 
 
-def run(node: Node, datasets: dict[str, Any]) -> None:
+def run_node(node: Node, datasets: dict[str, Any]) -> None:
     """Run a node with its own datasets.
 
     Raises:
-        StudyError: What explains what the node raised.
-        NodeError: The node raised something else.
+        StudyError: The node raised an error that the user can put right.
+        NodeError: The node raised another error.
     """
     try:
         Task(node, DataCatalog(datasets), False, _create_hook_manager()).execute()
@@ -76,9 +76,9 @@ def run(node: Node, datasets: dict[str, Any]) -> None:
 
 
 def _remove_generated_code() -> None:
-    """Remove the files of what TensorFlow's AutoGraph has generated, and this process imported.
+    """Remove the temporary modules that TensorFlow's AutoGraph wrote and this process imported.
 
-    AutoGraph removes them when Python ends, which a training process does without its ceremony.
+    AutoGraph removes them in an ``atexit`` function, which worker processes do not call.
     """
     for name, module in list(sys.modules.items()):
         if name.startswith("__autograph_generated_file"):
@@ -87,7 +87,7 @@ def _remove_generated_code() -> None:
 
 @contextmanager
 def silent_stderr() -> Iterator[None]:
-    """Hide what TensorFlow's C++ part writes about missing GPUs, past any logging."""
+    """Hide the messages on missing GPUs that TensorFlow's C++ code writes past any logging."""
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
@@ -99,7 +99,7 @@ def silent_stderr() -> Iterator[None]:
 
 
 def _end_with_main_process() -> None:
-    """Stop when the main process is gone, however it went: nobody waits for the training."""
+    """Exit when the main process has ended, even by a signal: nobody waits for the training."""
     main = multiprocessing.parent_process()
     if main is not None:
         main.join()
@@ -112,9 +112,9 @@ def _c_library() -> Any:
 
 
 def _keep_freed_memory(threads: int) -> None:
-    """Stop glibc from returning each step's tensors to the kernel only to ask for them again.
+    """Keep glibc from returning each step's tensors to the kernel only to ask for them again.
 
-    A tenth of a training step's time; other C libraries have no such call and need none.
+    That saves a tenth of a training step's time. Other C libraries lack the call and need none.
     """
     mallopt = getattr(_c_library(), "mallopt", None)
     if mallopt:
@@ -123,12 +123,11 @@ def _keep_freed_memory(threads: int) -> None:
         mallopt(_M_TRIM_THRESHOLD, 1 << 30)
 
 
-def let_go_of_code() -> None:
-    """Have the system forget which parts of program files are in this process' memory.
+def release_program_pages() -> None:
+    """Release the memory pages that hold unchanged parts of program files.
 
-    Importing TensorFlow touches 500 MB of its libraries, training 100 MB of them. Nothing is lost:
-    they are in the files, and come back when they are needed. Linux only; elsewhere nothing
-    happens.
+    Importing TensorFlow touches 500 MB of its libraries, training only 100 MB of them. The kernel
+    reads a page again from its file when it is needed. Does nothing except on Linux.
     """
     maps = Path("/proc/self/maps")
     if not maps.exists():
@@ -137,14 +136,14 @@ def let_go_of_code() -> None:
     madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
     for line in maps.read_text().splitlines():
         addresses, rights, offset, _, inode = line.split()[:5]
-        # Code, and what a library begins with: what is as it is in the file, whoever loaded it.
+        # Code and the headers of libraries, which are never written to.
         if inode != "0" and (rights == "r-xp" or (rights == "r--p" and not int(offset, 16))):
             start, end = (int(address, 16) for address in addresses.split("-"))
             madvise(start, end - start, mmap.MADV_DONTNEED)
 
 
 def return_freed_memory() -> None:
-    """Between two runs, do return it: several processes share the machine's memory."""
+    """Return the memory that glibc keeps to the kernel: other processes may need it."""
     malloc_trim = getattr(_c_library(), "malloc_trim", None)
     if malloc_trim:
         malloc_trim(0)

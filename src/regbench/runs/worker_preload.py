@@ -1,6 +1,6 @@
-"""What training processes import: once, where they are all forked from one that has it.
+"""Imports of the worker processes, made once in the process that the others are forked from.
 
-Only they import this module; it changes its process.
+Only that process may import this module, which changes its signals and its memory.
 """
 
 import gc
@@ -12,9 +12,9 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides what Ct
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's; threads do not survive a fork
 
-from regbench.runs.worker import let_go_of_code, silent_stderr  # noqa: E402
+from regbench.runs.worker import release_program_pages, silent_stderr  # noqa: E402
 
-# By name: the runner depends on no node and no dataset, this only saves their processes time.
+# By name, as the runner depends on no node and no dataset; this only saves time.
 with silent_stderr():
     for module in (
         "regbench.datasets.array_dataset",
@@ -28,5 +28,5 @@ with silent_stderr():
         importlib.import_module(module)
 
 gc.collect()
-gc.freeze()  # what is imported stays: later collections need not look at it, or write to it
-let_go_of_code()
+gc.freeze()  # later collections then skip what is imported, and do not unshare its memory
+release_program_pages()

@@ -91,7 +91,7 @@ def test_a_failed_evaluation_is_tried_again(root: Path, resume: Callable[..., No
     assert json.loads(file.read_text())["status"] == "trained"
 
 
-def test_a_changed_technique_makes_only_its_own_runs_stale(
+def test_a_changed_technique_makes_only_its_own_trainings_stale(
     root: Path, run: Run, resume: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = made_at(root)
@@ -120,7 +120,7 @@ def test_report_settings_make_nothing_stale(root: Path, resume: Callable[..., No
     assert table.loc[["baseline", "l2", "zca"], "status"].eq("trained").all()
 
 
-def test_a_changed_protocol_makes_all_runs_stale(
+def test_a_changed_protocol_makes_all_trainings_stale(
     root: Path, run: Run, resume: Callable[..., None]
 ) -> None:
     before = made_at(root)
@@ -134,7 +134,7 @@ def test_a_changed_protocol_makes_all_runs_stale(
     assert (comparison(root).loc[["baseline", "l2", "zca"], "epochs"] == 3).all()
 
 
-def test_a_changed_whitening_makes_only_whitened_runs_stale(
+def test_a_changed_whitening_makes_only_whitened_trainings_stale(
     root: Path, resume: Callable[..., None]
 ) -> None:
     before = made_at(root)
@@ -210,7 +210,7 @@ def test_images_that_were_only_touched_are_the_same(
     assert made_at(root) == before
 
 
-def test_changed_training_code_makes_all_runs_stale(
+def test_changed_training_code_makes_all_trainings_stale(
     root: Path, resume: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = made_at(root)
@@ -240,7 +240,7 @@ def test_a_network_without_its_fingerprint_is_trained_again(
     assert changed(before, made_at(root)) == {"l2/seed_1"}
 
 
-def test_a_network_of_another_run_is_trained_again_and_others_are_not(
+def test_a_network_of_another_training_is_trained_again_and_others_are_not(
     root: Path, resume: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     before = made_at(root)
@@ -343,7 +343,7 @@ def test_prepared_data_that_were_damaged_are_made_again_and_nothing_is_trained(
         ("06_models/l2/seed_1.keras", "seed_1/metrics.json", {"l2/seed_1"}),
     ],
 )
-def test_a_damaged_run_is_made_again_where_it_has_to_be_read(
+def test_a_damaged_training_is_made_again_where_it_has_to_be_read(
     root: Path,
     resume: Callable[..., None],
     caplog: pytest.LogCaptureFixture,
@@ -510,7 +510,7 @@ def _with_another_digit(content: bytes) -> bytes:
         ("07_model_output/l2/seed_1/predictions.parquet", None, "results.zip", False),
     ],
 )
-def test_a_file_of_a_run_that_holds_something_else_is_made_again(
+def test_a_file_of_a_training_that_holds_something_else_is_made_again(
     root: Path,
     resume: Callable[..., None],
     caplog: pytest.LogCaptureFixture,

@@ -1,4 +1,4 @@
-"""Runs that share a folder of results."""
+"""The lock of a run on one machine."""
 
 import errno
 import json
@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 
 from regbench.errors import InUseError
 from regbench.runs.locks import machine
-from regbench.runs.locks.machine import Use, reserved
+from regbench.runs.locks.machine import Use, machine_lock
 
-PARTS = st.lists(st.sampled_from(["data", "l1", "l2", "reporting"]), unique=True)
+BOXES = st.lists(st.sampled_from(["data", "l1", "l2", "reporting"]), unique=True)
 ALL = Use(["data", "l1", "l2", "reporting"], [])
 
 
 def enter(root: Path, use: Use, *, wait: bool = False) -> None:
-    with reserved(root, use, "kedro run", wait=wait):
+    with machine_lock(root, use, "kedro run", wait=wait):
         pass
 
 
@@ -35,8 +35,8 @@ def other_process(tmp_path: Path) -> subprocess.Popen[str]:
     code = """
         import sys
         from pathlib import Path
-        from regbench.runs.locks.machine import Use, reserved
-        with reserved(Path(sys.argv[1]), Use(["l1"], ["data"]), "kedro run -p l1", wait=False):
+        from regbench.runs.locks.machine import Use, machine_lock
+        with machine_lock(Path(sys.argv[1]), Use(["l1"], ["data"]), "kedro run -p l1", wait=False):
             print("in", flush=True)
             sys.stdin.read()
     """
@@ -51,12 +51,12 @@ def other_process(tmp_path: Path) -> subprocess.Popen[str]:
     return process
 
 
-@given(one=st.builds(Use, PARTS, PARTS), other=st.builds(Use, PARTS, PARTS))
-def test_nobody_makes_what_another_makes_or_reads(one: Use, other: Use) -> None:
-    together = any(part in other.makes or part in other.reads for part in one.makes) or any(
-        part in other.makes for part in one.reads
+@given(one=st.builds(Use, BOXES, BOXES), other=st.builds(Use, BOXES, BOXES))
+def test_uses_conflict_where_one_makes_what_the_other_makes_or_reads(one: Use, other: Use) -> None:
+    conflict = any(box in other.makes or box in other.reads for box in one.makes) or any(
+        box in other.makes for box in one.reads
     )
-    assert one.excludes(other) == other.excludes(one) == together
+    assert one.conflicts_with(other) == other.conflicts_with(one) == conflict
 
 
 def test_the_second_stops_and_names_the_first(
@@ -74,7 +74,7 @@ def test_the_second_stops_and_names_the_first(
     enter(tmp_path, ALL)
 
 
-def test_other_parts_and_other_folders_are_free(
+def test_other_boxes_and_other_folders_are_free(
     tmp_path: Path, other_process: subprocess.Popen[str]
 ) -> None:
     enter(tmp_path, Use(["l2"], ["data"]))  # both read the data
@@ -103,7 +103,7 @@ def test_what_others_are_writing_is_left_alone(
     other_process.communicate("")
     enter(tmp_path, Use(["l2"], ["data"]))
     assert not half.exists()
-    with reserved(tmp_path, ALL, "kedro run", wait=False):
+    with machine_lock(tmp_path, ALL, "kedro run", wait=False):
         half.write_text("half")  # by a training process that is killed
     assert not half.exists()
 
@@ -112,8 +112,14 @@ def test_a_process_with_the_same_id_after_a_reboot_is_not_the_one(tmp_path: Path
     folder = tmp_path / ".runs"
     folder.mkdir()
     use = {"makes": ["l1"], "reads": ["data"]}
-    run = {"pid": os.getpid(), "host": platform.node(), "since": "1999", "command": "x", "use": use}
-    (folder / "0123456789abcdef.json").write_text(json.dumps(run))
+    record = {
+        "pid": os.getpid(),
+        "host": platform.node(),
+        "since": "1999",
+        "command": "x",
+        "use": use,
+    }
+    (folder / "0123456789abcdef.json").write_text(json.dumps(record))
     (folder / "0123456789abcdef.lock").touch()  # which nobody holds
     enter(tmp_path, ALL)
     assert [path.name for path in folder.iterdir()] == ["lock"]
@@ -146,11 +152,11 @@ def test_waiting_ends_with_the_first(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(machine, "_SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr(machine, "_SECONDS_BETWEEN_ATTEMPTS", 0.01)
     order: list[str] = []
 
     def second() -> None:
-        with reserved(tmp_path, ALL, "kedro run", wait=True):
+        with machine_lock(tmp_path, ALL, "kedro run", wait=True):
             order.append("second")
 
     thread = threading.Thread(target=second)
@@ -164,9 +170,9 @@ def test_waiting_ends_with_the_first(
     assert f"process {other_process.pid}" in line
 
 
-def test_a_run_that_fails_lets_go(tmp_path: Path) -> None:
+def test_a_run_that_fails_ends_its_lock(tmp_path: Path) -> None:
     def fail() -> None:
-        with reserved(tmp_path, ALL, "kedro run", wait=False):
+        with machine_lock(tmp_path, ALL, "kedro run", wait=False):
             (record,) = tmp_path.glob(".runs/*.json")
             assert json.loads(record.read_text())["pid"] == os.getpid()
             raise ValueError("anything")
@@ -182,9 +188,9 @@ def test_a_study_that_another_run_makes_is_left_alone_or_waited_for(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(machine, "_SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr(machine, "_SECONDS_BETWEEN_ATTEMPTS", 0.01)
     root = tmp_path / "data"
-    with reserved(root, Use(["l2"], ["data"]), "kedro run", wait=False):
+    with machine_lock(root, Use(["l2"], ["data"]), "kedro run", wait=False):
         with pytest.raises(InUseError, match=f"process {os.getpid()} on"):
             run_in(root, "data")
         assert [path.name for path in root.iterdir()] == [".runs"]

@@ -1,4 +1,4 @@
-"""Runs that share results in a store, with fsspec's store in memory."""
+"""The lock of a run in a store, with fsspec's store in memory."""
 
 import json
 import threading
@@ -13,7 +13,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from regbench.errors import InUseError, StudyError
-from regbench.runs.locks import store as lease
+from regbench.runs.locks import store as store_locks
 from regbench.runs.locks.machine import Use
 from regbench.runs.locks.store import store_lock
 from regbench.storage.remote import RemoteFile
@@ -25,8 +25,8 @@ L1, L2 = Use(["l1"], ["data"]), Use(["l2"], ["data"])
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryFileSystem]:
     monkeypatch.setenv("REGBENCH_RETRY_SECONDS", "0")
-    monkeypatch.setattr(lease, "_BETWEEN_LOOKS", (0.0, 0.01))
-    monkeypatch.setattr(lease, "_WHILE_WAITING", (0.01, 0.02))
+    monkeypatch.setattr(store_locks, "_SECONDS_BETWEEN_ATTEMPTS", (0.0, 0.01))
+    monkeypatch.setattr(store_locks, "_SECONDS_BETWEEN_ATTEMPTS_WHEN_WAITING", (0.01, 0.02))
     on(1, tmp_path, monkeypatch)
     memory = fsspec.filesystem("memory")
     memory.store.clear()
@@ -79,7 +79,7 @@ def test_a_run_that_was_killed_here_counts_for_nothing(store: MemoryFileSystem) 
     killed.close()
 
 
-def test_a_lease_that_was_not_renewed_runs_out(
+def test_a_lock_that_was_not_renewed_expires(
     store: MemoryFileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with store_lock(ROOT, L1, "kedro run", wait=False):
@@ -93,8 +93,8 @@ def test_a_lease_that_was_not_renewed_runs_out(
         assert records(store) == []
 
 
-def test_a_lease_is_renewed(store: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "_RENEWED_EVERY", 0.01)
+def test_a_lock_is_renewed(store: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_locks, "_RENEWAL_SECONDS", 0.01)
     with store_lock(ROOT, L1, "kedro run", wait=False):
         (record,) = records(store)
         before, content = store.store[record].created, store.cat(record)
@@ -105,12 +105,12 @@ def test_a_lease_is_renewed(store: MemoryFileSystem, monkeypatch: pytest.MonkeyP
         assert store.cat(record) == content
 
 
-def test_a_run_whose_lease_was_taken_is_stopped(
+def test_a_run_whose_lock_was_removed_is_stopped(
     store: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     stopped = threading.Event()
-    monkeypatch.setattr(lease, "_RENEWED_EVERY", 0.01)
-    monkeypatch.setattr(lease._thread, "interrupt_main", stopped.set)
+    monkeypatch.setattr(store_locks, "_RENEWAL_SECONDS", 0.01)
+    monkeypatch.setattr(store_locks._thread, "interrupt_main", stopped.set)
     with store_lock(ROOT, L1, "kedro run", wait=False):
         store.rm(records(store)[0])
         assert stopped.wait(30)

@@ -1,4 +1,4 @@
-"""From pictures to arrays, split and ready to train on."""
+"""Preparation of the images: read, split, normalized, and ready to train on."""
 
 from regbench.pipelines.data.pipeline import create_pipeline
 

@@ -1,7 +1,7 @@
-"""Nodes that prepare the images for every technique alike.
+"""Nodes that prepare the images, which all techniques share.
 
-What a node needs it imports when it runs: a command that only lists or describes pipelines does
-not wait for it.
+Nodes import what they need when they run, so that commands that only list or describe pipelines
+need not wait for it.
 """
 
 import logging
@@ -28,11 +28,12 @@ logger = logging.getLogger(__name__)
 def ingest_images(
     labeled_images: ImageSource, earlier_ingestion: EarlierIngestion | None, ingest: dict[str, Any]
 ) -> tuple[ndarray, DataFrame, DataFrame, list[str], DataFrame]:
-    """Read all labelled pictures into one array; what is as last time is copied from there.
+    """Read all labelled images into one array; copy unchanged ones from the earlier ingestion.
 
     Returns:
         Images (N x H x W x C, uint8), image index (filename, label, target, digest), rejected
-        images (filename, reason), the classes, sorted, and a record of the files for next time.
+        images (filename, reason), the sorted classes, and a record of the files for the next
+        ingestion.
     """
     from regbench.images import ingest as ingestion
 
@@ -50,10 +51,10 @@ def split_images(image_index: DataFrame, split: dict[str, Any]) -> DataFrame:
 
 
 def find_duplicates(split_index: DataFrame) -> DataFrame:
-    """List the images whose pixels another image has, and warn of what that spoils.
+    """Find images with the same pixels, and warn if their labels or split parts differ.
 
     Returns:
-        group, filename, label, split and finding.
+        A row per such image: group, filename, label, split and finding.
     """
     from regbench.images import duplicates
 
@@ -67,7 +68,7 @@ def find_duplicates(split_index: DataFrame) -> DataFrame:
 def fit_normalization(
     images: ndarray, split_index: DataFrame, settings: dict[str, Any]
 ) -> dict[str, list[float]]:
-    """Find each channel's offset and scale on the train images."""
+    """Return each channel's offset and scale, estimated from the train images."""
     from regbench.images import normalization
 
     return normalization.fit_normalization(
@@ -81,7 +82,7 @@ def fit_zca(
     fitted_normalization: dict[str, list[float]],
     settings: dict[str, Any],
 ) -> dict[str, ndarray]:
-    """Find the whitening of the train images."""
+    """Return the ZCA whitening, estimated from the train images."""
     from regbench.images import normalization
 
     return normalization.fit_zca(
@@ -90,7 +91,7 @@ def fit_zca(
 
 
 def build_augmentation(settings: dict[str, Any]) -> dict[str, Any]:
-    """Build the augmenter that techniques share."""
+    """Return the checked settings of the augmentation that techniques share."""
     return dict(Augmentation.model_validate(settings))
 
 
@@ -101,7 +102,7 @@ def preview_augmentation(
     fitted_normalization: dict[str, list[float]],
     zca: dict[str, ndarray] | None = None,
 ) -> Any:
-    """Draw train images as they are, augmented, and whitened if a technique whitens.
+    """Draw train images: original, augmented, and whitened if a technique whitens.
 
     Returns:
         A Matplotlib figure.
@@ -128,17 +129,18 @@ def preview_augmentation(
 def corrupt_images(
     images: ndarray, split_index: DataFrame, settings: dict[str, Any]
 ) -> tuple[ndarray, list[int]]:
-    """Corrupt images of the part that techniques are judged on, the same for all of them.
+    """Apply every corruption to the same images of the judged part.
 
     Returns:
-        Corruptions x M x H x W x C, uint8, in the order of ``CORRUPTIONS``, and the M rows.
+        The corrupted images (corruptions x M x H x W x C, uint8, in the order of
+        ``CORRUPTIONS``) and the M rows of the split index that they come from.
     """
     from regbench.evaluation import corruption, split_parts
     from regbench.storage import arrays
 
-    part = split_parts.judged_part(set(split_index["split"]))
+    judged_part = split_parts.judged_part(set(split_index["split"]))
     most = Evaluation.model_validate(settings).robustness_images
-    rows = corruption.robustness_rows(split_index, part, most)
+    rows = corruption.robustness_rows(split_index, judged_part, most)
     chosen = images[rows]
     corrupted = arrays.empty_images((len(corruption.CORRUPTIONS), *chosen.shape))
     for changed, name in zip(corrupted, corruption.CORRUPTIONS, strict=True):
@@ -149,7 +151,7 @@ def corrupt_images(
 def preview_corruptions(
     corrupted: ndarray, rows: list[int], images: ndarray, split_index: DataFrame
 ) -> Any:
-    """Draw some images as they are and under every corruption.
+    """Draw an image of each class, original and under every corruption.
 
     Returns:
         A Matplotlib figure.
@@ -175,10 +177,11 @@ def fingerprint_data(
     classes: list[str],
     preparation: dict[str, str],
 ) -> dict[str, Any]:
-    """Identify what is trained on, and the files and settings that it was made from.
+    """Return the fingerprint of the prepared data.
 
     Returns:
-        ``data`` and ``split``, and ``made_from``: the files and the settings by their digests.
+        ``data`` and ``split``, digests of the prepared images and of the split; and ``made_from``,
+        digests of the image files and of the settings that they were prepared with.
     """
     with labeled_images as source:
         made_from = {"files": source.digest(), **preparation}
@@ -191,15 +194,15 @@ def fingerprint_data(
 def record_files(
     digests: dict[str, str], data_fingerprint: dict[str, Any], *last: Any
 ) -> dict[str, Any]:
-    """Write down what the prepared files hold, once all of them are there.
+    """Return a record of the prepared files' digests, made when all of them are written.
 
     Args:
-        digests: Of the files, by dataset; empty for one that is not there.
-        data_fingerprint: The stored one.
-        last: What is made last: Kedro then runs this after everything else.
+        digests: Of the files, by dataset; empty for one that is missing.
+        data_fingerprint: As stored.
+        last: Outputs of the nodes that run last, so that Kedro runs this one after them.
 
     Returns:
-        ``files``, the digests, and ``data_fingerprint``, for the case that its file is damaged.
+        ``files``, the digests; and ``data_fingerprint``, a copy in case its file is damaged.
     """
     files = {name: digest for name, digest in digests.items() if digest}
     return study_digests.sealed({"files": files, "data_fingerprint": data_fingerprint})

@@ -1,4 +1,4 @@
-"""The data pipeline.
+"""The data pipeline: from image files to arrays, split and normalized.
 
 labeled_images (, earlier_ingestion)
     -> ingest -> images, image_index, rejected_images, classes, ingested_files
@@ -15,14 +15,14 @@ from regbench.pipelines.data import nodes
 
 
 def create_pipeline(*, with_zca: bool) -> Pipeline:
-    """Prepare the images; the whitening only if a technique whitens."""
+    """Return the pipeline that prepares the images, with the whitening if a technique whitens."""
     preview_inputs = {
         "images": "images",
         "split_index": "split_index",
         "augmentation": "augmentation",
         "fitted_normalization": "normalization",
     }
-    # One file of every node that the fingerprint does not wait for.
+    # An output of every node that the fingerprint does not depend on.
     last = ["duplicate_images", "normalization", "augmentation", "corrupted_rows"]
     whitening = []
     if with_zca:
@@ -87,7 +87,7 @@ def create_pipeline(*, with_zca: bool) -> Pipeline:
                 ["corrupted_images", "corrupted_rows", "images", "split_index"],
                 "corruption_preview",
                 name="preview_corruptions",
-                tags=["tensorflow"],  # for Matplotlib's sake: it would stay in the main process
+                tags=["tensorflow"],  # keeps Matplotlib out of the main process
             ),
             Node(
                 nodes.fingerprint_data,

@@ -1,4 +1,4 @@
-"""Fetching MNIST and writing it as a set of images: all of it, or the sample that ships."""
+"""Download of MNIST into a set of images: all of it, or the sample that ships."""
 
 from regbench.pipelines.fetch_mnist.pipeline import create_pipeline, create_sample_pipeline
 

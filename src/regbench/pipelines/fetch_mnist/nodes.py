@@ -1,7 +1,7 @@
-"""What of MNIST goes into a set of images.
+"""Nodes that turn MNIST into a set of images.
 
-What a node needs it imports when it runs: a command that only lists or describes pipelines does
-not wait for it.
+Nodes import what they need when they run, so that commands that only list or describe pipelines
+need not wait for it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 else:  # Kedro resolves annotations, and warns of names that are not there
     ImageSet = Mnist = Any
 
-# The sample that ships as digits.zip; README.md beside it and its checksum speak of this one.
+# The sample that ships as digits.zip; the README.md beside it gives its checksum.
 SAMPLE_LABELED = 8_000
 SAMPLE_UNLABELED = 1_000
 SAMPLE_SEED = 0
 
 
 def lay_out_mnist(mnist: Mnist) -> ImageSet:
-    """Take all of MNIST.
+    """Return all of MNIST as a set of images.
 
     Args:
         mnist: The four arrays as published.
@@ -32,13 +32,13 @@ def lay_out_mnist(mnist: Mnist) -> ImageSet:
 
 
 def sample_mnist(mnist: Mnist) -> ImageSet:
-    """Draw the sample that ships.
+    """Return the sample of MNIST that ships.
 
     Args:
         mnist: The four arrays as published.
 
     Returns:
-        8,000 labelled and 1,000 unlabelled images, 28 x 28 uint8, every class in its share.
+        8,000 labelled and 1,000 unlabelled images, 28 x 28 uint8, classes as frequent as in MNIST.
     """
     from regbench.images.mnist.arrays import sample_set
 

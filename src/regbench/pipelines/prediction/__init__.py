@@ -1,4 +1,4 @@
-"""Labels for the unlabelled images."""
+"""Prediction of the unlabelled images' labels."""
 
 from regbench.pipelines.prediction.pipeline import create_pipeline
 

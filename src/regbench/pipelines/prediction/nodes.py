@@ -1,7 +1,7 @@
 """Nodes that label the unlabelled images.
 
-What a node needs it imports when it runs: a command that only lists or describes pipelines does
-not wait for it.
+Nodes import what they need when they run, so that commands that only list or describe pipelines
+need not wait for it.
 """
 
 import logging
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 def ingest_unlabeled(
     unlabeled_images: ImageSource, ingest: dict[str, Any]
 ) -> tuple[ndarray, DataFrame, DataFrame]:
-    """Read all unlabelled pictures into one array.
+    """Read all unlabelled images into one array.
 
     Returns:
         Images (N x H x W x C, uint8), their index (filename) and the rejected ones (filename,
@@ -49,13 +49,13 @@ def choose_network(
     settings: dict[str, Any],
     *results: Results,
 ) -> dict[str, Any]:
-    """Choose a training by validation accuracy, of those that are up to date.
+    """Choose the up-to-date training with the highest validation accuracy.
 
     Returns:
-        technique and seed, and weights: the digest of what the network has to hold.
+        ``technique``, ``seed`` and ``weights``, the digest of the network's weights.
 
     Raises:
-        StudyError: Nothing is trained, or not the technique asked for, or with other settings.
+        StudyError: Nothing is trained, or the technique asked for is not trained or stale.
     """
     from regbench.comparison import compare
 
@@ -85,14 +85,14 @@ def label_images(
     unlabeled_index: DataFrame,
     classes: list[str],
 ) -> DataFrame:
-    """Label every unlabelled image.
+    """Predict the label of every unlabelled image with the chosen network.
 
     Returns:
-        filename, label and confidence.
+        A row per image: filename, label and confidence, the probability of the label.
 
     Raises:
-        StudyError: The network's file is gone, was trained on images of another size, or holds
-            other weights than those that were chosen.
+        StudyError: The network's file is missing, takes images of another size, knows another
+            number of classes, or holds other weights than the chosen ones.
     """
     from regbench.evaluation import label
     from regbench.networks.weights import weights_of

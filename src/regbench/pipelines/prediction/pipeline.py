@@ -1,4 +1,4 @@
-"""The prediction pipeline.
+"""The prediction pipeline: labels of the unlabelled images.
 
 unlabeled_images -> ingest -> unlabeled, unlabeled_index, rejected_unlabeled
 <technique>_results of all techniques -> choose_network -> chosen_network
@@ -11,7 +11,7 @@ from regbench.pipelines.prediction import nodes
 
 
 def create_pipeline(techniques: list[str]) -> Pipeline:
-    """Label the unlabelled images with the network that is best on validation."""
+    """Return the pipeline that labels images with the network that is best on validation."""
     results = [f"{name}_results" for name in techniques]
     return Pipeline(
         [

@@ -1,4 +1,4 @@
-"""The comparison of all techniques."""
+"""Comparison of all techniques, the report, and the history of runs."""
 
 from regbench.pipelines.reporting.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""Nodes that put a run beside the earlier ones: its history, its alarms, what is kept of it."""
+"""Nodes that compare a run with earlier ones: the history, alarms, kept reports and networks."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ def describe_run(
     history: DataFrame,
     clock: dict[str, str],
 ) -> DataFrame:
-    """Take from the comparison what the history keeps, a row per technique."""
+    """Return the run's rows of the history, one per technique."""
     from regbench.history import table
     from regbench.report import provenance
 
@@ -39,7 +39,7 @@ def describe_run(
 
 
 def check_alarms(run: DataFrame, history: DataFrame, settings: dict[str, Any]) -> dict[str, Any]:
-    """Say which alarms go off.
+    """Return the alarms that go off.
 
     Returns:
         ``run``, its name (empty if nothing is trained), and ``alarms``: a ``kind`` and a
@@ -54,21 +54,21 @@ def check_alarms(run: DataFrame, history: DataFrame, settings: dict[str, Any]) -
 
 
 def append_run(run: DataFrame, alarms: dict[str, Any], history: DataFrame) -> DataFrame:
-    """Append the run to the history; compiled once more, it takes its own place."""
+    """Return the history with the run appended; a run made again replaces its own rows."""
     from regbench.history import table
 
     return table.append_run(history, run, [alarm["message"] for alarm in alarms["alarms"]])
 
 
 def keep_report(report: str, run: DataFrame) -> dict[str, str]:
-    """Keep the run's report under the run's name."""
+    """Return the report to keep, under the run's name; none if nothing is trained."""
     return {} if run.empty else {_name(run): report}
 
 
 def keep_networks(
     run: DataFrame, results: dict[str, Results], history: DataFrame, settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """Say whose networks are kept, and which they are."""
+    """Return the digests of this run's networks, and the runs whose networks are kept."""
     from regbench.history import table
 
     return table.networks_to_keep(

@@ -1,7 +1,7 @@
-"""Nodes that compile the report from the techniques' results.
+"""Nodes that make the comparison and the report from the techniques' results.
 
-What a node needs it imports when it runs: a command that only lists or describes pipelines does
-not wait for it.
+Nodes import what they need when they run, so that commands that only list or describe pipelines
+need not wait for it.
 """
 
 import logging
@@ -32,11 +32,12 @@ def set_aside_stale(
     reporting: dict[str, Any],
     *results: Results,
 ) -> tuple[dict[str, Results], dict[str, str], dict[str, Any]]:
-    """Take the runs that belong to the study at hand.
+    """Select the trainings that match the study at hand.
 
     Returns:
-        Each technique's runs that are up to date; why others are not; and what the comparison
-        is made from: ``fingerprints``, ``equivalence_band`` and ``images``, their digest.
+        Each technique's trainings that are up to date; by technique, why others are stale; and
+        what the comparison is made from: ``fingerprints``, ``equivalence_band`` and ``images``,
+        the digest of the image files.
     """
     from regbench.comparison import compare
 
@@ -76,70 +77,58 @@ def plot_differences(
     compared: DataFrame, results: dict[str, Results], settings: dict[str, Any]
 ) -> Figure:
     """Draw every technique's difference to the baseline with its intervals."""
-    from regbench.report.plots import (
-        differences,
-    )
+    from regbench.report.plots import differences
 
     return differences.difference_plot(_with_band(compared, settings), results)
 
 
 def plot_gaps(compared: DataFrame) -> Figure:
-    """Draw how far train accuracy is above the headline accuracy."""
-    from regbench.report.plots import (
-        gaps,
-    )
+    """Draw the gap: train accuracy minus the headline accuracy."""
+    from regbench.report.plots import gaps
 
     return gaps.gap_plot(compared)
 
 
 def plot_learning_curves(results: dict[str, Results]) -> Figure:
-    """Draw the figures of every epoch, train against validation."""
-    from regbench.report.plots import (
-        learning_curves,
-    )
+    """Draw accuracy and loss over the epochs, on train and validation images."""
+    from regbench.report.plots import learning_curves
 
     return learning_curves.learning_curves(results)
 
 
 def plot_pruning(results: dict[str, Results]) -> Figure:
-    """Draw the accuracy that is left when the smallest weights are removed."""
-    from regbench.report.plots import (
-        pruning,
-    )
+    """Draw the accuracy after setting the smallest weights to zero."""
+    from regbench.report.plots import pruning
 
     return pruning.pruning_plot(results)
 
 
 def plot_corruptions(results: dict[str, Results]) -> Figure:
     """Draw the accuracy under every corruption."""
-    from regbench.report.plots import (
-        corruptions,
-    )
+    from regbench.report.plots import corruptions
 
     return corruptions.corruption_heatmap(results)
 
 
 def plot_reliability(results: dict[str, Results]) -> Figure:
-    """Draw the accuracy of answers by their confidence."""
-    from regbench.report.plots import (
-        reliability,
-    )
+    """Draw the accuracy of predictions over their confidence."""
+    from regbench.report.plots import reliability
 
     return reliability.reliability_plot(results)
 
 
 def plot_confusion(results: dict[str, Results], classes: list[str]) -> Figure:
-    """Draw what baseline and best technique take for what."""
+    """Draw the confusion matrices of the baseline and of the best technique."""
     from regbench.comparison import compare, tables
-    from regbench.report.plots import (
-        confusion,
-    )
+    from regbench.report.plots import confusion
 
-    part = compare.judged_part_of(results)
+    judged_part = compare.judged_part_of(results)
     others = {name: of_one for name, of_one in results.items() if name != BASELINE}
     best = compare.best_technique(others)
     shown = [name for name in (BASELINE, best) if name and len(results[name].trainings)]
-    matrices = {name: tables.confusion_matrix(results[name], part, classes) for name in shown}
+    matrices = {
+        name: tables.confusion_matrix(results[name], judged_part, classes) for name in shown
+    }
     return confusion.confusion_plot(matrices, classes)
 
 
@@ -150,10 +139,10 @@ def compare_with_publication(
     fair_made_from: dict[str, Any] | None,
     settings: dict[str, Any],
 ) -> DataFrame | None:
-    """Put the published figures and claims beside ours, and beside the fair protocol's.
+    """Return the published figures and claims beside this study's and the fair protocol's.
 
-    Of the fair protocol only what was made from the same images with the same settings and code;
-    only its split is another.
+    The fair protocol is the same study with another split. Its figures are used only if images,
+    settings and code are the same.
     """
     from regbench.comparison import published_claims as claims
     from regbench.evaluation import split_parts
@@ -206,12 +195,12 @@ def write_report(
 
 
 def _shown(setting: Any) -> Any:
-    """A setting as the report shows it; of the outermost ones, some are addresses."""
+    """Return a setting as the report shows it: addresses of stores without their passwords."""
     return without_secrets(setting) if isinstance(setting, str) else setting
 
 
 def _with_band(compared: DataFrame, settings: dict[str, Any]) -> DataFrame:
-    """Give a stored comparison again what a CSV file does not hold."""
+    """Return a comparison with the figures of the study that its CSV file does not hold."""
     from regbench.comparison import compare
 
     band = Reporting.model_validate(settings).equivalence_band / 100

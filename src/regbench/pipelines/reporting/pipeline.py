@@ -1,4 +1,4 @@
-"""The reporting pipeline.
+"""The reporting pipeline: comparison, report and history.
 
 <technique>_results of all techniques -> set_aside_stale -> current_runs, stale_techniques,
                                                              comparison_made_from
@@ -18,7 +18,7 @@ from regbench.pipelines.reporting import history_nodes, nodes
 
 
 def create_pipeline(techniques: list[str], *, with_publication: bool) -> Pipeline:
-    """Compile the report; a technique without results is shown as not trained.
+    """Return the pipeline that makes the report; a technique without results is not trained.
 
     Args:
         techniques: Their names.
@@ -113,7 +113,7 @@ def create_pipeline(techniques: list[str], *, with_publication: bool) -> Pipelin
 
 
 def _history(compared: str, results: str) -> list[Node]:
-    """What puts this run beside the earlier ones."""
+    """Return the nodes that compare this run with earlier ones."""
     before, run, history = "study_history_before", "described_run", "study_history"
     return [
         Node(

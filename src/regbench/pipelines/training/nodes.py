@@ -1,7 +1,7 @@
-"""Nodes of one technique.
+"""Nodes that train and evaluate a network, and collect a technique's results.
 
-What a node needs it imports when it runs: a command that only lists or describes pipelines does
-not wait for it.
+Nodes import what they need when they run, so that commands that only list or describe pipelines
+need not wait for it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,7 @@ def train_network(
     Returns:
         The network (raw uint8 images in, class probabilities out); its history, a row per
         epoch; the weights of the epoch that was best on validation, if the network has others;
-        and the fingerprint: what the network was made from, and of what was made.
+        and the fingerprint: digests of what the network was made from and of what was made.
     """
     from regbench.networks import weights
     from regbench.networks.base import Plan
@@ -96,7 +96,7 @@ def evaluate_network(
     training: dict[str, Any],
     seed: int,
 ) -> tuple[DataFrame, dict[str, Any]]:
-    """Measure a trained network.
+    """Evaluate a trained network.
 
     Returns:
         Predictions for every validation and test image, and the training's metrics.
@@ -140,7 +140,7 @@ def _finished(
     seed: int,
     made_from: dict[str, str],
 ) -> tuple[DataFrame, dict[str, Any]]:
-    """Say that a training is done, and with which outcome."""
+    """Report that a training is done; return its predictions, and metrics with a fingerprint."""
     from regbench.training import events
 
     predictions, metrics = measured
@@ -168,7 +168,7 @@ def _finished(
 def training_failed(
     reason: str, data_fingerprint: dict[str, Any], training_fingerprint: dict[str, str], **_: Any
 ) -> tuple[FailedTraining, DataFrame, dict[str, ndarray], dict[str, str]]:
-    """Return what stands in the place of what ``train_network`` could not make."""
+    """Return the outputs of ``train_network`` for a training that failed."""
     import pandas as pd
 
     from regbench.evaluation.results import FailedTraining
@@ -192,7 +192,7 @@ def evaluation_failed(
     seed: int,
     **_: Any,
 ) -> tuple[DataFrame, dict[str, Any]]:
-    """Return what stands in the place of what ``evaluate_network`` could not measure."""
+    """Return the outputs of ``evaluate_network`` for an evaluation that failed."""
     from regbench.evaluation import evaluate
 
     measured = evaluate.failed(reason, split_index, classes, history)
@@ -200,10 +200,10 @@ def evaluation_failed(
 
 
 def collect_results(*made: Any) -> Results:
-    """Put the trainings of a technique together.
+    """Return the results of a technique, collected from its trainings.
 
     Args:
-        made: The metrics of every training, then their histories, then their predictions.
+        made: The metrics of all trainings, then all histories, then all predictions.
     """
     from regbench.evaluation import results
 

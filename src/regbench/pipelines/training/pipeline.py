@@ -1,4 +1,4 @@
-"""The template of a technique's pipeline.
+"""The training pipeline of a technique.
 
 images, split_index, classes, normalization (, zca, augmentation where the technique uses them)
     -> <technique>.seed_<n>.train    -> network, history, best_epoch_weights, fingerprint
@@ -15,7 +15,7 @@ _SHARED = ("images", "split_index", "classes", "normalization")
 
 
 def create_pipeline(name: str, technique: Technique, seeds: list[int]) -> Pipeline:
-    """Train one technique with every seed and collect its results."""
+    """Return the pipeline that trains a technique with every seed and collects its results."""
     made = [
         f"{name}.seed_{seed}.{made}"
         for made in ("metrics", "history", "predictions")
@@ -27,10 +27,10 @@ def create_pipeline(name: str, technique: Technique, seeds: list[int]) -> Pipeli
 
 
 def _training(name: str, technique: Technique, seed: int) -> list[Node]:
-    """One training: a technique and a seed.
+    """Return the two nodes of a training: a technique with a seed.
 
-    Names are written in full: having ``Pipeline`` put the namespace before them makes every node
-    three times, and every command waits for that.
+    The names of datasets contain the namespace already. ``Pipeline`` could add it, but then makes
+    every node three times, and every command waits for that.
     """
     namespace = f"{name}.seed_{seed}"
     prepared = {name: name for name in (*_SHARED, *technique.prepared())}

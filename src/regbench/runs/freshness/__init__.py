@@ -1,1 +1,1 @@
-"""Which stored datasets no longer match the study."""
+"""Which stored datasets no longer match the study, and the records that tell."""

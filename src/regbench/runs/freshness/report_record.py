@@ -1,4 +1,4 @@
-"""The record of what the report was made from."""
+"""The record of what the report was made from: the digests of its inputs and of its files."""
 
 import logging
 from typing import Any
@@ -8,7 +8,7 @@ from kedro.pipeline import Pipeline
 
 from regbench.runs.freshness.stored import (
     Catalog,
-    changed_files,
+    describe_changed_files,
     digest_of_dataset,
     file_of,
     load_sealed,
@@ -19,50 +19,48 @@ from regbench.study import digests as study_digests
 
 logger = logging.getLogger(__name__)
 
-# Inputs of the report that are looked at by themselves, or that the run itself has changed.
-_OF_EVERY_RUN = frozenset({"image_digest", "study_history_before"})
+# Inputs of the report that are compared in another way, or that every run changes.
+_NOT_COMPARED = frozenset({"image_digest", "study_history_before"})
 
 
-def forget_report_record(pipeline: Pipeline, catalog: Catalog) -> None:
-    """Remove the record of what the report was made from before any of it is made again."""
+def remove_report_record(pipeline: Pipeline, catalog: Catalog) -> None:
+    """Remove the record before a run replaces any file of the report."""
     if pipelines["reporting"].all_outputs() & pipeline.all_outputs():
         stored_dataset(catalog, "report_made_from").remove()
 
 
-def record_report(pipeline: Pipeline, catalog: Catalog) -> None:
-    """Write down what the report was made from, when all of it has been made."""
+def save_report_record(pipeline: Pipeline, catalog: Catalog) -> None:
+    """Save the record after a run that has made all files of the report."""
     if pipelines["reporting"].all_outputs() <= pipeline.all_outputs():
-        images = catalog.load("comparison_made_from")["images"]
-        made_from = study_digests.sealed(_made_from_now(catalog, images))
+        image_digest = catalog.load("comparison_made_from")["images"]
+        made_from = study_digests.sealed(_made_from_now(catalog, image_digest))
         catalog.save("report_made_from", made_from)
 
 
-def _made_from_now(catalog: Catalog, images: str | None) -> dict[str, Any]:
-    """What the report would be made from now, and what its files hold.
+def is_report_current(catalog: Catalog, image_digest: str | None) -> bool:
+    """Return whether the report's inputs and files still match its record.
 
     Args:
         catalog: Of the session.
-        images: The digest of the set of images; None if it cannot be read.
-
-    Returns:
-        Digests by input of the report, and, as ``files``, by what is made.
+        image_digest: Of the set of images; None if it cannot be read.
     """
-    of_data = pipelines["data"].all_outputs() - {"data_fingerprint"}  # which identifies them
-    inputs = pipelines["reporting"].inputs() - of_data - _OF_EVERY_RUN
-    digests: dict[str, Any] = {name: digest_of_dataset(catalog, name) for name in sorted(inputs)}
-    digests |= {"image_digest": images, "code": code.digest_of_package()}
-    return digests | {"files": catalog.load("report_digests")}
-
-
-def is_report_current(catalog: Catalog, images: str | None) -> bool:
-    """Whether the report is made from what there is now, and is as it was made."""
     recorded = load_sealed(catalog, "report_made_from", "the report is made again")
     if not recorded:
         return False
     record = file_of(catalog, "report_made_from")
-    now = _made_from_now(catalog, images)
+    now = _made_from_now(catalog, image_digest)
     files = recorded["files"]
-    said = changed_files("report_digests", now["files"], files, record, catalog)
-    if said:
-        logger.warning("%s; the report is made again", said)
+    fault = describe_changed_files("report_digests", now["files"], files, record, catalog)
+    if fault:
+        logger.warning("%s; the report is made again", fault)
     return recorded == study_digests.sealed(now)
+
+
+def _made_from_now(catalog: Catalog, image_digest: str | None) -> dict[str, Any]:
+    """Return the digests of the report's present inputs and, as ``files``, of its files."""
+    # The data's fingerprint stands for all prepared data.
+    prepared = pipelines["data"].all_outputs() - {"data_fingerprint"}
+    inputs = pipelines["reporting"].inputs() - prepared - _NOT_COMPARED
+    digests: dict[str, Any] = {name: digest_of_dataset(catalog, name) for name in sorted(inputs)}
+    digests |= {"image_digest": image_digest, "code": code.digest_of_package()}
+    return digests | {"files": catalog.load("report_digests")}

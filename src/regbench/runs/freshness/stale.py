@@ -1,24 +1,30 @@
 """Which stored datasets were made from something else than the study at hand.
 
-``--only-missing-outputs`` looks at existence alone; what is stale is made to look missing.
+Kedro's ``--only-missing-outputs`` skips every dataset that exists. So that it makes stale ones
+again, they are wrapped to look missing.
+
+A dataset is stale if the record beside it differs from the study's fingerprints, or if it is
+damaged and has to be read. Files of trainings are large, so their content is checked only where a
+node is about to read them; of all others the records are compared.
 """
 
 import logging
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
 from regbench.errors import DamagedFileError, explanation
-from regbench.runs.freshness.prepared_record import changed_prepared, recorded_names
+from regbench.runs.freshness.prepared_record import describe_changed_prepared, recorded_datasets
 from regbench.runs.freshness.report_record import is_report_current
 from regbench.runs.freshness.stored import (
     Catalog,
     StaleDataset,
+    damage_of,
     dataset_of,
-    fault_of,
     file_of,
-    is_kept,
+    is_stored_after_run,
     load_record,
     load_sealed,
     stored_dataset,
@@ -30,184 +36,241 @@ logger = logging.getLogger(__name__)
 
 
 class _Training(NamedTuple):
-    """A technique with a seed, and what its nodes make."""
+    """A technique with a seed, and the datasets that its two nodes make."""
 
-    name: str
+    name: str  # <technique>.seed_<n>
     trained: set[str]
     evaluated: set[str]
 
 
 def treat_stale_as_missing(pipeline: Pipeline, catalog: Catalog) -> None:
-    """Have Kedro make again what a pipeline makes and what is stored but stale."""
-    stale = _stale(pipeline, catalog) & pipeline.all_outputs()
+    """Make a pipeline's stale datasets look missing, so that Kedro makes them again."""
+    stale = _stale_datasets(pipeline, catalog) & pipeline.all_outputs()
     kedro = logging.getLogger("kedro.io")
     level = kedro.level
     kedro.setLevel(logging.ERROR)  # it warns of every dataset that is replaced
     try:
         for name in sorted(stale):
-            if is_kept(catalog, name):
+            if is_stored_after_run(catalog, name):
                 catalog[name] = StaleDataset(dataset_of(catalog, name))
     finally:
         kedro.setLevel(level)
 
 
 def is_up_to_date(pipeline: Pipeline, catalog: Catalog) -> bool:
-    """Whether a resumed run has nothing to do, once stale datasets count as missing.
+    """Return whether all that a pipeline makes exists, once stale datasets look missing.
 
-    Nobody knows it of what is no part of the study.
+    Outputs of other pipelines than the study's are never up to date: they have no records.
     """
     made = pipeline.all_outputs()
     return made <= pipelines["__default__"].all_outputs() and all(
-        catalog.exists(name) for name in made if is_kept(catalog, name)
+        catalog.exists(name) for name in made if is_stored_after_run(catalog, name)
     )
 
 
-def _stale(pipeline: Pipeline, catalog: Catalog) -> set[str]:
+def _stale_datasets(pipeline: Pipeline, catalog: Catalog) -> set[str]:
+    """Return the datasets that no longer match the study; of a pipeline's, all of them.
+
+    In the order of the data: prepared images, then trainings and results, then the report.
+    """
     parameters = catalog.load("parameters")
-    prepared = load_sealed(catalog, "prepared_files", "the images are prepared again")
-    recorded = _recorded_data(prepared, catalog)
+    record = load_sealed(catalog, "prepared_files", "the images are prepared again")
+    data_fingerprint = _recorded_data_fingerprint(record, catalog)
     in_pipeline = pipeline.all_outputs()
-    of_data = pipelines["data"].all_outputs() & in_pipeline
+    prepared = pipelines["data"].all_outputs() & in_pipeline
     of_report = pipelines["reporting"].all_outputs() & in_pipeline
-    files = _files(catalog) if of_data or of_report else None
-    stale = _stale_data(of_data, recorded.get("made_from", {}), parameters, files)
-    data_are_stale = bool({"images", "split_index"} & stale) or not recorded
-    if not data_are_stale and _are_damaged(of_data - stale, prepared, catalog):
-        stale |= of_data  # made again as they were: what was trained on them stays
-    if any(name in stale or not catalog.exists(name) for name in of_data):
-        stale |= {"prepared_files"} & of_data
+    image_digest = _digest_of_images(catalog) if prepared or of_report else None
+
+    made_from = data_fingerprint.get("made_from", {})
+    stale = _stale_prepared(prepared, made_from, parameters, image_digest)
+    is_data_stale = bool({"images", "split_index"} & stale) or not data_fingerprint
+    if not is_data_stale and _is_any_damaged(prepared - stale, record, catalog):
+        stale |= prepared  # made again with the same content: what was trained on them stays
+    if any(name in stale or not catalog.exists(name) for name in prepared):
+        stale |= {"prepared_files"} & prepared
+
     current = fingerprints.current_fingerprints(
-        recorded, parameters["preparation"], parameters["fingerprints"]
+        data_fingerprint, parameters["preparation"], parameters["fingerprints"]
     )
     seeds = [str(seed) for seed in parameters["protocol"]["seeds"]]
-    made = {node.name: set(node.outputs) for node in pipelines["__default__"].nodes}
-    for technique, now in current.items():
-        names = [f"{technique}.seed_{seed}" for seed in seeds]
-        trainings = [
-            _Training(name, made[f"{name}.train"], made[f"{name}.evaluate"]) for name in names
-        ]
-        stale_trainings: set[str] = set()
-        for training in trainings:
-            stale_trainings |= _stale_training(training, now, data_are_stale, catalog)
-        stale |= stale_trainings
-        if stale_trainings or not _is_complete(technique, now, seeds, catalog):
-            stale.add(f"{technique}_results")
-            for training in trainings:
-                stale |= _damaged_training(training, stale, catalog)
-    if of_report and (stale & in_pipeline or not is_report_current(catalog, files)):
+    trainings = _trainings(current, seeds)
+    for technique, fingerprint in current.items():
+        stale |= _stale_of_technique(
+            technique, trainings[technique], fingerprint, seeds, is_data_stale, catalog
+        )
+
+    if of_report and (stale & in_pipeline or not is_report_current(catalog, image_digest)):
         stale |= of_report
-    # Nobody has written down what the labels of the unlabelled images were made from.
-    unrecorded: set[str] = pipelines["prediction"].all_outputs() & in_pipeline
-    return stale | unrecorded
+    # What the predicted labels were made from is not recorded.
+    predicted: set[str] = pipelines["prediction"].all_outputs() & in_pipeline
+    return stale | predicted
 
 
-def _recorded_data(prepared: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
-    """The data's fingerprint as it was written; the record has it if its own file is gone."""
-    recorded: dict[str, Any] = prepared.get("data_fingerprint", {})
-    return recorded or load_record(catalog, "data_fingerprint")
+def _recorded_data_fingerprint(record: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
+    """Return the fingerprint of the prepared data, from their record or else its own file."""
+    copy: dict[str, Any] = record.get("data_fingerprint", {})
+    return copy or load_record(catalog, "data_fingerprint")
 
 
-def _stale_data(
-    of_data: set[str], made_from: dict[str, str], parameters: dict[str, Any], files: str | None
+def _digest_of_images(catalog: Catalog) -> str | None:
+    """Return the digest of the image files; None if they cannot be read."""
+    try:
+        with catalog.load("labeled_images") as source:
+            found: str = source.digest()
+            return found
+    except Exception as error:
+        if damage_of(error) is None:
+            raise
+        return None  # the node that reads the images reports the fault
+
+
+def _stale_prepared(
+    prepared: set[str],
+    made_from: dict[str, str],
+    parameters: dict[str, Any],
+    image_digest: str | None,
 ) -> set[str]:
-    if not of_data or made_from.get("files") != files:
-        return of_data
+    """Return the prepared datasets that were made from other images or other settings."""
+    if not prepared or made_from.get("files") != image_digest:
+        return prepared
     stale: set[str] = set()
-    for setting, now in parameters["preparation"].items():
-        if made_from.get(setting) != now:
-            depending = _made_with(setting)
-            stale |= of_data if {"images", "split_index"} & depending else depending
+    for setting, fingerprint in parameters["preparation"].items():
+        if made_from.get(setting) != fingerprint:
+            depending = _prepared_with(setting)
+            stale |= prepared if {"images", "split_index"} & depending else depending
     return stale
 
 
-def _made_with(setting: str) -> set[str]:
-    """What the data nodes make that depends on a setting, such as ``zca`` or ``split``."""
+def _prepared_with(setting: str) -> set[str]:
+    """Return the prepared datasets that depend on a setting, such as ``zca`` or ``split``."""
     data = pipelines["data"]
     inputs = {name for name in data.inputs() if name.endswith((f":{setting}", f".{setting}"))}
     made: set[str] = data.from_inputs(*inputs, "params:preparation").all_outputs()
     return made
 
 
-def _stale_training(
-    training: _Training, now: fingerprints.Fingerprint, data_are_stale: bool, catalog: Catalog
+def _is_any_damaged(prepared: set[str], record: dict[str, Any], catalog: Catalog) -> bool:
+    """Return whether a stored prepared file differs from its record, or there is no record."""
+    stored = {name for name in prepared & recorded_datasets(catalog) if catalog.exists(name)}
+    if not stored:
+        return False
+    if record:
+        fault = describe_changed_prepared(stored, record, catalog)
+    else:
+        fault = f"{file_of(catalog, 'prepared_files')}: no record of the prepared files"
+    if fault:
+        logger.warning("%s; the images are prepared again", fault)
+    return bool(fault)
+
+
+def _trainings(techniques: Iterable[str], seeds: list[str]) -> dict[str, list[_Training]]:
+    """Return each technique's trainings."""
+    made = {node.name: set(node.outputs) for node in pipelines["__default__"].nodes}
+    return {
+        technique: [
+            _Training(name, made[f"{name}.train"], made[f"{name}.evaluate"])
+            for name in (f"{technique}.seed_{seed}" for seed in seeds)
+        ]
+        for technique in techniques
+    }
+
+
+def _stale_of_technique(
+    technique: str,
+    trainings: list[_Training],
+    fingerprint: fingerprints.Fingerprint,
+    seeds: list[str],
+    is_data_stale: bool,
+    catalog: Catalog,
 ) -> set[str]:
-    run = training.name
-    trained = load_sealed(catalog, f"{run}.fingerprint", "the run is trained again")
-    until_training = {part: now[part] for part in now if part != "evaluation"}
-    changed = any(trained.get(part) != now[part] for part in until_training)
-    if data_are_stale or changed or not catalog.exists(f"{run}.network"):
+    """Return a technique's stale datasets: those of its trainings, and its results."""
+    stale: set[str] = set()
+    for training in trainings:
+        stale |= _stale_of_training(training, fingerprint, is_data_stale, catalog)
+    if stale or not _are_results_complete(technique, fingerprint, seeds, catalog):
+        # The results are collected again, which reads the files of every training.
+        stale.add(f"{technique}_results")
+        for training in trainings:
+            stale |= _damaged_of_training(training, stale, catalog)
+    return stale
+
+
+def _stale_of_training(
+    training: _Training,
+    fingerprint: fingerprints.Fingerprint,
+    is_data_stale: bool,
+    catalog: Catalog,
+) -> set[str]:
+    """Return what a training made that its records show as stale.
+
+    That is everything, or only the evaluation, or nothing.
+    """
+    name = training.name
+    trained_from = load_sealed(catalog, f"{name}.fingerprint", "the training is made again")
+    is_changed = any(
+        trained_from.get(entry) != digest
+        for entry, digest in fingerprint.items()
+        if entry != "evaluation"
+    )
+    if is_data_stale or is_changed or not catalog.exists(f"{name}.network"):
         return training.trained | training.evaluated
     from regbench.evaluation.results import FAILED  # noqa: PLC0415 - imports pandas
 
-    metrics = load_record(catalog, f"{run}.metrics")
-    evaluated = metrics.get("fingerprint", {})
-    changed = (
-        bool(fingerprints.changed_components(evaluated, now)) or metrics.get("status") == FAILED
+    metrics = load_record(catalog, f"{name}.metrics")
+    evaluated_from = metrics.get("fingerprint", {})
+    is_changed = (
+        bool(fingerprints.changed_components(evaluated_from, fingerprint))
+        or metrics.get("status") == FAILED
+        or not catalog.exists(f"{name}.predictions")
+        or evaluated_from.get("weights") != trained_from.get("weights")
     )
-    if metrics and not _are_metrics_of(run, metrics):
-        said = "%s: damaged, or changed since it was made; the run is evaluated again"
-        logger.warning(said, file_of(catalog, f"{run}.metrics"))
-        changed = True
-    changed = changed or not catalog.exists(f"{run}.predictions")
-    if changed or evaluated.get("weights") != trained.get("weights"):
-        return training.evaluated
-    return set()
+    if metrics and not _are_metrics_intact(name, metrics):
+        warning = "%s: damaged, or changed since it was made; the network is evaluated again"
+        logger.warning(warning, file_of(catalog, f"{name}.metrics"))
+        is_changed = True
+    return training.evaluated if is_changed else set()
 
 
-def _are_metrics_of(run: str, metrics: dict[str, Any]) -> bool:
-    """Whether these are the metrics of a run as they were written."""
+def _are_metrics_intact(training: str, metrics: dict[str, Any]) -> bool:
+    """Return whether metrics are a training's own and match their digest."""
     recorded = metrics.get("fingerprint", {}).get("metrics")
-    of_run = f"{metrics.get('technique')}.seed_{metrics.get('seed')}"
-    return of_run == run and recorded == digests.digest_of_metrics(metrics)
+    owner = f"{metrics.get('technique')}.seed_{metrics.get('seed')}"
+    return owner == training and recorded == digests.digest_of_metrics(metrics)
 
 
-def _are_damaged(of_data: set[str], prepared: dict[str, Any], catalog: Catalog) -> bool:
-    """Whether prepared files are not those that were recorded."""
-    stored = {name for name in of_data & recorded_names(catalog) if catalog.exists(name)}
-    if not stored:
-        return False
-    if prepared:
-        said = changed_prepared(stored, prepared, catalog)
-    else:
-        said = f"{file_of(catalog, 'prepared_files')}: no record of the prepared files"
-    if said:
-        logger.warning("%s; the images are prepared again", said)
-    return bool(said)
-
-
-def _damaged_training(training: _Training, stale: set[str], catalog: Catalog) -> set[str]:
-    """What has to be made again because a file that is about to be read is damaged."""
-    run, trained, evaluated = training
+def _damaged_of_training(training: _Training, stale: set[str], catalog: Catalog) -> set[str]:
+    """Return what a training has to make again because a file that is to be read is damaged."""
+    name, trained, evaluated = training
     if trained & stale:
-        return set()
-    recorded = load_record(catalog, f"{run}.fingerprint")
+        return set()  # nothing is read: all of it is made again
+    recorded = load_record(catalog, f"{name}.fingerprint")
     to_read = {"history": recorded.get("history")}
     if evaluated & stale:
-        of_network = {"network": "weights", "best_epoch_weights": "best_epoch_weights"}
-        to_read |= {made: recorded.get(part) for made, part in of_network.items()}
+        to_read["network"] = recorded.get("weights")
+        to_read["best_epoch_weights"] = recorded.get("best_epoch_weights")
     else:
-        metrics = load_record(catalog, f"{run}.metrics")
+        metrics = load_record(catalog, f"{name}.metrics")
         to_read["predictions"] = metrics["fingerprint"].get("predictions")
     damaged = {
-        f"{run}.{made}"
-        for made, now in to_read.items()
-        if catalog.exists(f"{run}.{made}") and _is_damaged(f"{run}.{made}", now, catalog)
+        f"{name}.{made}"
+        for made, digest in to_read.items()
+        if catalog.exists(f"{name}.{made}") and _is_damaged(f"{name}.{made}", digest, catalog)
     }
     if damaged & trained:
         return trained | evaluated
     return evaluated if damaged else set()
 
 
-def _is_damaged(name: str, recorded: str | None, catalog: Catalog) -> bool:
-    """Whether a file of a run is not the one that was recorded; a warning says so."""
-    dataset = stored_dataset(catalog, name)
+def _is_damaged(dataset_name: str, recorded: str | None, catalog: Catalog) -> bool:
+    """Return whether a training's file cannot be read or differs from its digest; warn if so."""
+    dataset = stored_dataset(catalog, dataset_name)
     try:
         # A network's weights are read without importing Keras.
         value = dataset.weights() if hasattr(dataset, "weights") else dataset.load()
-        with made_by_regbench(file_of(catalog, name)):
+        with made_by_regbench(file_of(catalog, dataset_name)):
             is_table = hasattr(value, "to_csv")
-            identify = digests.digest_of_table if is_table else digests.digest_of_weights
-            if identify(value) != recorded:
+            digest_of = digests.digest_of_table if is_table else digests.digest_of_weights
+            if digest_of(value) != recorded:
                 raise ValueError("it does not hold what was recorded of it")
     except Exception as error:
         fault = explanation(error)
@@ -218,30 +281,20 @@ def _is_damaged(name: str, recorded: str | None, catalog: Catalog) -> bool:
     return False
 
 
-def _is_complete(
-    technique: str, now: fingerprints.Fingerprint, seeds: list[str], catalog: Catalog
+def _are_results_complete(
+    technique: str, fingerprint: fingerprints.Fingerprint, seeds: list[str], catalog: Catalog
 ) -> bool:
-    """Whether the collected results are of all seeds and of the stored runs."""
-    runs = stored_dataset(catalog, f"{technique}_results").trainings()
-    if runs.empty:
+    """Return whether a technique's results are of all its seeds and of the study at hand."""
+    results = f"{technique}_results"
+    trainings = stored_dataset(catalog, results).trainings()
+    if trainings.empty:
         return False
-    if set(runs["technique"]) != {technique}:
-        logger.warning("%s: results of another technique", file_of(catalog, f"{technique}_results"))
+    if set(trainings["technique"]) != {technique}:
+        logger.warning("%s: results of another technique", file_of(catalog, results))
         return False
-    stored = {str(run["seed"]): run for run in runs.to_dict("records")}
-    return set(stored) == set(seeds) and not any(
-        run.get(f"fingerprint_{part}") != digest
-        for run in stored.values()
-        for part, digest in now.items()
+    by_seed = {str(training["seed"]): training for training in trainings.to_dict("records")}
+    return set(by_seed) == set(seeds) and all(
+        training.get(f"fingerprint_{entry}") == digest
+        for training in by_seed.values()
+        for entry, digest in fingerprint.items()
     )
-
-
-def _files(catalog: Catalog) -> str | None:
-    try:
-        with catalog.load("labeled_images") as source:
-            found: str = source.digest()
-            return found
-    except Exception as error:
-        if fault_of(error) is None:
-            raise
-        return None  # said by the node that reads the images

@@ -1,1 +1,1 @@
-"""Two runs do not write the same results: locks on a machine and in a store."""
+"""Locks that keep two runs from writing the same results, on one machine and across machines."""

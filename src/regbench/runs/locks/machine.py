@@ -1,8 +1,9 @@
-"""Runs that share a folder of results: none makes what another makes or reads at the same time.
+"""The lock that keeps two runs on one machine from making the same results at the same time.
 
-A run says which parts of the study (the data, a technique, the report) it makes and which it
-reads. Beside its record in ``<data_root>/.runs`` it holds a lock of the operating system, which
-ends with the process however that ends: what a dead process has left counts for nothing.
+A run locks what it makes and what it reads: boxes of the pipeline graph, such as the data, a
+training or the report. Its record in ``<data_root>/.runs`` names them. Beside the record it holds
+a lock of the operating system, which ends with the process, however that ends. A record whose lock
+is free was left by a dead process and counts for nothing.
 """
 
 import json
@@ -25,24 +26,32 @@ from regbench.storage.atomic import remove_leftovers
 
 logger = logging.getLogger(__name__)
 
-_SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_BETWEEN_ATTEMPTS = 1.0
 
 
 @dataclass(frozen=True)
 class Use:
-    """What a run does with the parts of a study."""
+    """The boxes of the pipeline graph that a run makes, and those that it only reads."""
 
     makes: list[str]
     reads: list[str]
 
-    def excludes(self, other: "Use") -> bool:
-        """Whether the two must not happen at the same time."""
+    def conflicts_with(self, other: "Use") -> bool:
+        """Return whether one makes what the other makes or reads."""
         return bool({*self.makes} & {*other.makes, *other.reads} or {*self.reads} & {*other.makes})
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run as others are told of it; ``since`` is local time with its offset."""
+class Holder:
+    """The run that holds a lock, as its record and messages show it.
+
+    Attributes:
+        pid: Of its process.
+        host: The machine that the process is on.
+        since: The local time at which it asked for the lock, with its offset from UTC.
+        command: How the run was started.
+        use: What the run makes and reads.
+    """
 
     pid: int
     host: str
@@ -51,12 +60,18 @@ class Run:
     use: Use
 
     @classmethod
-    def of(cls, record: dict[str, Any]) -> "Run":
-        """Read what ``asdict`` made."""
+    def of_this_process(cls, use: Use, command: str) -> "Holder":
+        """Return this process as a holder from now on."""
+        now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+        return cls(os.getpid(), platform.node(), now, command, use)
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "Holder":
+        """Return the holder that ``asdict`` made a record of."""
         return cls(**record | {"use": Use(**record["use"])})
 
     def __str__(self) -> str:
-        made = dict.fromkeys(part.partition(".")[0] for part in self.use.makes)  # not each seed
+        made = dict.fromkeys(box.partition(".")[0] for box in self.use.makes)  # not each seed
         return (
             f"process {self.pid} on {self.host} ({self.command}), at work since {self.since}, "
             f"makes {', '.join(made)}"
@@ -64,42 +79,50 @@ class Run:
 
 
 @contextmanager
-def reserved(
+def machine_lock(
     data_root: Path, use: Use, command: str, *, wait: bool, display: str = ""
 ) -> Iterator[None]:
-    """Keep other runs from what this one makes, and from making what it reads.
+    """Lock what a run makes and reads against other runs on this machine.
 
     Args:
-        data_root: Where the results are.
-        use: What is made and read.
-        command: How this run was started, for those who find it at work.
-        wait: Until others are done, instead of stopping.
-        display: How messages call the folder; default: by its path.
+        data_root: Folder of the results.
+        use: What the run makes and reads.
+        command: How the run was started; other runs show it in their messages.
+        wait: Whether to wait for conflicting runs instead of raising an error.
+        display: The name of the folder in messages; default: its path.
 
     Raises:
-        InUseError: Another run is at work on the same parts.
+        InUseError: Another run holds a conflicting lock.
         OSError: The folder cannot be written to.
     """
-    own = this_run(use, command)
+    own = Holder.of_this_process(use, command)
     folder = data_root / ".runs"
     folder.mkdir(parents=True, exist_ok=True)
     record = folder / f"{secrets.token_hex(8)}.json"
-    with _held(record):
+    with _record_lock(record):
         try:
-            _enter(record, own, display or str(data_root), wait=wait)
+            _write_when_free(record, own, display or str(data_root), wait=wait)
             yield
         finally:
             record.unlink(missing_ok=True)
-            with suppress(OSError, InUseError):  # what ended the run is what is told
-                _tidy_up(folder)
+            with suppress(OSError, InUseError):  # not to hide the error that ended the run
+                _remove_leftovers_of_dead_processes(folder)
+
+
+def in_use_error(display: str, holder: Holder) -> InUseError:
+    """Return the error that names the conflicting run and what to do about it."""
+    return InUseError(
+        f"{display} is in use: {holder}; run this again when that has ended, or have it wait with "
+        "--params=if_in_use=wait"
+    )
 
 
 @contextmanager
-def _held(record: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold the lock that belongs to a run's record.
+def _record_lock(record: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the operating system's lock that belongs to a record.
 
     Raises:
-        Timeout: A living run holds it, and this is not to wait.
+        Timeout: A living process holds it, and ``wait`` is False.
     """
     lock = record.with_suffix(".lock")
     with FileLock(lock, blocking=wait):
@@ -110,81 +133,71 @@ def _held(record: Path, *, wait: bool = True) -> Iterator[None]:
                 lock.unlink()
 
 
-def _door(folder: Path) -> FileLock:
-    """The lock of whoever looks around in a folder of records: one at a time, for an instant."""
+def _folder_lock(folder: Path) -> FileLock:
+    """Return the lock under which records are compared and written, held only for an instant."""
     return FileLock(folder / "lock")
 
 
-def _tidy_up(folder: Path) -> None:
-    """Remove what training processes of this run have left that were killed."""
-    with _door(folder):
-        if not list(_at_work(folder)):
+def _remove_leftovers_of_dead_processes(folder: Path) -> None:
+    """Remove half-written files of killed training processes, unless another run is at work."""
+    with _folder_lock(folder):
+        if not list(_holders(folder)):
             remove_leftovers(folder.parent)
 
 
-def this_run(use: Use, command: str) -> Run:
-    """Describe the run of this process, from now on."""
-    started = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-    return Run(os.getpid(), platform.node(), started, command, use)
+def _write_when_free(record: Path, own: Holder, display: str, *, wait: bool) -> None:
+    """Write a run's record as soon as no other run conflicts.
 
-
-def in_use(display: str, other: Run) -> InUseError:
-    """Say which run is in the way."""
-    return InUseError(
-        f"{display} is in use: {other}; run this again when that has ended, or have it wait with "
-        "--params=if_in_use=wait"
-    )
-
-
-def _enter(record: Path, own: Run, display: str, *, wait: bool) -> None:
-    """Write a run's record as soon as no other run is in the way."""
-    told = False
+    Raises:
+        InUseError: One does, and ``wait`` is False.
+    """
+    is_logged = False
     while True:
-        with _door(record.parent):
-            at_work = list(_at_work(record.parent))
-            others = [run for run in at_work if own.use.excludes(run.use)]
-            if not at_work:
+        with _folder_lock(record.parent):
+            holders = list(_holders(record.parent))
+            conflicting = [holder for holder in holders if own.use.conflicts_with(holder.use)]
+            if not holders:
                 remove_leftovers(record.parent.parent)
-            if not others:
+            if not conflicting:
                 _write(record, own)
                 return
         if not wait:
-            raise in_use(display, others[0])
-        if not told:
-            logger.info("waiting: %s is in use: %s", display, others[0])
-            told = True
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
+            raise in_use_error(display, conflicting[0])
+        if not is_logged:
+            logger.info("waiting: %s is in use: %s", display, conflicting[0])
+            is_logged = True
+        time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
 
 
-def _write(record: Path, own: Run) -> None:
+def _write(record: Path, own: Holder) -> None:
     try:
         record.write_text(json.dumps(asdict(own)), encoding="utf-8")
     except OSError as error:
-        error.filename = str(record)  # a full disk does not say
+        error.filename = str(record)  # the error of a full disk lacks it
         raise
 
 
-def _at_work(folder: Path) -> Iterator[Run]:
-    """The runs whose processes live; records of others are removed."""
+def _holders(folder: Path) -> Iterator[Holder]:
+    """Yield the runs whose processes live; remove the records of the others."""
     for lock in folder.glob("*.lock"):
         record = lock.with_suffix(".json")
         try:
-            with _held(record, wait=False):
+            with _record_lock(record, wait=False):
                 record.unlink(missing_ok=True)
         except Timeout:
-            with suppress(FileNotFoundError):  # its run waits, or has just ended
+            with suppress(FileNotFoundError):  # its run still waits, or has just ended
                 yield _read(record)
 
 
-def _read(record: Path) -> Run:
-    """The run that a record describes.
+def _read(record: Path) -> Holder:
+    """Return the holder that a record describes.
 
     Raises:
-        InUseError: The record is damaged, or another version's: somebody is at work, at what is
-            not known.
+        InUseError: The record is damaged or another version's. A run is at work, and what it makes
+            is not known.
     """
     try:
-        return Run.of(json.loads(record.read_text(encoding="utf-8")))
+        return Holder.from_record(json.loads(record.read_text(encoding="utf-8")))
     except (ValueError, TypeError, KeyError):
         raise InUseError(
             f"{record.parent.parent} is in use by a process that holds {record}, which this "

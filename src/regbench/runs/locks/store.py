@@ -1,12 +1,12 @@
-"""Runs on several machines that share results in a store.
+"""The lock that keeps runs on several machines from making the same results in a store.
 
-On one machine a lock of the operating system ends with its process. A store has no such locks: a
-run's record there is renewed while the run lives, and one that has not been renewed for
-``LOCK_SECONDS`` counts for nothing. Times are the store's own, so machines' clocks do not matter.
+A store has no locks that end with a process, so this one expires. The record of a run is renewed
+while the run lives; one that was not renewed for ``LOCK_SECONDS`` counts for nothing. The folder's
+name is ``.leases``: a lease is a lock that expires. All times are the store's own, so the machines'
+clocks do not matter.
 
-Each run writes its record first and looks for others then. Where what is written is seen at once,
-as in S3, at least one of two that come at the same time sees the other, and who sees another takes
-its own record back.
+Each run first writes its record, then looks for others. Where a written file is listed at once, as
+in S3, at least one of two simultaneous runs sees the other, and takes its own record back.
 """
 
 import _thread  # noqa: PLC2701 - interrupts the main thread
@@ -24,7 +24,7 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from regbench.errors import StudyError
-from regbench.runs.locks.machine import Run, Use, in_use, this_run
+from regbench.runs.locks.machine import Holder, Use, in_use_error
 from regbench.storage.atomic import atomic_write
 from regbench.storage.cache import cache_folder, locked
 from regbench.storage.remote import RemoteFile
@@ -33,29 +33,30 @@ logger = logging.getLogger(__name__)
 
 LOCK_SECONDS = 300.0
 _RECORD = re.compile(r"[0-9a-f]+\.json")
-_RENEWED_EVERY = 60.0  # seconds
-_LOOKS = 3  # at others that may be about to take their record back
-_BETWEEN_LOOKS = (0.2, 1.0)  # seconds, at random, so that two do not meet again
-_WHILE_WAITING = (5.0, 10.0)
+_RENEWAL_SECONDS = 60.0
+_ATTEMPTS = 3  # the other run may be about to take its record back
+# Shortest and longest pause; drawn at random, so that two runs do not meet again.
+_SECONDS_BETWEEN_ATTEMPTS = (0.2, 1.0)
+_SECONDS_BETWEEN_ATTEMPTS_WHEN_WAITING = (5.0, 10.0)
 
 
 @contextmanager
 def store_lock(root: RemoteFile, use: Use, command: str, *, wait: bool) -> Iterator[None]:
-    """Keep runs on other machines from what this one makes, and from making what it reads.
+    """Lock what a run makes and reads against runs on other machines.
 
-    Those on this machine are kept by ``reservation.reserved``, which comes first.
+    ``machine_lock`` comes first and keeps out those on this machine.
 
     Args:
-        root: Where the results are.
-        use: What is made and read.
-        command: How this run was started, for those who find it at work.
-        wait: Until others are done, instead of stopping.
+        root: Folder of the results in the store.
+        use: What the run makes and reads.
+        command: How the run was started; other runs show it in their messages.
+        wait: Whether to wait for conflicting runs instead of raising an error.
 
     Raises:
-        InUseError: Another run is at work on the same parts.
+        InUseError: Another run holds a conflicting lock.
         StudyError: The store cannot be reached, or refuses.
     """
-    record = _entered(root, this_run(use, command), wait=wait)
+    record = _write_when_free(root, Holder.of_this_process(use, command), wait=wait)
     ended = threading.Event()
     renewal = threading.Thread(target=_renew, args=(record, ended), daemon=True)
     renewal.start()
@@ -66,59 +67,68 @@ def store_lock(root: RemoteFile, use: Use, command: str, *, wait: bool) -> Itera
         renewal.join(timeout=1.0)
         try:
             record.remove(patience=0)
-        except StudyError as error:  # it runs out by itself
+        except StudyError as error:  # the lock expires by itself
             logger.warning("%s", error.message)
 
 
-def _entered(root: RemoteFile, own: Run, *, wait: bool) -> RemoteFile:
-    """Write a record as soon as no other run is in the way."""
-    record = _folder(root).below(f"{secrets.token_hex(8)}.json")
-    content = json.dumps({"run": asdict(own), "cache": _this_cache()})
-    looks = 0
+def _write_when_free(root: RemoteFile, own: Holder, *, wait: bool) -> RemoteFile:
+    """Write a run's record as soon as no other run conflicts, and return the record.
+
+    Raises:
+        InUseError: One does, after several attempts, and ``wait`` is False.
+    """
+    record = _records(root).below(f"{secrets.token_hex(8)}.json")
+    content = json.dumps({"run": asdict(own), "cache": _cache_id()})
+    attempts = 0
     while True:
         with record.written() as partial:
             partial.write_text(content, encoding="utf-8")
-        other = next(_in_the_way(root, record, own.use), None)
-        if other is None:
+        holder = next(_conflicting_holders(root, record, own.use), None)
+        if holder is None:
             return record
         record.remove()
-        looks += 1
-        if looks >= _LOOKS and not wait:
-            raise in_use(str(root), other)
-        if looks == _LOOKS:
-            logger.info("waiting: %s is in use: %s", root, other)
-        time.sleep(random.uniform(*(_BETWEEN_LOOKS if looks < _LOOKS else _WHILE_WAITING)))  # noqa: S311
+        attempts += 1
+        if attempts >= _ATTEMPTS and not wait:
+            raise in_use_error(str(root), holder)
+        if attempts == _ATTEMPTS:
+            logger.info("waiting: %s is in use: %s", root, holder)
+        pause = (
+            _SECONDS_BETWEEN_ATTEMPTS
+            if attempts < _ATTEMPTS
+            else _SECONDS_BETWEEN_ATTEMPTS_WHEN_WAITING
+        )
+        time.sleep(random.uniform(*pause))  # noqa: S311
 
 
-def _in_the_way(root: RemoteFile, own: RemoteFile, use: Use) -> Iterator[Run]:
-    """The other runs on the same parts whose leases have not run out; the dead are removed."""
-    listed = _folder(root).listing()
+def _conflicting_holders(root: RemoteFile, own: RemoteFile, use: Use) -> Iterator[Holder]:
+    """Yield the runs that conflict and whose locks are valid; remove expired conflicting ones."""
+    listed = _records(root).listing()
     now = max((e.modified for e in listed.values() if e.modified), default=None)
     for name, entry in listed.items():
-        if not _RECORD.fullmatch(name) or (other := _folder(root).below(name)) == own:
+        if not _RECORD.fullmatch(name) or (other := _records(root).below(name)) == own:
             continue
         try:
             content = json.loads(other.readable().read_text(encoding="utf-8"))
-            run, cache = Run.of(content["run"]), content["cache"]
+            holder, cache = Holder.from_record(content["run"]), content["cache"]
         except FileNotFoundError:
             continue  # its run has just ended
         except (ValueError, TypeError, KeyError):
             logger.warning("%s is no record of a run", other)
             continue
-        if not use.excludes(run.use):
+        if not use.conflicts_with(holder.use):
             continue
         age = now - entry.modified if now and entry.modified else timedelta(0)
-        # If it lived, and on this machine, its lock would have kept us out.
-        if age > timedelta(seconds=LOCK_SECONDS) or cache == _this_cache():
+        # A living run on this machine would have kept us out by its machine lock.
+        if age > timedelta(seconds=LOCK_SECONDS) or cache == _cache_id():
             other.remove()
         else:
-            yield run
+            yield holder
 
 
 def _renew(record: RemoteFile, ended: threading.Event) -> None:
-    """Keep a lease from running out; stop the run if it has."""
+    """Renew a lock until the run has ended; interrupt the run if the lock was lost."""
     renewed = time.monotonic()
-    while not ended.wait(_RENEWED_EVERY):
+    while not ended.wait(_RENEWAL_SECONDS):
         with suppress(StudyError, OSError):
             if record.exists():
                 content = record.readable().read_bytes()
@@ -126,19 +136,19 @@ def _renew(record: RemoteFile, ended: threading.Event) -> None:
                     partial.write_bytes(content)
                 renewed = time.monotonic()
                 continue
-            renewed = -math.inf  # another run has found it too old
+            renewed = -math.inf  # another run has removed it as expired
         if time.monotonic() - renewed > LOCK_SECONDS and not ended.is_set():
             logger.error("%s could not be renewed: another run may make the same", record)
             _thread.interrupt_main()
             return
 
 
-def _folder(root: RemoteFile) -> RemoteFile:
+def _records(root: RemoteFile) -> RemoteFile:
     return root.below(".leases")
 
 
-def _this_cache() -> str:
-    """What tells this machine's cache, and its locks, from others'."""
+def _cache_id() -> str:
+    """Return the random text that identifies this machine's cache, and so the machine."""
     path = cache_folder() / "id"
     with locked("id"):
         if not path.exists():
