@@ -7,8 +7,6 @@ import re
 # tokens there).
 _LOGIN = re.compile(r"(?<=://)[^/?#\s@'\"]*(?:@[^/?#\s@'\"]*)*@")
 _QUERY = re.compile(r"(?<=://)([^\s?'\"<>]*\?)[^\s#'\"<>,]+")
-
-
 _SHORTEST = 6  # characters; shorter values occur in unrelated text too
 _secrets: set[str] = set()  # global: a log record can be given no object that holds them
 

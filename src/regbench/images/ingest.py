@@ -46,8 +46,6 @@ logger = logging.getLogger(__name__)
 
 # No format stores more than 8 bytes a pixel, and 1 MiB is plenty for what stands beside them.
 _BYTES_PER_PIXEL = 8
-
-
 _BYTES_BESIDE_PIXELS = 1 << 20
 
 

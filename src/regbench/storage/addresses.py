@@ -12,10 +12,7 @@ if TYPE_CHECKING:
 
 
 _ON_THIS_MACHINE = frozenset({"file", "local"})
-
-
 _READ_ONLY = frozenset({"http", "https"})
-
 
 _SECRET_PARAMETER = re.compile(
     r"[?&](sig|signature|x-[a-z]+-(signature|credential|security-token)|awsaccesskeyid|"

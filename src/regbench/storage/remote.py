@@ -35,24 +35,15 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 PATIENCE_VARIABLE = "REGBENCH_RETRY_SECONDS"
-
-
 _PATIENCE = 60.0  # seconds
-
-
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0  # seconds between attempts, doubled each time
-
 
 # A put to these appears whole or not at all; elsewhere a file is put beside its place and moved.
 _WHOLE_PUTS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss"})
 
-
 # Of what a store says of a file, what changes with its content; the first that there is counts.
 _TAGS = ("ETag", "etag", "generation", "md5Hash", "Content-MD5")
-
-
 _TIMES = ("LastModified", "last_modified", "Last-Modified", "updated", "mtime", "created")
-
 
 # Faults that no second attempt mends.
 _FINAL = (
@@ -60,13 +51,8 @@ _FINAL = (
     *(ImportError, ValueError, TypeError, KeyError, AttributeError),
 )
 
-
 _FINAL_NAMES = frozenset({"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"})
-
-
 _OF_THE_CACHE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENAMETOOLONG})
-
-
 _SECRET_OPTION = re.compile(r"key|secret|token|password", re.IGNORECASE)
 
 

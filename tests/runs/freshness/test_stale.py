@@ -211,12 +211,20 @@ def test_images_that_were_only_touched_are_the_same(
 
 
 def test_changed_training_code_makes_all_trainings_stale(
-    root: Path, resume: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    root: Path,
+    resume: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     before = made_at(root)
     _change_code(monkeypatch, "regbench.training.train")
     resume()
     assert changed(before, made_at(root)) == set(before)
+    (line,) = [r.message for r in caplog.records if "are made again, since" in r.message]
+    number = len(before)
+    assert line == (
+        f"{number} stored trainings are made again, since these have changed: the code that trains"
+    )
 
 
 def test_changed_evaluation_code_evaluates_again_and_trains_nothing(

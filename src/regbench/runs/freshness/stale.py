@@ -46,6 +46,7 @@ class _Training(NamedTuple):
 def treat_stale_as_missing(pipeline: Pipeline, catalog: Catalog) -> None:
     """Make a pipeline's stale datasets look missing, so that Kedro makes them again."""
     stale = _stale_datasets(pipeline, catalog) & pipeline.all_outputs()
+    _log_stale_trainings(stale, catalog)
     kedro = logging.getLogger("kedro.io")
     level = kedro.level
     kedro.setLevel(logging.ERROR)  # it warns of every dataset that is replaced
@@ -55,6 +56,28 @@ def treat_stale_as_missing(pipeline: Pipeline, catalog: Catalog) -> None:
                 catalog[name] = StaleDataset(dataset_of(catalog, name))
     finally:
         kedro.setLevel(level)
+
+
+def _log_stale_trainings(stale: set[str], catalog: Catalog) -> None:
+    """Log in one line how many stored trainings are made again, and what has changed since."""
+    parameters = catalog.load("parameters")
+    current = fingerprints.current_fingerprints(
+        load_record(catalog, "data_fingerprint"),
+        parameters["preparation"],
+        parameters["fingerprints"],
+    )
+    again, changes = 0, dict[str, None]()
+    for technique, fingerprint in current.items():
+        for seed in parameters["protocol"]["seeds"]:
+            name = f"{technique}.seed_{seed}"
+            if f"{name}.network" in stale and catalog.exists(f"{name}.fingerprint"):
+                again += 1
+                made_from = load_record(catalog, f"{name}.fingerprint")
+                made_from |= {"evaluation": fingerprint["evaluation"]}  # recorded elsewhere
+                changes |= dict.fromkeys(fingerprints.changed_components(made_from, fingerprint))
+    if changes:
+        said = "%d stored trainings are made again, since these have changed: %s"
+        logger.info(said, again, ", ".join(changes))
 
 
 def is_up_to_date(pipeline: Pipeline, catalog: Catalog) -> bool:
