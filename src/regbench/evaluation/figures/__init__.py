@@ -1,1 +1,1 @@
-"""What is measured of a trained network: a file per figure, or per few that belong together."""
+"""Figures of trained networks: a module per figure, or per few that belong together."""

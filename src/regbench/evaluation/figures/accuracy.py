@@ -6,7 +6,7 @@ from regbench.evaluation.figures.base import ACCURACY, USUAL, Better, Figure, Sh
 from regbench.evaluation.scores import accuracy
 
 
-def _of_part(trained: Trained, part: str) -> float | None:
+def _accuracy(trained: Trained, part: str) -> float | None:
     if part not in trained.rows:
         return None
     return accuracy(trained.probabilities[part], trained.targets[part])
@@ -17,7 +17,7 @@ TRAIN_ACCURACY = Figure(
     title="train accuracy",
     meaning="the share of train images that the finished network recognizes, without augmentation",
     unit=ACCURACY,
-    compute=partial(_of_part, part="train"),
+    compute=partial(_accuracy, part="train"),
     better=Better.HIGHER,
     shown=USUAL & ~Shown.REPORT | Shown.TRAININGS,  # the report has it in the plot of gaps
     position=30,
@@ -28,7 +28,7 @@ VALIDATION_ACCURACY = Figure(
     text_title="validation accuracy",
     meaning="accuracy on the validation images, which select; mean ± standard deviation",
     unit=ACCURACY,
-    compute=partial(_of_part, part="validation"),
+    compute=partial(_accuracy, part="validation"),
     better=Better.HIGHER,
     shown=USUAL | Shown.TEXT | Shown.TRAININGS,
     spread=True,
@@ -40,7 +40,7 @@ TEST_ACCURACY = Figure(
     text_title="test accuracy",
     meaning="accuracy on the test images, which report; mean ± standard deviation",
     unit=ACCURACY,
-    compute=partial(_of_part, part="test"),
+    compute=partial(_accuracy, part="test"),
     better=Better.HIGHER,
     shown=USUAL | Shown.TEXT | Shown.TRAININGS,
     spread=True,

@@ -6,7 +6,7 @@ from regbench.evaluation.figures.base import NATS, USUAL, Better, Figure, Shown,
 from regbench.evaluation.scores import cross_entropy
 
 
-def _of_part(trained: Trained, part: str) -> float | None:
+def _cross_entropy(trained: Trained, part: str) -> float | None:
     if part not in trained.rows:
         return None
     return cross_entropy(trained.probabilities[part], trained.targets[part])
@@ -20,7 +20,7 @@ def _declared(part: str, shown: Shown, position: int) -> Figure:
         meaning=f"on the {part} images, in nats, without the regularizers' penalty",
         unit=NATS,
         digits=3,
-        compute=partial(_of_part, part=part),
+        compute=partial(_cross_entropy, part=part),
         better=Better.LOWER,
         shown=shown,
         only_judged_on=part,
