@@ -20,7 +20,7 @@ from regbench.storage.stored_file import stored_file
 logger = logging.getLogger(__name__)
 
 _VERSION = 2  # of the tables' names and columns; increment on every change
-_NAMES_OF_1 = {"trainings": "runs"}
+_VERSION_1_NAMES = {"trainings": "runs"}  # tables that had another name in version 1
 _VERSION_ENTRY = "format"
 
 
@@ -51,7 +51,7 @@ class ResultsDataset(AbstractDataset[Results, Results]):
     def load(self) -> Results:
         """Return the results; empty tables if the file is missing.
 
-        A damaged file, or one of another format version, counts as missing and a warning is
+        A damaged file, or one of an unknown format version, counts as missing and a warning is
         logged: the other techniques are still compared, and a resumed run writes it again.
         """
         names = [table.name for table in fields(Results)]
@@ -91,7 +91,7 @@ class ResultsDataset(AbstractDataset[Results, Results]):
     def _read(self, names: list[str]) -> list[pd.DataFrame]:
         with zipfile.ZipFile(self._file.local_copy()) as tables:
             version = int(tables.read(_VERSION_ENTRY)) if _VERSION_ENTRY in tables.namelist() else 0
-            former = _NAMES_OF_1 if version == 1 else {}
+            former = _VERSION_1_NAMES if version == 1 else {}
             if version not in (1, _VERSION):
                 raise ValueError(f"it has format {version}, this version of RegBench {_VERSION}")
             damaged = tables.testzip()
