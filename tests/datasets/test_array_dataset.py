@@ -1,4 +1,4 @@
-"""Arrays as files."""
+"""Arrays as .npy and .npz files."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ def arrays(tmp_path: Path) -> ArraysDataset:
 
 
 class Unwritable:
-    """Something that fails when NumPy asks what it is."""
+    """An object whose conversion to an array fails."""
 
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
         raise OSError(28, "No space left on device")

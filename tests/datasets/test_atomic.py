@@ -1,4 +1,4 @@
-"""Kedro's datasets, written whole or not at all."""
+"""Atomic writes of the kedro datasets."""
 
 import base64
 import io
@@ -16,7 +16,7 @@ from regbench.datasets import atomic
 
 TABLE = pd.DataFrame({"name": ["a", "b"], "figure": [0.1, 1 / 3]})
 DATASETS: dict[str, tuple[type, Any, Any]] = {
-    # suffix: the class, something to save, and something that cannot be saved
+    # suffix: the class, data that can be saved, and data that cannot
     "csv": (atomic.CSVDataset, TABLE, "no table"),
     "parquet": (atomic.ParquetDataset, TABLE, pd.DataFrame({"x": [1, {"a": 1}]})),
     "json": (atomic.JSONDataset, {"a": [1, 0.1, None]}, {"a": 1, "b": object()}),
@@ -62,7 +62,7 @@ def test_a_failed_save_leaves_the_old_content(suffix: str, tmp_path: Path) -> No
         dataset.save(bad)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-    dataset.save(good)  # and the next save goes to its place again
+    dataset.save(good)  # the next save is not affected
     assert path.read_bytes() == before or suffix == "png"
 
 
@@ -84,9 +84,9 @@ def test_predictions_keep_their_probabilities(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.stack(loaded["probabilities"]), probabilities)
 
 
-def test_values_can_be_taken_away_again(tmp_path: Path) -> None:
+def test_a_file_can_be_removed(tmp_path: Path) -> None:
     dataset = atomic.JSONDataset(filepath=str(tmp_path / "values.json"))
-    dataset.remove()  # there is nothing yet
+    dataset.remove()  # a missing file is no error
     dataset.save({"a": 1})
     dataset.remove()
     assert not dataset.exists()

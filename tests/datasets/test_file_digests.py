@@ -1,4 +1,4 @@
-"""Digests of files as a dataset."""
+"""The dataset of file digests."""
 
 from pathlib import Path
 

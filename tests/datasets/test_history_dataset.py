@@ -1,4 +1,4 @@
-"""The history as a file: nothing is lost, and nothing that is damaged stops a report."""
+"""The history as a file: no data are lost, and a damaged file does not stop a report."""
 
 import datetime
 import os
@@ -66,7 +66,7 @@ def test_one_that_cannot_be_read_is_kept_beside_a_new_one(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_one_that_may_not_be_read_is_not_taken_for_damaged(
+def test_one_that_may_not_be_read_is_not_treated_as_damaged(
     dataset: HistoryDataset, path: Path, a_past_run: APast
 ) -> None:
     dataset.save(a_past_run(1, {"baseline": 0.9}))

@@ -1,4 +1,4 @@
-"""A set of images in the catalog."""
+"""Sets of images as Kedro datasets."""
 
 import zipfile
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_that_does_not_exist_is_for_the_user_to_put_right(tmp_path: Path) -> Non
 def test_that_a_pipeline_makes_names_the_pipeline(tmp_path: Path, name: str, pipeline: str) -> None:
     with pytest.raises(DatasetError, match=f"kedro run --pipelines={pipeline}"):
         ImageSourceDataset(filepath=str(tmp_path / name)).load()
-    (tmp_path / name).mkdir()  # a folder may be called so
+    (tmp_path / name).mkdir()  # a folder of this name is allowed
     (tmp_path / name / "a.png").touch()
     with ImageSourceDataset(filepath=str(tmp_path / name)).load() as source:
         assert source.names() == ["a.png"]

@@ -26,7 +26,7 @@ def source(tmp_path: Path, filepath: str) -> MnistDataset:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Mnist:
-    """Something in MNIST's shapes, which loading gives."""
+    """Patch the loader to return arrays of MNIST's shapes."""
     fake = Mnist(
         np.zeros((60_000, 28, 28), np.uint8),
         np.arange(60_000, dtype=np.uint8) % 10,
@@ -126,7 +126,7 @@ def catalog(**runtime_params: str) -> DataCatalog:
     return DataCatalog.from_config(loader["catalog"])
 
 
-def test_the_catalog_takes_another_source() -> None:
+def test_the_catalog_accepts_another_source() -> None:
     assert "'https://storage.googleapis.com/tensorflow" in repr(catalog()["mnist_source"])
     assert "'mine.npz'" in repr(catalog(mnist_source="mine.npz")["mnist_source"])
 

@@ -1,4 +1,4 @@
-"""Networks of earlier runs: kept for as long as said, and nothing else is ever deleted."""
+"""The archive of earlier runs' networks: retention, and nothing else is ever deleted."""
 
 import errno
 import json
@@ -27,7 +27,7 @@ def archive(root: Path) -> NetworkArchiveDataset:
 
 
 def trained(root: Path, weights: str, technique: str = "l2", seed: int = 1) -> dict[str, str]:
-    """Put a network in place as a training does: written beside, then renamed."""
+    """Write a network as a training does: to a temporary file, then renamed."""
     folder = root / "06_models" / technique
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in (
@@ -42,8 +42,8 @@ def trained(root: Path, weights: str, technique: str = "l2", seed: int = 1) -> d
 
 def kept(root: Path) -> dict[str, str]:
     folder = root / "09_history/networks"
-    found = sorted(folder.rglob("*.keras"))
-    return {str(path.relative_to(folder)): path.read_text() for path in found}
+    files = sorted(folder.rglob("*.keras"))
+    return {str(path.relative_to(folder)): path.read_text() for path in files}
 
 
 def test_networks_of_the_last_runs_are_kept(archive: NetworkArchiveDataset, root: Path) -> None:
@@ -163,8 +163,8 @@ def test_networks_of_the_last_runs_are_kept_in_a_store(
         store.put(f"{root}/06_models/", "/place/06_models/", recursive=True)
         archive.save({"run": run, "networks": networks | {"l1/seed_1": "none"}, "keep": [run]})
         assert archive.load() == [run]
-    found = store.find("/place/09_history/networks")
+    files = store.find("/place/09_history/networks")
     folder = f"/place/09_history/networks/{SECOND}/l2"
-    assert found == [f"{folder}/seed_1.keras", f"{folder}/seed_1_fingerprint.json"]
-    assert store.cat(found[0]) == b"network b"
+    assert files == [f"{folder}/seed_1.keras", f"{folder}/seed_1_fingerprint.json"]
+    assert store.cat(files[0]) == b"network b"
     store.store.clear()

@@ -1,4 +1,4 @@
-"""Networks as files."""
+"""Saving and loading trained networks."""
 
 import zipfile
 from pathlib import Path
@@ -19,20 +19,20 @@ def dataset(tmp_path: Path) -> NetworkDataset:
 
 
 def network(bias: float) -> keras.Model:
-    made = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="d")])
-    made.get_layer("d").bias.assign([bias])
-    return made
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="d")])
+    model.get_layer("d").bias.assign([bias])
+    return model
 
 
-def answer(made: keras.Model) -> float:
-    return float(np.asarray(made(np.zeros((1, 2)))).item())
+def answer(model: keras.Model) -> float:
+    return float(np.asarray(model(np.zeros((1, 2)))).item())
 
 
 def test_a_network_comes_back_for_prediction(dataset: NetworkDataset) -> None:
     assert not dataset.exists()
-    made = network(1.5)
-    made.compile("adam", "mse")
-    dataset.save(made)
+    model = network(1.5)
+    model.compile("adam", "mse")
+    dataset.save(model)
     assert dataset.exists()
     loaded = dataset.load()
     assert answer(loaded) == 1.5
@@ -57,7 +57,7 @@ def test_one_that_cannot_be_saved_leaves_the_old_one(
 
 
 def test_code_in_a_file_is_not_run(dataset: NetworkDataset) -> None:
-    # A lambda that Keras has to unpickle: whoever made the file could have put anything there.
+    # Keras would unpickle the lambda: code of whoever wrote the file.
     evil = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x * 2)])
     dataset.save(evil)
     with pytest.raises(DatasetError, match=r"deserialization of a `Lambda`"):
@@ -87,7 +87,7 @@ def test_one_that_is_killed_while_it_saves_leaves_nothing_that_counts(
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(LocalFile, "written", killed)
+    monkeypatch.setattr(LocalFile, "atomic_write", killed)
     with pytest.raises(KeyboardInterrupt):
         dataset.save(after)
     assert not dataset.exists()

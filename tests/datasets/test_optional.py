@@ -1,4 +1,4 @@
-"""A table that another study may have made, or not yet."""
+"""Datasets whose file may be missing."""
 
 from pathlib import Path
 

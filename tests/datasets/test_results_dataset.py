@@ -1,4 +1,4 @@
-"""Results that may not be there yet."""
+"""Saving and loading a technique's results, which may be missing."""
 
 import zipfile
 from dataclasses import fields
@@ -73,13 +73,13 @@ def same(one: Results, other: Results) -> bool:
 
 @pytest.mark.parametrize("kind", RESULTS)
 def test_results_come_back(dataset: ResultsDataset, kind: str) -> None:
-    made = RESULTS[kind]
-    dataset.save(made)
+    results = RESULTS[kind]
+    dataset.save(results)
     assert dataset.exists()
     loaded = dataset.load()
     for table in TABLES:
-        found, expected = getattr(loaded, table), getattr(made, table)
-        pd.testing.assert_frame_equal(found, expected, check_dtype=False, check_exact=True)
+        actual, expected = getattr(loaded, table), getattr(results, table)
+        pd.testing.assert_frame_equal(actual, expected, check_dtype=False, check_exact=True)
     assert [path.name for path in dataset._file.path.parent.iterdir()] == ["results.zip"]
 
 
@@ -94,30 +94,33 @@ def test_figures_come_back_to_the_last_digit(dataset: ResultsDataset) -> None:
 
 
 def test_a_technique_that_is_not_trained_has_no_rows(dataset: ResultsDataset) -> None:
-    assert not dataset.exists()  # so that a resumed run collects them
+    assert not dataset.exists()  # so a resumed run collects them again
     assert same(dataset.load(), Results.none())
     assert dataset.preview()["data"] == []
 
 
 def test_results_that_cannot_be_saved_leave_the_old_ones(dataset: ResultsDataset) -> None:
-    made = RESULTS["trained"]
-    dataset.save(made)
-    # The last table cannot be written: the others are, by then.
+    results = RESULTS["trained"]
+    dataset.save(results)
+    # The last table cannot be written, after the others have been.
     bad = Results(
-        made.trainings, made.epochs, made.predictions, pd.DataFrame({"value": [1, {"a": object()}]})
+        results.trainings,
+        results.epochs,
+        results.predictions,
+        pd.DataFrame({"value": [1, {"a": object()}]}),
     )
     with pytest.raises(DatasetError):
         dataset.save(bad)
-    assert same(dataset.load(), made)
+    assert same(dataset.load(), results)
     assert [path.name for path in dataset._file.path.parent.iterdir()] == ["results.zip"]
 
 
-def test_a_preview_shows_the_runs(dataset: ResultsDataset) -> None:
+def test_a_preview_shows_the_trainings(dataset: ResultsDataset) -> None:
     dataset.save(RESULTS["trained and failed"])
     shown = dataset.preview()
-    runs = pd.DataFrame(shown["data"], columns=shown["columns"])
-    assert runs["seed"].tolist() == [1, 2]
-    assert runs["status"].tolist() == ["trained", "failed"]
+    trainings = pd.DataFrame(shown["data"], columns=shown["columns"])
+    assert trainings["seed"].tolist() == [1, 2]
+    assert trainings["status"].tolist() == ["trained", "failed"]
 
 
 def test_describes_itself(dataset: ResultsDataset) -> None:
@@ -138,8 +141,8 @@ def test_a_damaged_file_is_named_and_counts_as_missing(
     elif kind == "not a zip":
         content = bytearray(b"<html>")
     if kind == "earlier version":
-        with zipfile.ZipFile(path) as made:
-            tables = {n: made.read(n) for n in made.namelist() if n.endswith(".parquet")}
+        with zipfile.ZipFile(path) as archive:
+            tables = {n: archive.read(n) for n in archive.namelist() if n.endswith(".parquet")}
         with zipfile.ZipFile(path, "w") as earlier:
             for name, table in tables.items():
                 earlier.writestr(name, table)

@@ -1,4 +1,4 @@
-"""Every dataset with its file in a store: fsspec's store in memory."""
+"""All datasets with their files in a store (fsspec's in-memory file system)."""
 
 import io
 import zipfile
@@ -41,7 +41,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryFil
 
 
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Go on as if on another machine: with an empty cache."""
+    """Empty the cache, as on another machine."""
     monkeypatch.setenv("REGBENCH_CACHE", str(tmp_path / "another machine"))
 
 
@@ -62,8 +62,8 @@ def test_what_one_machine_saves_another_loads(
 ) -> None:
     def dataset() -> AbstractDataset[Any, Any]:
         args = {"save_args": {"index": False}} if kind is atomic.CSVDataset else {}
-        made: AbstractDataset[Any, Any] = kind(filepath=f"memory://place/study/{name}", **args)
-        return made
+        created: AbstractDataset[Any, Any] = kind(filepath=f"memory://place/study/{name}", **args)
+        return created
 
     assert not dataset().exists()
     dataset().save(content)
@@ -83,9 +83,9 @@ def test_results_go_there_and_come_back(tmp_path: Path, monkeypatch: pytest.Monk
     assert dataset.load().trainings.empty
     assert dataset.digest() == ""
     dataset.save(Results.none())
-    made = dataset.digest()
+    created = dataset.digest()
     elsewhere(tmp_path, monkeypatch)
-    assert dataset.digest() == made != ""
+    assert dataset.digest() == created != ""
 
 
 def test_results_that_cannot_be_had_are_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:

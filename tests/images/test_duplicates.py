@@ -1,4 +1,4 @@
-"""Images with the same pixels are found, told, and dropped if asked for."""
+"""Duplicate images are listed, counted, summarized, and dropped if configured."""
 
 import itertools
 import logging
@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regbench.images.duplicates import COLUMNS, count, find_duplicates, sentence, to_drop
+from regbench.images.duplicates import (
+    COLUMNS,
+    count_duplicates,
+    duplicates_to_drop,
+    find_duplicates,
+    summarize_duplicates,
+)
 from regbench.pipelines.data import nodes
 
 IMAGES = st.lists(
@@ -33,16 +39,16 @@ def index(*images: tuple[str, str, str]) -> pd.DataFrame:
 def test_all_pairs_of_equal_images_are_listed_and_no_others(
     images: list[tuple[str, str, str]],
 ) -> None:
-    found = find_duplicates(index(*images))
-    assert tuple(found.columns) == COLUMNS
+    duplicates = find_duplicates(index(*images))
+    assert tuple(duplicates.columns) == COLUMNS
     pairs = [
         (one, other)
         for one, other in itertools.permutations(range(len(images)), 2)
         if images[one][0] == images[other][0]
     ]
-    assert set(found["filename"]) == {f"{one}.png" for one, _ in pairs}
-    group = dict(zip(found["filename"], found["group"], strict=True))
-    finding = dict(zip(found["filename"], found["finding"], strict=True))
+    assert set(duplicates["filename"]) == {f"{one}.png" for one, _ in pairs}
+    group = dict(zip(duplicates["filename"], duplicates["group"], strict=True))
+    finding = dict(zip(duplicates["filename"], duplicates["finding"], strict=True))
     for one, other in itertools.permutations(range(len(images)), 2):
         names = f"{one}.png", f"{other}.png"
         if set(names) <= set(group):
@@ -52,15 +58,15 @@ def test_all_pairs_of_equal_images_are_listed_and_no_others(
         labels, parts = ({image[at] for image in same} for at in (1, 2))
         assert ("different labels" in finding[f"{one}.png"]) == (len(labels) > 1)
         assert ("in several parts" in finding[f"{one}.png"]) == (len(parts) > 1)
-    groups = list(dict.fromkeys(found["group"]))
+    groups = list(dict.fromkeys(duplicates["group"]))
     assert groups == list(range(1, len(groups) + 1))
-    assert found["group"].is_monotonic_increasing
+    assert duplicates["group"].is_monotonic_increasing
 
 
 @FEW
 @given(IMAGES)
 def test_counts_are_those_of_a_plain_count(images: list[tuple[str, str, str]]) -> None:
-    counts = count(find_duplicates(index(*images)))
+    counts = count_duplicates(find_duplicates(index(*images)))
     by_pixels: dict[str, list[tuple[str, str, str]]] = {}
     for image in images:
         by_pixels.setdefault(image[0], []).append(image)
@@ -75,7 +81,7 @@ def test_counts_are_those_of_a_plain_count(images: list[tuple[str, str, str]]) -
 
 
 @pytest.mark.parametrize(
-    ("images", "said"),
+    ("images", "sentence"),
     [
         ([("a", "x", "train"), ("b", "x", "test")], "no two images have the same pixels"),
         (
@@ -99,14 +105,14 @@ def test_counts_are_those_of_a_plain_count(images: list[tuple[str, str, str]]) -
     ],
 )
 def test_what_was_found_is_said_in_one_line(
-    images: list[tuple[str, str, str]], said: str, caplog: pytest.LogCaptureFixture
+    images: list[tuple[str, str, str]], sentence: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert sentence(count(find_duplicates(index(*images)))) == said
+    assert summarize_duplicates(count_duplicates(find_duplicates(index(*images)))) == sentence
     caplog.set_level(logging.INFO)
-    found = nodes.find_duplicates(index(*images))
+    duplicates = nodes.find_duplicates(index(*images))
     [record] = caplog.records
-    assert record.getMessage() == said
-    assert record.levelname == ("WARNING" if found["finding"].any() else "INFO")
+    assert record.getMessage() == sentence
+    assert record.levelname == ("WARNING" if duplicates["finding"].any() else "INFO")
 
 
 @FEW
@@ -116,7 +122,7 @@ def test_what_is_left_has_no_equal_images_and_no_contradiction(
 ) -> None:
     digests, labels = ([image[at] for image in images] for at in (0, 1))
     names = [f"{at}.png" for at in range(len(images))]
-    reasons = to_drop(digests, names, labels)
+    reasons = duplicates_to_drop(digests, names, labels)
     for digest in set(digests):
         same = [at for at, other in enumerate(digests) if other == digest]
         left = [at for at in same if at not in reasons]

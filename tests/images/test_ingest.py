@@ -1,4 +1,4 @@
-"""Every picture becomes an image or a rejection with a reason; a set without sense stops."""
+"""Ingestion: every picture becomes an image or a rejection; an unusable set is an error."""
 
 import errno
 import io
@@ -36,7 +36,7 @@ from regbench.images.ingest import (
     ingest_unlabeled,
 )
 from regbench.images.label_table import sort_classes
-from regbench.images.plain_png import PlainPngs
+from regbench.images.plain_png import PlainPngDecoder
 from regbench.images.sources.base import Unreadable
 from regbench.images.sources.open import open_source
 from regbench.study.schema import Ingest
@@ -71,7 +71,7 @@ def grey(value: int, size: tuple[int, int] = (2, 2)) -> bytes:
 
 
 def write_set(root: Path, files: Files) -> Path:
-    """Write a folder, or a zip if the name says so."""
+    """Write files as a folder, or as a zip if the path ends in .zip."""
     if root.suffix == ".zip":
         with zipfile.ZipFile(root, "w") as archive:
             for name, data in files.items():
@@ -94,7 +94,7 @@ def unlabeled(path: Path, settings: Ingest) -> UnlabeledImages:
 
 
 def table(rows: str, *pictures: str) -> Files:
-    """A flat set: a label file of these rows, and pictures whose grey is their position."""
+    """Write a flat set: a label file of these rows, and pictures with grey value = position."""
     files = {name: grey(position) for position, name in enumerate(pictures)}
     return {"labels.csv": f"filename,label\n{rows}".encode()} | files
 
@@ -470,7 +470,7 @@ class TestStops:
 
 
 def decode(data: bytes, **changes: Any) -> list[Any]:
-    """Decode at the picture's own size; the channel axis goes for grey."""
+    """Return the pixels at the picture's own size, H x W x 3 or, for grey, H x W."""
     with Image.open(io.BytesIO(data)) as picture:
         size = (picture.height, picture.width)
     pixels = decode_picture(data, ingest_settings(**({"size": size} | changes)))
@@ -676,7 +676,7 @@ def png(header: tuple[int, ...], *chunks: bytes) -> bytes:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that claims a size and holds next to nothing."""
+    """Return a PNG whose header claims a size that its data do not have."""
     return png((width, height, 8, 0, 0, 0, 0), chunk(b"IDAT", zlib.compress(b"\0")))
 
 
@@ -839,7 +839,7 @@ def test_no_format_of_an_outside_program_is_opened() -> None:
     colour_type=st.sampled_from([0, 2, 4, 6]),
     mode=st.sampled_from(["L", "RGB"]),
     seed=st.integers(0, 2**32),
-    filters=st.integers(1, 6),  # 5 is the first that does not exist
+    filters=st.integers(1, 6),  # 5 is the first undefined filter type
     rows_too_many=st.integers(-2, 2),
     length=st.sampled_from([None, None, 3, 30]),
     two_chunks=st.booleans(),
@@ -869,21 +869,21 @@ def test_the_fast_way_to_read_a_png_makes_no_difference(
     if extra:
         chunks.insert(0, chunk(b"tEXt", b"Title\0grey"))
     data = png((width, height, 8, colour_type, 0, 0, 0), *chunks)
-    plain = PlainPngs(height, width, mode)
-    rows_found = plain.rows(data)
+    plain = PlainPngDecoder(height, width, mode)
+    rows_found = plain.inflate(data)
     if rows_found is not None:
         size = {"size": (height, width), "mode": mode}
         expected = decode_picture(data, ingest_settings(**size))
         bright = bytes(255 if at % (1 + row_bytes) else 0 for at in range(len(rows_found)))
-        found = plain.pixels([bright, rows_found, bright])  # what stands above has no influence
-        np.testing.assert_array_equal(found[1], expected)
-        assert (found[[0, 2]] == 255).all()
+        decoded = plain.decode([bright, rows_found, bright])  # the row above has no influence
+        np.testing.assert_array_equal(decoded[1], expected)
+        assert (decoded[[0, 2]] == 255).all()
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-@pytest.mark.parametrize("at_once", [1, 2, 100])
+@pytest.mark.parametrize("batch_size", [1, 2, 100])
 def test_plain_pngs_are_read_the_fast_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, at_once: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, batch_size: int
 ) -> None:
     size = (3, 2)
     channels = len(mode)
@@ -902,6 +902,6 @@ def test_plain_pngs_are_read_the_fast_way(
         raise AssertionError("not the fast way")
 
     monkeypatch.setattr(Image, "open", fail)
-    monkeypatch.setattr(images_decode, "_BYTES_AT_ONCE", at_once * pixels[0].nbytes)
-    found = ingest_labeled(open_source(path), ingest_settings(size=size, mode=mode))
-    np.testing.assert_array_equal(found.images, pixels)
+    monkeypatch.setattr(images_decode, "_BATCH_BYTES", batch_size * pixels[0].nbytes)
+    ingested = ingest_labeled(open_source(path), ingest_settings(size=size, mode=mode))
+    np.testing.assert_array_equal(ingested.images, pixels)

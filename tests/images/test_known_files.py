@@ -1,4 +1,4 @@
-"""An ingestion that takes over what is unchanged gives what one from scratch gives."""
+"""Incremental ingestion gives the same result as a full one."""
 
 import io
 import logging
@@ -35,7 +35,7 @@ def ingest_settings(**changes: Any) -> Ingest:
 
 
 def picture(value: int, side: int = 3) -> bytes:
-    """A PNG; of another side than 3 it is resized and takes the slow way."""
+    """Return a square PNG; one of another side than 3 is resized and not decoded in batches."""
     buffer = io.BytesIO()
     pixels = np.random.default_rng(value).integers(0, 256, (side, side), dtype=np.uint8)
     Image.fromarray(pixels).save(buffer, "PNG")
@@ -63,8 +63,8 @@ def read(
         return ingest_labeled(source, how or ingest_settings(), earlier)
 
 
-def left_by(made: LabeledImages) -> EarlierIngestion:
-    return EarlierIngestion(made.files, lambda: made.images)
+def earlier_of(ingested: LabeledImages) -> EarlierIngestion:
+    return EarlierIngestion(ingested.files, lambda: ingested.images)
 
 
 def assert_same(one: LabeledImages, other: LabeledImages) -> None:
@@ -77,15 +77,15 @@ def assert_same(one: LabeledImages, other: LabeledImages) -> None:
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The rows that are decoded from now on."""
+    """Return a list to which every decoded row is appended."""
     rows: list[int] = []
-    put = decode.Pictures.put
+    original = decode.BatchDecoder.decode_into
 
-    def noted(self: Any, row: int, data: bytes) -> str | None:
+    def record(self: Any, row: int, data: bytes) -> str | None:
         rows.append(row)
-        return put(self, row, data)
+        return original(self, row, data)
 
-    monkeypatch.setattr(decode.Pictures, "put", noted)
+    monkeypatch.setattr(decode.BatchDecoder, "decode_into", record)
     return rows
 
 
@@ -105,7 +105,7 @@ def test_any_changes_one_after_another_lead_to_what_is_read_from_scratch(
     write: Callable[[Path, dict[str, bytes]], Path],
     data: st.DataObject,
 ) -> None:
-    """Pictures are added, changed, removed, renamed, moved to other classes, and broken."""
+    """Pictures are added, changed, removed, renamed, moved between classes, and damaged."""
     root = tmp_path_factory.mktemp("sets")
     files = {"a/kept.png": picture(90), "b/kept.png": picture(91)}
     earlier: EarlierIngestion | None = None
@@ -119,9 +119,9 @@ def test_any_changes_one_after_another_lead_to_what_is_read_from_scratch(
             duplicates=data.draw(st.sampled_from(["keep", "drop"])),
         )
         path = write(root / f"{number}.zip", files)
-        made = read(path, earlier, how)
-        assert_same(made, read(path, how=how))
-        earlier = left_by(made)
+        ingested = read(path, earlier, how)
+        assert_same(ingested, read(path, how=how))
+        earlier = earlier_of(ingested)
 
 
 @pytest.mark.parametrize("write", [write_folder, write_zip])
@@ -132,7 +132,7 @@ def test_only_what_is_new_or_changed_is_decoded(
     assert len(decoded) == 9
     decoded.clear()
     changed = {**FILES, "0/broken.png": BROKEN, "0/1.png": picture(77), "1/new.png": picture(78)}
-    after = read(write(tmp_path / "after.zip", changed), left_by(before))
+    after = read(write(tmp_path / "after.zip", changed), earlier_of(before))
     assert after.index["filename"].iloc[decoded].tolist() == ["0/1.png", "1/new.png"]
     assert after.rejected["filename"].tolist() == ["0/broken.png"]
 
@@ -145,7 +145,7 @@ def test_new_pictures_of_a_zip_are_all_that_is_read(
     with open_source(write_zip(tmp_path / "after.zip", {**FILES, "1/new.png": BROKEN})) as source:
         content = source.read
         monkeypatch.setattr(source, "read", lambda n, limit: names.append(n) or content(n, limit))
-        ingest_labeled(source, ingest_settings(), left_by(before))
+        ingest_labeled(source, ingest_settings(), earlier_of(before))
     assert names == ["1/new.png"]
 
 
@@ -158,7 +158,7 @@ def test_other_labels_are_picked_up_and_nothing_is_decoded(
     before = read(write_zip(tmp_path / "before.zip", files), how=how)
     decoded.clear()
     files["labels.csv"] = table.replace("0/1.png,0", "0/1.png,1").encode()
-    after = read(write_zip(tmp_path / "after.zip", files), left_by(before), how)
+    after = read(write_zip(tmp_path / "after.zip", files), earlier_of(before), how)
     assert not decoded
     assert after.index.set_index("filename").loc["0/1.png", "label"] == "1"
 
@@ -171,7 +171,7 @@ def test_other_decoding_settings_or_code_count_as_nothing_known(
     for changed in ({"size": 4}, {"mode": "RGB"}, {"background": "white"}, {"max_pixels": 99}):
         decoded.clear()
         assert_same(
-            read(path, left_by(before), ingest_settings(**changed)),
+            read(path, earlier_of(before), ingest_settings(**changed)),
             read(path, how=ingest_settings(**changed)),
         )
         assert len(decoded) == 2 * len(FILES)
@@ -179,7 +179,7 @@ def test_other_decoding_settings_or_code_count_as_nothing_known(
     monkeypatch.setattr(
         "regbench.study.fingerprints.digest_of_decoding", lambda _: "another version"
     )
-    read(path, left_by(before))
+    read(path, earlier_of(before))
     assert len(decoded) == len(FILES)
 
 
@@ -213,15 +213,15 @@ def test_the_dataset_gives_what_was_stored_and_goes_without_what_is_damaged(
     record, array = tmp_path / "files.parquet", tmp_path / "images.npy"
     stored = EarlierIngestionDataset(filepath=str(record), images=str(array))
     assert stored.load() is None
-    made = read(path)
-    ParquetDataset(filepath=str(record)).save(made.files)
-    ArrayDataset(filepath=str(array)).save(made.images)
+    ingested = read(path)
+    ParquetDataset(filepath=str(record)).save(ingested.files)
+    ArrayDataset(filepath=str(array)).save(ingested.images)
     decoded.clear()
-    assert_same(read(path, stored.load()), made)
+    assert_same(read(path, stored.load()), ingested)
     assert not decoded
     array.write_bytes(array.read_bytes()[:-1])
     with caplog.at_level(logging.WARNING):
-        assert_same(read(path, stored.load()), made)
+        assert_same(read(path, stored.load()), ingested)
     assert f"{array} is damaged" in caplog.text
     record.write_bytes(record.read_bytes()[:-9])
     assert stored.load() is None

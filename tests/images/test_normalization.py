@@ -23,14 +23,14 @@ METHODS = {"min_max": MinMaxScaler, "mean_std": StandardScaler}
 def random_images(
     count: int = 40, height: int = 5, width: int = 7, channels: int = 1, seed: int = 0
 ) -> np.ndarray:
-    """Images whose channels differ in range."""
+    """Return images whose channels have different ranges."""
     draw = np.random.default_rng(seed).beta(0.5, 1.5, (count, height, width, channels))
     low, high = np.array([3, 40, 0])[:channels], np.array([250, 180, 99])[:channels]
     return (low + draw * (high - low)).astype(np.uint8)
 
 
 def smooth_images(count: int, side: int = 6, channels: int = 1) -> np.ndarray:
-    """Images whose neighbouring pixels go together, as those of photographs do."""
+    """Return images with correlated neighbouring pixels, as in photographs."""
     noise = np.random.default_rng(1).normal(size=(count, side + 2, side + 2, channels))
     sums = sum(noise[:, i : i + side, j : j + side] for i in range(3) for j in range(3))
     return np.clip(128 + 20 * sums, 0, 255).astype(np.uint8)
@@ -48,9 +48,9 @@ class TestNormalization:
         train = np.arange(0, 40, 2)
         scaler = METHODS[method]().fit(images[train].reshape(-1, channels).astype(float))
         expected = scaler.transform(images.reshape(-1, channels).astype(float))
-        found = normalize(images, fitted(images, train, method))
-        assert found.dtype == np.float32
-        np.testing.assert_allclose(found, expected.reshape(images.shape), rtol=1e-5, atol=1e-5)
+        actual = normalize(images, fitted(images, train, method))
+        assert actual.dtype == np.float32
+        np.testing.assert_allclose(actual, expected.reshape(images.shape), rtol=1e-5, atol=1e-5)
 
     @pytest.mark.parametrize("method", METHODS)
     def test_goes_by_train_rows_only(self, method: str) -> None:
@@ -69,10 +69,10 @@ class TestNormalization:
         images[0], images[-1] = 7, 240
         np.save(tmp_path / "images.npy", images)
         mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-        found = fitted(mapped, np.arange(9001), method)
+        actual = fitted(mapped, np.arange(9001), method)
         pixels = images.astype(float)
         expected = (7, 233) if method == "min_max" else (pixels.mean(), pixels.std())
-        assert (found["offset"][0], found["scale"][0]) == pytest.approx(expected)
+        assert (actual["offset"][0], actual["scale"][0]) == pytest.approx(expected)
 
     @pytest.mark.parametrize("method", METHODS)
     def test_blank_images_stop(self, method: str) -> None:
@@ -111,7 +111,7 @@ class TestZca:
 
     @pytest.mark.parametrize("epsilon", [1e-3, 1e-2, 1.0])
     def test_is_that_of_a_singular_value_decomposition(self, epsilon: float) -> None:
-        # Fewer images than pixels: most eigenvalues are zero, and epsilon alone counts there.
+        # Fewer images than pixels: most eigenvalues are zero, where only epsilon remains.
         images = smooth_images(20, side=6)
         normalization, zca = self.fit(images, epsilon)
         flat = normalize(images, normalization).reshape(20, -1).astype(float)
@@ -134,8 +134,8 @@ class TestZca:
         flat = normalize(images, normalization).reshape(1500, -1).astype(float)
         _, singular, vectors = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
         pca = (flat - flat.mean(axis=0)) @ vectors.T / singular * np.sqrt(1500)
-        found = whiten(normalize(images, normalization), zca).reshape(1500, -1)
-        assert np.square(found - flat).sum() < 0.5 * np.square(pca - flat).sum()
+        actual = whiten(normalize(images, normalization), zca).reshape(1500, -1)
+        assert np.square(actual - flat).sum() < 0.5 * np.square(pca - flat).sum()
 
     def test_goes_by_train_rows_only(self) -> None:
         images = smooth_images(300)

@@ -1,4 +1,4 @@
-"""A PNG whose pixels end early is found out."""
+"""Truncated pixel data of a PNG are detected."""
 
 import io
 import struct
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from regbench.images.plain_png import lacks_rows
+from regbench.images.plain_png import is_truncated
 
 KINDS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -19,7 +19,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def black_rows(width: int, height: int, bits: int, interlaced: bool) -> list[int]:
-    """The bytes of each row of each pass, by the pattern that the PNG specification prints."""
+    """Return the bytes of each row of each Adam7 pass, after the PNG specification's pattern."""
     pattern = np.array(
         [
             [1, 6, 4, 6, 2, 6, 4, 6],
@@ -59,7 +59,7 @@ def test_rows_are_counted(colour: int, interlaced: bool, size: tuple[int, int]) 
                 chunk(b"IEND", b""),
             ]
             data = b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-            assert lacks_rows(data) == expected, (depth, missing)
+            assert is_truncated(data) == expected, (depth, missing)
             if not missing:
                 with Image.open(io.BytesIO(data)) as picture:
                     picture.load()  # it is one
@@ -69,7 +69,7 @@ def test_a_large_picture_is_inflated_in_pieces() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (700, 900, 3), np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, "PNG")
-    assert not lacks_rows(buffer.getvalue())
+    assert not is_truncated(buffer.getvalue())
     black = io.BytesIO()
     Image.new("RGB", (2000, 1500)).save(black, "PNG")
-    assert not lacks_rows(black.getvalue())
+    assert not is_truncated(black.getvalue())

@@ -1,4 +1,4 @@
-"""Every image is in one part, every class in every part, and a seed decides which."""
+"""Splits: every image in one split part, every class in all parts, reproducible by seed."""
 
 import hashlib
 from typing import Any
@@ -27,7 +27,7 @@ NAMES = ["ant", "bee", "cat", "dog", "eel", "fox"]
 
 
 def images_of(counts: dict[str, int], shuffled: bool = True) -> pd.DataFrame:
-    """An index with so many images of each class, mixed up."""
+    """Return an index with these numbers of images per class, by default shuffled."""
     classes = sorted(counts)
     labels = [label for label in classes for _ in range(counts[label])]
     if shuffled:
@@ -46,16 +46,16 @@ def split(index: pd.DataFrame, **changes: Any) -> pd.DataFrame:
 
 
 def table(index: pd.DataFrame) -> pd.DataFrame:
-    """Images by label and part."""
+    """Return the number of images by label (rows) and split part (columns)."""
     return index.groupby(["label", "split"]).size().unstack(fill_value=0)
 
 
 class TestStratified:
     def test_shares_are_kept_in_every_class_within_one_image(self) -> None:
-        found = table(split(images_of(COUNTS)))
+        images = table(split(images_of(COUNTS)))
         for label, count in COUNTS.items():
             for part, share in (("train", 0.7), ("validation", 0.15), ("test", 0.15)):
-                assert abs(found.loc[label, part] - share * count) <= 1
+                assert abs(images.loc[label, part] - share * count) <= 1
 
     @pytest.mark.parametrize("shares", [(0.7, 0.15, 0.15), (0.34, 0.33, 0.33), (0.8, 0.2, 0)])
     def test_parts_have_the_size_asked_for(self, shares: tuple[float, float, float]) -> None:
@@ -69,52 +69,54 @@ class TestStratified:
     def test_the_rows_stay_as_they_were(self) -> None:
         index = images_of(COUNTS)
         before = index.copy()
-        made = split(index)
-        pd.testing.assert_frame_equal(made[before.columns], before)
+        assigned = split(index)
+        pd.testing.assert_frame_equal(assigned[before.columns], before)
         pd.testing.assert_frame_equal(index, before)
-        assert set(made["split"]) == set(SPLIT_PARTS)
+        assert set(assigned["split"]) == set(SPLIT_PARTS)
 
     def test_train_rows_are_those_that_scikit_learn_draws(self) -> None:
         index = images_of(COUNTS)
         train, _ = train_test_split(
             np.arange(1074), train_size=752, stratify=index["label"], random_state=5
         )
-        made = split(index, seed=5)
-        assert np.flatnonzero(made["split"] == "train").tolist() == sorted(train)
+        assigned = split(index, seed=5)
+        assert np.flatnonzero(assigned["split"] == "train").tolist() == sorted(train)
 
     def test_the_same_seed_gives_the_same_parts_another_others(self) -> None:
         index = images_of(COUNTS)
         first, again, other = (split(index, seed=seed)["split"] for seed in (1, 1, 2))
         assert first.equals(again)
-        # Chance alone would put 0.7² + 2 * 0.15² of the images into the same part.
+        # Independent splits agree for 0.7² + 2 * 0.15² of the images in expectation.
         assert 0.4 < (first == other).mean() < 0.7
 
     def test_the_order_of_the_file_does_not_decide(self) -> None:
-        made = split(images_of({"ant": 300, "bee": 300}, shuffled=False))
-        positions = np.flatnonzero(made["split"] == "test")
+        assigned = split(images_of({"ant": 300, "bee": 300}, shuffled=False))
+        positions = np.flatnonzero(assigned["split"] == "test")
         assert positions.min() < 60
         assert positions.max() > 540
         assert (np.diff(positions) > 1).any()
 
     def test_without_a_test_part(self) -> None:
-        made = split(images_of(COUNTS), validation=0.3, test=0)
-        assert set(made["split"]) == {"train", "validation"}
+        assigned = split(images_of(COUNTS), validation=0.3, test=0)
+        assert set(assigned["split"]) == {"train", "validation"}
 
     def test_a_class_with_one_image_in_each_part_is_enough(self) -> None:
-        found = table(
+        images = table(
             split(images_of({"ant": 3, "bee": 3}), train=0.34, validation=0.33, test=0.33)
         )
-        assert (found == 1).all(axis=None)
+        assert (images == 1).all(axis=None)
 
 
 class TestSequential:
     def test_the_first_rows_train_and_the_last_test(self) -> None:
-        made = split(images_of({"ant": 50, "bee": 50}), method="sequential")
-        assert made["split"].tolist() == ["train"] * 70 + ["validation"] * 15 + ["test"] * 15
+        assigned = split(images_of({"ant": 50, "bee": 50}), method="sequential")
+        assert assigned["split"].tolist() == ["train"] * 70 + ["validation"] * 15 + ["test"] * 15
 
     def test_without_a_test_part(self) -> None:
-        made = split(images_of({"ant": 50, "bee": 51}), method="sequential", validation=0.3, test=0)
-        assert made["split"].tolist() == ["train"] * 71 + ["validation"] * 30
+        assigned = split(
+            images_of({"ant": 50, "bee": 51}), method="sequential", validation=0.3, test=0
+        )
+        assert assigned["split"].tolist() == ["train"] * 71 + ["validation"] * 30
 
     def test_the_seed_is_of_no_account(self) -> None:
         index = images_of({"ant": 50, "bee": 50})
@@ -129,8 +131,8 @@ def digests_of(pixels: list[int]) -> list[str]:
 
 
 def hashed(pixels: list[int], **changes: Any) -> list[str]:
-    made = hashed_parts(digests_of(pixels), Split.model_validate(DEFAULTS | changes))
-    return [str(part) for part in made]
+    assigned = hashed_parts(digests_of(pixels), Split.model_validate(DEFAULTS | changes))
+    return [str(part) for part in assigned]
 
 
 SETS = st.lists(st.integers(0, 65535), max_size=30)
@@ -145,7 +147,7 @@ class TestHashed:
         parts = dict(zip(before, hashed(before), strict=True))
         grown = before + added
         random.shuffle(grown)
-        after = dict(zip(grown, hashed(grown), strict=True))  # equal images have one part
+        after = dict(zip(grown, hashed(grown), strict=True))  # equal images are in the same part
         assert all(after[image] == part for image, part in parts.items())
         assert [after[image] for image in grown] == hashed(grown)
 
@@ -164,7 +166,7 @@ class TestHashed:
     @given(st.integers(0, 1000), st.integers(1, 1000))
     def test_another_seed_draws_independently(self, seed: int, step: int) -> None:
         one, other = (np.array(hashed(list(range(5000)), seed=s)) for s in (seed, seed + step))
-        assert abs((one == other).mean() - (0.7**2 + 2 * 0.15**2)) < 0.05  # as chance has it
+        assert abs((one == other).mean() - (0.7**2 + 2 * 0.15**2)) < 0.05  # independent splits
 
     def test_growing_the_train_share_takes_no_image_out_of_it(self) -> None:
         small = hashed(list(range(2000)), train=0.6, validation=0.2, test=0.2)
@@ -189,9 +191,9 @@ class TestHashed:
 
     def test_the_rows_and_their_order_stay(self) -> None:
         index = images_of(COUNTS).assign(digest=digests_of(list(range(1074))))
-        made = split(index, method="hashed")
-        pd.testing.assert_frame_equal(made[index.columns], index)
-        assert (table(made) > 0).all(axis=None)
+        assigned = split(index, method="hashed")
+        pd.testing.assert_frame_equal(assigned[index.columns], index)
+        assert (table(assigned) > 0).all(axis=None)
 
     def test_an_empty_part_and_a_class_missing_in_one_are_named(self) -> None:
         few = images_of({"ant": 3, "bee": 3}).assign(digest=digests_of([1] * 6))
@@ -200,13 +202,15 @@ class TestHashed:
         ):
             split(few, method="hashed")
         index = images_of({"ant": 600, "bee": 3}, shuffled=False)
-        index = index.assign(digest=digests_of([*range(600), 0, 0, 0]))  # equal images: one part
+        index = index.assign(
+            digest=digests_of([*range(600), 0, 0, 0])
+        )  # equal images are in the same part
         with pytest.raises(StudyError, match="class 'bee' has 3 images and none in"):
             split(index, method="hashed")
 
 
 def rfc_7693_blake2b(message: bytes, key: bytes, size: int) -> bytes:
-    """BLAKE2b by the text of RFC 7693, for one block of message."""
+    """Return BLAKE2b of a message of one block, after RFC 7693."""
     mask = 2**64 - 1
     initial = [
         *(0x6A09E667F3BCC908, 0xBB67AE8584CAA73B, 0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1),
@@ -290,10 +294,10 @@ class TestSmallClasses:
         }
         index = images_of(dict(zip(NAMES, counts, strict=False)))
         try:
-            made = split(index, method=method, seed=seed, **shares)
+            assigned = split(index, method=method, seed=seed, **shares)
         except StudyError:
             return
-        found = table(made)
-        assert set(found.columns) == {part for part, share in shares.items() if share}
-        assert (found > 0).all(axis=None)
-        assert found.to_numpy().sum() == len(index)
+        images = table(assigned)
+        assert set(images.columns) == {part for part, share in shares.items() if share}
+        assert (images > 0).all(axis=None)
+        assert images.to_numpy().sum() == len(index)

@@ -1,4 +1,4 @@
-"""Images that need not fit in memory."""
+"""Image arrays larger than memory."""
 
 import os
 import re
@@ -18,18 +18,20 @@ from regbench.storage.arrays import empty_images, in_chunks, release_memory
 @given(
     rows=st.lists(st.integers(0, 19), max_size=30),
     shape=st.tuples(*[st.integers(0, 40)] * 3),
-    at_once=st.integers(1, 5000),
+    chunk_bytes=st.integers(1, 5000),
 )
 def test_pieces_are_the_rows_in_order(
-    rows: list[int], shape: tuple[int, int, int], at_once: int
+    rows: list[int], shape: tuple[int, int, int], chunk_bytes: int
 ) -> None:
     images = np.arange(20 * np.prod(shape)).astype(np.uint8).reshape(20, *shape)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arrays, "_CHUNK_BYTES", at_once)
+        patch.setattr(arrays, "_CHUNK_BYTES", chunk_bytes)
         pieces = list(in_chunks(images, np.array(rows, dtype=int)))
     together = np.concatenate([images[:0], *pieces])
     np.testing.assert_array_equal(together, images[np.array(rows, dtype=int)])
-    assert all(len(piece) == 1 or 0 < piece.nbytes <= at_once or not piece.size for piece in pieces)
+    assert all(
+        len(piece) == 1 or 0 < piece.nbytes <= chunk_bytes or not piece.size for piece in pieces
+    )
 
 
 def test_a_large_array_is_in_a_file_that_goes_with_it(
@@ -65,7 +67,7 @@ def test_what_has_been_read_of_a_file_does_not_stay_in_memory(tmp_path: Path, wh
     images = np.load(tmp_path / "images.npy", mmap_mode="r")
     rows = {
         "all": None,
-        "every seventh": np.arange(0, len(images), 7),  # of which each page holds one
+        "every seventh": np.arange(0, len(images), 7),  # one of them in each page
         "shuffled": np.random.default_rng(0).permutation(len(images))[:60_000],
     }[which]
     resident = 0
@@ -77,6 +79,6 @@ def test_what_has_been_read_of_a_file_does_not_stay_in_memory(tmp_path: Path, wh
 
 
 def resident_kilobytes(folder: Path) -> int:
-    """How much of a folder's one mapped file is in this process' memory."""
+    """Return the resident bytes of the one file mapped from a folder (/proc/self/smaps)."""
     maps = Path("/proc/self/smaps").read_text().partition(str(folder))[2]
     return int(re.search(r"Rss:\s+(\d+) kB", maps)[1])  # type: ignore[index]

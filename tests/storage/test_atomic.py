@@ -1,4 +1,4 @@
-"""What stands under a name is always whole."""
+"""Atomic file writes."""
 
 import errno
 from pathlib import Path
@@ -9,12 +9,12 @@ from regbench.errors import explanation
 from regbench.storage.atomic import atomic_write, remove_leftovers
 
 
-def test_the_file_takes_its_name_when_all_is_written(tmp_path: Path) -> None:
+def test_the_file_is_renamed_when_it_is_complete(tmp_path: Path) -> None:
     target = tmp_path / "new/folders/table.csv"
     with atomic_write(target) as partial:
         partial.write_text("all")
         assert not target.exists()
-        assert partial.parent == target.parent  # the same disk: a rename is atomic
+        assert partial.parent == target.parent  # the same file system, so the rename is atomic
         assert partial.suffix == ".csv"
     assert target.read_text() == "all"
     assert list(target.parent.iterdir()) == [target]
@@ -67,7 +67,7 @@ def test_an_old_file_is_replaced(tmp_path: Path) -> None:
     with target.open() as reader:
         with atomic_write(target) as partial:
             partial.write_text("new")
-        assert reader.read() == "something longer"  # whoever has it open keeps it
+        assert reader.read() == "something longer"  # an open file keeps the old content
     assert target.read_text() == "new"
 
 
@@ -85,7 +85,7 @@ def test_only_what_killed_writers_have_left_is_removed(tmp_path: Path) -> None:
     kept = [
         "06_models/l2/seed_1.keras",
         "06_models/l2/.own.partial.txt",
-        "01_raw/pictures/.0123abcd.partial.png",  # a person's
+        "01_raw/pictures/.0123abcd.partial.png",  # the user's own
         "mnist/06_models/.0123abcd.partial.keras",  # another study's
     ]
     removed = ["06_models/l2/.0123abcd.partial.keras", "01_raw/.0123abcd.partial.zip"]

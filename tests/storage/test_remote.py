@@ -1,4 +1,4 @@
-"""Files in a store, with fsspec's store in memory in the place of a real one."""
+"""Files in a store, tested with fsspec's in-memory file system."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryFil
 
 
 def fail(times: int, error: Exception) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Have a method of a file system fail before it works."""
+    """Patch a method of a file system to fail a number of times before it works."""
     left = [times]
 
     def wrap(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,7 +54,7 @@ def fail(times: int, error: Exception) -> Callable[[Callable[..., Any]], Callabl
 
 
 def write(file: RemoteFile, content: bytes) -> None:
-    with file.written() as partial:
+    with file.atomic_write() as partial:
         partial.write_bytes(content)
 
 
@@ -68,8 +68,8 @@ def test_what_is_written_is_in_the_store_and_read_from_the_cache(
     assert file.exists()
     assert store.cat("/place/folder/a.txt") == b"one"
     assert store.ls("/place/folder", detail=False) == ["/place/folder/a.txt"]
-    assert file.readable() == tmp_path / "cache/files/memory/place/folder/a.txt"
-    assert file.readable().read_bytes() == b"one"
+    assert file.local_copy() == tmp_path / "cache/files/memory/place/folder/a.txt"
+    assert file.local_copy().read_bytes() == b"one"
 
 
 def test_a_copy_is_brought_once_and_again_after_a_change(
@@ -85,13 +85,13 @@ def test_a_copy_is_brought_once_and_again_after_a_change(
     monkeypatch.setattr(MemoryFileSystem, "get_file", counted)
     store.pipe("/place/a.txt", b"one")
     file = RemoteFile("memory://place/a.txt")
-    assert file.readable().read_bytes() == file.readable().read_bytes() == b"one"
+    assert file.local_copy().read_bytes() == file.local_copy().read_bytes() == b"one"
     assert len(brought) == 1
     store.pipe("/place/a.txt", b"two")
-    assert file.readable().read_bytes() == b"two"
-    file.path.write_bytes(b"six")  # by somebody else
+    assert file.local_copy().read_bytes() == b"two"
+    file.path.write_bytes(b"six")  # by another program
     os.utime(file.path, ns=(1, 1))
-    assert file.readable().read_bytes() == b"two"
+    assert file.local_copy().read_bytes() == b"two"
     assert len(brought) == 3
 
 
@@ -101,7 +101,7 @@ def test_what_is_gone_from_the_store_is_gone(store: MemoryFileSystem) -> None:
     store.rm("/place/a.txt")
     assert not file.exists()
     with pytest.raises(FileNotFoundError, match=r"memory://place/a\.txt"):
-        file.readable()
+        file.local_copy()
     write(file, b"one")
     file.remove()
     file.remove()
@@ -119,7 +119,7 @@ def test_a_lost_connection_is_tried_again(
     monkeypatch.setattr(MemoryFileSystem, "put_file", lost(MemoryFileSystem.put_file))
     file = RemoteFile("memory://place/a.txt")
     write(file, b"one")
-    assert file.readable().read_bytes() == b"one"
+    assert file.local_copy().read_bytes() == b"one"
     assert [r.message for r in caplog.records] == [
         "memory://place/a.txt: reset by peer; trying again"
     ]
@@ -137,7 +137,7 @@ def test_an_upload_that_fails_leaves_what_was_there(
             write(file, b"two")
     assert "\n" not in no.value.message
     assert store.ls("/place", detail=False) == ["/place/a.txt"]
-    assert file.path.read_bytes() == file.readable().read_bytes() == b"one"
+    assert file.path.read_bytes() == file.local_copy().read_bytes() == b"one"
     assert [path.name for path in file.path.parent.iterdir()] == ["a.txt"]
 
 
@@ -152,12 +152,12 @@ def test_a_download_that_is_cut_off_is_not_read_as_whole(
     with monkeypatch.context() as patched:
         patched.setattr(MemoryFileSystem, "get_file", half)
         with pytest.raises(StudyError, match="did not arrive whole"):
-            file.readable()
+            file.local_copy()
         assert list(file.path.parent.iterdir()) == []
-    assert file.readable().read_bytes() == b"whole"
+    assert file.local_copy().read_bytes() == b"whole"
 
 
-def test_a_refusal_is_said_at_once_and_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_is_reported_at_once_and_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction, "_secrets", set())
     monkeypatch.setenv("REGBENCH_RETRY_SECONDS", "60")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "from-the-environment")
@@ -173,10 +173,10 @@ def test_a_refusal_is_said_at_once_and_without_secrets(monkeypatch: pytest.Monke
 def test_one_file_becomes_another(store: MemoryFileSystem) -> None:
     file = RemoteFile("memory://place/a.txt")
     write(file, b"one")
-    file.beside("b.txt").become(file)
+    file.with_name("b.txt").copy_from(file)
     assert store.cat("/place/b.txt") == b"one"
     with pytest.raises(FileNotFoundError):
-        file.become(file.below("none"))
+        file.copy_from(file.joinpath("none"))
 
 
 def test_a_full_disk_here_names_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,16 +187,16 @@ def test_a_full_disk_here_names_the_cache(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    ("address", "message"),
     [
         ("nowhere://place/a.txt", "nowhere://place/a.txt: Protocol not known: nowhere"),
         ("oci://place/a.txt", "oci:// needs a package that is not installed: Install ocifs"),
     ],
 )
-def test_a_store_that_cannot_be_spoken_to_is_one_line(address: str, said: str) -> None:
+def test_an_unusable_store_is_reported_in_one_line(address: str, message: str) -> None:
     with pytest.raises(StudyError) as no:
         stored_file(address).exists()
-    assert no.value.message.startswith(said)
+    assert no.value.message.startswith(message)
 
 
 def test_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,9 +217,9 @@ def test_files_here_are_files_here(tmp_path: Path) -> None:
         file = stored_file(address, {"key": "value"})
         assert file == LocalFile(tmp_path / "a.txt")
         assert not file.exists()
-        with file.written() as partial:
+        with file.atomic_write() as partial:
             partial.write_bytes(b"one")
-        assert file.readable().read_bytes() == b"one"
+        assert file.local_copy().read_bytes() == b"one"
         file.remove()
         file.remove()
         assert not file.exists()
@@ -229,7 +229,7 @@ def test_a_file_goes_to_another_process() -> None:
     file = stored_file("memory://place/a.txt", {"key": "value"})
     assert isinstance(file, RemoteFile)
     write(file, b"one")
-    assert pickle.loads(pickle.dumps(file)).readable().read_bytes() == b"one"  # noqa: S301
+    assert pickle.loads(pickle.dumps(file)).local_copy().read_bytes() == b"one"  # noqa: S301
 
 
 @pytest.mark.parametrize(
@@ -261,11 +261,11 @@ def test_an_address_has_one_form(address: str, clean: str) -> None:
 def test_an_address_that_cannot_be_used_is_refused_unsaid(
     address: str, problem: str | None
 ) -> None:
-    said = address_problem(address)
-    assert problem in said if said and problem else said == problem, said
-    if said:
-        assert "secret" not in said
-        assert "1234" not in said
+    message = address_problem(address)
+    assert problem in message if message and problem else message == problem, message
+    if message:
+        assert "secret" not in message
+        assert "1234" not in message
         with pytest.raises(StudyError):
             stored_file(address)
 
@@ -308,10 +308,10 @@ def test_no_credentials_are_read_for_files_here() -> None:
 def test_a_damaged_record_of_a_copy_is_no_record(store: MemoryFileSystem) -> None:
     store.pipe("/place/a.txt", b"one")
     file = RemoteFile("memory://place/a.txt")
-    file.readable()
+    file.local_copy()
     file._version_file.write_text(json.dumps("nonsense"))
     file.path.write_bytes(b"bad")
-    assert file.readable().read_bytes() == b"one"
+    assert file.local_copy().read_bytes() == b"one"
 
 
 @pytest.mark.parametrize(
@@ -322,12 +322,12 @@ def test_a_damaged_record_of_a_copy_is_no_record(store: MemoryFileSystem) -> Non
     ],
 )
 def test_a_tag_is_a_version_and_times_are_read(info: dict[str, Any]) -> None:
-    entry = remote.Entry.of(info)
+    entry = remote.FileInfo.of(info)
     assert (entry.version, entry.size) == ('"abc"', 3)
     assert entry.modified is not None
     assert entry.modified.isoformat() == "2026-11-23T01:02:03+00:00"
 
 
-def test_a_store_may_tell_little() -> None:
-    assert remote.Entry.of({"size": None}) == remote.Entry("", 0, None)
-    assert remote.Entry.of({"size": 3, "updated": "lately"}).modified is None
+def test_metadata_of_a_store_may_be_missing() -> None:
+    assert remote.FileInfo.of({"size": None}) == remote.FileInfo("", 0, None)
+    assert remote.FileInfo.of({"size": 3, "updated": "lately"}).modified is None

@@ -1,4 +1,4 @@
-"""No cell of a table that RegBench writes starts a formula, and every text comes back."""
+"""CSV injection: no cell can start a formula, and every text is read back unchanged."""
 
 import csv
 from pathlib import Path
@@ -27,7 +27,7 @@ def dataset(folder: Path) -> CSVDataset:
 
 
 def cells(folder: Path) -> list[list[str]]:
-    """What a spreadsheet reads."""
+    """Return the cells as a spreadsheet reads them."""
     with (folder / "table.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file))
 
@@ -59,9 +59,9 @@ def test_a_formula_is_written_as_text(tmp_path: Path, formula: str) -> None:
 @given(TEXTS)
 def test_no_cell_starts_a_formula(tmp_path: Path, texts: list[str]) -> None:
     dataset(tmp_path).save(pd.DataFrame({"filename": pd.Series(texts, dtype="str"), "row": 1}))
-    found = cells(tmp_path)
-    assert len(found) == 1 + len(texts)
-    for cell in (cell for row in found for cell in row):
+    read = cells(tmp_path)
+    assert len(read) == 1 + len(texts)
+    for cell in (cell for row in read for cell in row):
         assert cell.lstrip()[:1] not in ("=", "@")
         assert cell[:1] not in ("\t", "\r", "\n")
         if cell.lstrip()[:1] in ("+", "-"):

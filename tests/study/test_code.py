@@ -197,7 +197,7 @@ class TestCodeOfPreparation:
             # Of the nodes' module only what the node at hand needs.
             ("pipelines.data.nodes", "ingestion.ingest_labeled(", {"ingest"}),
             ("pipelines.data.nodes", "np.flatnonzero(", {"normalization", "zca"}),
-            ("pipelines.data.nodes", "duplicates.count(", set()),
+            ("pipelines.data.nodes", "duplicates.count_duplicates(", set()),
             ("report.page", "import ", set()),
             ("training.train", "import ", set()),
             ("storage.remote", "import ", set()),

@@ -1,1 +1,1 @@
-"""Kedro datasets that the ecosystem lacks, and whole-or-not-at-all writing for those it has."""
+"""Kedro datasets that kedro-datasets lacks, and atomic writes for those that it has."""

@@ -1,7 +1,7 @@
-"""The kedro-datasets classes that RegBench uses, written so that a file is whole or absent.
+"""The kedro-datasets classes that RegBench uses, with atomic writes.
 
-A killed process or a full disk leaves the previous file, never half of the next one, so a
-resumed run can trust whatever exists.
+A killed process or a full disk leaves the previous file, never a partial one, so a resumed run can
+rely on every file that exists.
 """
 
 import base64
@@ -14,44 +14,51 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets import json, pandas, text
 from kedro_datasets._typing import ImagePreview, TablePreview  # noqa: PLC2701 - as Kedro-Viz asks
 
-from regbench.storage.atomic import made_by_regbench
-from regbench.storage.spreadsheet import guarded, quoting, unguarded
+from regbench.storage.atomic import damaged_file_errors
+from regbench.storage.spreadsheet import csv_quoting, escape_formulas, unescape_formulas
 from regbench.storage.stored_file import stored_file
 
 _PANEL_SHAPE = 458 / 300  # width by height of kedro-viz's preview panel
 
 
 class AtomicSave:
-    """Let a versionless dataset write beside its file and take its place at the end.
+    """A mixin that makes the writes of an unversioned kedro dataset atomic.
 
-    Of a file in a store, the kedro dataset knows only the copy here.
+    The kedro dataset writes a temporary file, which is renamed. For a file in a store it reads and
+    writes the local copy in the cache.
     """
 
     _partial: PurePosixPath | None = None
 
     def __init__(
-        self, *, filepath: str, credentials: dict[str, Any] | None = None, **of_kedro: Any
+        self, *, filepath: str, credentials: dict[str, Any] | None = None, **kedro_arguments: Any
     ) -> None:
-        """Name the file; ``credentials`` are for a store, the rest is the kedro dataset's."""
+        """Configure the dataset.
+
+        Args:
+            filepath: A path or URL.
+            credentials: Options of the store's file system.
+            **kedro_arguments: Further arguments of the kedro dataset.
+        """
         self._file = stored_file(filepath, credentials)
-        super().__init__(filepath=str(self._file.path), **of_kedro)  # type: ignore[call-arg]
+        super().__init__(filepath=str(self._file.path), **kedro_arguments)  # type: ignore[call-arg]
 
     def load(self) -> Any:
-        """Read the file.
+        """Return the content, as the kedro dataset does.
 
         Raises:
-            kedro.io.DatasetError: It is missing or damaged; the cause says so.
+            kedro.io.DatasetError: The file is missing or damaged (see the cause).
         """
-        with made_by_regbench(self._file):
+        with damaged_file_errors(self._file):
             return super().load()  # type: ignore[misc]  # the kedro dataset's
 
     def save(self, data: Any) -> None:
-        """Write ``data`` whole or not at all.
+        """Write ``data`` atomically.
 
         Raises:
-            kedro.io.DatasetError: The file cannot be written; what stood there is unchanged.
+            kedro.io.DatasetError: The file cannot be written; it keeps its previous content.
         """
-        with self._file.written() as partial:
+        with self._file.atomic_write() as partial:
             self._partial = PurePosixPath(partial)
             try:
                 super().save(data)  # type: ignore[misc]  # the kedro dataset's
@@ -59,7 +66,7 @@ class AtomicSave:
                 self._partial = None
 
     def _get_load_path(self) -> PurePosixPath:
-        return PurePosixPath(self._file.readable())
+        return PurePosixPath(self._file.local_copy())
 
     def _get_save_path(self) -> PurePosixPath:
         return self._partial or PurePosixPath(self._file.path)
@@ -69,9 +76,10 @@ class AtomicSave:
 
 
 def table_preview(table: dict[str, Any]) -> TablePreview:
-    """Make a table in pandas' split form readable in kedro-viz.
+    """Return a table for kedro-viz: floats with six significant digits, missing values as a dash.
 
-    Figures have six digits; what is missing is a dash, kedro-viz would write ``null``.
+    Args:
+        table: ``columns``, ``index`` and ``data``, as of ``DataFrame.to_dict(orient="split")``.
     """
     rows = [
         [
@@ -84,39 +92,39 @@ def table_preview(table: dict[str, Any]) -> TablePreview:
 
 
 class CSVDataset(AtomicSave, pandas.CSVDataset):
-    """A table as CSV that a spreadsheet takes for text and numbers, never for formulas."""
+    """A table as CSV, safe against formula injection in spreadsheets (CSV injection)."""
 
     _save_args: dict[str, Any]
 
     def load(self) -> Any:
-        """Read the table as it was saved."""
-        return unguarded(super().load())
+        """Return the table as it was saved, without escapes."""
+        return unescape_formulas(super().load())
 
     def save(self, data: Any) -> None:
-        """Write the table; text that could start a formula gets an apostrophe in front."""
+        """Write the table; text that could start a formula is escaped by an apostrophe."""
         usual = self._save_args
         if isinstance(data, pd.DataFrame):
-            data = guarded(data)
-            self._save_args = {"quoting": quoting(data), **usual}
+            data = escape_formulas(data)
+            self._save_args = {"quoting": csv_quoting(data), **usual}
         try:
             super().save(data)
         finally:
             self._save_args = usual
 
     def preview(self, nrows: int = 5) -> TablePreview:
-        """The first rows, for kedro-viz."""
+        """Return the first rows, for kedro-viz."""
         return table_preview(super().preview(nrows))
 
 
 class ParquetDataset(AtomicSave, pandas.ParquetDataset):
-    """A table as Parquet, with checksums: a flipped byte is noticed."""
+    """A table as Parquet with page checksums (CRC-32), verified on reading."""
 
     DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {"page_checksum_verification": True}
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"write_page_checksum": True}
 
 
 class JSONDataset(AtomicSave, json.JSONDataset):
-    """Plain values as JSON."""
+    """Numbers, text, lists and dictionaries as JSON."""
 
     def remove(self) -> None:
         """Delete the file, if there is one."""
@@ -128,9 +136,9 @@ class TextDataset(AtomicSave, text.TextDataset):
 
 
 class MatplotlibDataset(AbstractDataset[Any, NoReturn]):
-    """A figure as a picture.
+    """A Matplotlib figure as a write-only picture.
 
-    The class of kedro-datasets imports Matplotlib's pyplot, for which every command would wait.
+    The class of kedro-datasets imports ``pyplot``, which would slow down every command.
     """
 
     def __init__(
@@ -141,25 +149,25 @@ class MatplotlibDataset(AbstractDataset[Any, NoReturn]):
         credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Name the file.
+        """Configure the dataset.
 
         Args:
-            filepath: A path or an address.
-            save_args: Those of ``savefig``.
-            credentials: For a store.
-            metadata: For kedro-viz.
+            filepath: A path or URL.
+            save_args: Arguments of ``Figure.savefig``.
+            credentials: Options of the store's file system.
+            metadata: For kedro-viz; not used here.
         """
         self._file = stored_file(filepath, credentials)
         self._save_args = save_args or {}
         self.metadata = metadata
 
     def load(self) -> NoReturn:
-        """Refuse: a picture is no figure any more."""
+        """Raise ``DatasetError``: a picture cannot be turned back into a figure."""
         raise DatasetError("a figure is only written")
 
     def save(self, data: Any) -> None:
-        """Write a Matplotlib figure whole or not at all."""
-        with self._file.written() as partial:
+        """Write a ``matplotlib.figure.Figure`` atomically."""
+        with self._file.atomic_write() as partial:
             data.savefig(partial, **self._save_args)
 
     def _exists(self) -> bool:
@@ -169,14 +177,13 @@ class MatplotlibDataset(AbstractDataset[Any, NoReturn]):
         return {"filepath": str(self._file), "save_args": self._save_args}
 
     def preview(self) -> ImagePreview:
-        """The picture as base64, with margins that give it the shape of kedro-viz's panel.
+        """Return the picture as base64 PNG, padded to the aspect ratio of kedro-viz's panel.
 
-        kedro-viz stretches a picture of another shape, and expanded cuts off the sides of a wide
-        one.
+        kedro-viz stretches other pictures, and crops wide ones in its expanded view.
         """
         from PIL import Image, ImageOps  # noqa: PLC0415
 
-        with Image.open(self._file.readable()) as file:
+        with Image.open(self._file.local_copy()) as file:
             picture = file.convert("RGB")
         width, height = picture.size
         shape = max(width, round(height * _PANEL_SHAPE)), max(height, round(width / _PANEL_SHAPE))

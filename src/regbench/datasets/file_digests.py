@@ -1,4 +1,4 @@
-"""What files hold, in short digests: to tell whether they are what was written."""
+"""A Kedro dataset of the digests of files, to detect changes since they were written."""
 
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -9,7 +9,7 @@ from regbench.storage.stored_file import digest, stored_file
 
 
 class FileDigestsDataset(AbstractDataset[NoReturn, dict[str, str]]):
-    """The digests of files, as they are when it is loaded."""
+    """The digests of files, computed when the dataset is loaded."""
 
     def __init__(
         self,
@@ -19,24 +19,24 @@ class FileDigestsDataset(AbstractDataset[NoReturn, dict[str, str]]):
         credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Name the files.
+        """Configure the dataset.
 
         Args:
-            path: The folder of all results.
-            files: The addresses of files below it, by the names of their datasets.
-            credentials: For a store.
-            metadata: For kedro-viz.
+            path: The data root, a path or URL.
+            files: The paths or URLs of files below it, by the names of their datasets.
+            credentials: Options of the store's file system.
+            metadata: For kedro-viz; not used here.
         """
         self.path = path
         self.files = {name: stored_file(file, credentials) for name, file in files.items()}
         self.metadata = metadata
 
     def load(self) -> dict[str, str]:
-        """Return the digests by name; empty for a file that is not there."""
+        """Return the BLAKE2b digests by dataset name; empty for a missing file."""
         return {name: digest(file) for name, file in self.files.items()}
 
     def save(self, data: NoReturn) -> NoReturn:
-        """Refuse: the files are written one by one."""
+        """Raise ``DatasetError``: digests are read-only."""
         raise DatasetError("digests are only read")
 
     def _exists(self) -> bool:

@@ -1,4 +1,4 @@
-"""The history of a study, and the time of a run."""
+"""Kedro datasets for the history of runs and for the time of the current run."""
 
 import datetime
 import logging
@@ -20,19 +20,19 @@ _SHOWN_FIRST = (
     *("time", "technique", "status", "accuracy", "accuracy_low", "accuracy_high"),
     *("difference", "difference_low", "difference_high", "verdict", "alarms"),
 )
-_NOT_SHOWN = ("schema", "versions")  # the versions alone would make each row fill the page
-_IN_ONE_LINE = "%Y\u2011%m\u2011%d\u00a0%H:%M"
+_NOT_SHOWN = ("schema", "versions")  # the long text of versions would make each row very high
+_TIME_FORMAT = "%Y\u2011%m\u2011%d\u00a0%H:%M"  # with non-breaking hyphens and space
 
 
 class HistoryDataset(ParquetDataset):
-    """A history as Parquet; an empty one if there is none.
+    """The history of runs as Parquet; empty if the file is missing.
 
-    One that cannot be read is not written over: it is set aside under a name that says so, and a
-    new one begun.
+    An unreadable file is never overwritten: it is kept under another name, and a new history
+    started.
     """
 
     def load(self) -> "pd.DataFrame":
-        """Return the history, or an empty one."""
+        """Return the history; empty, with a warning, if the file is unreadable."""
         from regbench.history import table  # noqa: PLC0415 - imports pandas
 
         if not self._exists():
@@ -40,37 +40,38 @@ class HistoryDataset(ParquetDataset):
         fault = self._fault()
         if fault is None:
             return table.validated(super().load())
-        said = "%s cannot be read as a history (%s): a new one begins"
-        logger.warning(said, self._file, _reason(fault))
+        message = "%s cannot be read as a history (%s): a new one begins"
+        logger.warning(message, self._file, _reason(fault))
         return table.empty_history()
 
     def save(self, data: "pd.DataFrame") -> None:
-        """Write the history whole or not at all, and set aside one that cannot be read."""
+        """Write the history atomically; an unreadable file is copied to another name first."""
         if self._exists():
             fault = self._fault()
             if fault is not None:
                 now = datetime.datetime.now(datetime.UTC)
                 stem = self._file.path.stem
-                aside = self._file.beside(f"{stem}.unreadable-{now:%Y%m%dT%H%M%S.%fZ}.parquet")
-                with aside.written() as partial:
-                    shutil.copyfile(self._file.readable(), partial)
+                aside = self._file.with_name(f"{stem}.unreadable-{now:%Y%m%dT%H%M%S.%fZ}.parquet")
+                with aside.atomic_write() as partial:
+                    shutil.copyfile(self._file.local_copy(), partial)
                 logger.warning("kept the unreadable history (%s) as %s", _reason(fault), aside)
         super().save(data)
 
     def preview(self, nrows: int = 50) -> TablePreview:
-        """The last runs, the newest first, each in the order of its comparison, for kedro-viz."""
+        """Return the last rows for kedro-viz: the newest run first, each as in its comparison."""
         runs = self.load().sort_values("time", ascending=False, kind="stable")
         newest = runs.head(nrows).drop(columns=list(_NOT_SHOWN))
-        minutes = newest["time"].dt.strftime(_IN_ONE_LINE)
+        minutes = newest["time"].dt.strftime(_TIME_FORMAT)
         others = [name for name in newest.columns if name not in _SHOWN_FIRST]
         shown = newest.assign(time=minutes)[[*_SHOWN_FIRST, *others]].astype(object)
         return table_preview(shown.to_dict(orient="split"))
 
     def _fault(self) -> BaseException | None:
-        """Why the stored file is no history; None if it is one.
+        """Return the error why the stored file is no history; None if it is one.
 
         Raises:
-            Exception: The disk or the store refuses it, which says nothing about the file.
+            Exception: The file cannot be accessed (disk, store, memory), so its content is
+                unknown.
         """
         from regbench.history import table  # noqa: PLC0415 - imports pandas
 
@@ -79,7 +80,7 @@ class HistoryDataset(ParquetDataset):
         except MemoryError:
             raise
         except Exception as error:
-            cause = _first_cause(error)
+            cause = _root_cause(error)
             refused = isinstance(cause, OSError) and explanation(cause)
             if refused or isinstance(explanation(error), UnreachableError):
                 raise
@@ -92,10 +93,10 @@ def _reason(fault: BaseException) -> str:
 
 
 class RunClock(AbstractDataset[NoReturn, dict[str, str]]):
-    """When this run began, and what time it is: a node is a function of what it is given."""
+    """The run's start time and the current time, so that nodes stay functions of their inputs."""
 
     def __init__(self, *, metadata: dict[str, Any] | None = None) -> None:
-        """Begin; Kedro makes its datasets at the start of a run."""
+        """Record the start time: Kedro creates its datasets when a run starts."""
         self.metadata = metadata
         self._started = _now()
 
@@ -104,11 +105,11 @@ class RunClock(AbstractDataset[NoReturn, dict[str, str]]):
         return {"started": self._started, "now": _now()}
 
     def digest(self) -> str:
-        """Nothing: time alone makes no report stale."""
+        """Return a constant, as time alone makes no report stale."""
         return ""
 
     def save(self, data: NoReturn) -> NoReturn:
-        """Refuse: nobody sets this clock."""
+        """Raise ``DatasetError``: the time is read-only."""
         raise DatasetError("the time is only read")
 
     def _exists(self) -> bool:
@@ -118,7 +119,7 @@ class RunClock(AbstractDataset[NoReturn, dict[str, str]]):
         return {}
 
 
-def _first_cause(error: BaseException) -> BaseException:
+def _root_cause(error: BaseException) -> BaseException:
     while error.__cause__ is not None:
         error = error.__cause__
     return error

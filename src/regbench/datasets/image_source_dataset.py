@@ -1,4 +1,4 @@
-"""A set of images as a Kedro dataset."""
+"""Kedro datasets for a set of images and its digest."""
 
 import logging
 from typing import Any, NoReturn
@@ -8,18 +8,19 @@ from kedro.io import AbstractDataset, DatasetError
 from regbench.errors import StudyError
 from regbench.images.sources.base import ImageSource
 from regbench.images.sources.open import open_source
-from regbench.images.sources.store import brought_here
+from regbench.images.sources.store import fetch_set
 from regbench.storage.stored_file import LocalFile, stored_file
 
 logger = logging.getLogger(__name__)
 
-_MADE_BY = {"mnist.zip": "fetch_mnist", "digits.zip": "sample_mnist"}
+# The pipeline that writes a file of this name.
+_PIPELINES = {"mnist.zip": "fetch_mnist", "digits.zip": "sample_mnist"}
 
 
 class ImageSourceDataset(AbstractDataset[NoReturn, ImageSource]):
-    """A folder or a zip of pictures, opened for reading; pictures are read one by one.
+    """A read-only folder or zip of pictures, whose files are read one by one.
 
-    A set in a store is brought here first.
+    A set in a store is downloaded to the cache first.
     """
 
     def __init__(
@@ -29,25 +30,32 @@ class ImageSourceDataset(AbstractDataset[NoReturn, ImageSource]):
         credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Name the folder or zip; ``credentials`` are for a store, ``metadata`` for kedro-viz."""
+        """Configure the dataset.
+
+        Args:
+            filepath: The path or URL of the folder or zip.
+            credentials: Options of the store's file system.
+            metadata: For kedro-viz; not used here.
+        """
         self._file = stored_file(filepath, credentials)
         self.metadata = metadata
 
     def load(self) -> ImageSource:
-        """Open the set; who takes it closes it.
+        """Return the open set, to be closed by the caller.
 
         Raises:
             StudyError: It does not exist, or is neither a folder nor a zip.
         """
         name = self._file.path.name
-        if isinstance(self._file, LocalFile) and name in _MADE_BY and not self._file.exists():
+        if isinstance(self._file, LocalFile) and name in _PIPELINES and not self._file.exists():
+            pipeline = _PIPELINES[name]
             raise StudyError(
-                f"{self._file} does not exist yet; kedro run --pipelines={_MADE_BY[name]} makes it"
+                f"{self._file} does not exist yet; kedro run --pipelines={pipeline} makes it"
             )
         return self._open()
 
     def save(self, data: NoReturn) -> NoReturn:
-        """Refuse: a person's images are never written."""
+        """Raise ``DatasetError``: the user's images are never written."""
         raise DatasetError("a set of images is only read")
 
     def _exists(self) -> bool:
@@ -56,17 +64,17 @@ class ImageSourceDataset(AbstractDataset[NoReturn, ImageSource]):
     def _open(self) -> ImageSource:
         if isinstance(self._file, LocalFile):
             return open_source(self._file.path)
-        return open_source(brought_here(self._file), str(self._file))
+        return open_source(fetch_set(self._file), str(self._file))
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._file)}
 
 
 class ImageDigestDataset(ImageSourceDataset):
-    """The digest of a set of images, to tell whether it is the one that was read."""
+    """The digest of a set of images, to detect a change since its ingestion."""
 
-    def load(self) -> str | None:  # type: ignore[override]  # what of the set is loaded
-        """Return the digest; None, with a warning, if the set cannot be read any more."""
+    def load(self) -> str | None:  # type: ignore[override]  # the digest in place of the set
+        """Return ``ImageSource.digest``; None, with a warning, if the set cannot be read."""
         try:
             with self._open() as source:
                 return source.digest()

@@ -1,4 +1,4 @@
-"""MNIST from the web or from a file, and sets of images in the layout that a study reads."""
+"""Kedro datasets for MNIST as a source and for a set of images to be written."""
 
 import logging
 from collections.abc import Iterator
@@ -18,34 +18,34 @@ logger = logging.getLogger(__name__)
 
 
 class MnistDataset(AbstractDataset[NoReturn, Mnist]):
-    """The four arrays of ``mnist.npz``, checked; what is on the web is downloaded once."""
+    """The four arrays of ``mnist.npz``, verified by checksums; a download is cached."""
 
     def __init__(
         self, *, filepath: str, cache: dict[str, str], metadata: dict[str, Any] | None = None
     ) -> None:
-        """Name the source and where a download of it is kept.
+        """Configure the dataset.
 
         Args:
-            filepath: An http(s) or file address, or a local path.
-            cache: The file for a download under ``filepath``: a mapping, because Kedro makes
-                the paths under this key relative to the project.
-            metadata: For kedro-viz.
+            filepath: An http(s) or file URL, or a local path.
+            cache: ``{"filepath": ...}``, the file that a download is saved to. A mapping, because
+                Kedro resolves paths under this key relative to the project.
+            metadata: For kedro-viz; not used here.
         """
         self._source = filepath
         self._cache = stored_file(cache["filepath"]).path
         self.metadata = metadata
 
     def load(self) -> Mnist:
-        """Return MNIST.
+        """Return the four arrays of MNIST, uint8.
 
         Raises:
-            DatasetError: Caused by the ``StudyError`` that says what is wrong with the source.
+            DatasetError: The source cannot be read or is not MNIST; the cause is a ``StudyError``.
         """
         with _progress("Downloading MNIST") as on_progress:
             return load_mnist(self._source, self._cache, on_progress)
 
     def save(self, data: NoReturn) -> NoReturn:
-        """Refuse: MNIST is what it is."""
+        """Raise ``DatasetError``: MNIST is read-only."""
         raise DatasetError("MNIST is only read")
 
     def _exists(self) -> bool:
@@ -56,7 +56,7 @@ class MnistDataset(AbstractDataset[NoReturn, Mnist]):
 
 
 class ImageSetDataset(AbstractDataset[ImageSet, NoReturn]):
-    """Images written as a zip with ``Train/train.csv``, ``Test.csv`` and their pictures."""
+    """A set of images as a write-only zip: ``Train/train.csv``, ``Test.csv`` and PNG files."""
 
     def __init__(
         self,
@@ -65,25 +65,31 @@ class ImageSetDataset(AbstractDataset[ImageSet, NoReturn]):
         credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Name the zip; ``credentials`` are for a store, ``metadata`` for kedro-viz."""
+        """Configure the dataset.
+
+        Args:
+            filepath: The path or URL of the zip.
+            credentials: Options of the store's file system.
+            metadata: For kedro-viz; not used here.
+        """
         self._file = stored_file(filepath, credentials)
         self.metadata = metadata
 
     def load(self) -> NoReturn:
-        """Refuse: a set is read by the data nodes, which take any set."""
+        """Raise ``DatasetError``: sets are read by ``ImageSourceDataset``."""
         raise DatasetError(f"{self._file} is only written here; --params=images=... reads it")
 
     def save(self, data: ImageSet) -> None:
-        """Write the set whole or not at all.
+        """Write the set atomically.
 
         Raises:
-            DatasetError: Caused by the ``StudyError`` that says why it cannot be written.
+            DatasetError: The zip cannot be written; the cause is a ``StudyError``.
         """
         with _progress(f"Writing {self._file.path.name}") as on_progress:
             if isinstance(self._file, LocalFile):
                 write_set(self._file.path, data.labeled, data.unlabeled, on_progress)
             else:
-                with self._file.written() as partial:
+                with self._file.atomic_write() as partial:
                     write_set(partial, data.labeled, data.unlabeled, on_progress)
         logger.info("Written; to use it: --params=images=%s", self._file)
 
@@ -96,14 +102,13 @@ class ImageSetDataset(AbstractDataset[ImageSet, NoReturn]):
 
 @contextmanager
 def _progress(label: str) -> Iterator[OnProgress]:
-    """Show how far something is: a bar on a terminal, otherwise a log line every 10 %.
+    """Show progress: a bar on a terminal, otherwise a log line every 10 %.
 
     Args:
-        label: What is being done.
+        label: The description shown.
 
     Yields:
-        What to call with how much is done and how much there is in all. Until then, nothing
-        shows.
+        A callback for the amount done and the total; nothing is shown before its first call.
     """
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -115,7 +120,7 @@ def _progress(label: str) -> Iterator[OnProgress]:
 
 
 def _logged(label: str) -> OnProgress:
-    """Log the first call and every further tenth."""
+    """Return a callback that logs its first call and every further tenth of the total."""
     logged = -1
 
     def log(done: int, total: int | None) -> None:

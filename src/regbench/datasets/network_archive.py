@@ -1,4 +1,4 @@
-"""The networks of earlier runs."""
+"""A Kedro dataset that archives the networks of earlier runs."""
 
 import json
 import logging
@@ -19,11 +19,10 @@ _RUN = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z(-\d+)?")  # as regbench.history.table
 
 
 class NetworkArchiveDataset(AbstractDataset[dict[str, Any], list[str]]):
-    """A folder per run with links to its networks, for the last runs.
+    """A folder per run with hard links to its networks, for the last runs.
 
-    A network's file is replaced as a whole when it is trained again, so a hard link keeps the
-    earlier one, and costs no space until then. Where there are no links, as in a store, files are
-    copied.
+    Network files are replaced, not modified, so a hard link keeps the earlier network and takes no
+    disk space until then. Where hard links are not available, as in a store, files are copied.
     """
 
     def __init__(
@@ -35,21 +34,21 @@ class NetworkArchiveDataset(AbstractDataset[dict[str, Any], list[str]]):
         credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Name the folders.
+        """Configure the dataset.
 
         Args:
-            path: The folder of all results.
-            networks: Below it, where trainings leave their networks.
-            archive: Below it, the folder of folders.
-            credentials: For a store.
-            metadata: For kedro-viz.
+            path: The data root, a path or URL.
+            networks: The folder of the trainings' networks, relative to it.
+            archive: The folder of the archive, relative to it.
+            credentials: Options of the store's file system.
+            metadata: For kedro-viz; not used here.
         """
         self._root = stored_file(path, credentials)
-        self._networks, self._archive = self._root.below(networks), self._root.below(archive)
+        self._networks, self._archive = self._root.joinpath(networks), self._root.joinpath(archive)
         self.metadata = metadata
 
     def load(self) -> list[str]:
-        """Return the runs whose networks are kept."""
+        """Return the names of the archived runs, sorted by time."""
         if isinstance(self._archive, RemoteFile):
             runs = {name.partition("/")[0] for name in self._archive.listing()}
         else:
@@ -58,39 +57,39 @@ class NetworkArchiveDataset(AbstractDataset[dict[str, Any], list[str]]):
         return sorted(run for run in runs if _RUN.fullmatch(run))
 
     def save(self, data: dict[str, Any]) -> None:
-        """Keep the networks of one run, and remove those of runs not named.
+        """Archive the networks of one run, and delete those of runs not to be kept.
 
         Args:
-            data: ``run``; ``networks``, the digest of each one's weights by its name below the
-                folder of networks, without suffix; and ``keep``, the runs to keep, this one
-                among them.
+            data: ``run``: the run's name; ``networks``: the digest of each network's weights, by
+                its path in the folder of networks without suffix; ``keep``: the names of all runs
+                to keep.
         """
         for name, weights in data["networks"].items():
-            self._keep(data["run"], name, weights)
+            self._archive_network(data["run"], name, weights)
         for run in self.load():
             if run not in {*data["keep"], data["run"]}:
-                self._remove(self._archive.below(run))
+                self._remove(self._archive.joinpath(run))
 
-    def _keep(self, run: str, name: str, weights: str) -> None:
-        """Link a network and the fingerprint beside it, if they are those of the run."""
-        network, made_from = f"{name}.keras", f"{name}_fingerprint.json"
+    def _archive_network(self, run: str, name: str, weights: str) -> None:
+        """Archive a network and its fingerprint file, if its weights are still the run's."""
+        network, fingerprint = f"{name}.keras", f"{name}_fingerprint.json"
         try:
-            text = self._networks.below(made_from).readable().read_text(encoding="utf-8")
+            text = self._networks.joinpath(fingerprint).local_copy().read_text(encoding="utf-8")
             recorded = json.loads(text)["weights"]
         except (OSError, ValueError, KeyError, TypeError):
             recorded = None
-        if recorded != weights or not self._networks.below(network).exists():
-            shown = self._networks.below(network)
-            logger.warning("%s is no longer the network of run %s: not kept", shown, run)
+        if recorded != weights or not self._networks.joinpath(network).exists():
+            path = self._networks.joinpath(network)
+            logger.warning("%s is no longer the network of run %s: not kept", path, run)
             return
-        for file in (network, made_from):
-            _link(self._networks.below(file), self._archive.below(run).below(file))
+        for file in (network, fingerprint):
+            _link_or_copy(self._networks.joinpath(file), self._archive.joinpath(run).joinpath(file))
 
     def _remove(self, folder: StoredFile) -> None:
-        """Delete a run's folder, unless a link leads elsewhere."""
+        """Delete a run's folder, unless a symbolic link leads out of the data root."""
         if isinstance(folder, RemoteFile):
             for name in folder.listing():
-                folder.below(name).remove()
+                folder.joinpath(name).remove()
             return
         root = self._root.path.resolve()
         if folder.path.is_symlink() or not folder.path.resolve().is_relative_to(root):
@@ -102,21 +101,21 @@ class NetworkArchiveDataset(AbstractDataset[dict[str, Any], list[str]]):
             logger.warning("%s could not be deleted: %s", folder, error.strerror)
 
     def _exists(self) -> bool:
-        return True  # one that keeps nothing is there too
+        return True  # an empty archive exists, too
 
     def _describe(self) -> dict[str, Any]:
         return {"networks": str(self._networks), "archive": str(self._archive)}
 
 
-def _link(file: StoredFile, kept: StoredFile) -> None:
-    """Have ``kept`` be the same file, or a copy."""
+def _link_or_copy(file: StoredFile, kept: StoredFile) -> None:
+    """Make ``kept`` a hard link to ``file``, or a copy where links are not available."""
     if isinstance(file, RemoteFile) and isinstance(kept, RemoteFile):
-        kept.become(file)
+        kept.copy_from(file)
         return
     if kept.path.exists() and kept.path.samefile(file.path):
         return
     with atomic_write(kept.path) as partial:
         try:
             os.link(file.path, partial)
-        except OSError:  # a disk without links
+        except OSError:  # the file system has no hard links
             shutil.copyfile(file.path, partial)

@@ -1,4 +1,4 @@
-"""Trained Keras networks."""
+"""A Kedro dataset for trained Keras networks."""
 
 import io
 import json
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset
 
 from regbench.evaluation.results import FailedTraining
-from regbench.storage.atomic import made_by_regbench
+from regbench.storage.atomic import damaged_file_errors
 from regbench.storage.stored_file import StoredFile, stored_file
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ _WEIGHTS_ENTRY = "model.weights.h5"
 class NetworkDataset(
     AbstractDataset["keras.Model | FailedTraining", "keras.Model | FailedTraining"]
 ):
-    """A network as a ``.keras`` file, loaded in safe mode: the file cannot execute anything.
+    """A trained network as a ``.keras`` file, or a failed training as a ``.failed.json`` file.
 
-    In the place of one that could not be trained, a file ``.failed.json`` says why. It counts as
-    missing, so that a resumed run tries again.
+    Networks are loaded in Keras' safe mode: a file cannot execute code. A failed training counts
+    as missing, so that a resumed run trains again.
     """
 
     def __init__(
@@ -36,55 +36,68 @@ class NetworkDataset(
         credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Name the file; ``credentials`` are for a store, ``metadata`` for kedro-viz."""
+        """Configure the dataset.
+
+        Args:
+            filepath: The path or URL of the ``.keras`` file.
+            credentials: Options of the store's file system.
+            metadata: For kedro-viz; not used here.
+        """
         self._file = stored_file(filepath, credentials)
         self.metadata = metadata
 
     @property
     def _failed(self) -> StoredFile:
-        return self._file.beside(f"{self._file.path.stem}.failed.json")
+        return self._file.with_name(f"{self._file.path.stem}.failed.json")
 
     def load(self) -> "keras.Model | FailedTraining":
-        """Return the network, uncompiled: for prediction."""
-        if self._failed.exists():
-            with made_by_regbench(self._failed):
-                return FailedTraining(**json.loads(self._failed.readable().read_text("utf-8")))
-        import keras  # noqa: PLC0415 - takes seconds; only who loads a network pays
-
-        with made_by_regbench(self._file):
-            return keras.models.load_model(self._file.readable(), compile=False, safe_mode=True)
-
-    def weights(self) -> dict[str, "np.ndarray"]:
-        """Read the file in full, and its weights without Keras, which would take seconds.
-
-        Returns:
-            Its weights by layer and number, such as ``hidden_1.0``; of the same layers and in the
-            same order as ``regbench.networks.weights.weights_of`` returns them.
+        """Return the network, not compiled (for inference), or the failed training.
 
         Raises:
-            DamagedFileError: It is damaged.
+            DamagedFileError: The file cannot be read.
         """
-        import h5py  # noqa: PLC0415 - only who checks a network pays
+        if self._failed.exists():
+            with damaged_file_errors(self._failed):
+                return FailedTraining(**json.loads(self._failed.local_copy().read_text("utf-8")))
+        import keras  # noqa: PLC0415 - takes seconds, needed only here
 
-        with made_by_regbench(self._file), zipfile.ZipFile(self._file.readable()) as parts:
-            damaged = parts.testzip()
+        with damaged_file_errors(self._file):
+            return keras.models.load_model(self._file.local_copy(), compile=False, safe_mode=True)
+
+    def weights(self) -> dict[str, "np.ndarray"]:
+        """Return the network's weights, read with h5py: importing Keras would take seconds.
+
+        All checksums (CRC-32) of the file are verified.
+
+        Returns:
+            The arrays by layer and number, such as ``hidden_1.0``; the layers and their order are
+            those of ``regbench.networks.weights.weights_of``.
+
+        Raises:
+            DamagedFileError: The file cannot be read, or a checksum is wrong.
+        """
+        import h5py  # noqa: PLC0415 - needed only here
+
+        with damaged_file_errors(self._file), zipfile.ZipFile(self._file.local_copy()) as archive:
+            damaged = archive.testzip()
             if damaged:
                 raise ValueError(f"{damaged} in it")
-            with h5py.File(io.BytesIO(parts.read(_WEIGHTS_ENTRY))) as stored:
+            with h5py.File(io.BytesIO(archive.read(_WEIGHTS_ENTRY))) as stored:
                 return dict(_weights(stored["layers"], ""))
 
     def save(self, data: "keras.Model | FailedTraining") -> None:
-        """Write the network whole or not at all.
+        """Write the network or the failed training atomically, and delete the other's file.
 
-        The other file goes first: who is killed in between leaves none, and it is made again.
+        The other file is deleted first: a process killed in between leaves neither, so a resumed
+        run trains again.
         """
         if isinstance(data, FailedTraining):
             self._file.remove()
-            with self._failed.written() as partial:
+            with self._failed.atomic_write() as partial:
                 partial.write_text(json.dumps(asdict(data)), encoding="utf-8")
             return
         self._failed.remove()
-        with self._file.written() as partial:
+        with self._file.atomic_write() as partial:
             data.save(partial)
 
     def _exists(self) -> bool:
@@ -95,11 +108,17 @@ class NetworkDataset(
 
 
 def _weights(group: Any, path: str) -> Iterator[tuple[str, "np.ndarray"]]:
-    """The weights in a group of layers, and in the layers within them.
+    """Yield the weights of all layers in an HDF5 group, recursively.
+
+    Keras 3 stores each layer as a group with a subgroup ``vars``: its attribute ``name`` is the
+    layer's name, its datasets ``0``, ``1``, ... are the weights.
 
     Args:
-        group: Of the file; a layer in it has ``vars`` with its name and, by number, its weights.
-        path: Of the layers around it, their names joined by slashes.
+        group: An ``h5py.Group`` of layers.
+        path: The names of the enclosing layers, joined by slashes.
+
+    Yields:
+        The name, such as ``hidden_1.0``, and the array.
     """
     for key, layer in group.items():
         own = layer.get("vars")

@@ -1,4 +1,4 @@
-"""Files that may not be there: results of another study, or of an earlier run."""
+"""Kedro datasets that load None if the file is missing: of another study, or an earlier run."""
 
 import logging
 from typing import Any, NoReturn
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 class OptionalCSVDataset(CSVDataset):
-    """A table as CSV; None if there is no such file."""
+    """A table as CSV; None if the file is missing."""
 
     def load(self) -> pd.DataFrame | None:
         """Return the table, or None."""
@@ -23,7 +23,7 @@ class OptionalCSVDataset(CSVDataset):
 
 
 class OptionalJSONDataset(JSONDataset):
-    """Plain values as JSON; None if there is no such file."""
+    """A JSON file; None if it is missing."""
 
     def load(self) -> Any:
         """Return the values, or None."""
@@ -31,7 +31,7 @@ class OptionalJSONDataset(JSONDataset):
 
 
 class EarlierIngestionDataset(AbstractDataset[NoReturn, EarlierIngestion | None]):
-    """What the last run has read: only read here, for Kedro has no dataset go in and out."""
+    """The last run's ingestion, read-only: a Kedro node cannot read and write the same dataset."""
 
     def __init__(
         self,
@@ -41,22 +41,22 @@ class EarlierIngestionDataset(AbstractDataset[NoReturn, EarlierIngestion | None]
         credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Name the record and the images.
+        """Configure the dataset.
 
         Args:
-            filepath: The record of the files.
-            images: The array of images.
-            credentials: For a store.
-            metadata: For kedro-viz.
+            filepath: The path or URL of the record of files (``KnownFiles.to_frame``).
+            images: The path or URL of the array of images.
+            credentials: Options of the store's file system.
+            metadata: For kedro-viz; not used here.
         """
         self._files = ParquetDataset(filepath=filepath, credentials=credentials)
         self._images = ArrayDataset(filepath=images, credentials=credentials)
         self.metadata = metadata
 
     def load(self) -> EarlierIngestion | None:
-        """Return record and images; None if there is no record, or, with a warning, none to read.
+        """Return the record and a loader of the images.
 
-        The images are loaded when they are asked for.
+        None if either file is missing or, with a warning, if the record is unreadable.
         """
         if not self._exists():
             return None
@@ -71,7 +71,7 @@ class EarlierIngestionDataset(AbstractDataset[NoReturn, EarlierIngestion | None]
         return EarlierIngestion(files, self._images.load)
 
     def save(self, data: NoReturn) -> NoReturn:
-        """Refuse: the node that reads the images writes both."""
+        """Raise ``DatasetError``: the ingestion node writes both files as other datasets."""
         raise DatasetError("an earlier ingestion is only read")
 
     def _exists(self) -> bool:

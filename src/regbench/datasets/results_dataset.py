@@ -1,4 +1,4 @@
-"""A technique's results, which may not be there yet."""
+"""A Kedro dataset for a technique's results, empty if missing."""
 
 import hashlib
 import io
@@ -14,21 +14,21 @@ from kedro_datasets._typing import TablePreview
 from regbench.datasets.atomic import table_preview
 from regbench.errors import DamagedFileError
 from regbench.evaluation.results import Results
-from regbench.storage.atomic import made_by_regbench
+from regbench.storage.atomic import damaged_file_errors
 from regbench.storage.stored_file import stored_file
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 2  # of the tables: one more whenever their names or columns change
-_NAMES_OF_1 = {"trainings": "runs"}
+_VERSION = 2  # of the tables' names and columns; increment on every change
+_VERSION_1_NAMES = {"trainings": "runs"}  # tables that had another name in version 1
 _VERSION_ENTRY = "format"
 
 
 class ResultsDataset(AbstractDataset[Results, Results]):
-    """The tables of ``Results`` as one zip: whole or absent, a Parquet file for each.
+    """The tables of ``Results`` as one zip with a Parquet file per table, written atomically.
 
-    The comparison takes all techniques, trained or not, and says which is which: a missing file
-    is loaded as no results.
+    A missing file is loaded as empty tables: the comparison lists techniques without trainings,
+    too.
     """
 
     def __init__(
@@ -38,32 +38,41 @@ class ResultsDataset(AbstractDataset[Results, Results]):
         credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Name the file; ``credentials`` are for a store, ``metadata`` for kedro-viz."""
+        """Configure the dataset.
+
+        Args:
+            filepath: The path or URL of the zip.
+            credentials: Options of the store's file system.
+            metadata: For kedro-viz; not used here.
+        """
         self._file = stored_file(filepath, credentials)
         self.metadata = metadata
 
     def load(self) -> Results:
-        """Return the results, or four empty tables.
+        """Return the results; empty tables if the file is missing.
 
-        A damaged file, or one of another version, counts as missing, with a warning that says so:
-        the other techniques are compared nevertheless, and a resumed run makes it anew.
+        A damaged file, or one of an unknown format version, counts as missing and a warning is
+        logged: the other techniques are still compared, and a resumed run writes it again.
         """
         names = [table.name for table in fields(Results)]
         tables = self._read_or_warn(names)
         return Results(*tables) if tables else Results.none()
 
     def trainings(self) -> pd.DataFrame:
-        """Return the table of trainings of a file that is whole; an empty one as ``load`` does.
+        """Return the table of trainings only; empty where ``load`` returns empty tables.
 
-        The predictions, most of a file, are checked against their checksums and not parsed.
+        The other tables, most of the file, are verified by their checksums but not parsed.
         """
         tables = self._read_or_warn(["trainings"])
         return tables[0] if tables else Results.none().trainings
 
     def digest(self) -> str:
-        """Identify the stored tables by the zip's own checksums; empty if there are none."""
+        """Return a BLAKE2b digest of the zip's CRC-32 sums, 16 hexadecimal digits.
+
+        Empty if the file is missing or no zip.
+        """
         try:
-            with zipfile.ZipFile(self._file.readable()) as tables:
+            with zipfile.ZipFile(self._file.local_copy()) as tables:
                 entries = [f"{info.filename} {info.CRC}" for info in tables.infolist()]
         except (OSError, ValueError, zipfile.BadZipFile):
             return ""
@@ -73,16 +82,16 @@ class ResultsDataset(AbstractDataset[Results, Results]):
         if not self._exists():
             return []
         try:
-            with made_by_regbench(self._file):
+            with damaged_file_errors(self._file):
                 return self._read(names)
         except DamagedFileError as error:
             logger.warning("%s", error.message)
             return []
 
     def _read(self, names: list[str]) -> list[pd.DataFrame]:
-        with zipfile.ZipFile(self._file.readable()) as tables:
+        with zipfile.ZipFile(self._file.local_copy()) as tables:
             version = int(tables.read(_VERSION_ENTRY)) if _VERSION_ENTRY in tables.namelist() else 0
-            former = _NAMES_OF_1 if version == 1 else {}
+            former = _VERSION_1_NAMES if version == 1 else {}
             if version not in (1, _VERSION):
                 raise ValueError(f"it has format {version}, this version of RegBench {_VERSION}")
             damaged = tables.testzip()
@@ -92,9 +101,9 @@ class ResultsDataset(AbstractDataset[Results, Results]):
         return [pd.read_parquet(io.BytesIO(content)) for content in contents]
 
     def save(self, data: Results) -> None:
-        """Write all tables or none."""
+        """Write the tables atomically."""
         with (
-            self._file.written() as partial,
+            self._file.atomic_write() as partial,
             zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as tables,
         ):
             tables.writestr(_VERSION_ENTRY, str(_VERSION))
@@ -103,7 +112,7 @@ class ResultsDataset(AbstractDataset[Results, Results]):
                 tables.writestr(f"{table.name}.parquet", frame.to_parquet(index=False))
 
     def preview(self) -> TablePreview:
-        """The trainings, for kedro-viz."""
+        """Return the table of trainings, for kedro-viz."""
         return table_preview(self.load().trainings.to_dict(orient="split"))
 
     def _exists(self) -> bool:

@@ -1,1 +1,1 @@
-"""From labelled pictures to arrays: sources, labels, decoding, duplicates, split, normalization."""
+"""From labelled picture files to arrays: sources, labels, decoding, duplicates, split, scaling."""

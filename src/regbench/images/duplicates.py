@@ -1,4 +1,4 @@
-"""Images with the same pixels: labels that contradict one another, and leaks between parts."""
+"""Duplicate images (equal pixels): conflicting labels and leakage between split parts."""
 
 import hashlib
 from collections import defaultdict
@@ -17,15 +17,15 @@ COLUMNS = ("group", "filename", "label", "split", "finding")
 
 
 @dataclass(frozen=True)
-class Counts:
-    """What was found of duplicates.
+class DuplicateCounts:
+    """Numbers of duplicate images and of groups of equal images.
 
     Attributes:
-        images: Those with the pixels of another.
-        groups: Of images that are all the same.
-        conflicting: Groups with different labels.
-        leaking: Groups in more than one part of the split.
-        trained_on: By part, the images whose pixels are among the train images too.
+        images: Images with the same pixels as another image.
+        groups: Groups of two or more equal images.
+        conflicting: Groups with more than one label.
+        leaking: Groups in more than one split part.
+        trained_on: For validation and test, the images that are also among the train images.
     """
 
     images: int
@@ -36,33 +36,35 @@ class Counts:
 
 
 def find_duplicates(split_index: pd.DataFrame) -> pd.DataFrame:
-    """List the images whose pixels another image has.
+    """Return the table of all images with the same pixels as another image.
 
     Args:
         split_index: A row per image: filename, label, split and digest (of the pixels).
 
     Returns:
-        A row per such image, those with equal pixels together: group (from 1), filename, label,
-        split, and finding, what is wrong with the group: ``different labels``, ``in several
-        parts`` (of the split), both, or nothing.
+        A row per duplicate, sorted by group: group (int, from 1), filename, label, split, and
+        finding (str): ``different labels``, ``in several parts`` (of the split), both joined by a
+        comma, or empty.
     """
-    found = split_index[split_index.duplicated("digest", keep=False)]
-    same = found.groupby("digest", sort=False)
+    duplicates = split_index[split_index.duplicated("digest", keep=False)]
+    same = duplicates.groupby("digest", sort=False)
     labels, parts = same["label"].transform("nunique"), same["split"].transform("nunique")
     findings = [
-        ", ".join([CONFLICT] * (of_labels > 1) + [LEAK] * (of_parts > 1))
-        for of_labels, of_parts in zip(labels, parts, strict=True)
+        ", ".join([CONFLICT] * (label_count > 1) + [LEAK] * (part_count > 1))
+        for label_count, part_count in zip(labels, parts, strict=True)
     ]
-    listed = found.assign(group=same.ngroup() + 1, finding=pd.Series(findings, found.index, "str"))
+    listed = duplicates.assign(
+        group=same.ngroup() + 1, finding=pd.Series(findings, duplicates.index, "str")
+    )
     return listed.sort_values("group", kind="stable")[list(COLUMNS)].reset_index(drop=True)
 
 
-def count(duplicates: pd.DataFrame) -> Counts:
-    """Sum up what ``find_duplicates`` lists."""
+def count_duplicates(duplicates: pd.DataFrame) -> DuplicateCounts:
+    """Return the counts of a table from ``find_duplicates``."""
     groups = duplicates.drop_duplicates("group")
     trained = duplicates["group"].isin(duplicates["group"][duplicates["split"] == "train"])
     elsewhere = duplicates["split"][trained & (duplicates["split"] != "train")]
-    return Counts(
+    return DuplicateCounts(
         images=len(duplicates),
         groups=len(groups),
         conflicting=int(groups["finding"].str.contains(CONFLICT).sum()),
@@ -71,40 +73,42 @@ def count(duplicates: pd.DataFrame) -> Counts:
     )
 
 
-def sentence(counts: Counts) -> str:
-    """Say in one line what was found, and what can be done about it."""
+def summarize_duplicates(counts: DuplicateCounts) -> str:
+    """Return the counts as one sentence, with the setting that drops duplicates."""
     if not counts.images:
         return "no two images have the same pixels"
-    found = [f"{counts.images} images in {_groups(counts.groups)} have the same pixels as another"]
+    clauses = [
+        f"{counts.images} images in {_groups(counts.groups)} have the same pixels as another"
+    ]
     if counts.conflicting:
-        found.append(f"{_groups(counts.conflicting)} with {CONFLICT}")
+        clauses.append(f"{_groups(counts.conflicting)} with {CONFLICT}")
     if counts.leaking:
         leak = f"{_groups(counts.leaking)} in several parts of the split"
         trained = [f"{number} {part}" for part, number in counts.trained_on.items() if number]
         if trained:
             one = sum(counts.trained_on.values()) == 1
             leak += f" ({' and '.join(trained)} image{'' if one else 's'} also trained on)"
-        found.append(leak)
-    if len(found) == 1:
-        return f"{found[0]}, each group with one label and in one part of the split"
-    return f"{'; '.join(found)}; ingest.duplicates=drop leaves them out"
+        clauses.append(leak)
+    if len(clauses) == 1:
+        return f"{clauses[0]}, each group with one label and in one part of the split"
+    return f"{'; '.join(clauses)}; ingest.duplicates=drop leaves them out"
 
 
-def to_drop(
+def duplicates_to_drop(
     digests: Sequence[str], filenames: Sequence[str], labels: Sequence[str]
 ) -> dict[int, str]:
-    """Choose which images go so that no two have the same pixels.
+    """Return the images to drop so that no two have the same pixels, with reasons.
 
-    Of those with one label the first stays. Where labels differ nobody can tell which is right,
-    and all go.
+    Of equal images with one label the first is kept. If their labels differ, all are dropped: the
+    right label is unknown.
 
     Args:
-        digests: Of the pixels, one per image.
-        filenames: One per image.
-        labels: One per image.
+        digests: The digest of the pixels, per image.
+        filenames: The file name, per image.
+        labels: The label, per image.
 
     Returns:
-        The reason by the image's position.
+        The reason of each dropped image, by its position.
     """
     same: defaultdict[str, list[int]] = defaultdict(list)
     for position, digest in enumerate(digests):
@@ -126,16 +130,16 @@ def _groups(number: int) -> str:
 
 
 def image_digests(images: NDArray[np.uint8]) -> list[str]:
-    """Name every image by its pixels: equal names are equal images, whatever their files.
+    """Return the BLAKE2b digest of each image's pixels (RFC 7693).
 
     Args:
-        images: uint8, N x H x W x C.
+        images: N x H x W x C, uint8.
 
     Returns:
-        Per image the BLAKE2b digest of its pixels, 32 hexadecimal digits.
+        N strings of 32 hexadecimal digits (128 bits).
     """
     return [
         hashlib.blake2b(image, digest_size=16).hexdigest()
-        for some in in_chunks(images)
-        for image in some
+        for chunk in in_chunks(images)
+        for image in chunk
     ]

@@ -1,7 +1,7 @@
-"""From pictures on disk to one array of images, with a word about every picture left out.
+"""Ingestion: decode a set's picture files into one N x H x W x C uint8 array.
 
-Nothing here is guessed or dropped in silence: a row is either an image or a rejection with its
-name and reason, and a set that makes no sense as a whole stops with one line.
+Every row of the label table becomes either an image or a rejection with its file name and reason.
+A set that cannot be used as a whole raises ``StudyError``.
 """
 
 import logging
@@ -18,15 +18,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from regbench.errors import StudyError, quoted
-from regbench.images.decode import NO_MEMORY, Pictures, channels
-from regbench.images.duplicates import image_digests, to_drop
-from regbench.images.known_files import EarlierIngestion, KnownFiles, content_of
+from regbench.images.decode import NO_MEMORY, BatchDecoder, channels
+from regbench.images.duplicates import duplicates_to_drop, image_digests
+from regbench.images.known_files import EarlierIngestion, KnownFiles, content_digest
 from regbench.images.label_table import (
     LabelTable,
     Row,
     find_layout,
     find_root,
-    folder_of,
+    folder_path,
     is_picture,
     read_label_file,
     rows_of_class_folders,
@@ -44,22 +44,23 @@ from regbench.study.schema import Ingest
 
 logger = logging.getLogger(__name__)
 
-# No format stores more than 8 bytes a pixel, and 1 MiB is plenty for what stands beside them.
+# The largest file that is read: 8 bytes a pixel (the most that any format stores), and 1 MiB for
+# headers and metadata.
 _BYTES_PER_PIXEL = 8
-_BYTES_BESIDE_PIXELS = 1 << 20
+_METADATA_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class LabeledImages:
-    """Images with their classes.
+    """Decoded images with their class labels.
 
     Attributes:
-        images: uint8, N x H x W x C.
+        images: Pixels, N x H x W x C, uint8.
         index: One row per image: ``filename`` and ``label`` (str), ``target`` (int32, the
             position of the label in ``classes``) and ``digest`` (str, see ``image_digests``).
-        rejected: ``filename`` and ``reason`` of every row left out.
-        classes: All labels: sorted as numbers if all of them are, otherwise as text.
-        files: What the next ingestion takes over what is unchanged by (``KnownFiles.record``).
+        rejected: ``filename`` and ``reason`` (str) of every row without an image.
+        classes: The distinct labels, sorted as numbers if all are numbers, otherwise as text.
+        files: The record for incremental ingestion (see ``KnownFiles.to_frame``).
     """
 
     images: NDArray[np.uint8]
@@ -71,12 +72,12 @@ class LabeledImages:
 
 @dataclass(frozen=True)
 class UnlabeledImages:
-    """Images without labels.
+    """Decoded images without labels.
 
     Attributes:
-        images: uint8, N x H x W x C.
-        index: One row per image: ``filename``.
-        rejected: ``filename`` and ``reason`` of every row left out.
+        images: Pixels, N x H x W x C, uint8.
+        index: One row per image: ``filename`` (str).
+        rejected: ``filename`` and ``reason`` (str) of every row without an image.
     """
 
     images: NDArray[np.uint8]
@@ -85,6 +86,8 @@ class UnlabeledImages:
 
 
 class _Ingested(NamedTuple):
+    """The images (N x H x W x C, uint8), their N rows, and ``filename``, ``reason`` of the rest."""
+
     images: NDArray[np.uint8]
     rows: list[Row]
     rejected: pd.DataFrame
@@ -94,22 +97,21 @@ class _Ingested(NamedTuple):
 def ingest_labeled(
     source: ImageSource, settings: Ingest, earlier: EarlierIngestion | None = None
 ) -> LabeledImages:
-    """Read the labelled images of a set.
+    """Return the labelled pictures of a set, decoded to an N x H x W x C uint8 array.
 
     Args:
-        source: The set; everything in it may lie beneath one top folder.
-        settings: Where labels and pictures are, and what a picture is turned into.
-        earlier: An earlier ingestion, of this set or another; pictures whose files are the same
-            are copied from it and not decoded. The outcome is the same without it.
+        source: The set of images; all of it may lie in one top folder.
+        settings: Where labels and pictures are, and the size and colour mode to decode to.
+        earlier: An earlier ingestion, of this set or another. Pictures with the same file content
+            are copied from it instead of decoded; this saves time and changes no result.
 
     Returns:
-        The images in the order of the label file, or sorted by name for class folders.
-        Duplicates that are dropped stand last among the rejected; they are readable pictures,
-        left out as asked for, and do not count towards ``max_rejected``.
+        The images in the order of the label file, or sorted by file name for class folders.
+        Dropped duplicates come last in ``rejected`` and do not count towards ``max_rejected``.
 
     Raises:
         StudyError: The label file is missing, empty or malformed, no image or only one class is
-            left, or more rows than ``max_rejected`` are rejected.
+            left, or the share of rejected rows exceeds ``max_rejected``.
     """
     source = find_root(source, settings)
     layout = find_layout(source, settings)
@@ -125,7 +127,7 @@ def ingest_labeled(
     else:
         columns = [settings.filename_column, settings.label_column]
         rows = read_label_file(source, settings.label_file, columns, settings)
-        table = LabelTable(rows, folder_of(settings, "image_folder"), repr(settings.label_file))
+        table = LabelTable(rows, folder_path(settings, "image_folder"), repr(settings.label_file))
     known = KnownFiles(earlier, fingerprints.digest_of_decoding(settings))
     ingested = _ingest(source, table, settings, known)
     digests = read = image_digests(ingested.images)
@@ -141,36 +143,36 @@ def ingest_labeled(
     targets = {label: target for target, label in enumerate(classes)}
     index = pd.DataFrame(
         {
-            "filename": _text([row.filename for row in ingested.rows]),
-            "label": _text(labels),
+            "filename": _text_column([row.filename for row in ingested.rows]),
+            "label": _text_column(labels),
             "target": np.array([targets[label] for label in labels], np.int32),
-            "digest": _text(digests),
+            "digest": _text_column(digests),
         }
     )
-    files = known.record(read, digests)
+    files = known.to_frame(read, digests)
     return LabeledImages(ingested.images, index, ingested.rejected, classes, files)
 
 
 @rare_garbage_collection()
 def ingest_unlabeled(source: ImageSource, settings: Ingest) -> UnlabeledImages:
-    """Read the unlabelled images of a set.
+    """Return the unlabelled pictures of a set, decoded to an N x H x W x C uint8 array.
 
-    They are those that ``unlabeled_file`` lists. A set of class folders needs no such file: there
-    they are all pictures in ``unlabeled_folder``, and none if there is no such folder.
+    These are the pictures that ``unlabeled_file`` lists. In a set of class folders without that
+    file they are all pictures in ``unlabeled_folder``; without the folder there are none (N = 0).
 
     Args:
-        source: The set; everything in it may lie beneath one top folder.
-        settings: Where file names and pictures are, and what a picture is turned into.
+        source: The set of images; all of it may lie in one top folder.
+        settings: Where file names and pictures are, and the size and colour mode to decode to.
 
     Returns:
-        The images in the order of the file, or sorted by name.
+        The images in the order of the file, or sorted by file name.
 
     Raises:
-        StudyError: The file is missing, empty or malformed, it lists no usable image, or more
-            rows than ``max_rejected`` are rejected.
+        StudyError: The file is missing, empty or malformed, it lists no usable picture, or the
+            share of rejected rows exceeds ``max_rejected``.
     """
     source = find_root(source, settings)
-    folder = folder_of(settings, "unlabeled_folder")
+    folder = folder_path(settings, "unlabeled_folder")
     if source.exists(settings.unlabeled_file):
         columns = [settings.filename_column]
         rows = read_label_file(source, settings.unlabeled_file, columns, settings)
@@ -182,55 +184,56 @@ def ingest_unlabeled(source: ImageSource, settings: Ingest) -> UnlabeledImages:
         names = [name for name in source.names() if folder and name.startswith(inside)]
         rows = [Row(name.removeprefix(inside), None) for name in names if is_picture(name)]
         table = LabelTable(rows, folder, f"folder {folder!r}")
-        ingested = _ingest(source, table, settings) if rows else _nothing(settings)
+        ingested = _ingest(source, table, settings) if rows else _no_images(settings)
     else:
         raise StudyError(
             f"{source.display} holds no {settings.unlabeled_file!r}, the list of unlabelled "
             "images; name it with ingest.unlabeled_file=..."
         )
-    index = pd.DataFrame({"filename": _text([row.filename for row in ingested.rows])})
+    index = pd.DataFrame({"filename": _text_column([row.filename for row in ingested.rows])})
     return UnlabeledImages(ingested.images, index, ingested.rejected)
 
 
 def _ingest(
     source: ImageSource, table: LabelTable, settings: Ingest, known: KnownFiles | None = None
 ) -> _Ingested:
-    """Read all pictures of a table, say what came of it, and stop if too little did.
+    """Decode all pictures of a label table, log the counts, and record each file in ``known``.
 
-    What came of every file is noted in ``known``.
+    Raises:
+        StudyError: No picture is usable, or too many rows are rejected.
     """
     start = time.perf_counter()
     known = known or KnownFiles()
-    paths, reasons = _screen(table.rows)
+    paths, reasons = _check_rows(table.rows)
     images = _allocate(len(paths), settings)
-    limit = settings.max_pixels * _BYTES_PER_PIXEL + _BYTES_BESIDE_PIXELS
+    limit = settings.max_pixels * _BYTES_PER_PIXEL + _METADATA_BYTES
     prefix = f"{table.folder}/" if table.folder else ""
     accepted: list[Row] = []
-    pictures = Pictures(images, settings)
+    decoder = BatchDecoder(images, settings)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Pillow says about files that it can read
+        warnings.simplefilter("ignore")  # Pillow's, about files that it decodes nevertheless
         for position, path in paths.items():
             try:
-                content, data = content_of(source, prefix + path, limit)
+                content, data = content_digest(source, prefix + path, limit)
                 fault = known.fault(content)
-                if fault is None and not known.take(content, len(accepted)):
+                if fault is None and not known.reuse(content, len(accepted)):
                     data = source.read(prefix + path, limit) if data is None else data
-                    fault = pictures.put(len(accepted), data)
+                    fault = decoder.decode_into(len(accepted), data)
             except Unreadable as problem:
                 reasons[position] = problem.reason
                 continue
             if fault is None:
                 accepted.append(table.rows[position])
-                known.note_image(content)
+                known.add_image(content)
             else:
                 reasons[position] = fault
                 if fault != NO_MEMORY:
-                    known.note_fault(content, fault)
-    pictures.finish()
+                    known.add_fault(content, fault)
+    decoder.flush()
     images = images[: len(accepted)]
-    if not known.copy_to(images, image_digests):
+    if not known.copy_reused(images, image_digests):
         logger.warning("the record of the last ingestion does not fit: every picture is read anew")
-        known.forget()
+        known.clear()
         return _ingest(source, table, settings, known)
     counts = Counter(reason for _, reason in sorted(reasons.items()))
     logger.log(
@@ -241,27 +244,24 @@ def _ingest(
         source.display,
         table.origin,
         time.perf_counter() - start,
-        f", {known.taken} of them as last time" if known.taken else "",
+        f", {known.reused} of them as last time" if known.reused else "",
         len(reasons),
         f": {_summary(counts)}" if reasons else "",
     )
     _stop_if_too_few(source, table, reasons, counts, settings)
-    rejected = sorted((at, table.rows[at].filename, reason) for at, reason in reasons.items())
-    frame = pd.DataFrame(
-        {
-            "filename": _text([_printable(name) for _, name, _ in rejected]),
-            "reason": _text([reason for _, _, reason in rejected]),
-        }
-    )
-    return _Ingested(images, accepted, frame)
+    return _Ingested(images, accepted, _rejected_table(table.rows, reasons))
 
 
 def _without_duplicates(
     source: ImageSource, ingested: _Ingested, digests: list[str]
 ) -> tuple[_Ingested, list[str]]:
-    """Drop images with equal pixels, and move the others together in the array."""
+    """Drop duplicate images, in place; return the remaining ones and their pixel digests.
+
+    Raises:
+        StudyError: No image is left.
+    """
     images, rows, rejected = ingested
-    reasons = to_drop(
+    reasons = duplicates_to_drop(
         digests, [_printable(row.filename) for row in rows], [row.label or "" for row in rows]
     )
     if not reasons:
@@ -277,31 +277,24 @@ def _without_duplicates(
             "same pixels as one with another label"
         )
     end = 0
-    for some in in_chunks(images, stay):  # they only ever move to the front
-        images[end : end + len(some)] = some
-        end += len(some)
-    frame = pd.DataFrame(
-        {
-            "filename": _text([_printable(rows[at].filename) for at in sorted(reasons)]),
-            "reason": _text([reasons[at] for at in sorted(reasons)]),
-        }
-    )
-    rejected = pd.concat([rejected, frame], ignore_index=True)
-    left = _Ingested(images[:end], [rows[at] for at in stay], rejected)
-    return left, [digests[at] for at in stay]
+    for chunk in in_chunks(images, stay):  # in place: an image only moves towards the front
+        images[end : end + len(chunk)] = chunk
+        end += len(chunk)
+    rejected = pd.concat([rejected, _rejected_table(rows, reasons)], ignore_index=True)
+    remaining = _Ingested(images[:end], [rows[at] for at in stay], rejected)
+    return remaining, [digests[at] for at in stay]
 
 
-def _screen(rows: list[Row]) -> tuple[dict[int, str], dict[int, str]]:
-    """Tell rows whose picture is to be read from those rejected for what they say.
+def _check_rows(rows: list[Row]) -> tuple[dict[int, str], dict[int, str]]:
+    """Return the rows' clean file names and the rejections without reading files, by position.
 
-    Returns:
-        By position of the row: the clean name of the picture, and the reason of the rejection.
+    A row is rejected for a missing or unsafe file name, a missing label, or a repeated file name.
     """
     paths: dict[int, str] = {}
     reasons: dict[int, str] = {}
     for position, row in enumerate(rows):
         try:
-            paths[position] = _path(row)
+            paths[position] = _picture_path(row)
         except Unreadable as problem:
             reasons[position] = problem.reason
     if len(set(paths.values())) == len(paths):
@@ -318,11 +311,11 @@ def _screen(rows: list[Row]) -> tuple[dict[int, str], dict[int, str]]:
     return paths, reasons
 
 
-def _path(row: Row) -> str:
-    """Give the clean name of a row's picture.
+def _picture_path(row: Row) -> str:
+    """Return the clean file name of a row's picture (see ``clean_name``).
 
     Raises:
-        Unreadable: The row has no file name or no label, or the name is none to be read.
+        Unreadable: The row has no file name or no label, or the file name is invalid or unsafe.
     """
     if not row.filename.strip():
         raise Unreadable("no file name")
@@ -339,6 +332,7 @@ def _stop_if_too_few(
     counts: Counter[str],
     settings: Ingest,
 ) -> None:
+    """Raise ``StudyError`` if no row is left or the rejected share exceeds ``max_rejected``."""
     total = len(table.rows)
     if len(reasons) < total and len(reasons) / total <= settings.max_rejected:
         return
@@ -358,6 +352,7 @@ def _stop_if_too_few(
 
 
 def _allocate(count: int, settings: Ingest) -> NDArray[np.uint8]:
+    """Return an uninitialized count x H x W x C uint8 array; raise ``StudyError`` if too large."""
     shape = (count, *settings.size, channels(settings))
     try:
         return empty_images(shape)
@@ -371,9 +366,19 @@ def _allocate(count: int, settings: Ingest) -> NDArray[np.uint8]:
         ) from None
 
 
-def _nothing(settings: Ingest) -> _Ingested:
-    frame = pd.DataFrame({"filename": _text([]), "reason": _text([])})
-    return _Ingested(_allocate(0, settings), [], frame)
+def _no_images(settings: Ingest) -> _Ingested:
+    return _Ingested(_allocate(0, settings), [], _rejected_table([], {}))
+
+
+def _rejected_table(rows: list[Row], reasons: dict[int, str]) -> pd.DataFrame:
+    """Return ``filename`` and ``reason`` of the rejected rows, by their position."""
+    positions = sorted(reasons)
+    return pd.DataFrame(
+        {
+            "filename": _text_column([_printable(rows[at].filename) for at in positions]),
+            "reason": _text_column([reasons[at] for at in positions]),
+        }
+    )
 
 
 def _count_of_classes(rows: list[Row]) -> str:
@@ -386,9 +391,9 @@ def _summary(counts: Counter[str], most: int | None = None) -> str:
 
 
 def _printable(name: str) -> str:
-    """Spell out the bytes of a name that is no valid text."""
+    """Return a file name with bytes that are not valid UTF-8 written as backslash escapes."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _text(values: list[str]) -> "pd.Series[str]":
+def _text_column(values: list[str]) -> "pd.Series[str]":
     return pd.Series(values, dtype="str")

@@ -1,9 +1,9 @@
-"""Taking over what an earlier ingestion has decoded, where the files are the same.
+"""Incremental ingestion: reuse the decoded images of unchanged picture files.
 
-A file is known by its content: by the hash of its bytes in a folder, where it is read and not
-decoded, and by name, length and CRC-32 in a zip, whose list of entries has them. What is taken over
-is held against the digest of its pixels, so a record that is damaged, old or of another set leads
-to more reading and never to other images.
+A file is identified by a digest of its content: of its bytes in a folder, where it is read but not
+decoded, and of its name, size and CRC-32 in a zip, which are in the zip's central directory. Reused
+images are verified by the digest of their pixels, so a damaged or outdated record only costs time
+and never changes an image.
 """
 
 import hashlib
@@ -27,11 +27,11 @@ _NO_ROW = -1
 
 @dataclass(frozen=True)
 class EarlierIngestion:
-    """What an earlier ingestion has left.
+    """The record and the images of an earlier ingestion.
 
     Attributes:
-        files: From ``KnownFiles.record``.
-        load_images: Gives its images, uint8, N x H x W x C; may be memory-mapped.
+        files: The record, as ``KnownFiles.to_frame`` returned it.
+        load_images: Returns the images, N x H x W x C, uint8; they may be memory-mapped.
     """
 
     files: pd.DataFrame
@@ -39,24 +39,27 @@ class EarlierIngestion:
 
 
 class KnownFiles:
-    """What came of picture files, by their content: in an earlier ingestion, and in this one."""
+    """A decoding cache: the image or fault of each file content, of an earlier ingestion.
+
+    It also collects the same of the current ingestion, for the next one.
+    """
 
     def __init__(self, earlier: EarlierIngestion | None = None, made_with: str = "") -> None:
-        """Look up what is known.
+        """Fill the cache from an earlier ingestion.
 
         Args:
-            earlier: Nothing is known without it.
-            made_with: Identifies what pixels depend on besides the file; what was decoded with
-                something else counts for nothing.
+            earlier: The earlier ingestion; without one the cache is empty.
+            made_with: Fingerprint of the decoding settings and code. Images decoded with another
+                one are not reused.
         """
         self._made_with = made_with
         self._load_images = earlier.load_images if earlier else None
         self._rows: dict[str, int] = {}
         self._pixels: pd.Series[str] = pd.Series(dtype="str")  # by row
         self._faults: dict[str, str] = {}
-        self._taken: dict[int, int] = {}
-        self._noted_images: list[str] = []
-        self._noted_faults: dict[str, str] = {}
+        self._reused_rows: dict[int, int] = {}
+        self._new_images: list[str] = []
+        self._new_faults: dict[str, str] = {}
         if earlier is None or list(earlier.files.columns) != list(_COLUMNS):
             return
         files = earlier.files[earlier.files["made_with"] == made_with]
@@ -65,52 +68,56 @@ class KnownFiles:
         self._pixels = images.drop_duplicates("row").set_index("row")["pixels"]
         self._faults = dict(zip(faulty["content"], faulty["fault"], strict=True))
 
-    def forget(self) -> None:
-        """Know nothing any more, of this ingestion either."""
-        for known in (self._rows, self._faults, self._taken, self._noted_faults):
+    def clear(self) -> None:
+        """Empty the cache, and discard what was added by the current ingestion."""
+        for known in (self._rows, self._faults, self._reused_rows, self._new_faults):
             known.clear()
-        self._noted_images.clear()
+        self._new_images.clear()
 
     @property
-    def taken(self) -> int:
-        """How many pictures are taken over."""
-        return len(self._taken)
+    def reused(self) -> int:
+        """The number of reused pictures."""
+        return len(self._reused_rows)
 
     def fault(self, content: str) -> str | None:
-        """Why a picture could not be decoded, if that is known."""
+        """Return why a file with this content digest cannot be decoded; None if unknown."""
         return self._faults.get(content)
 
-    def take(self, content: str, row: int) -> bool:
-        """Have a picture copied to a row later; False if it is not known."""
+    def reuse(self, content: str, row: int) -> bool:
+        """Schedule a known picture to be copied to a row by ``copy_reused``.
+
+        Returns:
+            Whether the picture is known.
+        """
         earlier_row = self._rows.get(content)
         if earlier_row is None:
             return False
-        self._taken[row] = earlier_row
+        self._reused_rows[row] = earlier_row
         return True
 
-    def note_image(self, content: str) -> None:
-        """Note that a file is the picture of the next row."""
-        self._noted_images.append(content)
+    def add_image(self, content: str) -> None:
+        """Record that the next row's image is of a file with this content digest."""
+        self._new_images.append(content)
 
-    def note_fault(self, content: str, fault: str) -> None:
-        """Note that a file cannot be decoded, and never will be."""
-        self._noted_faults[content] = fault
+    def add_fault(self, content: str, fault: str) -> None:
+        """Record why files with this content digest cannot be decoded, whenever they are read."""
+        self._new_faults[content] = fault
 
-    def copy_to(
+    def copy_reused(
         self,
         images: NDArray[np.uint8],
         digests_of: Callable[[NDArray[np.uint8]], list[str]],
     ) -> bool:
-        """Copy what is taken.
+        """Copy the scheduled pictures and verify their pixels.
 
         Args:
-            images: N x H x W x C.
-            digests_of: Names every image by its pixels.
+            images: The array to copy to, N x H x W x C, uint8.
+            digests_of: Returns the digest of each image's pixels.
 
         Returns:
-            Whether every picture was there and has the pixels that it was recorded with.
+            False if a picture is missing or its pixels do not have the recorded digest.
         """
-        if not self._taken or self._load_images is None:
+        if not self._reused_rows or self._load_images is None:
             return True
         try:
             earlier = self._load_images()
@@ -120,8 +127,8 @@ class KnownFiles:
                 raise
             logger.warning("%s", reason.message)
             return False
-        rows = np.fromiter(self._taken.keys(), np.int64)
-        earlier_rows = np.fromiter(self._taken.values(), np.int64)
+        rows = np.fromiter(self._reused_rows.keys(), np.int64)
+        earlier_rows = np.fromiter(self._reused_rows.values(), np.int64)
         fits = earlier.dtype == np.uint8 and earlier.shape[1:] == images.shape[1:]
         if not fits or earlier_rows.max() >= len(earlier):
             return False
@@ -136,24 +143,25 @@ class KnownFiles:
             start = end
         return True
 
-    def record(self, digests: Sequence[str], stored: Sequence[str]) -> pd.DataFrame:
-        """Write down what is noted, for the next ingestion.
+    def to_frame(self, digests: Sequence[str], stored: Sequence[str]) -> pd.DataFrame:
+        """Return the record of the current ingestion, for the next one.
 
         Args:
-            digests: Of the pixels of every image noted.
-            stored: The same of the images that the next ingestion will find, some of those.
+            digests: The pixel digests of all added images, in their order.
+            stored: The pixel digests of the images that are stored, without dropped duplicates.
 
         Returns:
-            A row per file: content, row (of an image with its pixels; -1 without one), pixels
-            (their digest; empty without an image), fault and made_with.
+            A row per file: content (digest of the file), row (int64, of a stored image with its
+            pixels; -1 if it has a fault), pixels (digest; empty with a fault), fault (empty for an
+            image) and made_with.
         """
         places = {digest: row for row, digest in enumerate(stored)}
-        found = (places.get(digest, _NO_ROW) for digest in digests)
-        rows = np.fromiter(found, np.int64, len(digests))
-        del places, found  # there may be millions
-        faults = self._noted_faults
+        stored_rows = (places.get(digest, _NO_ROW) for digest in digests)
+        rows = np.fromiter(stored_rows, np.int64, len(digests))
+        del places, stored_rows  # frees memory: there may be millions
+        faults = self._new_faults
         columns: dict[str, Sequence[str] | NDArray[np.int64] | str] = {
-            "content": [*self._noted_images, *faults],
+            "content": [*self._new_images, *faults],
             "row": np.append(rows, np.full(len(faults), _NO_ROW)),
             "pixels": [*digests, *[""] * len(faults)],
             "fault": [*[""] * len(rows), *faults.values()],
@@ -167,16 +175,17 @@ class KnownFiles:
         return files if usable.all() else files[usable].reset_index(drop=True)
 
 
-def content_of(source: ImageSource, name: str, limit: int) -> tuple[str, bytes | None]:
-    """Identify the content of a file, reading it only if there is no other way.
+def content_digest(source: ImageSource, name: str, limit: int) -> tuple[str, bytes | None]:
+    """Return a digest of a file's content, and the bytes if they had to be read.
 
     Args:
         source: The set.
-        name: A name in it.
-        limit: The number of bytes that it may have.
+        name: The file's name in the set.
+        limit: The maximum size in bytes.
 
     Returns:
-        32 hexadecimal digits, and the bytes if they were read.
+        The BLAKE2b digest of the bytes, or of name and stored checksum if the set has one (32
+        hexadecimal digits), and the bytes, or None if they were not read.
 
     Raises:
         Unreadable: See ``ImageSource.read``.

@@ -1,4 +1,4 @@
-"""Which picture has which label: label files, and a folder per class."""
+"""Labels of pictures, from a label file (CSV) or from one folder per class."""
 
 import csv
 import io
@@ -17,29 +17,29 @@ from regbench.images.sources.base import (
 )
 from regbench.study.schema import Ingest
 
-MAX_LABEL_FILE_BYTES = 1 << 28  # some ten million rows; as Python objects they take far more
+MAX_LABEL_FILE_BYTES = 1 << 28  # about ten million rows, which take far more as Python objects
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 class Row(NamedTuple):
-    """A picture as the set names it; the label is None where none is asked for."""
+    """A picture's file name as written in the set, and its label; None in an unlabelled table."""
 
     filename: str
     label: str | None
 
 
 class LabelTable(NamedTuple):
-    """Pictures to read, the folder that their names are relative to, and what listed them."""
+    """The pictures of a set with their labels."""
 
     rows: list[Row]
-    folder: str
-    origin: str
+    folder: str  # that file names are relative to; empty: the root
+    origin: str  # where the rows come from, in messages
 
 
 def sort_classes(labels: Iterable[str]) -> list[str]:
-    """Sort labels as numbers if all of them are numbers, otherwise as text.
+    """Return labels sorted as numbers if all of them are numbers, otherwise as text.
 
-    Equal numbers ('1' and '01' are two classes) stand in the order of their text.
+    Equal numbers ('1' and '01' are two classes) are sorted as text.
     """
     texts = sorted(labels)
     if all(_NUMBER.fullmatch(text) for text in texts):
@@ -48,7 +48,7 @@ def sort_classes(labels: Iterable[str]) -> list[str]:
 
 
 def find_root(source: ImageSource, settings: Ingest) -> ImageSource:
-    """Look through a single top folder if the set is in there and not at the root."""
+    """Return the set, or its only top folder as the set if the labels are in there."""
     if _is_root(source, settings):
         return source
     top = source.top_folder()
@@ -69,7 +69,7 @@ def _is_root(source: ImageSource, settings: Ingest) -> bool:
 def find_layout(
     source: ImageSource, settings: Ingest
 ) -> Literal["label_file", "class_folders"] | None:
-    """Say how a set is labelled; None if there is nothing to go by."""
+    """Return how a set is labelled, or None if it has neither a label file nor class folders."""
     if settings.layout == "class_folders":
         return "class_folders"
     if source.exists(settings.label_file):
@@ -80,14 +80,24 @@ def find_layout(
 
 
 def _top_folders(source: ImageSource, settings: Ingest, depth: int | None = None) -> set[str]:
-    """Find the top folders that hold pictures: at any depth, or directly (2)."""
+    """Return the top folders with pictures, which may be class folders.
+
+    Args:
+        source: The set.
+        settings: Its image and unlabelled folders are no class folders.
+        depth: Path components of a picture that count; 2: directly in a top folder; None: any.
+    """
     paths = [name.split("/") for name in source.names() if is_picture(name)]
     tops = {path[0] for path in paths if len(path) > 1 and depth in (None, len(path))}
     return tops - _not_classes(settings) - {"", ".."}
 
 
 def rows_of_class_folders(source: ImageSource, settings: Ingest) -> LabelTable:
-    """List all pictures; the top folder of each is its label, also from folders further down."""
+    """Return all pictures, each labelled with its top folder's name, at any depth.
+
+    Raises:
+        StudyError: No folder holds pictures.
+    """
     skip = _not_classes(settings)
     paths = [(name, name.partition("/")) for name in source.names() if is_picture(name)]
     rows = [Row(name, top if slash else "") for name, (top, slash, _) in paths if top not in skip]
@@ -97,18 +107,26 @@ def rows_of_class_folders(source: ImageSource, settings: Ingest) -> LabelTable:
 
 
 def _not_classes(settings: Ingest) -> set[str]:
-    """Top folders that stand for no class."""
+    """Return the top folders that are no classes: the image and the unlabelled folder."""
     return {settings.image_folder.strip("/"), settings.unlabeled_folder.strip("/")} - {""}
 
 
 def is_picture(name: str) -> bool:
-    """Say whether a file is meant as a picture; a linked folder may hold some."""
+    """Return whether a file has a picture's suffix, or is a link to a folder (name ends in /)."""
     suffix = name[name.rfind(".") :].lower()
     return name.endswith("/") or Image.registered_extensions().get(suffix) in Image.OPEN
 
 
-def folder_of(settings: Ingest, setting: str) -> str:
-    """Give a folder's name in the form of ``clean_name``; the root is empty."""
+def folder_path(settings: Ingest, setting: str) -> str:
+    """Return the path of a configured folder in the form of ``clean_name``; the root is empty.
+
+    Args:
+        settings: The settings of the ingestion.
+        setting: The name of the setting, such as ``image_folder``.
+
+    Raises:
+        StudyError: The path leads out of the set.
+    """
     folder: str = getattr(settings, setting)
     try:
         return clean_name(posixpath.join(folder, "file")).rpartition("/")[0]
@@ -119,7 +137,13 @@ def folder_of(settings: Ingest, setting: str) -> str:
 def read_label_file(
     source: ImageSource, name: str, columns: list[str], settings: Ingest
 ) -> list[Row]:
-    """Read file names, and labels if two columns are asked for, all as plain text.
+    """Return the rows of a CSV file (RFC 4180, UTF-8): file names, and labels if asked for.
+
+    Args:
+        source: The set that holds the file.
+        name: The file's name.
+        columns: The column of file names, and optionally that of labels. Both are read as text.
+        settings: The separator.
 
     Raises:
         StudyError: The file is unreadable, not UTF-8, no CSV, empty, or lacks a column.
@@ -154,21 +178,25 @@ def read_label_file(
 
 
 def _positions(header: list[str], columns: list[str], where: str) -> list[int]:
-    """Find the columns in the header, each exactly once."""
-    found = [column.strip() for column in header]
+    """Return the position of each column in the header.
+
+    Raises:
+        StudyError: A column is missing or not unique.
+    """
+    titles = [column.strip() for column in header]
     for column in columns:
-        if found.count(column) != 1:
-            problem = "no column" if column not in found else "more than one column"
-            names = ", ".join(quoted(name) for name in found[:10])
+        if titles.count(column) != 1:
+            problem = "no column" if column not in titles else "more than one column"
+            names = ", ".join(quoted(name) for name in titles[:10])
             raise StudyError(
                 f"{where} has {problem} {column!r}; its columns are {names}"
-                f"{_remedy(found, columns)}"
+                f"{_remedy(titles, columns)}"
             )
-    return [found.index(column) for column in columns]
+    return [titles.index(column) for column in columns]
 
 
 def _remedy(header: list[str], columns: list[str]) -> str:
-    """Name the separator that makes the columns of the header's only cell, or what names them."""
+    """Return the advice for a missing column: the right separator, or the settings to change."""
     for separator in ";\t|,":
         cells = [cell.strip() for cell in header[0].split(separator)]
         if len(header) == 1 and set(columns) <= set(cells) and len(cells) > 1:

@@ -1,4 +1,7 @@
-"""Scaling and whitening, fitted on train images only and later carried inside the network."""
+"""Normalization and ZCA whitening of pixels, fitted on the train images only.
+
+The fitted constants become layers of the network, so inference takes raw pixels.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -11,21 +14,20 @@ from regbench.study.schema import Normalization
 if TYPE_CHECKING:
     from regbench.regularizers.zca import Whitening
 
-MAX_ZCA_VALUES = (
-    4096  # values an image: the covariance then takes 134 MB, its inverse root a minute
-)
+# Values per image: the float64 covariance matrix then takes 134 MB, its inverse root a minute.
+MAX_ZCA_VALUES = 4096
 
 
 def fit_normalization(
     images: np.ndarray, train_rows: np.ndarray, settings: Normalization
 ) -> dict[str, list[float]]:
-    """Find each channel's offset and scale on the train images.
+    """Return each channel's offset and scale, fitted on the train images.
 
     Args:
         images: N x H x W x C, uint8.
-        train_rows: The rows to fit on, int.
-        settings: ``min_max`` maps the smallest value to 0 and the largest to 1; ``mean_std`` to
-            mean 0 and standard deviation 1.
+        train_rows: The indices of the train images, int.
+        settings: The method: ``min_max`` maps the smallest value to 0 and the largest to 1;
+            ``mean_std`` to mean 0 and standard deviation 1.
 
     Returns:
         ``offset`` and ``scale``, C values each: normalized = (image - offset) / scale.
@@ -34,7 +36,7 @@ def fit_normalization(
         StudyError: A channel has the same value in every pixel of every train image.
     """
     channels = images.shape[-1]
-    # Counting how often each of the 256 values occurs gives every statistic exactly, in one pass.
+    # A histogram of the 256 values gives all statistics exactly, in one pass.
     counts = np.zeros((channels, 256), dtype=np.int64)
     for chunk in in_chunks(images, train_rows):
         for channel in range(channels):
@@ -53,7 +55,12 @@ def fit_normalization(
 
 
 def normalize(images: np.ndarray, normalization: dict[str, list[float]]) -> np.ndarray:
-    """Return ``images`` (N x H x W x C, uint8) scaled, float32."""
+    """Return (images - offset) / scale per channel, float32, of the same shape.
+
+    Args:
+        images: N x H x W x C, uint8.
+        normalization: ``offset`` and ``scale`` from ``fit_normalization``.
+    """
     offset = np.asarray(normalization["offset"], dtype=np.float32)
     scale = np.asarray(normalization["scale"], dtype=np.float32)
     normalized: np.ndarray = (images.astype(np.float32) - offset) / scale
@@ -66,15 +73,16 @@ def fit_zca(
     normalization: dict[str, list[float]],
     settings: "Whitening",
 ) -> dict[str, np.ndarray]:
-    """Find the whitening that leaves images as close to themselves as whitening can.
+    """Return the mean and matrix of ZCA whitening, fitted on the normalized train images.
 
+    Of all whitening transforms ZCA changes the images least (in squared distance):
     W = U (S + epsilon)^(-1/2) U' with the eigenvectors U and eigenvalues S of the pixels'
     covariance over the normalized train images (Bell and Sejnowski, 1997; Krizhevsky, 2009).
 
     Args:
         images: N x H x W x C, uint8.
-        train_rows: The rows to fit on, int.
-        normalization: What ``fit_normalization`` returned.
+        train_rows: The indices of the train images, int.
+        normalization: ``offset`` and ``scale`` from ``fit_normalization``.
         settings: ``epsilon``, added to the eigenvalues.
 
     Returns:
@@ -105,7 +113,12 @@ def fit_zca(
 
 
 def whiten(normalized: np.ndarray, zca: dict[str, np.ndarray]) -> np.ndarray:
-    """Return ``normalized`` images (N x H x W x C, float32) whitened, of the same shape."""
+    """Return the ZCA-whitened images, float32, of the same shape.
+
+    Args:
+        normalized: N x H x W x C, float32, from ``normalize``.
+        zca: ``mean`` and ``matrix`` from ``fit_zca``.
+    """
     flat = normalized.reshape(len(normalized), -1)
     whitened: np.ndarray = (flat - zca["mean"]) @ zca["matrix"]
     return whitened.reshape(normalized.shape)

@@ -1,8 +1,8 @@
-"""Small PNG files of nothing but pixels, decoded many at a time.
+"""Batch decoding of small PNG files that have only the mandatory chunks.
 
-``PIL.Image.open`` is made for all that a file may hold; for a picture of 28 x 28 that takes ten
-times as long as its pixels do. Here the files' rows are put on top of each other, and Pillow's
-decoder takes them for one tall picture.
+For a picture of 28 x 28 ``PIL.Image.open`` takes ten times as long as decoding the pixels. Here
+the filtered rows of many files are stacked and decoded by Pillow as one tall picture. Format: PNG
+specification, third edition (W3C, https://www.w3.org/TR/png-3/).
 """
 
 import struct
@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-_BYTES_AT_ONCE = 1 << 20
-_FILTERS = bytes(range(5))  # that a row may be filtered by
-_COLOUR_TYPES = {"L": 0, "RGB": 2}
+_INFLATE_BYTES = 1 << 20  # decompressed at once
+_FILTERS = bytes(range(5))  # the filter types of a row: None, Sub, Up, Average, Paeth
+_COLOUR_TYPES = {"L": 0, "RGB": 2}  # by Pillow's mode
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
-# Adam7: the first column and row of each pass, and the steps to the next ones.
+# Adam7 interlacing: first column, first row, column step and row step of each of the seven passes.
 _PASSES = (
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2)),
     (0, 1, 1, 2),
@@ -30,21 +30,22 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 _END = _chunk(b"IEND", b"")
 
 
-class PlainPngs:
-    """PNGs of one size, of 8-bit grey or RGB pixels, and of the three chunks that must be there."""
+class PlainPngDecoder:
+    """Decoder of PNGs of one size, 8-bit greyscale or RGB, with only IHDR, one IDAT and IEND."""
 
     def __init__(self, height: int, width: int, mode: str) -> None:
-        """Set what the files have in common; ``mode`` is Pillow's, ``L`` or ``RGB``."""
+        """Set the height and width in pixels and Pillow's mode, ``L`` or ``RGB``."""
         header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[mode], 0, 0, 0)
         self._begin = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header)
         self._height, self._width, self._mode = height, width, mode
-        self._row = 1 + width * len(mode)  # a byte tells how the row is filtered
+        self._row = 1 + width * len(mode)  # bytes; the first is the filter type
 
-    def rows(self, data: bytes) -> bytes | None:
-        """Take the rows out of an undamaged file.
+    def inflate(self, data: bytes) -> bytes | None:
+        """Return the decompressed, still filtered rows of a file, with checked CRC and length.
 
         Returns:
-            The filtered rows; None for any other file, for ``Image.open`` to read or to refuse.
+            height * (1 + width * channels) bytes; None for any other or damaged file, which
+            ``Image.open`` has to decode or refuse.
         """
         body = len(self._begin) + 8
         end = len(data) - len(_END) - 4
@@ -63,27 +64,27 @@ class PlainPngs:
             return None
         return None if rows[:: self._row].translate(None, _FILTERS) else rows
 
-    def pixels(self, rows: list[bytes]) -> NDArray[np.uint8]:
-        """Decode the rows of some files at once.
+    def decode(self, rows: list[bytes]) -> NDArray[np.uint8]:
+        """Return the pixels of N pictures, N x height x width x channels, uint8.
 
         Args:
-            rows: From ``rows``, N files'.
-
-        Returns:
-            N x height x width x channels, uint8.
+            rows: The filtered rows of N files, from ``inflate``.
         """
-        above = bytes(self._row)  # what a picture's first row is filtered by: zeros
-        tall = b"".join(part for of_one in rows for part in (above, of_one))
+        above = bytes(self._row)  # a zero row: the specification's row above a picture's first
+        tall = b"".join(above + picture_rows for picture_rows in rows)
         size = (self._width, len(rows) * (self._height + 1))
         picture = Image.frombytes(self._mode, size, zlib.compress(tall, 0), "zip", self._mode, 0)
         shape = (len(rows), self._height + 1, self._width, len(self._mode))
         return np.frombuffer(picture.tobytes(), np.uint8).reshape(shape)[:, 1:]
 
 
-def lacks_rows(data: bytes) -> bool:
-    """Say whether the pixels of a PNG that Pillow can read end before its last row.
+def is_truncated(data: bytes) -> bool:
+    """Return whether a PNG's pixel data end before its last row.
 
-    Pillow leaves such rows black and says nothing.
+    Pillow leaves the missing rows black without an error.
+
+    Args:
+        data: A PNG file that Pillow has decoded.
     """
     width, height, depth, colour_type, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
     passes = _PASSES if interlaced else ((0, 0, 1, 1),)
@@ -98,7 +99,7 @@ def lacks_rows(data: bytes) -> bool:
         length, kind = struct.unpack_from(">I4s", data, at)
         body = data[at + 8 : at + 8 + length] if kind == b"IDAT" else b""
         while body and due > 0 and not inflater.eof:
-            due -= len(inflater.decompress(body, _BYTES_AT_ONCE))
+            due -= len(inflater.decompress(body, _INFLATE_BYTES))
             body = inflater.unconsumed_tail
         at += length + 12
     return due > len(inflater.flush())

@@ -1,4 +1,4 @@
-"""Which images train, which select (validation) and which report (test)."""
+"""Assign images to the split parts: train, validation (for selection) and test (for reporting)."""
 
 import hashlib
 from collections.abc import Iterable
@@ -12,20 +12,20 @@ from regbench.study.schema import Split
 
 
 def split_rows(image_index: pd.DataFrame, split: Split) -> pd.DataFrame:
-    """Assign every image to a part.
+    """Return the image index with each image's split part.
 
     Args:
-        image_index: A row per image with filename, label, target (int) and, for a hashed split,
-            digest (see ``ingestion.image_digests``).
-        split: Stratified (the classes' shares are kept, seeded shuffle), sequential (the first
-            rows train, the last test) or hashed (see ``hashed_parts``), and the parts' shares;
-            ``test`` may be 0.
+        image_index: A row per image: filename, label, target (int) and, for a hashed split,
+            digest (see ``image_digests``).
+        split: The split parts' shares (``test`` may be 0) and the method: ``stratified`` (seeded
+            shuffle with equal class shares in all parts), ``sequential`` (in the order of rows:
+            train, validation, test) or ``hashed`` (see ``hashed_parts``).
 
     Returns:
-        ``image_index`` with a column ``split``: train, validation or test.
+        ``image_index`` with a further column ``split`` (str): train, validation or test.
 
     Raises:
-        StudyError: A class would be missing from a part.
+        StudyError: A split part would be empty or lack a class.
     """
     parts = [part for part in SPLIT_PARTS if getattr(split, part)]
     if split.method == "hashed":
@@ -44,21 +44,21 @@ def split_rows(image_index: pd.DataFrame, split: Split) -> pd.DataFrame:
 
 
 def hashed_parts(digests: Iterable[str], split: Split) -> np.ndarray:
-    """Assign every image by its own pixels: whatever else is in the set, and in which order.
+    """Return each image's split part by a hash of its pixels, independent of the other images.
 
-    An image keeps its part while the set grows or shrinks, and equal images are in one part. Sizes
-    of the parts, and the classes' shares in them, come out by chance: the share of n images
-    differs from the one asked for by sqrt(share * (1 - share) / n), in standard deviations.
+    An image keeps its split part when images are added to the set or removed, and equal images are
+    in the same one. The parts' sizes and class shares are random: the standard deviation of the
+    share of n images is sqrt(share * (1 - share) / n), as of a binomial proportion.
 
-    The keyed BLAKE2b hash of the digest is a number from 0 to 1: the first ``train`` of that range
-    trains, the next ``validation`` validates, the rest tests.
+    The keyed BLAKE2b hash (RFC 7693) of the digest, scaled to [0, 1), is compared with the
+    cumulative shares: below ``train`` is train, then follows ``validation``, then test.
 
     Args:
-        digests: Per image, hexadecimal; equal images have equal ones.
-        split: The shares, and the seed, which is the key: another one draws anew.
+        digests: The digest of each image's pixels, hexadecimal.
+        split: The shares, and the seed, which is part of the hash's key.
 
     Returns:
-        N parts, as objects.
+        N strings, dtype object.
     """
     key = f"regbench split {split.seed}".encode()
     validation_from = split.train
@@ -66,19 +66,32 @@ def hashed_parts(digests: Iterable[str], split: Split) -> np.ndarray:
     parts = []
     for digest in digests:
         hashed = hashlib.blake2b(bytes.fromhex(digest), digest_size=8, key=key).digest()
-        place = (int.from_bytes(hashed) >> 11) / 2**53  # all the bits that a float holds: below 1
-        parts.append(SPLIT_PARTS[(place >= validation_from) + (place >= test_from)])
+        uniform = (int.from_bytes(hashed) >> 11) / 2**53  # the 53 bits of a float64's significand
+        parts.append(SPLIT_PARTS[(uniform >= validation_from) + (uniform >= test_from)])
     return np.array(parts, dtype=object)
 
 
 def _part_sizes(images: int, split: Split) -> list[int]:
-    """Train first, then validation; test takes what rounding leaves."""
+    """Return the numbers of train, validation and test images; test takes the rounding rest."""
     train = round(images * split.train)
     validation = round(images * split.validation) if split.test else images - train
     return [train, validation, images - train - validation]
 
 
 def _stratified(targets: np.ndarray, counts: list[int], seed: int) -> np.ndarray:
+    """Return each image's split part by scikit-learn's stratified ``train_test_split``.
+
+    Args:
+        targets: The class of each image, N ints.
+        counts: The numbers of train, validation and test images.
+        seed: Of the shuffle.
+
+    Returns:
+        N strings, dtype object.
+
+    Raises:
+        StudyError: A class is too small to be in every split part.
+    """
     from sklearn.model_selection import train_test_split  # noqa: PLC0415 - a second of start-up
 
     rows = np.arange(len(targets))
@@ -93,7 +106,7 @@ def _stratified(targets: np.ndarray, counts: list[int], seed: int) -> np.ndarray
                 held_out, train_size=counts[1], stratify=targets[held_out], random_state=seed
             )
             parts[test] = SPLIT_PARTS[2]
-    except ValueError as error:  # scikit-learn's: a part or a class is too small to share out
+    except ValueError as error:  # scikit-learn's: a split part or a class is too small
         raise StudyError(
             f"the images cannot be split by class into {counts[0]} train, {counts[1]} validation "
             f"and {counts[2]} test: {str(error).rstrip('.')}; add images of the small classes or "
@@ -103,7 +116,7 @@ def _stratified(targets: np.ndarray, counts: list[int], seed: int) -> np.ndarray
 
 
 def _check_sizes(labels: pd.Series, counts: dict[str, int], parts: list[str]) -> None:
-    """Stop where no split can work, in words that name what is too small."""
+    """Raise ``StudyError`` if a split part is empty or a class has fewer images than parts."""
     for part in parts:
         if counts[part] < 1:
             raise StudyError(
@@ -119,7 +132,7 @@ def _check_sizes(labels: pd.Series, counts: dict[str, int], parts: list[str]) ->
 
 
 def _check_classes(index: pd.DataFrame, parts: list[str]) -> None:
-    """Every class in every part: otherwise it is not learned, or not measured."""
+    """Raise ``StudyError`` if a split part lacks a class: it could not be learned or measured."""
     images = pd.crosstab(index["label"], index["split"]).reindex(columns=parts, fill_value=0)
     missing = [(label, part) for part in parts for label in images.index[images[part] == 0]]
     if missing:

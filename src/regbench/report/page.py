@@ -181,7 +181,7 @@ def _duplicates(split_index: pd.DataFrame) -> dict[str, Any]:
         return {"sentence": "not looked for by the version that read the images", "images": []}
     found = duplicates.find_duplicates(split_index)
     return {
-        "sentence": duplicates.sentence(duplicates.count(found)),
+        "sentence": duplicates.summarize_duplicates(duplicates.count_duplicates(found)),
         "images": found.head(MOST_DUPLICATES).to_dict("records"),
     }
 

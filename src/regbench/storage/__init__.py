@@ -1,1 +1,1 @@
-"""Files on this machine and in a store: atomic writes, cache, addresses, large arrays."""
+"""Files on this machine and in a store: atomic writes, cache, addresses, arrays beyond memory."""

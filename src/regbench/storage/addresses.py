@@ -1,19 +1,16 @@
-"""Addresses of files here and in stores: what they may be, and their credentials."""
+"""Addresses of files: local paths and URLs of object stores, their checks and credentials."""
 
 import re
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    pass
+_LOCAL_PROTOCOLS = frozenset({"file", "local"})
+_READ_ONLY_PROTOCOLS = frozenset({"http", "https"})
 
-
-_ON_THIS_MACHINE = frozenset({"file", "local"})
-_READ_ONLY = frozenset({"http", "https"})
-
+# Query parameters of signed URLs and access tokens.
 _SECRET_PARAMETER = re.compile(
     r"[?&](sig|signature|x-[a-z]+-(signature|credential|security-token)|awsaccesskeyid|"
     r"(access_?)?token|(api_?)?key|secret|password)=",
@@ -22,13 +19,13 @@ _SECRET_PARAMETER = re.compile(
 
 
 def is_remote(address: str) -> bool:
-    """Say whether an address is in a store, not on this machine."""
+    """Return whether an address is a URL of a store, not a path or ``file://`` URL."""
     protocol, separator, _ = address.partition("://")
-    return bool(separator) and protocol.lower() not in _ON_THIS_MACHINE
+    return bool(separator) and protocol.lower() not in _LOCAL_PROTOCOLS
 
 
 def clean_address(address: str) -> str:
-    """Bring the address of a store into its one form: no empty parts, no slash at the end."""
+    """Return a store's URL in normal form: lower-case protocol, no repeated or trailing slashes."""
     if not is_remote(address):
         return address
     protocol, _, rest = address.partition("://")
@@ -36,7 +33,14 @@ def clean_address(address: str) -> str:
 
 
 def address_problem(address: str, *, to_write: bool = False) -> str | None:
-    """Say why an address cannot be used, in words that do not repeat it; None if it can."""
+    """Return why an address is invalid, or None if it is valid.
+
+    The text does not repeat the address, which may contain a secret.
+
+    Args:
+        address: A local path or a URL.
+        to_write: Whether files are written there; http(s) can only be read.
+    """
     if not is_remote(address):
         return None
     protocol, _, rest = clean_address(address).partition("://")
@@ -47,13 +51,21 @@ def address_problem(address: str, *, to_write: bool = False) -> str | None:
         )
     if "::" in address or not parts[0] or {".", ".."} & {*parts} or re.search(r"[\\\0]", rest):
         return "must be protocol://place/folder, without '..' and '::'"
-    if to_write and protocol in _READ_ONLY:
+    if to_write and protocol in _READ_ONLY_PROTOCOLS:
         return f"cannot be written to: {protocol} addresses are only read"
     return None
 
 
 def credentials_of(address: str, credentials: Mapping[str, Any]) -> dict[str, Any]:
-    """What the file system of an address takes: the credentials under its protocol's name."""
+    """Return the fsspec options for an address: the credentials under its protocol's name.
+
+    Args:
+        address: A local path or a URL.
+        credentials: The content of ``credentials.yml``, such as ``{"s3": {"key": ...}}``.
+
+    Returns:
+        A copy; empty for a local path or a protocol without credentials.
+    """
     given = credentials.get(_protocol(address)) if is_remote(address) else None
     return dict(given) if given else {}
 
@@ -61,14 +73,15 @@ def credentials_of(address: str, credentials: Mapping[str, Any]) -> dict[str, An
 def with_credentials(
     catalog: Mapping[str, Any], credentials: Callable[[], Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Give catalog entries that are in a store the name of their credentials.
+    """Return a Kedro catalog whose entries in a store name their credentials.
 
     Args:
         catalog: Kedro's configuration of datasets, by name.
         credentials: Reads the credentials by name; called only if an entry is in a store.
 
     Returns:
-        The same with clean addresses, and ``credentials: <protocol>`` where there are such.
+        The catalog with addresses in normal form, and ``credentials: <protocol>`` in each entry
+        whose protocol has credentials. An entry's own ``credentials`` are kept.
     """
     remote = {
         name: {key: clean_address(entry[key])}
@@ -91,7 +104,7 @@ def _protocol(address: str) -> str:
 
 
 def local_path(address: str) -> Path:
-    """Return the path of a file on this machine, from its path or its file:// address."""
+    """Return the local path of a path or a ``file://`` URL."""
     if "://" not in address:
         return Path(address)
     return Path(urllib.request.url2pathname(urlsplit(address).path))

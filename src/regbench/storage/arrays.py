@@ -1,4 +1,4 @@
-"""Images that need not fit in memory: gone through in pieces, and put together in a file."""
+"""Image arrays larger than memory: chunked iteration and memory-mapped temporary arrays."""
 
 import math
 import mmap
@@ -9,47 +9,48 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-_CHUNK_BYTES = 1 << 20  # of uint8; as float32, or through a layer of 500, it is some MB
-_IN_MEMORY_BYTES = 64 << 20
+_CHUNK_BYTES = 1 << 20  # of uint8; four times as much as float32
+_IN_MEMORY_BYTES = 64 << 20  # mapped pages kept resident, and the largest array without a file
 
 
 def in_chunks(
-    images: np.ndarray, rows: np.ndarray | None = None, at_once: int | None = None
+    images: np.ndarray, rows: np.ndarray | None = None, chunk_rows: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Yield images in pieces, and let go of a file's parts that have been read.
+    """Yield an image array in chunks; pages of a memory-mapped array are released after reading.
 
     Args:
         images: N x H x W x C, uint8; may be memory-mapped.
-        rows: Which, M ints; all if not given.
-        at_once: How many to a piece; about a megabyte if not given.
+        rows: Indices of the M images to yield, in this order; default: all N.
+        chunk_rows: Images per chunk; default: as many as fill 1 MiB, at least one.
 
     Yields:
-        Some x H x W x C, uint8, M in all, in the order of ``rows``; at least one image each.
+        B x H x W x C, uint8, with B = ``chunk_rows`` but for the last chunk.
     """
     image_bytes = max(1, math.prod(images.shape[1:]))
-    step = at_once or max(1, _CHUNK_BYTES // image_bytes)
-    pieces_held = max(1, _IN_MEMORY_BYTES // (step * image_bytes))
+    step = chunk_rows or max(1, _CHUNK_BYTES // image_bytes)
+    chunks_held = max(1, _IN_MEMORY_BYTES // (step * image_bytes))
     for piece, start in enumerate(range(0, len(images if rows is None else rows), step), start=1):
         end = start + step
         if rows is not None:
-            yield _gathered(images, rows[start:end], max(1, _IN_MEMORY_BYTES // image_bytes))
+            yield _gather(images, rows[start:end], max(1, _IN_MEMORY_BYTES // image_bytes))
         else:
             yield images[start:end]
-            if piece % pieces_held == 0:
+            if piece % chunks_held == 0:
                 release_memory(images)
 
 
-def _gathered(images: np.ndarray, rows: np.ndarray, held: int) -> np.ndarray:
-    """Copy images in any order, with no more than ``held`` neighbours of a file in memory.
+def _gather(images: np.ndarray, rows: np.ndarray, max_rows: int) -> np.ndarray:
+    """Return ``images[rows]``, with at most ``max_rows`` neighbouring rows of a file in memory.
 
-    A row brings its surroundings along, up to 2 MB: a thousand rows at random, the whole file.
+    Reading one row maps up to 2 MB around it, so a thousand random rows would map a whole file.
+    The rows are therefore copied block by block of the file.
     """
     gathered: np.ndarray
-    if images.shape[0] <= held:
+    if images.shape[0] <= max_rows:
         gathered = images[rows]
         return gathered
     gathered = np.empty((len(rows), *images.shape[1:]), images.dtype)
-    stretches = rows // held
+    stretches = rows // max_rows
     for stretch in np.unique(stretches):
         here = stretches == stretch
         gathered[here] = images[rows[here]]
@@ -58,15 +59,16 @@ def _gathered(images: np.ndarray, rows: np.ndarray, held: int) -> np.ndarray:
 
 
 def release_memory(array: np.ndarray) -> None:
-    """Have the system forget which parts of an array in a file are in memory.
+    """Drop the resident pages of a memory-mapped array (``madvise`` with ``MADV_DONTNEED``).
 
-    Nothing is lost: they are in the file, or on their way, and come back when they are read.
-    Without this, what was read once counts as this process' memory for good.
+    No data are lost: the pages are read from the file again when needed. Otherwise every page
+    ever read counts towards the process' resident memory.
 
     Args:
-        array: Any; nothing happens to one that does not lie in a file.
+        array: Any array; one that is not memory-mapped is left as it is.
     """
-    shared = getattr(array, "mode", None) in ("r", "r+")  # copied on write, changes would be lost
+    # Not in mode "c" (copy on write): there the changes are in the pages only.
+    shared = getattr(array, "mode", None) in ("r", "r+")
     base: object = array
     while shared and isinstance(base, np.ndarray):
         base = base.base
@@ -75,23 +77,26 @@ def release_memory(array: np.ndarray) -> None:
 
 
 def empty_images(shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Return an array to be filled, uint8; a large one lies in a file without a name.
+    """Return an uninitialized uint8 array; above 64 MiB it is mapped from a temporary file.
 
-    The system writes such an array to the disk when memory is short, and frees the disk with the
-    array. The file is made where Python makes temporary files (``TMPDIR``).
+    The operating system can then write pages to the disk when memory is short. The file lies in
+    ``TMPDIR``, is unlinked at once, and its disk space is freed with the array.
+
+    Args:
+        shape: Any shape, such as (N, H, W, C).
 
     Raises:
-        MemoryError: A small one does not fit.
+        MemoryError: An array of up to 64 MiB does not fit in memory.
         OSError: The disk is full.
     """
     size = math.prod(shape)
     if size <= _IN_MEMORY_BYTES:
         return np.empty(shape, np.uint8)
     with tempfile.TemporaryFile(prefix="regbench-") as file:
-        if hasattr(os, "posix_fallocate"):  # a disk found full later would end the process
+        if hasattr(os, "posix_fallocate"):  # a disk that fills up later would raise SIGBUS
             try:
                 os.posix_fallocate(file.fileno(), 0, size)
             except OSError as error:
-                error.filename = tempfile.gettempdir()  # the file has no name
+                error.filename = tempfile.gettempdir()  # an unlinked file has no name
                 raise
         return np.memmap(file, np.uint8, "r+", shape=shape)

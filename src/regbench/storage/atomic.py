@@ -1,4 +1,4 @@
-"""Writing files so that what stands under a name is always whole."""
+"""Atomic file writes: a file has its old or its new content, never a part of one."""
 
 import os
 import re
@@ -10,21 +10,21 @@ from pathlib import Path
 from regbench.errors import DamagedFileError, explanation, with_causes
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.partial(\.\w+)?")
-_LAYERS = "0?_*"  # what RegBench writes in; beside them may lie another study's data root
+_LAYERS = "0?_*"  # Kedro's data layers, 01_raw to 09_...; other folders may be another study's
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` that takes its name when the block ends well.
+    """Yield a temporary path in the same folder, renamed to ``path`` when the block succeeds.
 
-    The temporary file keeps the suffix of ``path``, for writers that go by it. If the block
-    raises, it is removed and whatever stood under ``path`` stays as it was.
+    The content is flushed to the disk (``fsync``) before the rename. If the block raises, the
+    temporary file is removed and ``path`` keeps its previous content.
 
     Args:
-        path: The file to write. Missing parent folders are made.
+        path: The file to write. Missing parent folders are created.
 
     Yields:
-        The path to write to.
+        The path to write to, with the suffix of ``path``: some writers choose a format by it.
 
     Raises:
         OSError: The file cannot be written (no space, no permission).
@@ -37,19 +37,19 @@ def atomic_write(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.replace(path)
     except Exception as error:
-        for cause in with_causes(error):  # Kedro's error stands before that of the disk
+        for cause in with_causes(error):  # Kedro wraps the disk's error in its own
             if isinstance(cause, OSError) and cause.filename in (None, str(temporary), temporary):
-                cause.filename = str(path)  # the name that the user knows
+                cause.filename = str(path)  # messages name the target, not the temporary file
         raise
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def remove_leftovers(data_root: Path) -> None:
-    """Remove the temporary files of processes that were killed while they wrote.
+    """Delete temporary files that killed processes left in the data layers.
 
-    Nobody else may be writing below ``data_root``. The raw images are a person's own and may be
-    many: there, only what stands beside them is looked at.
+    No other process may be writing below ``data_root``. Folders within ``01_raw`` are not
+    searched: they hold the user's images, possibly millions.
     """
     for layer in data_root.glob(_LAYERS):
         paths = layer.glob("*") if layer.name == "01_raw" else layer.rglob(".*")
@@ -59,25 +59,26 @@ def remove_leftovers(data_root: Path) -> None:
 
 
 @contextmanager
-def made_by_regbench(path: object) -> Iterator[None]:
-    """Say of a file that RegBench has made and cannot read what is to be done about it.
+def damaged_file_errors(path: object) -> Iterator[None]:
+    """Turn any error in reading a file that RegBench wrote into a ``DamagedFileError``.
+
+    Errors of the file system (missing, no permission, disk errors) and of memory pass unchanged.
 
     Args:
-        path: The file, or what names it in messages.
+        path: The file, as messages name it.
 
     Raises:
-        DamagedFileError: Reading failed, whatever way; a missing file and a refusing disk speak for
-            themselves.
+        DamagedFileError: The content cannot be read; the message says to delete the file.
     """
     try:
         yield
     except (FileNotFoundError, MemoryError):
         raise
-    except Exception as error:  # a damaged file makes its reader raise nearly anything
+    except Exception as error:  # parsers raise nearly any type for damaged content
         if explanation(error):
             raise
         reason = " ".join(str(error).split())[:100] or type(error).__name__
-        if "pickle" in reason:  # NumPy, of what is no array: it then says how to load it unsafely
+        if "pickle" in reason:  # NumPy's message would advise the unsafe allow_pickle=True
             reason = "no plain array"
         raise DamagedFileError(
             f"{path} is damaged, or made by another version of RegBench ({reason}); delete it, and "

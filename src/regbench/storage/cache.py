@@ -1,23 +1,21 @@
-"""The folder of copies of a store's files on this machine, and its locks."""
+"""The local cache folder for copies of files in a store, and its inter-process locks."""
 
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from filelock import FileLock
-
-if TYPE_CHECKING:
-    pass
-
 
 CACHE_VARIABLE = "REGBENCH_CACHE"
 
 
 def cache_folder() -> Path:
-    """Where copies are kept: ``REGBENCH_CACHE``, or ``regbench`` in the user's cache folder."""
+    """Return the cache folder: ``REGBENCH_CACHE``, or ``regbench`` in the user's cache folder.
+
+    The user's cache folder is ``XDG_CACHE_HOME``, or ``~/.cache`` (XDG base directories).
+    """
     given = os.environ.get(CACHE_VARIABLE)
     if given:
         return Path(given).expanduser().absolute()
@@ -25,9 +23,13 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def locked(what: str) -> Iterator[None]:
-    """Keep other processes of this machine from doing the same with the cache meanwhile."""
-    name = hashlib.blake2b(what.encode(errors="surrogateescape"), digest_size=16).hexdigest()
+def cache_lock(key: str) -> Iterator[None]:
+    """Hold an exclusive file lock of this name among the processes of this machine.
+
+    Args:
+        key: What is locked, such as the address of a file.
+    """
+    name = hashlib.blake2b(key.encode(errors="surrogateescape"), digest_size=16).hexdigest()
     folder = cache_folder() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / name):

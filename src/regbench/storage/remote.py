@@ -1,8 +1,8 @@
-"""Files by their address: on this machine, or in a store such as ``s3://bucket/...``.
+"""Files in an object store such as ``s3://bucket/...``, by way of a local cache (write-through).
 
-A file of a store has a copy in a cache folder here, which is what is read, memory-mapped and
-written. Reading first sees to it that the copy is what the store has now; what is written counts
-when the store has it. Every file is whole or absent in both places, whatever is cut off when.
+Files are read, memory-mapped and written in the cache folder. Before reading, the copy is checked
+against the store's version and downloaded if it differs; after writing, it is uploaded. Both
+copies are replaced atomically, so an interruption leaves no partial file.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from regbench.errors import StudyError, UnreachableError
 from regbench.redaction import keep_secret
 from regbench.storage.addresses import address_problem
 from regbench.storage.atomic import atomic_write
-from regbench.storage.cache import CACHE_VARIABLE, cache_folder, locked
+from regbench.storage.cache import CACHE_VARIABLE, cache_folder, cache_lock
 
 if TYPE_CHECKING:
     import fsspec
@@ -34,36 +34,38 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-PATIENCE_VARIABLE = "REGBENCH_RETRY_SECONDS"
-_PATIENCE = 60.0  # seconds
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0  # seconds between attempts, doubled each time
+RETRY_SECONDS_VARIABLE = "REGBENCH_RETRY_SECONDS"
+_RETRY_SECONDS = 60.0
+_FIRST_DELAY, _MAX_DELAY = 0.5, 15.0  # seconds between attempts, doubled each time
 
-# A put to these appears whole or not at all; elsewhere a file is put beside its place and moved.
-_WHOLE_PUTS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss"})
+# Uploads to these are atomic; elsewhere a temporary file is uploaded and renamed.
+_ATOMIC_PUT_PROTOCOLS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss"})
 
-# Of what a store says of a file, what changes with its content; the first that there is counts.
-_TAGS = ("ETag", "etag", "generation", "md5Hash", "Content-MD5")
-_TIMES = ("LastModified", "last_modified", "Last-Modified", "updated", "mtime", "created")
+# Keys of fsspec's file info that change with the content; the first present is the version.
+_VERSION_KEYS = ("ETag", "etag", "generation", "md5Hash", "Content-MD5")
+_TIME_KEYS = ("LastModified", "last_modified", "Last-Modified", "updated", "mtime", "created")
 
-# Faults that no second attempt mends.
-_FINAL = (
+# Errors for which a retry is useless.
+_PERMANENT = (
     *(PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError),
     *(ImportError, ValueError, TypeError, KeyError, AttributeError),
 )
+_PERMANENT_NAMES = frozenset({"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"})
 
-_FINAL_NAMES = frozenset({"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"})
-_OF_THE_CACHE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENAMETOOLONG})
+# Of the local disk, not of the store.
+_LOCAL_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENAMETOOLONG})
+
 _SECRET_OPTION = re.compile(r"key|secret|token|password", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What a store says of a file.
+class FileInfo:
+    """A store's metadata of a file.
 
     Attributes:
-        version: Changes with the content; empty where the store does not tell.
-        size: Bytes.
-        modified: By the store's clock; None where it does not tell.
+        version: An identifier of the content, such as the ETag; empty if the store has none.
+        size: In bytes.
+        modified: The time of modification by the store's clock; None if the store has none.
     """
 
     version: str
@@ -71,20 +73,20 @@ class Entry:
     modified: datetime | None
 
     @classmethod
-    def of(cls, info: Mapping[str, Any]) -> "Entry":
-        """Read what fsspec returns."""
-        times = [info[key] for key in _TIMES if info.get(key)]
-        tags = [info[key] for key in _TAGS if info.get(key)] or times
-        return cls(str(tags[0]) if tags else "", int(info.get("size") or 0), _as_time(times))
+    def of(cls, info: Mapping[str, Any]) -> "FileInfo":
+        """Return the metadata in the dictionary of ``fsspec.AbstractFileSystem.info``."""
+        times = [info[key] for key in _TIME_KEYS if info.get(key)]
+        tags = [info[key] for key in _VERSION_KEYS if info.get(key)] or times
+        return cls(str(tags[0]) if tags else "", int(info.get("size") or 0), _parse_time(times))
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file in a store, with its copy in the cache.
+    """A file in a store and its local copy in the cache.
 
     Attributes:
-        address: ``protocol://...``, clean.
-        options: What the store's file system takes, such as credentials; never shown.
+        address: A URL in the normal form of ``clean_address``.
+        options: Arguments of the fsspec file system, such as credentials; never shown.
     """
 
     address: str
@@ -100,252 +102,257 @@ class RemoteFile:
 
     @property
     def protocol(self) -> str:
-        """What stands before ``://``."""
+        """The URL's scheme, such as ``s3``."""
         return self.address.partition("://")[0]
 
     @property
     def path(self) -> Path:
-        """Where the copy is once the file has been read or written."""
+        """The path of the local copy, which exists once the file has been read or written."""
         return self._in_cache("files")
 
-    def beside(self, name: str) -> "RemoteFile":
-        """Take the file of another name in the same folder."""
+    def with_name(self, name: str) -> "RemoteFile":
+        """Return the file of another name in the same folder."""
         return RemoteFile(f"{self.address.rpartition('/')[0]}/{name}", self.options)
 
-    def below(self, name: str) -> "RemoteFile":
-        """Take a file in this folder."""
+    def joinpath(self, name: str) -> "RemoteFile":
+        """Return a file below this folder; ``name`` may be a path."""
         return RemoteFile(f"{self.address}/{name}", self.options)
 
-    def readable(self) -> Path:
-        """Return the path of the copy, brought here unless it is what the store has.
+    def local_copy(self) -> Path:
+        """Return the path of the local copy, downloaded first unless it is up to date.
 
         Raises:
             FileNotFoundError: There is no such file in the store.
             StudyError: The store cannot be reached, or refuses.
         """
-        if not self._is_current(self.entry()):
-            with locked(self.address):  # several processes may want it
-                if not self._is_current(self.entry()):
+        if not self._is_current(self.info()):
+            with cache_lock(self.address):  # one download for all processes
+                if not self._is_current(self.info()):
                     with atomic_write(self.path) as partial:
-                        entry = self.persistently(lambda store: self._get(store, partial))
-                    self._record(entry)
+                        info = self.with_retries(lambda store: self._get(store, partial))
+                    self._record(info)
         return self.path
 
     @contextmanager
-    def written(self) -> Iterator[Path]:
-        """Give a temporary path; what is written there is stored when the block ends well.
+    def atomic_write(self) -> Iterator[Path]:
+        """Yield a temporary local path, uploaded when the block succeeds.
 
         Raises:
-            OSError: It cannot be written here.
-            StudyError: The store cannot be reached, or refuses; it has what it had.
+            OSError: The local copy cannot be written.
+            StudyError: The store cannot be reached, or refuses; its file is unchanged.
         """
         with atomic_write(self.path) as partial:
             yield partial
-            self.persistently(lambda store: self._put(store, partial))
-            entry = self.entry()
-        self._record(entry)
+            self.with_retries(lambda store: self._put(store, partial))
+            info = self.info()
+        self._record(info)
 
-    def become(self, other: "RemoteFile") -> None:
-        """Store another file of the same store under this address, too; it does not come here.
+    def copy_from(self, other: "RemoteFile") -> None:
+        """Copy another file of the same store to this address, within the store.
 
         Raises:
             FileNotFoundError: There is no such file.
             StudyError: The store cannot be reached, or refuses.
         """
-        self.persistently(lambda store: store.cp_file(other.address, self.address), other.address)
+        self.with_retries(lambda store: store.cp_file(other.address, self.address), other.address)
 
     def exists(self) -> bool:
-        """Say whether the store has the file.
+        """Return whether the store has the file.
 
         Raises:
             StudyError: The store cannot be reached, or refuses.
         """
         try:
-            self.entry()
+            self.info()
         except FileNotFoundError:
             return False
         return True
 
-    def remove(self, patience: float | None = None) -> None:
-        """Delete the file and its copy, if there is one.
+    def remove(self, retry_seconds: float | None = None) -> None:
+        """Delete the file and its local copy; a missing file is no error.
 
         Args:
-            patience: Seconds for which to try again, if not as long as for everything else.
+            retry_seconds: As in ``with_retries``.
 
         Raises:
             StudyError: The store cannot be reached, or refuses.
         """
         with contextlib.suppress(FileNotFoundError):
-            self.persistently(lambda store: store.rm_file(self.address), patience=patience)
+            self.with_retries(lambda store: store.rm_file(self.address), "", retry_seconds)
         self._version_file.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
 
     def is_folder(self) -> bool:
-        """Say whether it is no file but the beginning of other files' addresses.
+        """Return whether the address is a folder: a prefix of other files' addresses.
 
         Raises:
-            FileNotFoundError: It is neither.
-        """
-        return bool(self._info()["type"] == "directory")
-
-    def entry(self) -> Entry:
-        """Ask the store for the file.
-
-        Raises:
-            FileNotFoundError: There is none.
+            FileNotFoundError: It is neither a file nor a folder.
             StudyError: The store cannot be reached, or refuses.
         """
-        info = self._info()
-        if info["type"] == "directory":
-            raise _missing(self.address)
-        return Entry.of(info)
+        return bool(self._fsspec_info()["type"] == "directory")
 
-    def listing(self) -> dict[str, Entry]:
-        """List the files below, by their address less this one's; none if it is no folder."""
+    def info(self) -> FileInfo:
+        """Return the store's metadata of the file.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            StudyError: The store cannot be reached, or refuses.
+        """
+        info = self._fsspec_info()
+        if info["type"] == "directory":
+            raise _not_found(self.address)
+        return FileInfo.of(info)
+
+    def listing(self) -> dict[str, FileInfo]:
+        """Return all files below this folder, by relative path; empty if it is no folder.
+
+        Raises:
+            StudyError: The store cannot be reached, or refuses.
+        """
 
         def find(store: Any) -> dict[str, dict[str, Any]]:
             store.invalidate_cache()
             root = store._strip_protocol(self.address).rstrip("/") + "/"
-            found: dict[str, dict[str, Any]] = store.find(root, detail=True)
-            return {name.removeprefix(root): info for name, info in found.items()}
+            infos: dict[str, dict[str, Any]] = store.find(root, detail=True)
+            return {name.removeprefix(root): info for name, info in infos.items()}
 
         try:
-            found = self.persistently(find)
+            infos = self.with_retries(find)
         except FileNotFoundError:
             return {}
-        return {name: Entry.of(info) for name, info in found.items()}
+        return {name: FileInfo.of(info) for name, info in infos.items()}
 
-    def persistently(
-        self, do: Callable[[Any], T], address: str = "", patience: float | None = None
+    def with_retries(
+        self, do: Callable[[Any], T], address: str = "", retry_seconds: float | None = None
     ) -> T:
-        """Do something with the store, again and again while it cannot be reached.
+        """Return the result of a store operation, retried with exponential backoff and jitter.
 
         Args:
-            do: Takes the fsspec file system.
-            address: What it is about, if not this file.
-            patience: Seconds for which to try again; default: ``REGBENCH_RETRY_SECONDS``, or 60.
+            do: The operation; it is called with the fsspec file system.
+            address: The address in messages; default: this file's.
+            retry_seconds: Time limit for retries; default: ``REGBENCH_RETRY_SECONDS``, or 60.
 
         Raises:
             FileNotFoundError: There is no such file.
             StudyError: The store cannot be reached, or refuses.
         """
         address = address or self.address
-        patience = _patience() if patience is None else patience
-        began, pause = time.monotonic(), _FIRST_PAUSE
+        retry_seconds = _retry_seconds() if retry_seconds is None else retry_seconds
+        start, delay = time.monotonic(), _FIRST_DELAY
         while True:
             try:
                 return do(_file_system(self.protocol, self.address, self._options_as_json))
             except FileNotFoundError:
-                raise _missing(address) from None
+                raise _not_found(address) from None
             except StudyError:
                 raise
             except Exception as error:
-                cause = _cause(error)
-                if isinstance(error, OSError) and error.errno in _OF_THE_CACHE:
+                cause = _one_line(error)
+                if isinstance(error, OSError) and error.errno in _LOCAL_DISK_ERRNOS:
                     raise StudyError(f"{cause} ({CACHE_VARIABLE} names another folder)") from error
-                if isinstance(error, _FINAL) or type(error).__name__ in _FINAL_NAMES:
+                if isinstance(error, _PERMANENT) or type(error).__name__ in _PERMANENT_NAMES:
                     raise UnreachableError(f"{address}: {cause}") from None
-                if time.monotonic() - began + pause > patience:
+                if time.monotonic() - start + delay > retry_seconds:
                     raise UnreachableError(
-                        f"{address}: no success for {patience:g} s: {cause}; what is stored is "
-                        "whole, and the same command with --only-missing-outputs goes on from it"
+                        f"{address}: no success for {retry_seconds:g} s: {cause}; what is stored "
+                        "is whole, and the same command with --only-missing-outputs goes on from it"
                     ) from None
-                if pause == _FIRST_PAUSE:
+                if delay == _FIRST_DELAY:
                     logger.warning("%s: %s; trying again", address, cause)
-            time.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            time.sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
+            delay = min(2 * delay, _MAX_DELAY)
 
-    def _info(self) -> dict[str, Any]:
-        return self.persistently(self._ask)
+    def _fsspec_info(self) -> dict[str, Any]:
+        return self.with_retries(self._query)
 
-    def _ask(self, store: Any) -> dict[str, Any]:
+    def _query(self, store: Any) -> dict[str, Any]:
         store.invalidate_cache()
         info: dict[str, Any] = store.info(self.address)
         return info
 
-    def _get(self, store: Any, local: Path) -> Entry:
-        entry = Entry.of(self._ask(store))
+    def _get(self, store: Any, local: Path) -> FileInfo:
+        info = FileInfo.of(self._query(store))
         store.get_file(self.address, str(local))
-        if local.stat().st_size != entry.size or Entry.of(self._ask(store)) != entry:
-            raise OSError("it did not arrive whole, or changed on the way")
-        return entry
+        if local.stat().st_size != info.size or FileInfo.of(self._query(store)) != info:
+            raise OSError("it did not arrive whole, or changed on the way")  # retried
+        return info
 
     def _put(self, store: Any, local: Path) -> None:
         try:
-            if self.protocol in _WHOLE_PUTS:
+            if self.protocol in _ATOMIC_PUT_PROTOCOLS:
                 store.put_file(str(local), self.address)
                 return
             parent = self.address.rpartition("/")[0]
-            beside = f"{parent}/.{secrets.token_hex(4)}.partial"
+            temporary = f"{parent}/.{secrets.token_hex(4)}.partial"
             store.makedirs(parent, exist_ok=True)
             try:
-                store.put_file(str(local), beside)
-                store.mv(beside, self.address)
+                store.put_file(str(local), temporary)
+                store.mv(temporary, self.address)
             except BaseException:
                 with contextlib.suppress(Exception):
-                    store.rm_file(beside)
+                    store.rm_file(temporary)
                 raise
-        except FileNotFoundError as error:  # of the bucket; a missing file is no fault of a put
-            raise UnreachableError(f"{self.address}: {_cause(error)}") from None
+        except FileNotFoundError as error:  # the bucket is missing
+            raise UnreachableError(f"{self.address}: {_one_line(error)}") from None
 
-    def _is_current(self, entry: Entry) -> bool:
-        """Whether the copy is what the store has, and as it was when it was made."""
+    def _is_current(self, info: FileInfo) -> bool:
+        """Return whether the local copy is the store's version and unmodified since."""
         try:
             recorded = json.loads(self._version_file.read_text(encoding="utf-8"))
-            same = recorded == [entry.version, entry.size, *_status(self.path)]
-            return same and bool(entry.version)
+            same = recorded == [info.version, info.size, *_size_and_mtime(self.path)]
+            return same and bool(info.version)
         except (OSError, ValueError):
             return False
 
-    def _record(self, entry: Entry) -> None:
+    def _record(self, info: FileInfo) -> None:
         with atomic_write(self._version_file) as partial:
-            content = json.dumps([entry.version, entry.size, *_status(self.path)])
+            content = json.dumps([info.version, info.size, *_size_and_mtime(self.path)])
             partial.write_text(content, encoding="utf-8")
 
     @property
     def _version_file(self) -> Path:
         return self._in_cache("versions")
 
-    def _in_cache(self, what: str) -> Path:
-        return cache_folder() / what / self.protocol / self.address.partition("://")[2]
+    def _in_cache(self, folder: str) -> Path:
+        return cache_folder() / folder / self.protocol / self.address.partition("://")[2]
 
     @property
     def _options_as_json(self) -> str:
         return json.dumps(self.options, sort_keys=True, default=str)
 
 
-def _patience() -> float:
-    """Seconds for which a store that cannot be reached is tried again."""
+def _retry_seconds() -> float:
+    """Return the time limit for retries in seconds, from the environment or the default."""
     try:
-        return max(0.0, float(os.environ.get(PATIENCE_VARIABLE, _PATIENCE)))
+        return max(0.0, float(os.environ.get(RETRY_SECONDS_VARIABLE, _RETRY_SECONDS)))
     except ValueError:
-        raise StudyError(f"{PATIENCE_VARIABLE} must be a number of seconds") from None
+        raise StudyError(f"{RETRY_SECONDS_VARIABLE} must be a number of seconds") from None
 
 
 def _file_system(protocol: str, address: str, options: str) -> "fsspec.AbstractFileSystem":
-    """The store's file system, one for each process; connecting anew for each call is slow."""
-    import fsspec  # noqa: PLC0415 - only who uses a store pays
+    """Return the fsspec file system of a store, cached per process: connecting is slow."""
+    import fsspec  # noqa: PLC0415 - slow, needed only with a store
 
     try:
-        of_address = fsspec.get_filesystem_class(protocol)._get_kwargs_from_urls(address)
+        address_options = fsspec.get_filesystem_class(protocol)._get_kwargs_from_urls(address)
     except ImportError as error:
         extra = "uv sync --extra s3 installs it" if protocol in {"s3", "s3a"} else error
         raise StudyError(f"{protocol}:// needs a package that is not installed: {extra}") from None
     except ValueError as error:
         raise StudyError(f"{address}: {error}") from None
-    return _connected(os.getpid(), protocol, json.dumps(of_address, sort_keys=True), options)
+    return _connect(os.getpid(), protocol, json.dumps(address_options, sort_keys=True), options)
 
 
 @cache
-def _connected(process: int, protocol: str, of_address: str, options: str) -> Any:
+def _connect(process: int, protocol: str, address_options: str, options: str) -> Any:
     import fsspec  # noqa: PLC0415
     from fsspec.config import conf  # noqa: PLC0415
 
-    given = {**json.loads(of_address), **json.loads(options)}
+    given = {**json.loads(address_options), **json.loads(options)}
     for secret in _secrets([given, conf, os.environ]):
         keep_secret(secret)
     if protocol in {"s3", "s3a"}:
-        # Attempts are repeated here, not for minutes inside of botocore.
+        # ``with_retries`` retries; botocore's own retries would take minutes.
         brief = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 1}}
         own = [conf.get(protocol, {}).get("config_kwargs"), given.get("config_kwargs")]
         given["config_kwargs"] = brief | (own[0] or {}) | (own[1] or {})
@@ -353,7 +360,7 @@ def _connected(process: int, protocol: str, of_address: str, options: str) -> An
 
 
 def _secrets(settings: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """What must not be seen of settings."""
+    """Yield the values of nested settings whose keys name a secret."""
     for key, value in (item for each in settings for item in each.items()):
         if isinstance(value, Mapping):
             yield from _secrets([value])
@@ -361,21 +368,21 @@ def _secrets(settings: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             yield value
 
 
-def _cause(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
-def _missing(address: str) -> FileNotFoundError:
+def _not_found(address: str) -> FileNotFoundError:
     return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), address)
 
 
-def _status(path: Path) -> tuple[int, int]:
+def _size_and_mtime(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
 
-def _as_time(times: list[Any]) -> datetime | None:
-    """The first of a store's times, which may be seconds or text."""
+def _parse_time(times: list[Any]) -> datetime | None:
+    """Return the first of a store's times (Unix seconds, ISO 8601 or datetime) with a time zone."""
     if not times:
         return None
     if isinstance(times[0], datetime):

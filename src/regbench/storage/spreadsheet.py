@@ -1,7 +1,8 @@
-"""Tables that people open in a spreadsheet: no cell of theirs may start a formula.
+"""Protection against CSV injection (formula injection) in tables opened in a spreadsheet.
 
-A file name or a label such as ``=HYPERLINK(...)`` comes from whoever filled the folder, and a
-spreadsheet computes it. An apostrophe in front makes it text there; reading takes it off again.
+File names and labels are untrusted: a spreadsheet would evaluate a cell such as
+``=HYPERLINK(...)``. A leading apostrophe makes it plain text; it is removed on reading. See
+https://owasp.org/www-community/attacks/CSV_Injection.
 """
 
 import csv
@@ -11,54 +12,56 @@ from typing import Any
 
 import pandas as pd
 
-# What starts a formula, or is skipped in front of one; with wide forms, which some locales take.
+# Characters that start a formula, after any apostrophes and spaces; with the full-width forms that
+# some locales accept.
 _RISKY = re.compile(r"'*\s*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-def guarded(table: pd.DataFrame) -> pd.DataFrame:
-    """Put an apostrophe before every text that a spreadsheet could take for a formula.
+def escape_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with an apostrophe before each text that could start a formula.
 
-    Plain numbers such as ``-1`` stay as they are.
+    Cells and column names are escaped; plain numbers such as ``-1`` are not.
     """
-    return _changed(table, _guarded)
+    return _map_texts(table, _escape)
 
 
-def unguarded(table: pd.DataFrame) -> pd.DataFrame:
-    """Take off what ``guarded`` put in front."""
-    return _changed(table, _unguarded)
+def unescape_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without the apostrophes that ``escape_formulas`` added."""
+    return _map_texts(table, _unescape)
 
 
-def quoting(table: pd.DataFrame) -> int:
-    """Choose how the ``csv`` module quotes a table.
+def csv_quoting(table: pd.DataFrame) -> int:
+    """Return the quoting constant of the ``csv`` module for a table.
 
-    Before Python 3.13 it leaves a lone carriage return bare, which then ends the row.
+    Before Python 3.13 ``QUOTE_MINIMAL`` leaves a lone carriage return unquoted, which ends the
+    row; such a table needs ``QUOTE_NONNUMERIC``.
     """
-    texts = (table.iloc[:, at] for at in _texts(table))
+    texts = (table.iloc[:, at] for at in _text_columns(table))
     bare = any(isinstance(value, str) and "\r" in value for text in texts for value in text)
     return csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL
 
 
-def _guarded(text: str) -> str:
+def _escape(text: str) -> str:
     return f"'{text}" if _RISKY.match(text) and not _NUMBER.fullmatch(text) else text
 
 
-def _unguarded(text: str) -> str:
+def _unescape(text: str) -> str:
     return text[1:] if text.startswith("'") and _RISKY.match(text) else text
 
 
-def _changed(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
-    """A table with its texts changed, also those in the header."""
+def _map_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    """Return a copy of a table with a function applied to all its texts and column names."""
 
     def cell(value: Any) -> Any:
         return change(value) if isinstance(value, str) else value
 
-    made = table.copy(deep=False)
-    for at in _texts(table):
-        made.isetitem(at, table.iloc[:, at].map(cell).array)
-    return made.rename(columns=cell)
+    result = table.copy(deep=False)
+    for at in _text_columns(table):
+        result.isetitem(at, table.iloc[:, at].map(cell).array)
+    return result.rename(columns=cell)
 
 
-def _texts(table: pd.DataFrame) -> list[int]:
-    """The positions of columns that may hold text."""
+def _text_columns(table: pd.DataFrame) -> list[int]:
+    """Return the positions of the columns without a numeric dtype, which may hold text."""
     return [at for at, kind in enumerate(table.dtypes) if not pd.api.types.is_numeric_dtype(kind)]

@@ -1,17 +1,14 @@
-"""A file by its address: on this machine, or in a store."""
+"""A file on this machine or in an object store, chosen by its address."""
 
 import hashlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from regbench.storage.atomic import atomic_write
-
-if TYPE_CHECKING:
-    pass
 from regbench.storage.addresses import clean_address, is_remote, local_path
+from regbench.storage.atomic import atomic_write
 from regbench.storage.remote import RemoteFile
 
 
@@ -24,28 +21,28 @@ class LocalFile:
     def __str__(self) -> str:
         return str(self.path)
 
-    def beside(self, name: str) -> "LocalFile":
-        """Take the file of another name in the same folder."""
+    def with_name(self, name: str) -> "LocalFile":
+        """Return the file of another name in the same folder."""
         return LocalFile(self.path.with_name(name))
 
-    def below(self, name: str) -> "LocalFile":
-        """Take a file in this folder."""
+    def joinpath(self, name: str) -> "LocalFile":
+        """Return a file below this folder; ``name`` may be a path."""
         return LocalFile(self.path / name)
 
-    def readable(self) -> Path:
-        """Return the path."""
+    def local_copy(self) -> Path:
+        """Return the path; the interface is that of ``RemoteFile.local_copy``."""
         return self.path
 
-    def written(self) -> AbstractContextManager[Path]:
-        """Give a temporary path that becomes the file when the block ends well.
+    def atomic_write(self) -> AbstractContextManager[Path]:
+        """Yield a temporary path that is renamed to the file when the block succeeds.
 
         Raises:
-            OSError: It cannot be written; the file is as it was.
+            OSError: The file cannot be written; it keeps its previous content.
         """
         return atomic_write(self.path)
 
     def exists(self) -> bool:
-        """Say whether the file is there."""
+        """Return whether the file exists."""
         return self.path.exists()
 
     def remove(self) -> None:
@@ -57,14 +54,14 @@ StoredFile = LocalFile | RemoteFile
 
 
 def stored_file(address: str, options: Mapping[str, Any] | None = None) -> StoredFile:
-    """Take a file by its address.
+    """Return the file of an address, which need not exist.
 
     Args:
-        address: A path, or ``protocol://...``.
-        options: What the store's file system takes, such as credentials.
+        address: A local path, or a URL such as ``s3://bucket/key``.
+        options: Arguments of the store's fsspec file system, such as credentials.
 
     Raises:
-        StudyError: The address cannot be used.
+        StudyError: The address is malformed or contains credentials.
     """
     if not is_remote(address):
         return LocalFile(local_path(address))
@@ -72,10 +69,10 @@ def stored_file(address: str, options: Mapping[str, Any] | None = None) -> Store
 
 
 def digest(file: StoredFile) -> str:
-    """Identify a file by its bytes; empty if there is none."""
+    """Return the BLAKE2b digest of a file's bytes, 16 hexadecimal digits; empty if missing."""
     try:
-        with file.readable().open("rb") as content:
-            made = hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=8))
-            return made.hexdigest()
+        with file.local_copy().open("rb") as content:
+            hasher = hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=8))
+            return hasher.hexdigest()
     except FileNotFoundError:
         return ""

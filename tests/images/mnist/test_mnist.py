@@ -1,4 +1,4 @@
-"""Fetching MNIST, checking it and laying it out."""
+"""MNIST: download, checksums, sampling, and the set of images."""
 
 import errno
 import hashlib
@@ -43,17 +43,17 @@ CONTENT = np.random.RandomState(0).bytes(300_000)
 
 
 def silent(done: int, total: int | None) -> None:
-    """No progress."""
+    """Ignore progress."""
 
 
 @dataclass
 class Web:
-    """A web server with one file, and how often it was asked."""
+    """A web server with one file and a request counter."""
 
     content: bytes = CONTENT
-    announce: bool = True  # a Content-Length
-    cut: int | None = None  # how many bytes of a body are sent before the connection ends
-    failures: int | None = None  # how many of the first answers are cut or refused; None: all
+    announce: bool = True  # send a Content-Length header
+    cut: int | None = None  # bytes of the body sent before the connection is closed
+    failures: int | None = None  # number of first responses that are cut or refused; None: all
     status: int | None = None
     address: str = ""
     asked: int = 0
@@ -73,7 +73,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(web.content[: web.cut if fails else None])
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ class TestDownload:
     def _at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(mnist_download, "_RETRIES", 0)
 
-    def test_brings_the_whole_file_and_tells_progress(self, web: Web, target: Path) -> None:
+    def test_downloads_the_whole_file_and_reports_progress(self, web: Web, target: Path) -> None:
         told: list[tuple[int, int | None]] = []
         download(web.address, target, lambda done, total: told.append((done, total)))
         assert target.read_bytes() == CONTENT
@@ -131,7 +131,7 @@ class TestDownload:
         assert told[-1] == (len(CONTENT), len(CONTENT))
         assert told == sorted(told)
 
-    def test_takes_a_server_that_does_not_tell_the_length(self, web: Web, target: Path) -> None:
+    def test_accepts_a_server_without_content_length(self, web: Web, target: Path) -> None:
         web.announce = False
         told: list[int | None] = []
         download(web.address, target, lambda _, total: told.append(total))
@@ -139,7 +139,7 @@ class TestDownload:
         assert set(told) == {None}
 
     @pytest.mark.parametrize("status", [403, 404, 500])
-    def test_tells_the_http_status(self, web: Web, target: Path, status: int) -> None:
+    def test_reports_the_http_status(self, web: Web, target: Path, status: int) -> None:
         web.status = status
         message = error_of(web.address, target)
         assert web.address in message
@@ -164,14 +164,14 @@ class TestDownload:
         assert told[-1] == len(CONTENT)
         assert files_beside(target) == ["mnist.npz"]
 
-    def test_tells_that_it_broke_off(self, web: Web, target: Path) -> None:
+    def test_reports_that_it_broke_off(self, web: Web, target: Path) -> None:
         web.cut = 100_000
         message = error_of(web.address, target)
         assert message.startswith(f"cannot download {web.address}: IncompleteRead(100000 bytes")
         assert message.endswith("--params=mnist_source=... takes another address or a local file")
         assert files_beside(target) == []
 
-    def test_tells_that_nobody_answers(self, web: Web, target: Path) -> None:
+    def test_reports_that_nobody_answers(self, web: Web, target: Path) -> None:
         free = http.server.HTTPServer(("127.0.0.1", 0), Handler)
         address = f"http://127.0.0.1:{free.server_address[1]}/mnist.npz"
         free.server_close()
@@ -180,7 +180,7 @@ class TestDownload:
         assert "refused" in message
         assert message.endswith("--params=mnist_source=... takes another address or a local file")
 
-    def test_tells_a_time_out(
+    def test_reports_a_time_out(
         self, web: Web, target: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(mnist_download, "_TIMEOUT", 0.05)
@@ -192,10 +192,10 @@ class TestDownload:
             released.set()
 
     @pytest.mark.parametrize("address", ["http://", "http://[::1", "http://127.0.0.1/a b"])
-    def test_tells_a_malformed_address(self, target: Path, address: str) -> None:
+    def test_reports_a_malformed_address(self, target: Path, address: str) -> None:
         assert f"cannot download {address}: " in error_of(address, target)
 
-    def test_does_not_tell_a_password_by_itself(
+    def test_does_not_report_a_password_by_itself(
         self, web: Web, target: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
         download(web.address.replace("//", "//me:geheim@"), target, silent)
@@ -209,7 +209,7 @@ class TestDownload:
             (errno.EIO, "cannot write {0}: "),
         ],
     )
-    def test_tells_why_it_cannot_write(
+    def test_reports_why_it_cannot_write(
         self,
         web: Web,
         target: Path,
@@ -230,7 +230,7 @@ class TestDownload:
 class TestReadMnist:
     @pytest.fixture
     def small(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
-        """Arrays of a small 'MNIST', whose shapes and sums are the expected ones."""
+        """Return small arrays; the expected shapes and checksums are patched to theirs."""
         arrays = {
             "x_train": np.arange(24, dtype=np.uint8).reshape(6, 2, 2),
             "y_train": np.arange(6, dtype=np.uint8),
@@ -294,19 +294,19 @@ class TestReadMnist:
         assert "y_train is missing" in self.error_of(path)
 
     @pytest.mark.parametrize("content", [b"", b"<html>Sign in</html>", CONTENT])
-    def test_tells_what_is_no_npz(self, tmp_path: Path, content: bytes) -> None:
+    def test_reports_what_is_no_npz(self, tmp_path: Path, content: bytes) -> None:
         path = tmp_path / "mnist.npz"
         path.write_bytes(content)
         assert "is no npz file" in self.error_of(path)
 
-    def test_tells_a_damaged_npz(self, small: dict[str, np.ndarray], tmp_path: Path) -> None:
+    def test_reports_a_damaged_npz(self, small: dict[str, np.ndarray], tmp_path: Path) -> None:
         content = bytearray(self.npz(small))
         content[80] ^= 0xFF  # inside the compressed data of x_train
         path = tmp_path / "mnist.npz"
         path.write_bytes(content)
         assert "is damaged: x_train" in self.error_of(path)
 
-    def test_tells_that_the_file_is_missing(self, tmp_path: Path) -> None:
+    def test_reports_that_the_file_is_missing(self, tmp_path: Path) -> None:
         with pytest.raises(StudyError, match="No such file") as caught:
             read_mnist(tmp_path / "mnist.npz")
         assert not isinstance(caught.value, NotMnistError)
@@ -366,11 +366,11 @@ def test_largest_remainder_is_within_one_of_every_share(
     data: st.DataObject, counts: list[int]
 ) -> None:
     size = data.draw(st.integers(0, sum(counts)))
-    taken = largest_remainder(np.array(counts), size)
+    allocated = largest_remainder(np.array(counts), size)
     exact = np.array(counts) * size / sum(counts)
-    assert taken.sum() == size
-    assert (abs(taken - exact) < 1).all()
-    assert (taken <= counts).all()
+    assert allocated.sum() == size
+    assert (abs(allocated - exact) < 1).all()
+    assert (allocated <= counts).all()
 
 
 def test_largest_remainder_prefers_the_first_of_equals() -> None:
@@ -473,12 +473,12 @@ class TestMnist:
         self, published: Mnist, tmp_path: Path
     ) -> None:
         write_set(tmp_path / "digits.zip", *sample_set(published, 8_000, 1_000, 0), silent)
-        # Pixels, not the file's bytes: another zlib compresses them in another way.
+        # The pixels, not the bytes of the file, which depend on the version of zlib.
         assert contents(tmp_path / "digits.zip") == contents(DIGITS_ZIP)
 
 
 def contents(path: Path) -> dict[str, bytes]:
-    """Every entry of a zip: its bytes, or the pixels of a picture."""
+    """Return the entries of a zip by name: the bytes, or the pixels of a picture."""
     with zipfile.ZipFile(path) as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}
     return {

@@ -1,4 +1,4 @@
-"""A set is read as a folder or a zip, and nothing outside of it ever is."""
+"""Reading a set as a folder or a zip; no file outside of it can be read."""
 
 import gc
 import os
@@ -144,7 +144,7 @@ OTHERS: dict[str, Files] = {
 
 
 class TestDigest:
-    """What a set is recognized by."""
+    """The digest of a set."""
 
     @pytest.fixture(params=["folder", "zip"])
     def digest(self, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Files], str]:
@@ -165,8 +165,8 @@ class TestDigest:
         assert digest(DIGESTED) == digest(dict(DIGESTED)) == digest(turned)
 
     def test_is_another_for_any_other_files(self, digest: Callable[[Files], str]) -> None:
-        found = {kind: digest(files) for kind, files in OTHERS.items()}
-        assert len({digest(DIGESTED), *found.values()}) == len(OTHERS) + 1
+        digests = {kind: digest(files) for kind, files in OTHERS.items()}
+        assert len({digest(DIGESTED), *digests.values()}) == len(OTHERS) + 1
 
     @pytest.mark.parametrize("hidden", [".DS_Store", "Train/Thumbs.db"])
     def test_does_not_count_what_systems_leave_behind(
@@ -174,7 +174,7 @@ class TestDigest:
     ) -> None:
         assert digest(DIGESTED | {hidden: b"x"}) == digest(DIGESTED)
 
-    def test_tells_where_a_file_ends(self, digest: Callable[[Files], str]) -> None:
+    def test_depends_on_where_a_file_ends(self, digest: Callable[[Files], str]) -> None:
         joined = {"a": b"1b\0" + b"2"}
         assert digest(joined) != digest({"a": b"1", "b": b"2"})
 
@@ -185,7 +185,7 @@ class TestDigest:
                 digests.add(source.digest())
         assert len(digests) == 1
 
-    def test_of_a_zip_tells_which_of_two_entries_counts(self, tmp_path: Path) -> None:
+    def test_of_a_zip_depends_on_the_order_of_equal_names(self, tmp_path: Path) -> None:
         digests = set()
         for first, second in ((b"1", b"2"), (b"2", b"1")):
             path = make_zip(tmp_path / f"{first!r}.zip", {"a": first, "./a": second})
@@ -193,7 +193,7 @@ class TestDigest:
                 digests.add(source.digest())
         assert len(digests) == 2
 
-    def test_of_a_folder_takes_what_cannot_be_read(self, tmp_path: Path) -> None:
+    def test_of_a_folder_accepts_unreadable_files(self, tmp_path: Path) -> None:
         folder = make_folder(tmp_path / "set", {"a": b"1"})
         with open_source(folder) as source:
             before = source.digest()
@@ -258,7 +258,7 @@ class TestFolder:
     def test_links_are_told_where_opening_follows_them(
         self, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sources_folder, "_NO_LINKS", 0)  # as on Windows
+        monkeypatch.setattr(sources_folder, "_NOFOLLOW", 0)  # as on Windows
         (root / "file").symlink_to("a/1")
         (root / "out").symlink_to("../outside/secret")
         with open_source(root) as source:
@@ -333,7 +333,7 @@ class TestFolder:
     def test_refuses_what_is_no_plain_file(
         self, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        os.mkfifo(root / "pipe")  # opening it would wait for ever
+        os.mkfifo(root / "pipe")  # opening it would block
         (root / "to_pipe").symlink_to("pipe")
         (root / "to_socket").symlink_to("socket")
         (root / "loop").symlink_to("loop")
@@ -349,7 +349,7 @@ class TestFolder:
             assert reason(source, "loop") == "not a file"
             assert reason(source, "x" * 300) == "unreadable: File name too long"
 
-    def test_says_when_a_folder_cannot_be_listed(
+    def test_reports_when_a_folder_cannot_be_listed(
         self, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def refuse(path: str) -> None:

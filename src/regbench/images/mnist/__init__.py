@@ -1,1 +1,1 @@
-"""MNIST: fetched, read, and laid out as a set of pictures."""
+"""MNIST: download, check, and conversion to a set of image files."""

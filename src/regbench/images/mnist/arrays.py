@@ -1,8 +1,8 @@
-"""MNIST: fetching it, checking that it is whole, and laying it out as a set of images.
+"""The arrays of MNIST: download, checksums, and selection for a set of images.
 
-MNIST is by Y. LeCun, C. Cortes and C. J. C. Burges, under CC BY-SA 3.0. What is fetched is the
-``mnist.npz`` of the Keras data sets; what is written is a zip in the layout of the 'Identify the
-Digits' practice data, which the study reads like any other set.
+MNIST is by Y. LeCun, C. Cortes and C. J. C. Burges, under CC BY-SA 3.0. The source is the
+``mnist.npz`` of the Keras data sets. The set of images is a zip in the layout of the 'Identify the
+Digits' practice data (Analytics Vidhya): 49,000 labelled and 21,000 unlabelled images.
 """
 
 import hashlib
@@ -47,11 +47,11 @@ ARRAYS: dict[str, tuple[tuple[int, ...], str]] = {
 
 
 class NotMnistError(StudyError):
-    """A file was read and does not hold MNIST."""
+    """A readable file does not contain MNIST."""
 
 
 class Mnist(NamedTuple):
-    """MNIST as published: images are n x 28 x 28 uint8, labels n uint8 from 0 to 9."""
+    """MNIST as published: images N x 28 x 28, uint8; labels N, uint8, from 0 to 9."""
 
     x_train: Bytes
     y_train: Bytes
@@ -60,25 +60,22 @@ class Mnist(NamedTuple):
 
 
 class ImageSet(NamedTuple):
-    """Images to be written as a set: (n x 28 x 28 uint8, n labels) and m x 28 x 28 uint8."""
+    """Images to be written as a set."""
 
-    labeled: tuple[Bytes, Bytes]
-    unlabeled: Bytes
+    labeled: tuple[Bytes, Bytes]  # images N x 28 x 28, uint8, and N labels, uint8
+    unlabeled: Bytes  # M x 28 x 28, uint8
 
 
 def load_mnist(source: str, cache: Path, on_progress: OnProgress) -> Mnist:
-    """Read MNIST from wherever it is, downloading it once if it is on the web.
+    """Return the arrays of MNIST from a local file or the web, verified by their checksums.
 
     Args:
-        source: An http(s) or file address, or a local path.
-        cache: Where a download is kept; a file that stands there is not downloaded again.
-        on_progress: Called with bytes done and bytes in all.
-
-    Returns:
-        The four arrays, checked.
+        source: An http(s) or file URL, or a local path.
+        cache: The file that a download is saved to; if it exists, nothing is downloaded.
+        on_progress: Called with the bytes downloaded and the total.
 
     Raises:
-        NotMnistError: The content is not MNIST. A download is removed, a local source stays.
+        NotMnistError: The content is not MNIST. A download is deleted, a local source is not.
         StudyError: The source cannot be reached or read, or the download cannot be written.
     """
     local = local_path(source)
@@ -97,10 +94,10 @@ def load_mnist(source: str, cache: Path, on_progress: OnProgress) -> Mnist:
 
 
 def local_path(source: str) -> Path | None:
-    """Return the local path that an address means, or None if it is on the web.
+    """Return the local path of a path or file URL, or None for an http(s) URL.
 
     Raises:
-        StudyError: The address is neither a path nor an http, https or file address.
+        StudyError: The URL has another scheme.
     """
     scheme, separator, _ = source.partition("://")
     if not separator:
@@ -113,16 +110,13 @@ def local_path(source: str) -> Path | None:
 
 
 def read_mnist(path: Path) -> Mnist:
-    """Read ``mnist.npz`` and check every array.
+    """Return the arrays of an ``mnist.npz``, verified by shape, dtype and SHA-256.
 
     Args:
-        path: An npz file with the arrays of ``ARRAYS``; further ones are ignored.
-
-    Returns:
-        The four arrays.
+        path: An npz file with the arrays of ``ARRAYS``; others are ignored.
 
     Raises:
-        NotMnistError: No npz, or an array is missing or not the one of MNIST.
+        NotMnistError: The file is no npz, or an array is missing or differs from MNIST's.
         StudyError: The file is missing or cannot be read.
     """
     try:
@@ -135,8 +129,8 @@ def read_mnist(path: Path) -> Mnist:
 
 
 def full_set(mnist: Mnist) -> ImageSet:
-    """Lay out all of MNIST: 49,000 labelled images, then 21,000 unlabelled ones, in its order."""
-    images, labels = _rows(mnist)
+    """Return all of MNIST in its order: the first 49,000 images labelled, 21,000 unlabelled."""
+    images, labels = _all_rows(mnist)
     return ImageSet(
         (images[:LABELED_ROWS], labels[:LABELED_ROWS]),
         images[LABELED_ROWS:],
@@ -144,22 +138,19 @@ def full_set(mnist: Mnist) -> ImageSet:
 
 
 def sample_set(mnist: Mnist, labeled: int, unlabeled: int, seed: int) -> ImageSet:
-    """Draw a part of the full set, every class in its share and all of it shuffled.
+    """Return a stratified random sample of the full set, shuffled.
 
     Args:
         mnist: The four arrays.
-        labeled: How many of the 49,000 labelled images to draw.
-        unlabeled: How many of the 21,000 unlabelled images to draw.
-        seed: The same seed draws the same images in the same order.
-
-    Returns:
-        ``labeled`` images with labels and ``unlabeled`` images without.
+        labeled: The number of labelled images, at most 49,000.
+        unlabeled: The number of unlabelled images, at most 21,000.
+        seed: Of the random numbers; the same seed gives the same images in the same order.
 
     Raises:
-        ValueError: More images are asked for than there are.
+        ValueError: There are fewer images.
     """
-    images, labels = _rows(mnist)
-    # RandomState, unlike Generator, promises the same numbers from every version of NumPy.
+    images, labels = _all_rows(mnist)
+    # The stream of RandomState, unlike Generator's, is the same in all versions of NumPy (NEP 19).
     random = np.random.RandomState(seed)
     known = _draw(labels[:LABELED_ROWS], labeled, random)
     unknown = LABELED_ROWS + _draw(labels[LABELED_ROWS:], unlabeled, random)
@@ -167,37 +158,37 @@ def sample_set(mnist: Mnist, labeled: int, unlabeled: int, seed: int) -> ImageSe
 
 
 def largest_remainder(counts: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
-    """Share ``size`` out in proportion to ``counts``, in whole numbers.
+    """Return integers in proportion to ``counts`` that sum to ``size`` (largest remainder method).
 
-    What rounding down leaves over goes to the largest remainders, the first of equals first.
+    The rest of rounding down goes to the largest remainders; of equal ones to the first.
 
     Args:
-        counts: How many there are of each class.
-        size: How many to take in all, at most the sum of ``counts``.
+        counts: The number of images per class.
+        size: The number to allocate, at most the sum of ``counts``.
 
     Returns:
-        How many to take of each class: one number per count, ``size`` in sum.
+        The number allocated to each class, int64.
     """
     shares, remainders = np.divmod(counts * size, counts.sum())
-    left_over = size - int(shares.sum())
-    shares[np.argsort(-remainders, kind="stable")[:left_over]] += 1
+    rest = size - int(shares.sum())
+    shares[np.argsort(-remainders, kind="stable")[:rest]] += 1
     return shares
 
 
 def _draw(labels: Bytes, size: int, random: np.random.RandomState) -> Rows:
-    """Row numbers of a shuffled sample that keeps the share of every label."""
+    """Return the row indices of a shuffled sample, stratified by label."""
     if not 0 <= size <= len(labels):
         raise ValueError(f"{size} images cannot be drawn from {len(labels)}")
     classes, counts = np.unique(labels, return_counts=True)
-    parts = [
+    drawn = [
         random.permutation(np.flatnonzero(labels == label))[:share]
         for label, share in zip(classes, largest_remainder(counts, size), strict=True)
     ]
-    return random.permutation(np.concatenate(parts))
+    return random.permutation(np.concatenate(drawn))
 
 
 def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> Bytes:
-    """Read one array of an npz and check its type, shape and content."""
+    """Return one array of an npz; raise ``NotMnistError`` for another dtype, shape or SHA-256."""
     shape, checksum = ARRAYS[name]
     try:
         with archive.open(f"{name}.npy") as entry:
@@ -215,8 +206,8 @@ def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> Bytes:
     return cast(Bytes, array)
 
 
-def _rows(mnist: Mnist) -> tuple[Bytes, Bytes]:
-    """All 70,000 images and labels: the train rows followed by the test rows."""
+def _all_rows(mnist: Mnist) -> tuple[Bytes, Bytes]:
+    """Return all 70,000 images and labels: the train images, then the test images."""
     return (
         np.concatenate([mnist.x_train, mnist.x_test]),
         np.concatenate([mnist.y_train, mnist.y_test]),

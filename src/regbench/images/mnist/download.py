@@ -1,39 +1,40 @@
-"""MNIST's file downloaded, whole or not at all."""
+"""Atomic download of a file with retries, by pooch."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 from regbench.errors import StudyError
-from regbench.images.mnist.faults import reason, root_cause, writing
+from regbench.images.mnist.faults import reason, root_cause, write_errors
 
 OnProgress = Callable[[int, int | None], None]
-"""Called with how much is done and how much there is in all (None: unknown)."""
+"""Called with the amount done and the total (None: unknown), in bytes or pictures."""
 
 OTHER_SOURCE = "--params=mnist_source=... takes another address or a local file"
-_CHUNK = 1 << 16
+_CHUNK = 1 << 16  # bytes
 _TIMEOUT = 30.0  # seconds without a byte
-_RETRIES = 2  # of a download that fails
+_RETRIES = 2
 
 
 def download(address: str, target: Path, on_progress: OnProgress) -> None:
-    """Bring a file here; ``target`` stands only when all of it has arrived.
+    """Download a file atomically: ``target`` exists only when it is complete.
 
-    A download that fails is begun anew, a few times.
+    A failed download is restarted from the beginning, up to two times.
 
     Args:
-        address: An http(s) address.
-        target: The file to write. Missing parent folders are made.
-        on_progress: Called with bytes done and bytes in all.
+        address: An http(s) URL.
+        target: The file to write. Missing parent folders are created.
+        on_progress: Called with the bytes downloaded and the total.
 
     Raises:
-        StudyError: The address cannot be reached, broke off, or the file cannot be written.
+        StudyError: The address cannot be reached, the connection breaks, or the file cannot be
+            written.
     """
-    import pooch  # noqa: PLC0415 - only who downloads pays
+    import pooch  # noqa: PLC0415 - slow, needed only here
     import requests  # noqa: PLC0415
 
-    pooch.get_logger().setLevel("WARNING")  # it would tell the address with its password
-    # No sum of the whole file: others pack the same arrays in other ways, and those have sums.
+    pooch.get_logger().setLevel("WARNING")  # it would log the URL with its password
+    # No checksum of the file, which depends on its compression: the arrays have checksums.
     source = pooch.create(
         target.parent,
         base_url="",
@@ -43,7 +44,7 @@ def download(address: str, target: Path, on_progress: OnProgress) -> None:
     )
     bar = _ProgressBar(on_progress)
     web = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK, timeout=_TIMEOUT)
-    with writing(target):
+    with write_errors(target):
         try:
             source.fetch(target.name, downloader=web)
         except requests.HTTPError as error:
@@ -59,7 +60,7 @@ def download(address: str, target: Path, on_progress: OnProgress) -> None:
 
 
 class _ProgressBar:
-    """What pooch takes for a progress bar: it sets ``total`` and tells every step."""
+    """The progress bar interface of ``pooch.HTTPDownloader``, which calls ``on_progress``."""
 
     def __init__(self, on_progress: OnProgress) -> None:
         self._on_progress = on_progress
@@ -67,7 +68,7 @@ class _ProgressBar:
 
     @property
     def total(self) -> int:
-        """Bytes in all, 0 if the server does not say; set when a download begins."""
+        """The total in bytes, 0 if unknown; pooch sets it when a download starts."""
         return self._total
 
     @total.setter
@@ -76,14 +77,14 @@ class _ProgressBar:
         self.update(0)
 
     def update(self, size: int) -> None:
-        """Count bytes; pooch rounds the last ones up."""
+        """Add downloaded bytes; pooch adds a full chunk for the last one."""
         self._done += size
         if self._total:
             self._done = min(self._done, self._total)
         self._on_progress(self._done, self._total or None)
 
     def reset(self) -> None:
-        """Stay: what follows is told as a step, too."""
+        """Do nothing; pooch calls ``update`` with the total next."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing; nothing is open."""

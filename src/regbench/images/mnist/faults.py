@@ -1,4 +1,4 @@
-"""What is wrong with a file of MNIST that is read, written or downloaded, in words."""
+"""Error messages for files of MNIST that cannot be read, written or downloaded."""
 
 import errno
 from collections.abc import Iterator
@@ -9,8 +9,16 @@ from regbench.errors import StudyError
 
 
 @contextmanager
-def writing(target: Path, needed: int | None = None) -> Iterator[None]:
-    """Say why a file (of so many bytes, if that is known) cannot be written."""
+def write_errors(target: Path, needed: int | None = None) -> Iterator[None]:
+    """Turn an ``OSError`` in writing a file into a ``StudyError`` that names the reason.
+
+    Args:
+        target: The file.
+        needed: Its size in bytes, if known.
+
+    Raises:
+        StudyError: No space, no permission, or another error of the file system.
+    """
     try:
         yield
     except OSError as error:
@@ -25,13 +33,13 @@ def writing(target: Path, needed: int | None = None) -> Iterator[None]:
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """The error that an error goes back to: below those of the web's libraries, the system's."""
+    """Return the first error in a chain of causes, such as the system's below a web library's."""
     while inner := error.__cause__ or error.__context__:
         error = inner
     return error
 
 
 def reason(error: BaseException) -> str:
-    """What went wrong, in one line."""
+    """Return an error's message in one line."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(text).split())

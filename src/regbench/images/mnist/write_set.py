@@ -1,6 +1,7 @@
-"""A set of images written as a zip of pictures and label files."""
+"""Write a set of images as a zip of PNG files and label files (CSV)."""
 
 import io
+import itertools
 import zipfile
 from pathlib import Path
 
@@ -8,35 +9,35 @@ from PIL import Image
 
 from regbench.images.mnist.arrays import Bytes
 from regbench.images.mnist.download import OnProgress
-from regbench.images.mnist.faults import writing
+from regbench.images.mnist.faults import write_errors
 from regbench.storage.atomic import atomic_write
 
 _PICTURES_PER_PROGRESS = 500
-_COMPRESSION = 3  # of a PNG; on 28 x 28 pixels a higher level is slower and no smaller
-_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
+_COMPRESSION = 3  # zlib's level; for 28 x 28 pixels a higher one is slower and no smaller
+_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date in a zip
 
 
 def write_set(
     target: Path, labeled: tuple[Bytes, Bytes], unlabeled: Bytes, on_progress: OnProgress
 ) -> None:
-    """Write images as a zip that a study reads; the same images give the same bytes.
+    """Write images atomically as a zip that a study reads; equal images give equal bytes.
 
     Args:
-        target: The zip to write. Missing parent folders are made.
-        labeled: n x height x width uint8 images and their n labels.
-        unlabeled: m x height x width uint8 images.
-        on_progress: Called with pictures done and pictures in all.
+        target: The zip to write. Missing parent folders are created.
+        labeled: Images, N x H x W, uint8, and their N labels.
+        unlabeled: Images, M x H x W, uint8.
+        on_progress: Called with the number of pictures done and the total.
 
     Raises:
-        StudyError: The file cannot be written; what stood under its name is as it was.
+        StudyError: The file cannot be written; it keeps its previous content.
     """
     content = _pack(labeled, unlabeled, on_progress)
-    with writing(target, len(content)), atomic_write(target) as temporary:
+    with write_errors(target, len(content)), atomic_write(target) as temporary:
         temporary.write_bytes(content)
 
 
 def _pack(labeled: tuple[Bytes, Bytes], unlabeled: Bytes, on_progress: OnProgress) -> bytes:
-    """The zip's bytes: pictures numbered through, the labelled ones first."""
+    """Return the bytes of the zip; file names are consecutive numbers, labelled images first."""
     images, labels = labeled
     total = len(images) + len(unlabeled)
     names = [f"{number:05}.png" for number in range(total)]
@@ -47,7 +48,7 @@ def _pack(labeled: tuple[Bytes, Bytes], unlabeled: Bytes, on_progress: OnProgres
     with zipfile.ZipFile(buffer, "w") as archive:
         _add(archive, "Train/train.csv", f"filename,label\n{rows}".encode())
         _add(archive, "Test.csv", "\n".join(["filename", *unknown, ""]).encode())
-        pictures = (image for part in (images, unlabeled) for image in part)
+        pictures = itertools.chain(images, unlabeled)
         for done, (folder, name, image) in enumerate(zip(folders, names, pictures, strict=True), 1):
             _add(archive, f"{folder}/{name}", _png(image))
             if done % _PICTURES_PER_PROGRESS == 0 or done == total:
@@ -56,7 +57,7 @@ def _pack(labeled: tuple[Bytes, Bytes], unlabeled: Bytes, on_progress: OnProgres
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    """Store an entry with nothing in it that differs between days or systems."""
+    """Add an entry whose metadata do not depend on the date and the system (reproducible)."""
     entry = zipfile.ZipInfo(name, _DATE)
     entry.create_system = 3  # Unix, whose file mode follows
     entry.external_attr = 0o644 << 16
@@ -64,7 +65,7 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
 
 
 def _png(image: Bytes) -> bytes:
-    """A grey picture of height x width uint8."""
+    """Return a greyscale image, H x W, uint8, as the bytes of a PNG file."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG", compress_level=_COMPRESSION)
     return buffer.getvalue()

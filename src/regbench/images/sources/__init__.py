@@ -1,1 +1,1 @@
-"""Where a set of images may be: a folder, a zip, a store."""
+"""Readers of a set of images in a folder, a zip, or a store."""

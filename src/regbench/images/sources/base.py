@@ -1,4 +1,8 @@
-"""A set of images as it lies on disk: a folder, or a zip of one, read without leaving it."""
+"""The interface for reading the files of a set of images, and safe file names within a set.
+
+A set is a folder or a zip. File names come from untrusted label files and zips: no name may reach
+a file outside of the set (path traversal).
+"""
 
 import gc
 import hashlib
@@ -11,16 +15,16 @@ from typing import Self
 
 _HIDDEN = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 _DRIVE = re.compile(r"[A-Za-z]:")
-_SURELY_CLEAN = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", re.ASCII)
-BYTES_AT_ONCE = 1 << 20
-_NEW_OBJECTS = 100_000  # between two looks
+_PLAIN_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", re.ASCII)
+READ_BYTES = 1 << 20  # per read of a large file
+_GC_THRESHOLD = 100_000  # new objects between two garbage collections
 
 
 class Unreadable(Exception):  # noqa: N818 - it becomes the reason of a rejection, not an error
-    """One file of a set cannot be had.
+    """A file of a set cannot be read or decoded.
 
     Attributes:
-        reason: Short, and the same for every file with the same fault.
+        reason: A short text, equal for all files with the same fault, so that they can be counted.
     """
 
     def __init__(self, reason: str) -> None:
@@ -29,51 +33,49 @@ class Unreadable(Exception):  # noqa: N818 - it becomes the reason of a rejectio
 
 
 class UnsafeName(Unreadable):
-    """A name that leads, or could lead, out of the set."""
+    """A file name that leads, or could lead, out of the set (path traversal)."""
 
     def __init__(self) -> None:
         super().__init__("leaves the set")
 
 
 def clean_name(name: str) -> str:
-    """Bring a file name into the one form that names are compared in.
+    """Return a relative posix path in normal form: without empty and ``.`` components.
 
     Args:
-        name: A posix path inside the set, as somebody wrote it.
-
-    Returns:
-        The path without empty and ``.`` parts.
+        name: A path relative to the root of the set, from a label file or a zip.
 
     Raises:
         UnsafeName: It is absolute, contains ``..`` or a backslash, or starts with a drive letter.
-        Unreadable: It cannot be the name of a file.
+        Unreadable: It is empty, not valid text, or a folder.
     """
-    if _SURELY_CLEAN.fullmatch(name):  # nearly all are, and there may be millions
+    if _PLAIN_NAME.fullmatch(name):  # a fast path: nearly all are, and there may be millions
         return name
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    if name.startswith("/") or "\\" in name or ".." in parts or _DRIVE.match(name):
+    components = [each for each in name.split("/") if each not in ("", ".")]
+    if name.startswith("/") or "\\" in name or ".." in components or _DRIVE.match(name):
         raise UnsafeName
     try:
         name.encode()
     except UnicodeEncodeError:
         raise Unreadable("not a file name") from None
-    if not parts or "\0" in name:
+    if not components or "\0" in name:
         raise Unreadable("not a file name")
     if name.endswith("/"):
         raise Unreadable("a folder or a link to one")
-    return "/".join(parts)
+    return "/".join(components)
 
 
 class ImageSource(ABC):
-    """The files of a set. Names are posix paths relative to its root.
+    """A read-only set of files; file names are posix paths relative to its root.
 
     Attributes:
-        display: How messages call the set.
+        display: The name of the set in messages: its path or address.
     """
 
     def __init__(self, display: str) -> None:
+        """Set the name of the set in messages."""
         self.display = display
-        self._by_form: dict[str, list[str]] | None = None
+        self._by_nfc: dict[str, list[str]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -83,87 +85,87 @@ class ImageSource(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close open file handles."""
 
     @abstractmethod
     def names(self) -> list[str]:
-        """List all files that are not hidden, sorted.
+        """Return the names of all files that are not hidden, sorted.
 
-        Names that ``read`` will refuse are among them, so that they can be reported. A link to a
-        folder is not followed; its name ends with a slash.
+        Unsafe names, which ``read`` refuses, are included, so that they can be reported. A
+        symbolic link to a folder is not followed; its name ends with a slash.
         """
 
     @abstractmethod
     def exists(self, name: str) -> bool:
-        """Say whether there is a file of this name."""
+        """Return whether the set has a file of this name."""
 
     @abstractmethod
     def read(self, name: str, limit: int) -> bytes:
-        """Read one file.
+        """Return the bytes of one file.
 
         Args:
-            name: A name in the set.
-            limit: The number of bytes that it may have.
+            name: A file name, need not be clean.
+            limit: The maximum size in bytes.
 
         Raises:
-            Unreadable: It is missing, damaged, no plain file, too large, or outside of the set.
+            Unreadable: It is missing, damaged, no regular file, too large, or outside of the set.
         """
 
     def checksum(self, name: str, limit: int) -> str | None:
-        """Tell a file's content from another of the same name without reading it, if possible.
+        """Return a stored checksum of a file's content, or None if the set stores none.
+
+        A zip has a CRC-32 per entry. A folder has none: a file can be changed without changing
+        its size and modification time.
 
         Args:
-            name: A name in the set.
-            limit: The number of bytes that it may have.
-
-        Returns:
-            None where only reading tells, as in a folder: size and time of change can be kept.
+            name: A file name, need not be clean.
+            limit: The maximum size in bytes.
 
         Raises:
-            Unreadable: As ``read`` would, as far as it can be known without reading.
+            Unreadable: As ``read`` would, as far as the set's metadata tell.
         """
         return None
 
     @abstractmethod
     def digest(self) -> str:
-        """Identify the names and contents of all files."""
+        """Return a BLAKE2b digest of all file names and contents, 16 hexadecimal digits."""
 
     @abstractmethod
     def top_folder(self) -> str | None:
-        """Give the name of the folder that holds everything, if there is one."""
+        """Return the name of the only entry at the root if it is a folder, otherwise None."""
 
     @abstractmethod
     def within(self, folder: str) -> Self:
-        """Look at a top folder as the root of the set."""
+        """Return the set whose root is this top folder."""
 
-    def _as_stored(self, name: str) -> str | None:
-        """Find the one file whose name differs in its Unicode form only.
+    def _unicode_variant(self, name: str) -> str | None:
+        """Return the only stored name with the same Unicode normal form C, if it differs.
 
-        A set from a Mac may have accents as characters of their own, and its label file not.
+        macOS stores accented letters decomposed (NFD); label files mostly have them composed.
         """
         if name.isascii():
             return None
-        if self._by_form is None:
-            self._by_form = {}
+        if self._by_nfc is None:
+            self._by_nfc = {}
             for stored in dict.fromkeys(self.names()):
                 if not stored.isascii():
-                    self._by_form.setdefault(_composed(stored), []).append(stored)
-        found = self._by_form.get(_composed(name), [])
-        return found[0] if len(found) == 1 and found[0] != name else None
+                    self._by_nfc.setdefault(_nfc(stored), []).append(stored)
+        variants = self._by_nfc.get(_nfc(name), [])
+        return variants[0] if len(variants) == 1 and variants[0] != name else None
 
 
 @contextmanager
 def rare_garbage_collection() -> Iterator[None]:
-    """Have Python look for unused cycles less often, in all of the process.
+    """Raise the threshold of the cyclic garbage collector, for the whole process.
 
-    The names, rows and entries of a set are millions of objects without a cycle. Looking through
-    them again and again takes a sixth of the time of reading a zip, and some of a folder's.
+    The names, rows and entries of a set are millions of objects without reference cycles.
+    Traversing them repeatedly takes a sixth of the time of opening a zip.
     """
     first, *others = gc.get_threshold()
-    if not 0 < first < _NEW_OBJECTS:  # it is off; or somebody else sees to it, and ends it
+    if not 0 < first < _GC_THRESHOLD:  # it is off, or an outer block has already raised it
         yield
         return
-    gc.set_threshold(_NEW_OBJECTS, *others)
+    gc.set_threshold(_GC_THRESHOLD, *others)
     try:
         yield
     finally:
@@ -171,27 +173,27 @@ def rare_garbage_collection() -> Iterator[None]:
 
 
 def new_hash() -> "hashlib.blake2b":
-    """Return an empty BLAKE2b hash of 64 bits, for the content of files."""
+    """Return a new BLAKE2b hash object with a 64-bit digest (RFC 7693)."""
     return hashlib.blake2b(digest_size=8)
 
 
-def _composed(name: str) -> str:
+def _nfc(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def is_hidden(*parts: str) -> bool:
-    """Say whether one of the parts of a path is what systems put beside a person's files."""
-    return any(p in _HIDDEN or (p[:1] == "." and p not in (".", "..")) for p in parts)
+def is_hidden(*components: str) -> bool:
+    """Return whether any path component is hidden, or a system's own such as ``Thumbs.db``."""
+    return any(c in _HIDDEN or (c[:1] == "." and c not in (".", "..")) for c in components)
 
 
 def is_clean(name: str) -> bool:
-    """Return whether a name is as ``clean_name`` returns it."""
+    """Return whether a file name is safe and in the normal form of ``clean_name``."""
     try:
         return clean_name(name) == name
     except Unreadable:
         return False
 
 
-def too_many_bytes(limit: int) -> str:
-    """Return the reason to refuse a file of more bytes than the limit."""
+def too_large_reason(limit: int) -> str:
+    """Return the rejection reason of a file that exceeds the size limit in bytes."""
     return f"too large: more than {limit} bytes"

@@ -1,4 +1,4 @@
-"""A set of images in a folder."""
+"""A set of images in a local folder."""
 
 import hashlib
 import os
@@ -9,30 +9,31 @@ from typing import NoReturn, Self
 
 from regbench.errors import StudyError
 from regbench.images.sources.base import (
-    BYTES_AT_ONCE,
+    READ_BYTES,
     ImageSource,
     Unreadable,
     UnsafeName,
     clean_name,
     is_hidden,
     new_hash,
-    too_many_bytes,
+    too_large_reason,
 )
 
-_TO_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
-# A link may lead out of the set, and a pipe would be waited for (who writes to it is let go on).
-# Windows has neither of the two.
-_NO_LINKS: int = getattr(os, "O_NOFOLLOW", 0)
-_NO_WAITING: int = getattr(os, "O_NONBLOCK", 0)
+# A symbolic link may lead out of the set; opening a named pipe would block until somebody writes.
+# Windows has neither flag.
+_NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
+_NONBLOCK: int = getattr(os, "O_NONBLOCK", 0)
 _NO_FILE = "not a file"
-_DIGESTIBLE = 1 << 30  # bytes; a larger file is no picture
+_MAX_DIGEST_BYTES = 1 << 30  # bytes; a larger file is no picture
 
 
 class FolderSource(ImageSource):
-    """A set in a folder. Links are followed as long as they stay inside."""
+    """A set in a folder. Symbolic links are followed if their target is in the folder."""
 
     def __init__(self, display: str, root: str) -> None:
+        """Set the name in messages and the path of the folder."""
         super().__init__(display)
         self._root = os.path.realpath(root)
         self._real_folders: dict[str, str] = {}
@@ -53,68 +54,71 @@ class FolderSource(ImageSource):
             clean = clean_name(name)
         except Unreadable:
             return False
-        return os.path.isfile(f"{self._root}/{clean}") or self._as_stored(clean) is not None
+        return os.path.isfile(f"{self._root}/{clean}") or self._unicode_variant(clean) is not None
 
     def read(self, name: str, limit: int) -> bytes:
         """See :class:`ImageSource`."""
         file, size = self._open(clean_name(name), limit)
         try:
             data = os.read(file, size + 1)
-            if len(data) < size:  # a disk in a network may give a file piece by piece
-                data = b"".join([data, *_pieces(file, size + 1 - len(data))])
+            if len(data) < size:  # network file systems may return less than asked for
+                data = b"".join([data, *_read_rest(file, size + 1 - len(data))])
         except OSError as error:
             raise _unreadable(error) from None
         finally:
             os.close(file)
         if len(data) > limit:
-            raise Unreadable(too_many_bytes(limit))
+            raise Unreadable(too_large_reason(limit))
         return data
 
     def digest(self) -> str:
-        """See :class:`ImageSource`; every file is read, a large one in pieces."""
-        made = new_hash()
+        """See :class:`ImageSource`; every file is read, in chunks of 1 MiB."""
+        hasher = new_hash()
         for name in self.names():
-            made.update(os.fsencode(name) + b"\0")
+            hasher.update(os.fsencode(name) + b"\0")
             try:
-                self._add_content(made, clean_name(name))
-            except Unreadable as fault:  # rejected when the set is read
-                made.update(f"{len(fault.reason)}\0{fault.reason}".encode())
-        return made.hexdigest()
+                self._add_content(hasher, clean_name(name))
+            except Unreadable as fault:  # the reason is hashed in place of the content
+                hasher.update(f"{len(fault.reason)}\0{fault.reason}".encode())
+        return hasher.hexdigest()
 
-    def _add_content(self, made: "hashlib.blake2b", name: str) -> None:
-        file, size = self._open(name, _DIGESTIBLE)
+    def _add_content(self, hasher: "hashlib.blake2b", name: str) -> None:
+        file, size = self._open(name, _MAX_DIGEST_BYTES)
         try:
-            made.update(f"{size}\0".encode())
-            while piece := os.read(file, BYTES_AT_ONCE):
-                made.update(piece)
+            hasher.update(f"{size}\0".encode())
+            while piece := os.read(file, READ_BYTES):
+                hasher.update(piece)
         except OSError as error:
             raise _unreadable(error) from None
         finally:
             os.close(file)
 
     def _open(self, name: str, limit: int) -> tuple[int, int]:
-        """Open a plain file by its clean name.
+        """Return the open file descriptor of a regular file and its size in bytes.
 
-        Returns:
-            Its descriptor, to be closed, and how many bytes it has.
+        The caller closes the descriptor.
+
+        Args:
+            name: A clean file name.
+            limit: The maximum size in bytes.
 
         Raises:
             Unreadable: See ``read``.
         """
         folder, _, base = name.rpartition("/")
         try:
-            file = self._descriptor(f"{self._real_folder(folder)}/{base}")
+            file = self._open_descriptor(f"{self._real_folder(folder)}/{base}")
             try:
                 status = os.fstat(file)
                 if not stat.S_ISREG(status.st_mode):
                     raise Unreadable(_NO_FILE)
                 if status.st_size > limit:
-                    raise Unreadable(too_many_bytes(limit))
+                    raise Unreadable(too_large_reason(limit))
             except BaseException:
                 os.close(file)
                 raise
         except (FileNotFoundError, NotADirectoryError):
-            stored = self._as_stored(name)
+            stored = self._unicode_variant(name)
             if stored is None:
                 raise Unreadable("missing") from None
             return self._open(stored, limit)
@@ -122,24 +126,24 @@ class FolderSource(ImageSource):
             raise _unreadable(error) from None
         return file, status.st_size
 
-    def _descriptor(self, path: str) -> int:
-        """Open what is there: at once if it is a plain file, otherwise after a closer look.
+    def _open_descriptor(self, path: str) -> int:
+        """Return an open file descriptor; a symbolic link is resolved and checked first.
 
         Raises:
-            Unreadable: It is no file, or a link that leads out of the set.
+            Unreadable: It is no regular file, or a link that leads out of the set.
             OSError: It is missing, or cannot be opened.
         """
-        if _NO_LINKS:
+        if _NOFOLLOW:
             try:
-                return os.open(path, _TO_READ | _NO_LINKS | _NO_WAITING)
+                return os.open(path, _READ_FLAGS | _NOFOLLOW | _NONBLOCK)
             except (FileNotFoundError, NotADirectoryError):
                 raise
-            except OSError:  # a link, a socket, a file that another program holds, ...
+            except OSError:  # a link, a socket, a file that another program has locked, ...
                 pass
-        real = self._inside(path)
+        real = self._resolve_inside(path)
         if not stat.S_ISREG(os.lstat(real).st_mode):
             raise Unreadable(_NO_FILE)
-        return os.open(real, _TO_READ | _NO_LINKS)
+        return os.open(real, _READ_FLAGS | _NOFOLLOW)
 
     def top_folder(self) -> str | None:
         """See :class:`ImageSource`."""
@@ -147,7 +151,7 @@ class FolderSource(ImageSource):
             with os.scandir(self._root) as entries:
                 seen = [entry for entry in entries if not is_hidden(entry.name)]
         except OSError as error:
-            self._stop(error)
+            self._raise_listing_error(error)
         only_folder = len(seen) == 1 and seen[0].is_dir(follow_symlinks=False)
         return seen[0].name if only_folder else None
 
@@ -156,31 +160,32 @@ class FolderSource(ImageSource):
         return type(self)(self.display, f"{self._root}/{folder}")
 
     def _walk(self) -> Iterator[str]:
-        for folder, folders, files in os.walk(self._root, onerror=self._stop):
+        for folder, folders, files in os.walk(self._root, onerror=self._raise_listing_error):
             inner = Path(folder).relative_to(self._root).as_posix()
             prefix = "" if inner == "." else f"{inner}/"
             folders[:] = [name for name in folders if not is_hidden(name)]
             yield from (prefix + name for name in files if not is_hidden(name))
             yield from (f"{prefix}{n}/" for n in folders if os.path.islink(f"{folder}/{n}"))
 
-    def _stop(self, error: OSError) -> NoReturn:
+    def _raise_listing_error(self, error: OSError) -> NoReturn:
         raise StudyError(f"{self.display}: cannot list {error.filename!r}: {error.strerror}")
 
     def _real_folder(self, folder: str) -> str:
-        """Resolve the links on the way to a folder, once."""
+        """Return the real path of a folder with all links resolved, cached by folder."""
         if folder not in self._real_folders:
-            self._real_folders[folder] = self._inside(f"{self._root}/{folder}")
+            self._real_folders[folder] = self._resolve_inside(f"{self._root}/{folder}")
         return self._real_folders[folder]
 
-    def _inside(self, path: str) -> str:
+    def _resolve_inside(self, path: str) -> str:
+        """Return the real path; raise ``UnsafeName`` if it is outside of the set."""
         real = os.path.realpath(path)
         if not Path(real).is_relative_to(self._root):
             raise UnsafeName
         return real
 
 
-def _pieces(file: int, due: int) -> Iterator[bytes]:
-    """Read on until so many bytes are there, or no more."""
+def _read_rest(file: int, due: int) -> Iterator[bytes]:
+    """Yield chunks of a file until ``due`` bytes are read, or its end."""
     while due > 0 and (piece := os.read(file, due)):
         yield piece
         due -= len(piece)

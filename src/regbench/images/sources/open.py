@@ -1,4 +1,4 @@
-"""Open a set of images, whatever holds it."""
+"""Open a set of images in a folder or a zip."""
 
 import os
 from pathlib import Path
@@ -10,14 +10,14 @@ from regbench.images.sources.zip import ZipSource
 
 
 def open_source(path: Path, display: str = "") -> ImageSource:
-    """Open a set of images, to be closed by ``with``.
+    """Return an open set of images, to be closed by the caller (a context manager).
 
     Args:
         path: A folder or a zip.
-        display: How messages call it; default: by its path.
+        display: The name of the set in messages; default: the path.
 
     Raises:
-        StudyError: The path does not exist, or is neither.
+        StudyError: The path does not exist, or is neither a folder nor a readable zip.
     """
     display = display or str(path)
     if os.path.isdir(path):
@@ -27,6 +27,6 @@ def open_source(path: Path, display: str = "") -> ImageSource:
     try:
         with rare_garbage_collection():
             return ZipSource.open(display, str(path))
-    except Exception as error:  # zipfile raises many kinds, some of them by accident
+    except Exception as error:  # zipfile raises many types for a damaged file
         problem = str(error) or type(error).__name__
         raise StudyError(f"{display!r} is neither a folder nor a readable zip: {problem}") from None

@@ -1,6 +1,6 @@
-"""A set of images in a store, brought here: a zip, or a folder file by file.
+"""Local copies of image sets in a store: a zip, or a folder mirrored file by file.
 
-Only what is new or has changed is brought again.
+Only new and changed files are downloaded.
 """
 
 import hashlib
@@ -15,108 +15,112 @@ from typing import Any
 from regbench.errors import StudyError
 from regbench.images.sources.base import Unreadable, clean_name
 from regbench.storage.atomic import atomic_write
-from regbench.storage.cache import cache_folder, locked
-from regbench.storage.remote import Entry, RemoteFile
+from regbench.storage.cache import cache_folder, cache_lock
+from regbench.storage.remote import FileInfo, RemoteFile
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE = 16  # files on their way
-_LONGEST_NAME = 240  # bytes, of the 255 that file systems take; a temporary name is longer
+_PARALLEL_DOWNLOADS = 16
+_LONGEST_NAME = 240  # bytes; file systems allow 255, and a temporary name is longer
 
-# A file of a mirrored folder: its version in the store, bytes, and time of change here in ns.
-_Brought = tuple[str, int, int]
+# Of a mirrored file: its version in the store, and the copy's size in bytes and mtime in ns.
+_FileState = tuple[str, int, int]
 
 
-def brought_here(images: RemoteFile) -> Path:
-    """Bring a set of images here.
+def fetch_set(images: RemoteFile) -> Path:
+    """Return the local copy of a set of images, downloaded or updated first.
 
     Args:
-        images: A zip, or what the addresses of all its files begin with.
+        images: A zip, or a folder: the common prefix of its files' addresses.
 
     Returns:
-        The zip or folder on this machine.
+        The path of the zip or folder in the cache.
 
     Raises:
         StudyError: There is no such set, or the store cannot be reached or refuses.
     """
     try:
-        return _mirrored(images) if images.is_folder() else images.readable()
+        return _mirror_folder(images) if images.is_folder() else images.local_copy()
     except FileNotFoundError:
         raise StudyError(f"the set of images {str(images)!r} does not exist") from None
 
 
-def _mirrored(images: RemoteFile) -> Path:
-    """Make a folder here the same as one in the store."""
+def _mirror_folder(images: RemoteFile) -> Path:
+    """Return a local folder with the same files as one in the store (a one-way sync)."""
     digest = hashlib.blake2b(images.address.encode(), digest_size=8).hexdigest()
     folder = cache_folder() / "sets" / digest
-    with locked(images.address):
-        wanted = dict(_usable(images, images.listing()))
-        brought = _Mirror(folder)
-        brought.forget_others(set(wanted))
-        missing = [name for name, entry in wanted.items() if not brought.has(name, entry)]
+    with cache_lock(images.address):
+        wanted = dict(_usable_files(images, images.listing()))
+        mirror = _Mirror(folder)
+        mirror.remove_others(set(wanted))
+        missing = [name for name, info in wanted.items() if not mirror.is_current(name, info)]
         if missing:
             logger.info("%s: bringing %d of %d files here", images, len(missing), len(wanted))
         try:
-            with ThreadPoolExecutor(_AT_ONCE) as at_once:
+            with ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as executor:
                 try:
-                    for _ in at_once.map(
-                        lambda name: brought.bring(images, name, wanted[name]), missing
+                    for _ in executor.map(
+                        lambda name: mirror.fetch(images, name, wanted[name]), missing
                     ):
                         pass
                 except BaseException:
-                    at_once.shutdown(cancel_futures=True)
+                    executor.shutdown(cancel_futures=True)
                     raise
         finally:
-            brought.record()  # what was interrupted goes on from here
-    return brought.files
+            mirror.save_index()  # an interrupted download is resumed from it
+    return mirror.files
 
 
 class _Mirror:
-    """A folder here with what is known of its files."""
+    """A local folder with an index of its files' versions in the store."""
 
     def __init__(self, folder: Path) -> None:
         self.files = folder / "files"
         self.files.mkdir(parents=True, exist_ok=True)
         self._index = folder / "index.json"
-        self._known: dict[str, _Brought] = {}
+        self._known: dict[str, _FileState] = {}
         try:
             stored = json.loads(self._index.read_text(encoding="utf-8"))
             self._known = {name: (str(v), int(n), int(t)) for name, (v, n, t) in stored.items()}
         except FileNotFoundError:
-            pass  # the first time
+            pass  # nothing is mirrored yet
         except (OSError, ValueError, TypeError, AttributeError):
             logger.warning("%s: damaged; all files are brought here again", self._index)
 
-    def has(self, name: str, entry: Entry) -> bool:
-        """Whether a file is here, as it is in the store and as it was brought."""
+    def is_current(self, name: str, info: FileInfo) -> bool:
+        """Return whether a file's copy is the store's version and unmodified since."""
         try:
             status = (self.files / name).stat(follow_symlinks=False)
         except OSError:
             return False
-        same = self._known.get(name) == (entry.version, status.st_size, status.st_mtime_ns)
-        return same and bool(entry.version)
+        same = self._known.get(name) == (info.version, status.st_size, status.st_mtime_ns)
+        return same and bool(info.version)
 
-    def bring(self, images: RemoteFile, name: str, entry: Entry) -> None:
-        """Bring one file; it stands under its name when all of it is here."""
+    def fetch(self, images: RemoteFile, name: str, info: FileInfo) -> None:
+        """Download one file atomically.
+
+        Raises:
+            StudyError: The store cannot be reached, or refuses.
+        """
         target = self.files / name
         partial = target.with_name(f".{target.name}.partial")
 
         def get(store: Any) -> None:
             store.get_file(f"{images.address}/{name}", str(partial))
-            if partial.stat().st_size != entry.size:
+            if partial.stat().st_size != info.size:
                 raise OSError("it did not arrive whole, or changed on the way")
 
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            images.persistently(get, f"{images.address}/{name}")
+            images.with_retries(get, f"{images.address}/{name}")
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
         status = target.stat()
-        self._known[name] = (entry.version, status.st_size, status.st_mtime_ns)
+        self._known[name] = (info.version, status.st_size, status.st_mtime_ns)
 
-    def forget_others(self, wanted: set[str]) -> None:
-        """Delete what is not in the store any more."""
+    def remove_others(self, wanted: set[str]) -> None:
+        """Delete all files but ``wanted``, and empty folders."""
         for parent, folders, files in os.walk(self.files, topdown=False):
             inner = Path(parent).relative_to(self.files)
             for name in files:
@@ -128,21 +132,26 @@ class _Mirror:
                     folder.rmdir()
         self._known = {name: known for name, known in self._known.items() if name in wanted}
 
-    def record(self) -> None:
-        """Write down what is here."""
+    def save_index(self) -> None:
+        """Write the index of the mirrored files."""
         with atomic_write(self._index) as partial:
             partial.write_text(json.dumps(self._known), encoding="utf-8")
 
 
-def _usable(images: RemoteFile, listed: dict[str, Entry]) -> Iterator[tuple[str, Entry]]:
-    """The files whose names are those of files here, too; the others are named and left out."""
+def _usable_files(
+    images: RemoteFile, listed: dict[str, FileInfo]
+) -> Iterator[tuple[str, FileInfo]]:
+    """Yield the files with valid local names, sorted; log a warning about the others.
+
+    Invalid are names that are not clean (path traversal), too long, or also those of a folder.
+    """
     folders = {str(parent) for name in listed for parent in Path(name).parents}
     left_out = []
-    for name, entry in sorted(listed.items()):
+    for name, info in sorted(listed.items()):
         if not name or name.endswith("/"):
-            continue  # stands for a folder
+            continue  # a placeholder of a folder
         if _is_file_name(name) and name not in folders:
-            yield name, entry
+            yield name, info
         else:
             left_out.append(name)
     if left_out:
@@ -160,5 +169,5 @@ def _is_file_name(name: str) -> bool:
     except Unreadable:
         return False
     return cleaned == name and all(
-        len(os.fsencode(part)) <= _LONGEST_NAME for part in name.split("/")
+        len(os.fsencode(component)) <= _LONGEST_NAME for component in name.split("/")
     )

@@ -59,9 +59,11 @@ def find_duplicates(split_index: DataFrame) -> DataFrame:
     from regbench.images import duplicates
 
     found = duplicates.find_duplicates(split_index)
-    counts = duplicates.count(found)
+    counts = duplicates.count_duplicates(found)
     serious = counts.conflicting or counts.leaking
-    logger.log(logging.WARNING if serious else logging.INFO, "%s", duplicates.sentence(counts))
+    logger.log(
+        logging.WARNING if serious else logging.INFO, "%s", duplicates.summarize_duplicates(counts)
+    )
     return found
 
 

@@ -29,7 +29,7 @@ from regbench.runs.freshness.stored import (
     load_sealed,
     stored_dataset,
 )
-from regbench.storage.atomic import made_by_regbench
+from regbench.storage.atomic import damaged_file_errors
 from regbench.study import digests, fingerprints
 
 logger = logging.getLogger(__name__)
@@ -290,7 +290,7 @@ def _is_damaged(dataset_name: str, recorded: str | None, catalog: Catalog) -> bo
     try:
         # A network's weights are read without importing Keras.
         value = dataset.weights() if hasattr(dataset, "weights") else dataset.load()
-        with made_by_regbench(file_of(catalog, dataset_name)):
+        with damaged_file_errors(file_of(catalog, dataset_name)):
             is_table = hasattr(value, "to_csv")
             digest_of = digests.digest_of_table if is_table else digests.digest_of_weights
             if digest_of(value) != recorded:

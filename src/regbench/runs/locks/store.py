@@ -26,7 +26,7 @@ from datetime import timedelta
 from regbench.errors import StudyError
 from regbench.runs.locks.machine import Holder, Use, in_use_error
 from regbench.storage.atomic import atomic_write
-from regbench.storage.cache import cache_folder, locked
+from regbench.storage.cache import cache_folder, cache_lock
 from regbench.storage.remote import RemoteFile
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def store_lock(root: RemoteFile, use: Use, command: str, *, wait: bool) -> Itera
         ended.set()
         renewal.join(timeout=1.0)
         try:
-            record.remove(patience=0)
+            record.remove(retry_seconds=0)
         except StudyError as error:  # the lock expires by itself
             logger.warning("%s", error.message)
 
@@ -77,11 +77,11 @@ def _write_when_free(root: RemoteFile, own: Holder, *, wait: bool) -> RemoteFile
     Raises:
         InUseError: One does, after several attempts, and ``wait`` is False.
     """
-    record = _records(root).below(f"{secrets.token_hex(8)}.json")
+    record = _records(root).joinpath(f"{secrets.token_hex(8)}.json")
     content = json.dumps({"run": asdict(own), "cache": _cache_id()})
     attempts = 0
     while True:
-        with record.written() as partial:
+        with record.atomic_write() as partial:
             partial.write_text(content, encoding="utf-8")
         holder = next(_conflicting_holders(root, record, own.use), None)
         if holder is None:
@@ -105,10 +105,10 @@ def _conflicting_holders(root: RemoteFile, own: RemoteFile, use: Use) -> Iterato
     listed = _records(root).listing()
     now = max((e.modified for e in listed.values() if e.modified), default=None)
     for name, entry in listed.items():
-        if not _RECORD.fullmatch(name) or (other := _records(root).below(name)) == own:
+        if not _RECORD.fullmatch(name) or (other := _records(root).joinpath(name)) == own:
             continue
         try:
-            content = json.loads(other.readable().read_text(encoding="utf-8"))
+            content = json.loads(other.local_copy().read_text(encoding="utf-8"))
             holder, cache = Holder.from_record(content["run"]), content["cache"]
         except FileNotFoundError:
             continue  # its run has just ended
@@ -131,8 +131,8 @@ def _renew(record: RemoteFile, ended: threading.Event) -> None:
     while not ended.wait(_RENEWAL_SECONDS):
         with suppress(StudyError, OSError):
             if record.exists():
-                content = record.readable().read_bytes()
-                with record.written() as partial:
+                content = record.local_copy().read_bytes()
+                with record.atomic_write() as partial:
                     partial.write_bytes(content)
                 renewed = time.monotonic()
                 continue
@@ -144,13 +144,13 @@ def _renew(record: RemoteFile, ended: threading.Event) -> None:
 
 
 def _records(root: RemoteFile) -> RemoteFile:
-    return root.below(".leases")
+    return root.joinpath(".leases")
 
 
 def _cache_id() -> str:
     """Return the random text that identifies this machine's cache, and so the machine."""
     path = cache_folder() / "id"
-    with locked("id"):
+    with cache_lock("id"):
         if not path.exists():
             with atomic_write(path) as partial:
                 partial.write_text(secrets.token_hex(8), encoding="utf-8")
