@@ -122,7 +122,9 @@ def test_bad_input_stops_with_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_the_report_and_the_exit_code_tell_of_failed_trainings(small_set: Path, tmp_path: Path) -> None:
+def test_the_report_and_the_exit_code_tell_of_failed_trainings(
+    small_set: Path, tmp_path: Path
+) -> None:
     params = f"images={small_set},data_root={tmp_path},{SMALL},techniques.l2.l2=1e38"
     done = kedro("run", "--pipelines=baseline,l2,reporting", f"--params={params}")
     assert done.returncode == 3, done.stderr
