@@ -19,7 +19,7 @@ UNTRAINED = Results.none()
 
 
 def results(*accuracies: float, **others: str) -> Results:
-    """Trainings with seeds 1, 2, ... and validation accuracies, made from today's data or not."""
+    """Trainings with seeds 1, 2, ... and validation accuracies, up to date or not."""
     made = {f"fingerprint_{part}": value for part, value in (CURRENT | others).items()}
     trainings = [
         {"seed": seed, "status": "trained", "validation_accuracy": accuracy, **made}
