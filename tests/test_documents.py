@@ -7,7 +7,7 @@ import pytest
 
 PROJECT = Path(__file__).parents[1]
 DOCUMENTS = [
-    PROJECT / "README.md",
+    *sorted(PROJECT.glob("*.md")),
     *sorted(PROJECT.glob("docs/**/*.md")),
     *sorted(PROJECT.glob("*/README.md")),
     *sorted(PROJECT.glob("data/*/README.md")),

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import TypeVar
 
 Base = TypeVar("Base")
+_NO_DECLARATIONS = ("base", "registry")  # the contract, and what collects its subclasses
 
 
 def modules_of(package: str) -> dict[str, ModuleType]:
@@ -21,18 +22,23 @@ def modules_of(package: str) -> dict[str, ModuleType]:
 
 
 @cache
-def subclasses_in(package: str, base: type[Base]) -> dict[str, type[Base]]:
+def subclasses_in(
+    package: str, base: type[Base], required: tuple[str, ...] = ()
+) -> dict[str, type[Base]]:
     """Return the subclass of ``base`` that each module of a package declares, by module name.
 
     Args:
-        package: Full name. Modules without a subclass of ``base`` are left out.
+        package: Full name. Its modules ``base`` and ``registry`` are left out.
         base: The abstract class, such as ``Regularizer``.
+        required: Class attributes that every subclass must set.
 
     Raises:
-        TypeError: A module declares more than one such class.
+        TypeError: A module declares no such class or several, or one that lacks an attribute.
     """
     classes = {}
     for name, module in modules_of(package).items():
+        if name in _NO_DECLARATIONS:
+            continue
         declared = [
             value
             for value in vars(module).values()
@@ -41,10 +47,13 @@ def subclasses_in(package: str, base: type[Base]) -> dict[str, type[Base]]:
             and value is not base
             and value.__module__ == module.__name__
         ]
-        if len(declared) > 1:
+        if len(declared) != 1:
             raise TypeError(
                 f"{module.__name__}: one {base.__name__} in a file, not {len(declared)}"
             )
-        if declared:
-            classes[name] = declared[0]
+        (subclass,) = declared
+        missing = [attribute for attribute in required if not hasattr(subclass, attribute)]
+        if missing:
+            raise TypeError(f"{module.__name__}: {subclass.__name__} lacks {', '.join(missing)}")
+        classes[name] = subclass
     return classes

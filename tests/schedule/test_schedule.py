@@ -79,4 +79,4 @@ def test_logrotate_takes_its_file(tmp_path: Path) -> None:
 
 
 def test_the_documentation_shows_the_line() -> None:
-    assert f"\n{cron_line()}\n" in (PROJECT / "README.md").read_text()
+    assert f"\n{cron_line()}\n" in (PROJECT / "docs/scheduling.md").read_text()

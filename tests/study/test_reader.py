@@ -264,3 +264,16 @@ def test_the_example_of_the_readme_is_valid() -> None:
     study = read_study({**BASE, "techniques": BASE["techniques"] | example["techniques"]})
     assert study.techniques["strong_dropout"] == Technique(dropout=0.5)
     assert "l1" not in study.techniques
+
+
+def test_the_network_of_the_readme_is_valid() -> None:
+    readme = (CONF.parent / "README.md").read_text()
+    networks = yaml.safe_load(readme.partition("```yml\n")[2].partition("```")[0])["networks"]
+    study = read_study(
+        {
+            **BASE,
+            "networks": BASE["networks"] | networks,
+            "protocol": BASE["protocol"] | {"network": "small"},
+        }
+    )
+    assert study.network.as_entry() == networks["small"]

@@ -9,6 +9,7 @@ from regbench.registry import subclasses_in
 NETWORKS: dict[str, type[Network]] = subclasses_in(
     "regbench.networks.kinds",
     Network,
+    required=("title", "source"),
 )
 
 

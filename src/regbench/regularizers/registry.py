@@ -6,4 +6,5 @@ from regbench.regularizers.base import Regularizer
 REGULARIZERS: dict[str, type[Regularizer]] = subclasses_in(
     "regbench.regularizers",
     Regularizer,
+    required=("title", "effect", "source"),
 )

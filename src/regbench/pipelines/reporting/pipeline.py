@@ -1,6 +1,6 @@
 """The reporting pipeline: comparison, report and history.
 
-<technique>_results of all techniques -> set_aside_stale -> current_runs, stale_techniques,
+<technique>_results of all techniques -> set_aside_stale -> current_trainings, stale_techniques,
                                                              comparison_made_from
     -> compare -> comparison -> write_markdown -> comparison_markdown
     -> plot_... -> the pictures
@@ -24,7 +24,7 @@ def create_pipeline(techniques: list[str], *, with_publication: bool) -> Pipelin
         techniques: Their names.
         with_publication: Whether there are published figures to compare with.
     """
-    compared, results = "comparison", "current_runs"
+    compared, results = "comparison", "current_trainings"
     report_inputs = {
         "compared": compared,
         "results": results,
