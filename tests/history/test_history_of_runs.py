@@ -143,7 +143,7 @@ def test_errors_before_and_after_the_nodes_are_told_of(
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(hooks, "record_report", refuse)
+    monkeypatch.setattr(hooks, "save_report_record", refuse)
     with pytest.raises(StudyError, match="No space left"):
         run("data", **told_of)
     lines = [message["message"].splitlines()[0] for message in webhook.received]

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from regbench.fields import Settings
 from regbench.regularizers.base import Position, Regularizer
 
@@ -46,6 +44,7 @@ class Plan:
     def first_layers(self) -> "list[keras.Layer]":
         """Return the layers that take raw uint8 images and normalize them."""
         import keras
+        import numpy as np
 
         scale = 1.0 / np.asarray(self.normalization["scale"])
         offset = -np.asarray(self.normalization["offset"]) * scale
@@ -103,6 +102,8 @@ class Plan:
         return layers
 
     def _seed(self, number: int, stream: int) -> int:
+        import numpy as np  # here, as commands that only read settings import this module
+
         state = np.random.SeedSequence([self.seed, number, stream]).generate_state(1)
         return int(state[0] >> 1)
 
