@@ -49,11 +49,11 @@ PLACES = {
 
 @dataclass(frozen=True)
 class Range:
-    """A setting's search range: uniform from low to high, or log-uniform if ``by_ratio``."""
+    """A setting's search range: uniform from low to high, or log-uniform if ``log``."""
 
     low: float
     high: float
-    by_ratio: bool = False
+    log: bool = False
 
 
 @dataclass(frozen=True)

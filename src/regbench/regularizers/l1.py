@@ -18,7 +18,7 @@ class L1(Regularizer):
     effect = "draws small weights to zero, so that few are left"
     source = "Tibshirani, Regression Shrinkage and Selection via the Lasso, 1996"
     shorthand = "factor"
-    search = {"factor": Range(1e-6, 1e-3, by_ratio=True)}
+    search = {"factor": Range(1e-6, 1e-3, log=True)}
 
     factor: Annotated[Float, Field(gt=0)] = 1e-4
 

@@ -18,7 +18,7 @@ class L2(Regularizer):
     effect = "keeps weights small"
     source = "Krogh and Hertz, A Simple Weight Decay Can Improve Generalization, 1991"
     shorthand = "factor"
-    search = {"factor": Range(1e-6, 1e-2, by_ratio=True)}
+    search = {"factor": Range(1e-6, 1e-2, log=True)}
 
     factor: Annotated[Float, Field(gt=0)] = 1e-4
 

@@ -174,8 +174,8 @@ def _search(values: Range | Choice) -> str:
     """Return the values that tuning tries, such as '0.1 to 0.5'."""
     if isinstance(values, Choice):
         return ", ".join(str(value) for value in values.values)
-    by_ratio = ", by ratio" if values.by_ratio else ""
-    return f"{values.low:g} to {values.high:g}{by_ratio}"
+    log = ", log-uniform" if values.log else ""
+    return f"{values.low:g} to {values.high:g}{log}"
 
 
 if __name__ == "__main__":
