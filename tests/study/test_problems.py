@@ -83,6 +83,8 @@ NOT_OF_THE_KIND: list[tuple[str, Any]] = [
     ("protocol.seeds", None),
     ("protocol.seeds", {"first": 1}),
     ("networks.mlp.hidden_units", 500),
+    ("protocol.network", {"hidden_units": [500]}),
+    ("protocol.network", 3),
     ("protocol.optimizer.learning_rate", "fast"),
     ("protocol.optimizer.learning_rate", None),
     ("augmentation.rotation", "ten"),

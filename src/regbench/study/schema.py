@@ -115,6 +115,14 @@ class Protocol(Settings):
     epochs: Count
     seeds: Annotated[list[Seed], Field(min_length=1)]
 
+    @field_validator("network", mode="before")
+    @classmethod
+    def _name_of_entry(cls, value: Any) -> Any:
+        """Refuse a network's settings here: they stood here before version 0.2."""
+        if not isinstance(value, str):
+            raise PydanticCustomError("network", "must name an entry of networks, such as mlp")
+        return value
+
     @field_validator("seeds", mode="before")
     @classmethod
     def _count_of_seeds(cls, value: Any) -> Any:
