@@ -1,13 +1,12 @@
 """Kedro datasets for NumPy arrays, which kedro-datasets lacks."""
 
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
-from kedro.io import AbstractDataset
 
+from regbench.datasets.one_file import OneFileDataset
 from regbench.storage.arrays import release_memory
 from regbench.storage.atomic import damaged_file_errors
-from regbench.storage.stored_file import stored_file
 
 _RESIDENT_BYTES = 64 << 20  # of the array's pages kept in memory while it is written
 
@@ -32,28 +31,11 @@ class _ChunkedWriter:
         return self._file.write(chunk)
 
 
-class ArrayDataset(AbstractDataset[np.ndarray, np.ndarray]):
+class ArrayDataset(OneFileDataset[np.ndarray, np.ndarray]):
     """One array as an ``.npy`` file (NEP 1), memory-mapped read-only when loaded.
 
     Arrays of Python objects are refused: reading them would unpickle, which can execute code.
     """
-
-    def __init__(
-        self,
-        *,
-        filepath: str,
-        credentials: dict[str, Any] | None = None,
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
-        """Configure the dataset.
-
-        Args:
-            filepath: The path or URL of the ``.npy`` file.
-            credentials: Options of the store's file system.
-            metadata: For kedro-viz; not used here.
-        """
-        self._file = stored_file(filepath, credentials)
-        self.metadata = metadata
 
     def load(self) -> np.ndarray:
         """Return the array, memory-mapped, of any shape and dtype but object.
@@ -70,32 +52,9 @@ class ArrayDataset(AbstractDataset[np.ndarray, np.ndarray]):
         with self._file.atomic_write() as partial, partial.open("wb") as file:
             np.save(_ChunkedWriter(file, data), data, allow_pickle=False)
 
-    def _exists(self) -> bool:
-        return self._file.exists()
 
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._file)}
-
-
-class ArraysDataset(AbstractDataset[dict[str, np.ndarray], dict[str, np.ndarray]]):
+class ArraysDataset(OneFileDataset[dict[str, np.ndarray], dict[str, np.ndarray]]):
     """Several named arrays as one ``.npz`` file, without pickled objects."""
-
-    def __init__(
-        self,
-        *,
-        filepath: str,
-        credentials: dict[str, Any] | None = None,
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
-        """Configure the dataset.
-
-        Args:
-            filepath: The path or URL of the ``.npz`` file.
-            credentials: Options of the store's file system.
-            metadata: For kedro-viz; not used here.
-        """
-        self._file = stored_file(filepath, credentials)
-        self.metadata = metadata
 
     def load(self) -> dict[str, np.ndarray]:
         """Return all arrays by name, in memory.
@@ -113,9 +72,3 @@ class ArraysDataset(AbstractDataset[dict[str, np.ndarray], dict[str, np.ndarray]
         """Write the arrays atomically."""
         with self._file.atomic_write() as partial:
             np.savez(partial, allow_pickle=False, **data)
-
-    def _exists(self) -> bool:
-        return self._file.exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._file)}

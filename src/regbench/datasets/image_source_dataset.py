@@ -1,15 +1,16 @@
 """Kedro datasets for a set of images and its digest."""
 
 import logging
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 
+from regbench.datasets.one_file import OneFileDataset
 from regbench.errors import StudyError
 from regbench.images.sources.base import ImageSource
 from regbench.images.sources.open import open_source
 from regbench.images.sources.store import fetch_set
-from regbench.storage.stored_file import LocalFile, stored_file
+from regbench.storage.stored_file import LocalFile
 
 logger = logging.getLogger(__name__)
 
@@ -17,28 +18,11 @@ logger = logging.getLogger(__name__)
 _PIPELINES = {"mnist.zip": "fetch_mnist", "digits.zip": "sample_mnist"}
 
 
-class ImageSourceDataset(AbstractDataset[NoReturn, ImageSource]):
+class ImageSourceDataset(OneFileDataset[NoReturn, ImageSource]):
     """A read-only folder or zip of pictures, whose files are read one by one.
 
     A set in a store is downloaded to the cache first.
     """
-
-    def __init__(
-        self,
-        *,
-        filepath: str,
-        credentials: dict[str, Any] | None = None,
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
-        """Configure the dataset.
-
-        Args:
-            filepath: The path or URL of the folder or zip.
-            credentials: Options of the store's file system.
-            metadata: For kedro-viz; not used here.
-        """
-        self._file = stored_file(filepath, credentials)
-        self.metadata = metadata
 
     def load(self) -> ImageSource:
         """Return the open set, to be closed by the caller.
@@ -58,16 +42,10 @@ class ImageSourceDataset(AbstractDataset[NoReturn, ImageSource]):
         """Raise ``DatasetError``: the user's images are never written."""
         raise DatasetError("a set of images is only read")
 
-    def _exists(self) -> bool:
-        return self._file.exists()
-
     def _open(self) -> ImageSource:
         if isinstance(self._file, LocalFile):
             return open_source(self._file.path)
         return open_source(fetch_set(self._file), str(self._file))
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._file)}
 
 
 class ImageDigestDataset(ImageSourceDataset):

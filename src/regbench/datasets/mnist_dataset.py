@@ -9,6 +9,7 @@ from kedro.io import AbstractDataset, DatasetError
 from rich.console import Console
 from rich.progress import Progress
 
+from regbench.datasets.one_file import OneFileDataset
 from regbench.images.mnist.arrays import ImageSet, Mnist, load_mnist, local_path
 from regbench.images.mnist.download import OnProgress
 from regbench.images.mnist.write_set import write_set
@@ -55,25 +56,8 @@ class MnistDataset(AbstractDataset[NoReturn, Mnist]):
         return {"filepath": self._source, "cache": self._cache}
 
 
-class ImageSetDataset(AbstractDataset[ImageSet, NoReturn]):
+class ImageSetDataset(OneFileDataset[ImageSet, NoReturn]):
     """A set of images as a write-only zip: ``Train/train.csv``, ``Test.csv`` and PNG files."""
-
-    def __init__(
-        self,
-        *,
-        filepath: str,
-        credentials: dict[str, Any] | None = None,
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
-        """Configure the dataset.
-
-        Args:
-            filepath: The path or URL of the zip.
-            credentials: Options of the store's file system.
-            metadata: For kedro-viz; not used here.
-        """
-        self._file = stored_file(filepath, credentials)
-        self.metadata = metadata
 
     def load(self) -> NoReturn:
         """Raise ``DatasetError``: sets are read by ``ImageSourceDataset``."""
@@ -92,12 +76,6 @@ class ImageSetDataset(AbstractDataset[ImageSet, NoReturn]):
                 with self._file.atomic_write() as partial:
                     write_set(partial, data.labeled, data.unlabeled, on_progress)
         logger.info("Written; to use it: --params=images=%s", self._file)
-
-    def _exists(self) -> bool:
-        return self._file.exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._file)}
 
 
 @contextmanager

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from kedro.io import AbstractDataset
-
+from regbench.datasets.one_file import OneFileDataset
 from regbench.evaluation.results import FailedTraining
 from regbench.storage.atomic import damaged_file_errors
-from regbench.storage.stored_file import StoredFile, stored_file
+from regbench.storage.stored_file import StoredFile
 
 if TYPE_CHECKING:
     import keras
@@ -21,30 +20,13 @@ _WEIGHTS_ENTRY = "model.weights.h5"
 
 
 class NetworkDataset(
-    AbstractDataset["keras.Model | FailedTraining", "keras.Model | FailedTraining"]
+    OneFileDataset["keras.Model | FailedTraining", "keras.Model | FailedTraining"]
 ):
     """A trained network as a ``.keras`` file, or a failed training as a ``.failed.json`` file.
 
     Networks are loaded in Keras' safe mode: a file cannot execute code. A failed training counts
     as missing, so that a resumed run trains again.
     """
-
-    def __init__(
-        self,
-        *,
-        filepath: str,
-        credentials: dict[str, Any] | None = None,
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
-        """Configure the dataset.
-
-        Args:
-            filepath: The path or URL of the ``.keras`` file.
-            credentials: Options of the store's file system.
-            metadata: For kedro-viz; not used here.
-        """
-        self._file = stored_file(filepath, credentials)
-        self.metadata = metadata
 
     @property
     def _failed(self) -> StoredFile:
@@ -99,12 +81,6 @@ class NetworkDataset(
         self._failed.remove()
         with self._file.atomic_write() as partial:
             data.save(partial)
-
-    def _exists(self) -> bool:
-        return self._file.exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._file)}
 
 
 def _weights(group: Any, path: str) -> Iterator[tuple[str, "np.ndarray"]]:

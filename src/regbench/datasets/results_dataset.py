@@ -5,17 +5,15 @@ import io
 import logging
 import zipfile
 from dataclasses import fields
-from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from regbench.datasets.atomic import table_preview
+from regbench.datasets.one_file import OneFileDataset
 from regbench.errors import DamagedFileError
 from regbench.evaluation.results import Results
 from regbench.storage.atomic import damaged_file_errors
-from regbench.storage.stored_file import stored_file
 
 logger = logging.getLogger(__name__)
 
@@ -24,29 +22,12 @@ _VERSION_1_NAMES = {"trainings": "runs"}  # tables that had another name in vers
 _VERSION_ENTRY = "format"
 
 
-class ResultsDataset(AbstractDataset[Results, Results]):
+class ResultsDataset(OneFileDataset[Results, Results]):
     """The tables of ``Results`` as one zip with a Parquet file per table, written atomically.
 
     A missing file is loaded as empty tables: the comparison lists techniques without trainings,
     too.
     """
-
-    def __init__(
-        self,
-        *,
-        filepath: str,
-        credentials: dict[str, Any] | None = None,
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
-        """Configure the dataset.
-
-        Args:
-            filepath: The path or URL of the zip.
-            credentials: Options of the store's file system.
-            metadata: For kedro-viz; not used here.
-        """
-        self._file = stored_file(filepath, credentials)
-        self.metadata = metadata
 
     def load(self) -> Results:
         """Return the results; empty tables if the file is missing.
@@ -114,9 +95,3 @@ class ResultsDataset(AbstractDataset[Results, Results]):
     def preview(self) -> TablePreview:
         """Return the table of trainings, for kedro-viz."""
         return table_preview(self.load().trainings.to_dict(orient="split"))
-
-    def _exists(self) -> bool:
-        return self._file.exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._file)}

@@ -118,7 +118,7 @@ class Protocol(Settings):
     @field_validator("network", mode="before")
     @classmethod
     def _name_of_entry(cls, value: Any) -> Any:
-        """Refuse a network's settings here: they stood here before version 0.2."""
+        """Refuse a network's settings here: in version 0.1 they stood here."""
         if not isinstance(value, str):
             raise PydanticCustomError("network", "must name an entry of networks, such as mlp")
         return value
