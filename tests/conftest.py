@@ -13,10 +13,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import hypothesis
 import pandas as pd
 import pytest
 import yaml
+from fsspec.implementations.memory import MemoryFileSystem
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.runner import AbstractRunner, SequentialRunner
@@ -249,3 +251,15 @@ def run(run_in: Run, tmp_path: Path) -> Run:
         return run_in(data_root, *pipelines, **options)
 
     return run_pipelines
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryFileSystem]:
+    """An empty store in memory, ``memory://...``, and an empty cache; nothing is tried again."""
+    monkeypatch.setenv("REGBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("REGBENCH_RETRY_SECONDS", "0")
+    memory = fsspec.filesystem("memory")
+    memory.store.clear()
+    memory.pseudo_dirs[:] = [""]
+    yield memory
+    memory.store.clear()

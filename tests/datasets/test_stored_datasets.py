@@ -2,11 +2,9 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,15 +27,7 @@ from regbench.images.mnist.arrays import ImageSet
 TABLE = pd.DataFrame({"filename": ["a", "b"], "figure": [0.5, 1.5]})
 
 
-@pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryFileSystem]:
-    monkeypatch.setenv("REGBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("REGBENCH_RETRY_SECONDS", "0")
-    memory = fsspec.filesystem("memory")
-    memory.store.clear()
-    memory.pseudo_dirs[:] = [""]
-    yield memory
-    memory.store.clear()
+pytestmark = pytest.mark.usefixtures("store")
 
 
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

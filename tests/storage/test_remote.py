@@ -3,7 +3,7 @@
 import json
 import os
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +26,7 @@ from regbench.storage.stored_file import LocalFile, stored_file
 LOGIN = "key:secret"
 
 
-@pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryFileSystem]:
-    monkeypatch.setenv("REGBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("REGBENCH_RETRY_SECONDS", "0")
-    memory = fsspec.filesystem("memory")
-    memory.store.clear()
-    memory.pseudo_dirs[:] = [""]
-    yield memory
-    memory.store.clear()
+pytestmark = pytest.mark.usefixtures("store")
 
 
 def fail(times: int, error: Exception) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,7 @@ from regbench.storage.remote import RemoteFile
 SET = RemoteFile("memory://place/set")
 
 
-@pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryFileSystem]:
-    monkeypatch.setenv("REGBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("REGBENCH_RETRY_SECONDS", "0")
-    memory = fsspec.filesystem("memory")
-    memory.store.clear()
-    memory.pseudo_dirs[:] = [""]
-    yield memory
-    memory.store.clear()
+pytestmark = pytest.mark.usefixtures("store")
 
 
 @pytest.fixture
