@@ -152,7 +152,7 @@ def _nights(trial: Trial) -> tuple[dict[str, Tick], record.Figures]:
     runs["settings mended"] = trial.next()
     said = {n: f"exit code {t.code}, {t.ended - t.began:.1f} s" for n, t in runs.items()}
     return runs, {
-        "trainings": said,
+        "runs": said,
         "met one at work": sum(tick.code == 4 for tick in trial.ticks()),
         "logs after rotation": len(list(trial.log.parent.iterdir())),
     }

@@ -112,7 +112,7 @@ class Started:
 
     def wait_until(self, happened: Callable[[], Any]) -> bool:
         """Wait until something is true; say whether it was before the main process ended."""
-        while self.trainings():
+        while self.runs():
             if happened():
                 return True
             time.sleep(LOOK_AGAIN)

@@ -59,9 +59,9 @@ def run(given: argparse.Namespace) -> record.Figures:
         with tempfile.TemporaryDirectory(prefix=f"regbench-soak-{kind}-") as folder:
             work = Path(folder)
             (work / "tmp").mkdir()
-            rows = summary(_process(work, given.trainings, kind))
+            rows = summary(_process(work, given.runs, kind))
         grown = [row["what"] for row in rows if row["flat"] is False]
-        figures = {"consecutive runs": given.trainings, "failed": 0}  # the first that fails ends it
+        figures = {"consecutive runs": given.runs, "failed": 0}  # the first that fails ends it
         figures["from the first to the last, medians"] = {
             row["what"]: f"{readable(row['at the beginning'])} to {readable(row['at the end'])}"
             for row in rows
@@ -106,7 +106,7 @@ def _process(work: Path, runs: int, kind: str) -> Seen:
     """All runs in one process, as a Python program makes them."""
     study, told = make_study(work), work / "told.jsonl"
     given = {"conf": str(study.conf), "images": str(study.images), "root": str(work / "data")}
-    given |= {"trainings": runs, "kind": kind, "told": str(told)}
+    given |= {"runs": runs, "kind": kind, "told": str(told)}
     command = [sys.executable, "-m", "tests_extra.reliability", "soak"]
     timed([*command, f"--in-process={json.dumps(given)}"], {"TMPDIR": str(work / "tmp")})
     return [json.loads(line) for line in told.read_text().splitlines()]

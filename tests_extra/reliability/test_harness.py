@@ -92,7 +92,7 @@ def history(root: Path, *runs: tuple[str, float]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trainings", "said"),
+    ("runs", "said"),
     [
         ([("a", 0.5), ("b", 0.6), ("c", 0.5)], ""),
         ([("b", 0.6)], "run a is lost"),
@@ -242,7 +242,7 @@ def test_an_end_that_takes_long_after_ctrl_c_is_lost(
         "import pathlib, signal, sys, time\n"
         "if len(sys.argv) > 2: sys.exit()\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-        "folder = pathlib.Path(sys.argv[1], '.trainings')\n"
+        "folder = pathlib.Path(sys.argv[1], '.runs')\n"
         "folder.mkdir(parents=True)\n"
         "(folder / '1.json').touch()\n"
         "time.sleep(1)\n"
