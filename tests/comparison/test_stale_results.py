@@ -7,6 +7,7 @@ import pytest
 from tests.comparison.trainings import FINGERPRINT, UNTRAINED, collected, failed, trained
 
 from regbench.comparison.compare import best_seed, best_technique, compare, set_aside_stale
+from regbench.comparison.tables import best_besides_baseline
 from regbench.evaluation.results import Results
 from regbench.study.fingerprints import COMPONENTS
 
@@ -117,6 +118,17 @@ class TestTheBest:
         trainings = collected(failed(1), trained(7, 0.3), trained(4, 0.6), failed(9))
         assert best_seed(trainings) == 4
         assert best_technique({"l2": collected(failed(1)), "l1": trainings}) == "l1"
+
+    def test_of_equal_ones_is_the_first_by_name_everywhere(self) -> None:
+        # The comparison's order is by test accuracy, which must not decide.
+        results = {
+            name: collected(trained(1, test, 0.9), trained(2, test, 0.9))
+            for name, test in (("zca", 0.95), ("l2", 0.80), ("dropout", 0.85))
+        }
+        compared = compare(results, {}, 0.001)
+        assert compared["technique"].iloc[0] == "zca"
+        assert best_technique(results) == "dropout"
+        assert best_besides_baseline(compared, results) == "dropout"
 
     def test_of_nothing_is_none(self) -> None:
         assert best_technique({"baseline": UNTRAINED, "l2": collected(failed(1))}) is None

@@ -142,14 +142,15 @@ def judged_part_of(results: Mapping[str, Results]) -> str:
 def best_technique(results: Mapping[str, Results]) -> str | None:
     """Return the technique with the best mean validation accuracy; None without trainings.
 
-    Validation selects, not test: an accuracy that was selected for is too optimistic.
+    Of equal ones it is the first by name. Validation selects, not test: an accuracy that was
+    selected for is too optimistic.
     """
     means = {
         technique: stored.by_seed("validation_accuracy").mean()
         for technique, stored in results.items()
     }
     trained = {technique: mean for technique, mean in means.items() if pd.notna(mean)}
-    return max(trained, key=lambda technique: trained[technique]) if trained else None
+    return max(sorted(trained), key=lambda technique: trained[technique]) if trained else None
 
 
 def best_seed(results: Results) -> int | None:

@@ -27,7 +27,8 @@ def best_besides_baseline(comparison: pd.DataFrame, results: Mapping[str, Result
     figures = comparison.set_index("technique")["validation_accuracy"].dropna()
     shown = [name for name, stored in results.items() if len(stored.predictions)]
     figures = figures[figures.index.isin(shown) & (figures.index != BASELINE)]
-    return None if figures.empty else str(figures.idxmax())
+    # Of equal ones the first by name; their order is by test accuracy, which selects nothing.
+    return None if figures.empty else str(figures.sort_index().idxmax())
 
 
 def finished(results: Mapping[str, Results]) -> dict[str, Results]:

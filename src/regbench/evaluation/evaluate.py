@@ -96,8 +96,16 @@ def failed(
 
 def _values(trained: Trained) -> dict[str, float | int | Mapping[str, float]]:
     """Return the figures by name, without those that the study does not have."""
-    computed = {figure.name: figure.compute(trained) for figure in figures()}
-    return {name: value for name, value in computed.items() if value is not None}
+    values = {}
+    for figure in figures():
+        try:
+            value = figure.compute(trained)
+        except Exception as error:
+            said = f"the figure {figure.name}: {type(error).__name__}: {error}"
+            raise RuntimeError(said) from error
+        if value is not None:
+            values[figure.name] = value
+    return values
 
 
 def _predictions(

@@ -261,6 +261,7 @@ def _technique_row(run: Sequence[dict[str, Any]], technique: str) -> dict[str, A
     trained = [row for row in run if _is_figure(row["accuracy"])]
     if technique == BEST:
         judged = [row for row in trained if _is_figure(row["validation_accuracy"])]
+        judged.sort(key=lambda row: str(row["technique"]))  # test selects nothing, in ties neither
         return max(judged, key=lambda row: row["validation_accuracy"], default=None)
     return next((row for row in trained if row["technique"] == technique), None)
 

@@ -11,7 +11,7 @@ from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
-from regbench.errors import FailedTrainingsError, StudyError, explanation
+from regbench.errors import FailedTrainingsError, SettingsError, StudyError, explanation
 from regbench.runs.command_line import check_selection
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.runs.exit_code import notification_addresses, notify_of_error, raise_alarms
@@ -78,6 +78,7 @@ class StudyHooks:
                 or damaged, or another run is at work on the same results.
         """
         check_selection(run_params)  # Kedro ignores a tag that no node has
+        _check_figures()
         only_missing_outputs = bool(run_params.get("only_missing_outputs"))
         self._locks.close()  # left by an interrupted run in the same process
         try:
@@ -205,6 +206,20 @@ def _credentials_of(address: str) -> dict[str, Any]:
     if loader is None or not is_remote(address):
         return {}
     return credentials_of(address, loader.credentials())
+
+
+def _check_figures() -> None:
+    """Stop before anything is trained if a file declares its figures wrongly.
+
+    Raises:
+        SettingsError: A file has no figures, or two have the same name.
+    """
+    from regbench.evaluation.figures import registry
+
+    try:
+        registry.figures()
+    except (TypeError, ValueError) as error:
+        raise SettingsError(str(error)) from error
 
 
 def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
