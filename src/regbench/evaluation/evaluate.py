@@ -95,9 +95,21 @@ def failed(
 
 
 def _values(trained: Trained) -> dict[str, float | int | Mapping[str, float]]:
-    """Return the figures by name, without those that the study does not have."""
-    computed = {figure.name: figure.compute(trained) for figure in figures()}
-    return {name: value for name, value in computed.items() if value is not None}
+    """Return the figures by name, without those that the study does not have.
+
+    Raises:
+        TypeError: A figure's value is not of the form that it declares.
+    """
+    values = {}
+    for figure in figures():
+        value = figure.compute(trained)
+        if value is None:
+            continue
+        if isinstance(value, Mapping) != bool(figure.setting):
+            form = f"a mapping from each {figure.setting}" if figure.setting else "one number"
+            raise TypeError(f"figure {figure.name} must be {form}, not {type(value).__name__}")
+        values[figure.name] = value
+    return values
 
 
 def _predictions(
