@@ -4,7 +4,7 @@ import importlib
 import json
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from tests.building import build_network
 
 from regbench.evaluation.corruption import CORRUPTIONS
 from regbench.evaluation.evaluate import evaluate
-from regbench.evaluation.figures.registry import figures
+from regbench.evaluation.figures.registry import figures, named
 from regbench.networks.inference import predict
 from regbench.networks.kinds.mlp import Mlp
 from regbench.networks.weights import weights_of
@@ -256,6 +256,30 @@ def test_every_figure_has_a_test() -> None:
 def test_metrics_are_what_is_declared(evaluated: Evaluated) -> None:
     assert list(evaluated[1]) == ["status", *(figure.name for figure in figures())]
     assert evaluated[1]["status"] == "trained"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "form"),
+    [
+        ("macro_f1", {"ant": 0.5}, "one number, not dict"),
+        ("recall", 0.5, "a mapping from each class, not float"),
+    ],
+)
+def test_a_figure_of_another_form_than_declared_is_told_of(
+    name: str,
+    value: Any,
+    form: str,
+    network: keras.Model,
+    images: np.ndarray,
+    split_index: pd.DataFrame,
+    history: pd.DataFrame,
+    corrupted: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrong = replace(named(name), compute=lambda _: value)
+    monkeypatch.setattr("regbench.evaluation.evaluate.figures", lambda: (wrong,))
+    with pytest.raises(TypeError, match=f"^figure {name} must be {form}$"):
+        evaluate(network, images, split_index, CLASSES, history, {}, corrupted, CORRUPTED_ROWS)
 
 
 def test_predictions_are_of_every_image_held_out(

@@ -307,3 +307,17 @@ print("sum", int(tensorflow.reduce_sum(tensorflow.ones((3, 4)))))
     of_files = [int(figures[name].split()[0]) for name in ("Rss", "Anonymous")]
     assert of_files[0] - of_files[1] < 100 << 10  # of more than 400 MB
     assert "sum 12" in done.stdout
+
+
+def test_a_fault_in_compiled_code_is_told_by_its_last_line() -> None:
+    import tensorflow as tf
+
+    @tf.function
+    def compiled() -> None:
+        raise ValueError("no such penalty")
+
+    with pytest.raises(ValueError, match="in user code") as raised:
+        compiled()
+    assert runner._reason(raised.value) == "ValueError: no such penalty"
+    sent = NodeError(f"{type(raised.value).__name__}: {raised.value}")
+    assert runner._reason(sent) == "ValueError: no such penalty"

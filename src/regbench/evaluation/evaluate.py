@@ -95,7 +95,12 @@ def failed(
 
 
 def _values(trained: Trained) -> dict[str, float | int | Mapping[str, float]]:
-    """Return the figures by name, without those that the study does not have."""
+    """Return the figures by name, without those that the study does not have.
+
+    Raises:
+        RuntimeError: A figure cannot be computed; it says which.
+        TypeError: A figure's value is not of the form that it declares.
+    """
     values = {}
     for figure in figures():
         try:
@@ -103,8 +108,12 @@ def _values(trained: Trained) -> dict[str, float | int | Mapping[str, float]]:
         except Exception as error:
             said = f"the figure {figure.name}: {type(error).__name__}: {error}"
             raise RuntimeError(said) from error
-        if value is not None:
-            values[figure.name] = value
+        if value is None:
+            continue
+        if isinstance(value, Mapping) != bool(figure.setting):
+            form = f"a mapping from each {figure.setting}" if figure.setting else "one number"
+            raise TypeError(f"figure {figure.name} must be {form}, not {type(value).__name__}")
+        values[figure.name] = value
     return values
 
 

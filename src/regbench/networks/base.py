@@ -7,11 +7,11 @@ model made of dense, convolution and normalization layers, sequential or functio
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from regbench.fields import Settings
-from regbench.regularizers.base import Position, Regularizer
+from regbench.regularizers.base import PLACES, Position, Regularizer
 
 if TYPE_CHECKING:
     import keras
@@ -40,6 +40,7 @@ class Plan:
     seed: int
     normalization: Mapping[str, Sequence[float]]
     regularizers: Sequence[Regularizer] = ()
+    _asked: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def first_layers(self) -> "list[keras.Layer]":
         """Return the layers that take raw uint8 images and normalize them."""
@@ -93,7 +94,18 @@ class Plan:
         """Return the seed of a layer's initial kernel: 1 and up for hidden layers, 0 for logits."""
         return self._seed(number, 0)
 
+    def not_asked(self) -> list[str]:
+        """Return the keys of regularizers that have layers for a place that nobody asked of."""
+        return [
+            regularizer.key()
+            for regularizer in self.regularizers
+            if any(
+                regularizer.does(place) and place not in self._asked for place in PLACES["layer"]
+            )
+        ]
+
     def _layers(self, method: str, number: int, shape: tuple[int, ...]) -> "list[keras.Layer]":
+        self._asked.add(method)
         layers: list[keras.Layer] = []
         for regularizer in self.regularizers:
             if regularizer.does(method):
@@ -122,6 +134,17 @@ class Network(Settings, ABC):
     def as_entry(self) -> dict[str, Any]:
         """Return the network's entry in ``conf``: its kind and its settings."""
         return {"kind": self.kind(), **self.model_dump(mode="json")}
+
+    def built(self, plan: Plan) -> "keras.Model":
+        """Return an untrained model from ``build``.
+
+        Raises:
+            ValueError: It left out layers of the technique: it would be trained without them.
+        """
+        model = self.build(plan)
+        if left_out := plan.not_asked():
+            raise ValueError(f"networks of kind {self.kind()} leave out {', '.join(left_out)}")
+        return model
 
     @abstractmethod
     def build(self, plan: Plan) -> "keras.Model":

@@ -8,3 +8,7 @@ REGULARIZERS: dict[str, type[Regularizer]] = subclasses_in(
     Regularizer,
     required=("title", "effect", "source"),
 )
+
+for _kind in REGULARIZERS.values():
+    if not _kind.acts():  # a method's name is mistaken: it would train the baseline, unnoticed
+        raise TypeError(f"{_kind.__module__}: {_kind.__name__} acts at no place")

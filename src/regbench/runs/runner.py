@@ -300,8 +300,14 @@ def _process_context() -> BaseContext:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the type and the first line of the error that a node raised."""
-    first_line = next(iter(str(error).splitlines()), "")
+    """Return the type and the first line of the error that a node raised.
+
+    TensorFlow's errors of a compiled function are a trace, whose last line says what is wrong.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    if "in user code:" in lines[0]:
+        return lines[-1]
+    first_line = lines[0]
     kind = type(error).__name__
     return first_line if isinstance(error, worker.NodeError) else f"{kind}: {first_line}"
 

@@ -9,6 +9,7 @@ import pytest
 
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import COUNT, USUAL, Figure, Shown
+from regbench.history.table import COLUMNS
 
 MODULE = "from regbench.evaluation.figures.base import COUNT, Figure\n"
 
@@ -48,6 +49,19 @@ def test_a_name_is_given_once(folder: Path) -> None:
     declare(folder, "twice", f"({figure},)")
     with pytest.raises(ValueError, match=r"twice\.py: there is another figure 'macro_f1'"):
         registry.figures()
+
+
+@pytest.mark.parametrize("name", ["status", "technique", "reason", "difference", "settings"])
+def test_a_name_of_another_column_is_refused(folder: Path, name: str) -> None:
+    figure = f'Figure(name="{name}", title="t", meaning="m", unit=COUNT, compute=len)'
+    declare(folder, "column", f"({figure},)")
+    with pytest.raises(ValueError, match=rf"column\.py: '{name}' is another column's name"):
+        registry.figures()
+
+
+def test_the_columns_of_the_history_that_are_no_figures_are_known() -> None:
+    figures = {figure.name for figure in registry.figures()}
+    assert set(COLUMNS) - figures <= registry.TAKEN
 
 
 @pytest.mark.parametrize("figures", ["[]", "None", "(1,)"])

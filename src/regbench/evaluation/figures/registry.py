@@ -7,6 +7,20 @@ from regbench.registry import modules_of
 
 _PACKAGE = __name__.rpartition(".")[0]
 _NO_FIGURES = {"base", "registry"}
+# Columns that are no figures, in a training's record, the comparison or the history.
+TAKEN = frozenset(
+    (
+        *("technique", "seed", "status", "reason", "fingerprint"),
+        *("trainings", "failed_trainings", "missing_trainings", "failed_seeds"),
+        *("difference", "difference_sd", "difference_low", "difference_high"),
+        *("p_value", "p_adjusted", "bootstrap_low", "bootstrap_high", "win_share"),
+        *("detectable_difference", "verdict", "published_accuracy"),
+        *("schema", "run", "time", "run_seconds", "versions", "alarms"),
+        *("images_train", "images_validation", "images_test", "rejected"),
+        *("data", "split", "protocol", "training", "evaluation", "settings"),
+        *("part", "accuracy", "accuracy_sd", "accuracy_low", "accuracy_high"),
+    )
+)
 
 
 @cache
@@ -15,7 +29,7 @@ def figures() -> tuple[Figure, ...]:
 
     Raises:
         TypeError: A file of this folder declares no ``FIGURES``.
-        ValueError: Two figures have the same name.
+        ValueError: Two figures have the same name, or one that another column has.
     """
     by_name: dict[str, Figure] = {}
     for name, module in modules_of(_PACKAGE).items():
@@ -27,6 +41,8 @@ def figures() -> tuple[Figure, ...]:
         for figure in declared:
             if figure.name in by_name:
                 raise ValueError(f"{module.__file__}: there is another figure {figure.name!r}")
+            if figure.name in TAKEN:
+                raise ValueError(f"{module.__file__}: {figure.name!r} is another column's name")
             by_name[figure.name] = figure
     return tuple(sorted(by_name.values(), key=lambda figure: (figure.position, figure.name)))
 

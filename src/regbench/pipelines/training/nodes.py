@@ -54,7 +54,7 @@ def train_network(
     shared = Protocol.model_validate(protocol)
     regularizers = Technique.model_validate(training["regularizers"]).regularizers(prepared)
     plan = Plan(images.shape[1:], len(classes), seed, normalization, regularizers)
-    model = network_of(network).build(plan)
+    model = network_of(network).built(plan)
     history, best_epoch_weights = train(
         model,
         images,
