@@ -1,8 +1,10 @@
 """The docs say what the files of regularizers, networks and figures declare."""
 
+from pathlib import Path
+
 import pytest
 
-from regbench.report.reference import _DOCS, COMMAND, PAGES
+from regbench.report.reference import _DOCS, COMMAND, PAGES, write_pages
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -16,3 +18,8 @@ def test_a_regularizer_is_told_with_range_default_and_source() -> None:
     assert "**`rate`** (number > 0 and < 1) = 0.25" in line
     assert "`rate`: 0.05 to 0.6" in line
     assert "Srivastava" in line
+
+
+def test_all_pages_are_written(tmp_path: Path) -> None:
+    write_pages(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == set(PAGES)
