@@ -15,6 +15,7 @@ from regbench.networks.inference import architecture, network_from_architecture
 from regbench.networks.weights import hidden_kernels
 from regbench.regularizers.base import PLACES, Batch, Regularizer
 from regbench.regularizers.registry import REGULARIZERS
+from regbench.training.fused_normalization import fuse_batch_normalization
 
 # The most batches, and bytes of images, of one call: enough to make the cost of a call small, and
 # few enough to bound memory and the time until Ctrl-C is noticed.
@@ -82,6 +83,7 @@ class Step:
         regularizers: Sequence[Regularizer],
     ) -> None:
         self.network = network
+        fuse_batch_normalization(network)
         batch_bytes = batch_size * math.prod(network.input_shape[1:])
         batches = min(max(_BYTES_A_CALL // batch_bytes, 1), _BATCHES_A_CALL)
         self.rows_a_call = batches * batch_size
