@@ -120,6 +120,25 @@ class Plan:
         return int(state[0] >> 1)
 
 
+@dataclass(frozen=True)
+class Phase:
+    """One of several consecutive parts of a training, such as head first, then fine-tuning.
+
+    Attributes:
+        name: Its name in messages and histories.
+        epochs: Number of epochs, at least 1.
+        learning_rate: Of the phase; with a schedule, the rate that it begins with or peaks at.
+        frozen: Names of layers, those inside of other layers included, that are not trained in
+            this phase. A frozen batch normalization runs in inference mode, as Keras' own does:
+            it normalizes by its moving averages and leaves them as they are.
+    """
+
+    name: str
+    epochs: int
+    learning_rate: float
+    frozen: frozenset[str] = frozenset()
+
+
 class Network(Settings, ABC):
     """A kind of network: its settings, and how it is built."""
 
@@ -154,3 +173,15 @@ class Network(Settings, ABC):
         ``plan.first_layers()``, ends with ``plan.last_layers()``, and can be loaded without
         RegBench.
         """
+
+    def phases(self, model: "keras.Model") -> Sequence[Phase]:
+        """Return the phases of a training, in order.
+
+        Args:
+            model: From ``build``; names of layers are its own.
+
+        Returns:
+            Nothing if the whole training is one phase with the protocol's epochs and learning
+            rate and every layer is trained.
+        """
+        return ()
