@@ -19,4 +19,4 @@ def build_network(
 ) -> keras.Model:
     """Return an untrained network with the layers of a technique."""
     regularizers = technique.regularizers(prepared)
-    return network.build(Plan(image_shape, classes, seed, normalization, regularizers))
+    return network.built(Plan(image_shape, classes, seed, normalization, regularizers))

@@ -6,6 +6,8 @@ import pytest
 from tests.study.base_study import BASE
 
 from regbench.networks.kinds.mlp import Mlp
+from regbench.networks.registry import NETWORKS
+from regbench.regularizers.base import Traits
 from regbench.regularizers.dropout import Dropout
 from regbench.study.problems import InvalidStudy, Problem
 from regbench.study.reader import read_study
@@ -37,17 +39,22 @@ def test_an_entry_is_a_mapping(entry: object) -> None:
 def test_a_kind_is_one_that_there_is(kind: object) -> None:
     (problem,) = problems(networks={**BASE["networks"], "small": {"kind": kind}})
     assert problem.path == ("networks", "small", "kind")
-    assert problem.message.startswith(f"{kind!r} is no kind of network; allowed: mlp")
+    assert problem.message.startswith(
+        f"{kind!r} is no kind of network; allowed: {', '.join(NETWORKS)}"
+    )
 
 
 def test_a_regularizer_that_means_nothing_for_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def problem(self: Dropout, network: str, image_shape: tuple[int, int, int]) -> str:
-        return f"means nothing for {network} on {image_shape}"
+    def problem(self: Dropout, network: Traits) -> str:
+        return f"means nothing for {network.kind} on {network.image_shape}"
 
     monkeypatch.setattr(Dropout, "problem", problem)
     found = problems()
-    assert {found.path for found in found} == {
-        ("techniques", name, "dropout")
-        for name in ("dropout", "zca_dropout", "dropout_augmentation")
-    }
-    assert {found.message for found in found} == {"means nothing for mlp on (28, 28, 1)"}
+    names = ("dropout", "zca_dropout", "dropout_augmentation")
+    assert found == [
+        Problem(
+            ("techniques", name, "dropout"),
+            f"means nothing for mlp on (28, 28, 1); without it: --params=techniques.{name}=null",
+        )
+        for name in names
+    ]

@@ -14,9 +14,6 @@ from regbench.study.schema import Normalization
 if TYPE_CHECKING:
     from regbench.regularizers.zca import Whitening
 
-# Values per image: the float64 covariance matrix then takes 134 MB, its inverse root a minute.
-MAX_ZCA_VALUES = 4096
-
 
 def fit_normalization(
     images: np.ndarray, train_rows: np.ndarray, settings: Normalization
@@ -92,10 +89,12 @@ def fit_zca(
     Raises:
         StudyError: The images are too large to whiten.
     """
+    from regbench.regularizers.zca import MAX_VALUES  # noqa: PLC0415 - the others do not need it
+
     values = int(np.prod(images.shape[1:]))
-    if values > MAX_ZCA_VALUES:
+    if values > MAX_VALUES:
         raise StudyError(
-            f"ZCA whitening takes at most {MAX_ZCA_VALUES} values an image, these have {values}: "
+            f"ZCA whitening takes at most {MAX_VALUES} values an image, these have {values}: "
             "make ingest.size smaller or set the techniques with zca to null"
         )
     total = np.zeros(values)

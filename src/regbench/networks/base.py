@@ -5,18 +5,24 @@ source, and how it is built. Weights, pruning, predictions and fingerprints work
 model made of dense, convolution and normalization layers, sequential or functional.
 """
 
+import os
+import random
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from regbench.errors import StudyError
 from regbench.fields import Settings
-from regbench.regularizers.base import PLACES, Position, Regularizer
+from regbench.regularizers.base import PLACES, Position, Regularizer, Traits
 
 if TYPE_CHECKING:
     import keras
 
 LOGITS = "logits"
+# Bytes that a parameter takes while training: weight, gradient, two moments, the best epoch's copy.
+_BYTES_A_PARAMETER = 5 * 4
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,12 @@ class Plan:
     regularizers: Sequence[Regularizer] = ()
     _asked: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
+    def image_layer(self) -> "keras.KerasTensor":
+        """Return the input, raw uint8 images, for a network that scales them its own way."""
+        import keras
+
+        return keras.Input(self.image_shape, dtype="uint8", name="image")
+
     def first_layers(self) -> "list[keras.Layer]":
         """Return the layers that take raw uint8 images and normalize them."""
         import keras
@@ -50,7 +62,7 @@ class Plan:
         scale = 1.0 / np.asarray(self.normalization["scale"])
         offset = -np.asarray(self.normalization["offset"]) * scale
         return [
-            keras.Input(self.image_shape, dtype="uint8", name="image"),
+            self.image_layer(),
             keras.layers.Rescaling(scale.tolist(), offset.tolist(), name="normalization"),
         ]
 
@@ -94,15 +106,17 @@ class Plan:
         """Return the seed of a layer's initial kernel: 1 and up for hidden layers, 0 for logits."""
         return self._seed(number, 0)
 
+    def building_seed(self) -> int:
+        """Return the seed of random numbers that are drawn while building, without a seed."""
+        return self._seed(0, 2)
+
     def not_asked(self) -> list[str]:
         """Return the keys of regularizers that have layers for a place that nobody asked of."""
-        return [
-            regularizer.key()
-            for regularizer in self.regularizers
-            if any(
-                regularizer.does(place) and place not in self._asked for place in PLACES["layer"]
-            )
-        ]
+        return without_place(self.regularizers, self._asked)
+
+    def asked(self) -> frozenset[str]:
+        """Return the methods of the place ``layer`` that ``build`` has asked for so far."""
+        return frozenset(self._asked)
 
     def _layers(self, method: str, number: int, shape: tuple[int, ...]) -> "list[keras.Layer]":
         self._asked.add(method)
@@ -110,7 +124,8 @@ class Plan:
         for regularizer in self.regularizers:
             if regularizer.does(method):
                 at = Position(number, shape, self._seed(number, regularizer.stream()))
-                layers += getattr(regularizer, method)(at)
+                with _random_numbers_untouched():
+                    layers += getattr(regularizer, method)(at)
         return layers
 
     def _seed(self, number: int, stream: int) -> int:
@@ -118,6 +133,20 @@ class Plan:
 
         state = np.random.SeedSequence([self.seed, number, stream]).generate_state(1)
         return int(state[0] >> 1)
+
+
+def without_place(regularizers: Sequence[Regularizer], asked: Collection[str]) -> list[str]:
+    """Return the keys of regularizers that have layers for a place that is not asked of.
+
+    Args:
+        regularizers: Those of a technique.
+        asked: Methods of the place ``layer``.
+    """
+    return [
+        regularizer.key()
+        for regularizer in regularizers
+        if any(regularizer.does(place) and place not in asked for place in PLACES["layer"])
+    ]
 
 
 @dataclass(frozen=True)
@@ -144,6 +173,8 @@ class Network(Settings, ABC):
 
     title: ClassVar[str]  # its name in the docs
     source: ClassVar[str]  # the paper
+    # Whether faults may show only when it is built: the data pipeline then builds it once.
+    built_to_check: ClassVar[bool] = False
 
     @classmethod
     def kind(cls) -> str:
@@ -152,18 +183,76 @@ class Network(Settings, ABC):
 
     def as_entry(self) -> dict[str, Any]:
         """Return the network's entry in ``conf``: its kind and its settings."""
-        return {"kind": self.kind(), **self.model_dump(mode="json")}
+        return {"kind": self.kind(), **self.model_dump(mode="json", by_alias=True)}
+
+    def code(self) -> tuple[str, ...]:
+        """Return the code that builds it: modules, or functions as ``package.module:function``."""
+        return (type(self).__module__,)
+
+    def files(self) -> tuple[str, ...]:
+        """Return the paths of files whose content the network is made from."""
+        return ()
+
+    def traits(self, image_shape: tuple[int, int, int] | None = None) -> Traits:
+        """Return what regularizers may need to know of it before it is built.
+
+        Args:
+            image_shape: Height, width, channels; None as long as the images decide on it.
+        """
+        return Traits(self.kind(), image_shape)
+
+    def problem(self, image_shape: tuple[int, int, int], classes: int) -> str | None:
+        """Return why it cannot be built for such images; None if it can.
+
+        Here: its weights do not fit into the machine's memory.
+
+        Args:
+            image_shape: Height, width, channels.
+            classes: Number of classes, at least.
+        """
+        parameters = self.parameters(image_shape, classes)
+        needed, there = (parameters or 0) * _BYTES_A_PARAMETER / 1e9, _memory()
+        if needed <= there:
+            return None
+        shape = " x ".join(map(str, image_shape))
+        return (
+            f"has {parameters:,} parameters for images of {shape}: training takes {needed:,.0f} GB "
+            f"of memory, and this machine has {there:,.0f} GB; choose a smaller network or a "
+            "smaller ingest.size"
+        )
+
+    def parameters(self, image_shape: tuple[int, int, int], classes: int) -> int | None:
+        """Return the number of kernel weights and biases; None where it is not known beforehand.
+
+        Args:
+            image_shape: Height, width, channels.
+            classes: Number of classes.
+        """
+        return None
+
+    def notes(self, image_shape: tuple[int, int, int]) -> list[str]:
+        """Return what the user should know of how it takes such images, a line each."""
+        return []
 
     def built(self, plan: Plan) -> "keras.Model":
         """Return an untrained model from ``build``.
 
+        Layers that are given no name are named from 1 in every model, so that all models of an
+        architecture are alike; random numbers that are drawn while building depend on the seed
+        alone.
+
         Raises:
-            ValueError: It left out layers of the technique: it would be trained without them.
+            StudyError: It left out layers of the technique: it would be trained without them.
         """
-        model = self.build(plan)
+        with _names_from_one(), _random_numbers_untouched(plan.building_seed()):
+            model = self.build(plan)
         if left_out := plan.not_asked():
-            raise ValueError(f"networks of kind {self.kind()} leave out {', '.join(left_out)}")
+            raise StudyError(self.leaves_out(left_out))
         return model
+
+    def leaves_out(self, keys: Sequence[str]) -> str:
+        """Return the message on regularizers whose layers ``build`` does not ask for."""
+        return f"networks of kind {self.kind()} leave out {', '.join(keys)}"
 
     @abstractmethod
     def build(self, plan: Plan) -> "keras.Model":
@@ -185,3 +274,43 @@ class Network(Settings, ABC):
             rate and every layer is trained.
         """
         return ()
+
+
+def _memory() -> float:
+    """Return the machine's memory in GB."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+
+
+@contextmanager
+def _random_numbers_untouched(seed: int | None = None) -> Iterator[None]:
+    """Restore the state of Python's and NumPy's global random numbers at the end.
+
+    Keras draws the seed of an initializer that is given none from them.
+
+    Args:
+        seed: What both begin with; None leaves them as they are.
+    """
+    import numpy as np
+
+    python, numpy = random.getstate(), np.random.get_state()
+    if seed is not None:
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+@contextmanager
+def _names_from_one() -> Iterator[None]:
+    """Count the names that Keras gives to nameless layers from the start, then go on as before."""
+    from keras.src.backend.common import global_state  # no public name leads there
+
+    counts = global_state.get_global_attribute("object_name_uids")
+    global_state.set_global_attribute("object_name_uids", None)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute("object_name_uids", counts)

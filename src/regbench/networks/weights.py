@@ -24,8 +24,20 @@ def kernel_variables(network: keras.Model) -> list[keras.Variable]:
 
 def hidden_kernels(network: keras.Model) -> list[keras.Variable]:
     """Return the trained kernels except the output layer's: those that are regularized."""
-    last = {id(weight) for weight in network.get_layer(LOGITS).weights}
+    last = {id(weight) for weight in _output_layer(network.get_layer(LOGITS).output).weights}
     return [kernel for kernel in kernel_variables(network) if id(kernel) not in last]
+
+
+def _output_layer(values: keras.KerasTensor) -> keras.Layer:
+    """Return the last layer with weights that some values come from, in nested models too."""
+    history = values._keras_history
+    layer = history.operation
+    if isinstance(layer, keras.Model):
+        return _output_layer(layer.outputs[history.tensor_index])
+    inputs = layer._inbound_nodes[history.node_index].input_tensors
+    if getattr(layer, "weights", []) or not inputs:
+        return layer
+    return _output_layer(inputs[0])
 
 
 def weights_of(network: keras.Model) -> dict[str, np.ndarray]:

@@ -99,6 +99,29 @@ class Position:
     shape: tuple[int, ...]
     seed: int
 
+    @property
+    def spatial(self) -> bool:
+        """Whether the values are feature maps: height x width x channels."""
+        return len(self.shape) == 3
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a regularizer may need to know of a network that is not built yet.
+
+    Attributes:
+        kind: Such as ``mlp``.
+        image_shape: Height, width, channels; None as long as the images decide on it.
+        asks: The methods of the place ``layer`` that networks of this kind ask for.
+        batch_normalization: Whether it has batch normalization of its own, and by which setting,
+            such as ``normalization: batch``; empty if it has none.
+    """
+
+    kind: str
+    image_shape: tuple[int, int, int] | None = None
+    asks: frozenset[str] = frozenset(PLACES["layer"])
+    batch_normalization: str = ""
+
 
 class Update:
     """How a regularizer changes the update of weights, with its state; a new one per network."""
@@ -162,6 +185,7 @@ class Regularizer(Settings):
     shorthand: ClassVar[str | None] = None
     search: ClassVar[Mapping[str, Range | Choice]] = {}  # by setting
     prepared: ClassVar[tuple[str, ...]] = ()  # datasets of the data pipeline it needs
+    on: ClassVar[Mapping[str, str]] = {}  # what it means, by kind of network; `meaning_on`
 
     @classmethod
     def key(cls) -> str:
@@ -197,13 +221,25 @@ class Regularizer(Settings):
         """Return the number of its stream of random numbers; every regularizer has its own."""
         return zlib.crc32(cls.key().encode()) & 0x7FFFFFFF
 
-    def problem(self, network: str, image_shape: tuple[int, int, int]) -> str | None:
-        """Return why it does not apply to a network; None if it does.
+    @classmethod
+    def meaning_on(cls, kind: str) -> str:
+        """Return what it means on a kind of network, in words; empty if its file does not say.
+
+        One that adds no layers and leaves kernels alone means the same on every kind.
+        """
+        if kind in cls.on:
+            return cls.on[kind]
+        return "" if {"layer", "kernel"} & set(cls.acts()) else "the same"
+
+    def problem(self, network: Traits) -> str | None:
+        """Return why it means nothing for a network; None if it means something.
 
         Args:
-            network: The kind, such as ``mlp``.
-            image_shape: Height, width, channels.
+            network: What is known of it before it is built.
         """
+        needed = [method for method in PLACES["layer"] if self.does(method)]
+        if needed and not network.asks.intersection(needed):
+            return f"a network of kind {network.kind} has no place for its layers"
         return None
 
     def bound(self, prepared: Mapping[str, Any]) -> Self:

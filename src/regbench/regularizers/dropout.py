@@ -12,12 +12,25 @@ if TYPE_CHECKING:
 
 
 class Dropout(Regularizer):
-    """Set every hidden layer's activations to zero with probability ``rate``; scale up the rest."""
+    """Set hidden activations to zero with probability ``rate``; scale up the rest.
+
+    Each value is dropped for itself, in feature maps, too, as in the convolutional networks of the
+    paper (section 6.1); no whole maps.
+    """
 
     title = "dropout"
     effect = "keeps units from relying on one another"
     source = "Srivastava et al., Dropout, 2014"
     shorthand = "rate"
+    on = {
+        "mlp": "after every activation",
+        "cnn": "after every stage's pooling and after a dense head's activation; single values, "
+        "not whole feature maps",
+        "resnet": "inside every block, before its second convolution (Zagoruyko and Komodakis, "
+        "Wide Residual Networks, 2016); single values",
+        "pretrained": "once, between the pooled features and the head",
+        "own": "where the function calls `after_activation`",
+    }
     search = {"rate": Range(0.05, 0.6)}
 
     rate: Annotated[Float, Field(gt=0, lt=1)] = 0.25

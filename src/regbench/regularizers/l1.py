@@ -18,6 +18,14 @@ class L1(Regularizer):
     effect = "draws small weights to zero, so that few are left"
     source = "Tibshirani, Regression Shrinkage and Selection via the Lasso, 1996"
     shorthand = "factor"
+    on = {
+        "mlp": "on every kernel but the logits'",
+        "cnn": "on every kernel but the logits'; not on biases and normalization",
+        "resnet": "on every kernel but the logits'; not on normalization",
+        "pretrained": "on every kernel but the logits', depthwise ones too; on frozen ones it "
+        "changes nothing",
+        "own": "on every kernel but the last layer's; not on biases and normalization",
+    }
     search = {"factor": Range(1e-6, 1e-3, log=True)}
 
     factor: Annotated[Float, Field(gt=0)] = 1e-4

@@ -18,6 +18,14 @@ class L2(Regularizer):
     effect = "keeps weights small"
     source = "Krogh and Hertz, A Simple Weight Decay Can Improve Generalization, 1991"
     shorthand = "factor"
+    on = {
+        "mlp": "on every kernel but the logits'",
+        "cnn": "on every kernel but the logits'; not on biases and normalization",
+        "resnet": "on every kernel but the logits'; not on normalization",
+        "pretrained": "on every kernel but the logits', depthwise ones too; on frozen ones it "
+        "changes nothing",
+        "own": "on every kernel but the last layer's; not on biases and normalization",
+    }
     search = {"factor": Range(1e-6, 1e-2, log=True)}
 
     factor: Annotated[Float, Field(gt=0)] = 1e-4

@@ -1,15 +1,21 @@
 """ZCA whitening: pixels decorrelated by a fixed linear map fitted on train images."""
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, PrivateAttr
 
 from regbench.fields import Float, Settings
-from regbench.regularizers.base import Position, Regularizer
+from regbench.regularizers.base import Position, Regularizer, Traits
 
 if TYPE_CHECKING:
     import keras
+
+
+# Values an image, 64 x 64 in grey, 36 x 36 in colour: the float64 covariance matrix then takes
+# 134 MB, its inverse root a minute.
+MAX_VALUES = 4096
 
 
 class Whitening(Settings):
@@ -25,6 +31,13 @@ class Zca(Regularizer):
     effect = "takes away what neighbouring pixels have in common"
     source = "Bell and Sejnowski, The Independent Components of Natural Scenes, 1997"
     prepared = ("zca",)
+    on = {
+        "mlp": "on the flat pixels, before the first layer",
+        "cnn": "on the image, before the first convolution",
+        "resnet": "on the image, before the first convolution",
+        "pretrained": "means nothing: the weights are of images that are scaled their own way",
+        "own": "where the function calls `inputs`",
+    }
 
     _fitted: Any = PrivateAttr(default=None)
 
@@ -32,6 +45,17 @@ class Zca(Regularizer):
     def shared_settings(cls) -> type[Settings]:
         """Return the settings of the fit, which all techniques share."""
         return Whitening
+
+    def problem(self, network: Traits) -> str | None:
+        """Return that the images are too large to whiten, if they are."""
+        values = math.prod(network.image_shape or ())
+        if network.image_shape and values > MAX_VALUES:
+            shape = " x ".join(map(str, network.image_shape))
+            return (
+                f"whitens at most {MAX_VALUES} values an image; {shape} are {values}: set "
+                "a smaller ingest.size"
+            )
+        return super().problem(network)
 
     def bound(self, prepared: Mapping[str, Any]) -> Self:
         """Return a copy that has the fitted mean (D values) and matrix (D x D), float32."""
@@ -55,5 +79,8 @@ class Zca(Regularizer):
         layer.set_weights([matrix, -mean @ matrix])
         if len(at.shape) == 1:
             return [layer]
-        flat, back = keras.layers.Flatten(name="zca_flat"), keras.layers.Reshape(at.shape)
+        flat, back = (
+            keras.layers.Flatten(name="zca_flat"),
+            keras.layers.Reshape(at.shape, name="zca_back"),
+        )
         return [flat, layer, back]

@@ -6,7 +6,8 @@
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import Shown
@@ -24,10 +25,19 @@ _REGULARIZERS = """\
 The keys that a technique may have ([techniques](../conf/base/parameters_techniques.yml)). A number
 stands for the setting in bold: `dropout: 0.25` is `dropout: {rate: 0.25}`. *Of the study* are
 settings that all techniques share, in
-[`parameters_data.yml`](../conf/base/parameters_data.yml); `true` takes them.
+[`parameters_data.yml`](../conf/base/parameters_data.yml); `true` takes them. What each means on
+each kind of network stands [below](#on-each-kind-of-network).
 
 | key | regularizer | what it does | acts on | settings (range) = default | tuning tries | source |
 |---|---|---|---|---|---|---|
+"""
+_ON_KINDS = """
+## On each kind of network
+
+Where a regularizer acts on a [kind of network](networks.md). A technique that means nothing for the
+network of the study stops the command with a line before anything is trained. One that adds no
+layers and leaves kernels alone means the same on every kind: input batch, loss, update and stop.
+
 """
 _NETWORKS = """\
 # Networks
@@ -84,7 +94,18 @@ def regularizers_page() -> str:
                 kind.source,
             ]
         )
-    return _REGULARIZERS + _rows(rows) + f"\nA regularizer is a file of `regularizers`. {_MADE}"
+    made = f"\nA regularizer is a file of `regularizers`. {_MADE}"
+    return _REGULARIZERS + _rows(rows) + _ON_KINDS + _on_kinds() + made
+
+
+def _on_kinds() -> str:
+    """Return a table of what regularizers mean on each kind of network."""
+    head = [["regularizer", *(f"`{kind}`" for kind in NETWORKS)], ["---"] * (len(NETWORKS) + 1)]
+    rows = [
+        [f"`{key}`", *(regularizer.meaning_on(kind) for kind in NETWORKS)]
+        for key, regularizer in REGULARIZERS.items()
+    ]
+    return _rows([*head, *rows])
 
 
 def networks_page() -> str:
@@ -145,10 +166,16 @@ def _settings(model: type[Settings], shorthand: str | None = None) -> list[str]:
     """Return a line per setting: name, range or choices, and default if it has one."""
     shown = []
     for name, field in model.model_fields.items():
-        marked = f"**`{name}`**" if name == shorthand else f"`{name}`"
-        default = "" if field.is_required() else f" = {field.default}"
+        key = field.alias or name
+        marked = f"**`{key}`**" if name == shorthand else f"`{key}`"
+        default = "" if field.is_required() else f" = {_shown_default(field.default)}"
         shown.append(f"{marked} ({_range(field.annotation, field.metadata)}){default}")
     return shown
+
+
+def _shown_default(value: Any) -> str:
+    """Return a default as YAML has it."""
+    return "null" if value is None else str(value)
 
 
 def _range(annotation: Any, metadata: Iterable[Any]) -> str:
@@ -157,7 +184,13 @@ def _range(annotation: Any, metadata: Iterable[Any]) -> str:
         return ", ".join(str(choice) for choice in get_args(annotation))
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
-        return _range(inner, more)
+        return _range(inner, [*more, *metadata])
+    if get_origin(annotation) in (Union, UnionType):
+        parts = [part for part in get_args(annotation) if part is not NoneType]
+        shown = [_range(part, metadata) for part in parts]
+        return " or ".join([*shown, *(["null"] if NoneType in get_args(annotation) else [])])
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return "; ".join(_settings(annotation))
     if get_origin(annotation) is list:
         return f"list of: {_range(get_args(annotation)[0], ())}"
     bounds = [

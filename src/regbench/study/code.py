@@ -79,12 +79,14 @@ def reachable_statements(*roots: str) -> dict[str, list[Statement]]:
     """Return the statements that a result depends on, by module.
 
     Of a function's module, those that the function uses; of modules that these import, directly
-    or indirectly, all. ``__init__`` files do not count: they are empty, or list a pipeline.
+    or indirectly, all, if they are of RegBench, of a root's package, or lie beside either and are
+    not installed. ``__init__`` files do not count: they are empty, or list a pipeline.
 
     Args:
         roots: As of ``digest_of_code``.
     """
-    packages = {"regbench", *(root.partition(".")[0] for root in roots)}
+    packages = {"regbench", *(root.partition(":")[0].partition(".")[0] for root in roots)}
+    folders = {folder for package in packages if (folder := _own_folder(package))}
     reached: dict[str, dict[Statement, None]] = {}  # by module; dict: a set in order
     waiting: list[tuple[str, Iterable[Statement]]] = []
     for root in roots:
@@ -100,7 +102,9 @@ def reachable_statements(*roots: str) -> dict[str, list[Statement]]:
         new = [statement for statement in statements if statement not in in_module]
         in_module.update(dict.fromkeys(new))
         for imported in {name for statement in new for name in statement.imports}:
-            other = _module(imported) if imported.partition(".")[0] in packages else None
+            top = imported.partition(".")[0]
+            beside = top in packages or _own_folder(top) in folders
+            other = _module(imported) if beside else None
             if other and other not in whole and is_followed(other):
                 whole.add(other)
                 waiting.append((other, statements_of(other)))
@@ -175,6 +179,23 @@ def _path(module: str) -> Path | None:
     place = Path(spec.submodule_search_locations[0], *below)
     files = (place.parent / f"{place.name}.py", place / "__init__.py")
     return next((file for file in files if file.is_file()), None)
+
+
+@cache
+def _own_folder(top: str) -> Path | None:
+    """Return the folder of a module or package of the user's; None for one that is installed."""
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):  # no module can have this name
+        return None
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    file = places[0] if places else (spec.origin if spec else None)
+    if file is None or file in {"built-in", "frozen"}:
+        return None
+    folder = Path(file).parent
+    installed = {"site-packages", "dist-packages", "lib-dynload"}
+    standard = Path(ast.__file__).parent
+    return None if folder.name in installed or folder == standard else folder
 
 
 def _source(module: str) -> str:

@@ -5,6 +5,7 @@ import os
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regbench.study.code import LIBRARIES, digest_of_code
@@ -98,6 +99,8 @@ def fingerprints_of_techniques(study: Study) -> dict[str, dict[str, Any]]:
         "network": study.network.as_entry(),
         "normalization": study.normalization.model_dump(),
     }
+    if files := study.network.files():
+        protocol["files"] = [_digest_of_file(path) for path in files]
     evaluation = digest([digest_of_code(*EVALUATION_CODE), study.evaluation.model_dump()])
     return {
         name: {
@@ -112,6 +115,15 @@ def fingerprints_of_techniques(study: Study) -> dict[str, dict[str, Any]]:
     }
 
 
+def _digest_of_file(path: str) -> str:
+    """Return the digest of a file's content."""
+    hashed = new_hash()
+    with Path(path).open("rb") as file:
+        while chunk := file.read(1 << 20):
+            hashed.update(chunk)
+    return hexadecimal(hashed)
+
+
 def training_code(technique: Technique, network: "Network") -> tuple[str, ...]:
     """Return the functions and modules that a technique's trainings depend on.
 
@@ -122,7 +134,7 @@ def training_code(technique: Technique, network: "Network") -> tuple[str, ...]:
     """
     return (
         *TRAINING_CODE,
-        f"regbench.networks.kinds.{network.kind()}",
+        *network.code(),
         *(f"regbench.regularizers.{key}" for key in technique.entries()),
         *(PREPARATION_CODE[name][0] for name in technique.prepared()),
     )

@@ -105,16 +105,23 @@ def _allowed_keys(path: tuple[str, ...]) -> list[str]:
             model, path = REGULARIZERS[path[0]], path[1:]
     elif path[:2] == ("reporting", "published") and len(path) > 2:
         model, path = Publication, path[3:]
+    keys = keys_in(model, path)
+    return [*keys, "combine"] if model is Technique and not path else keys
+
+
+def keys_in(model: type[BaseModel], path: Iterable[str]) -> list[str]:
+    """Return the keys of a model, or of the model that a path of keys leads to in it."""
     for key in path:
         model = _model_in(model.model_fields[key].annotation)
-    keys = list(model.model_fields)
-    return [*keys, "combine"] if model is Technique else keys
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _model_in(annotation: Any) -> type[BaseModel]:
     """Return the model in ``Model`` or ``Model | None``."""
     options = get_args(annotation) or (annotation,)
-    model: type[BaseModel] = next(o for o in options if issubclass(o, BaseModel))
+    model: type[BaseModel] = next(
+        o for o in options if isinstance(o, type) and issubclass(o, BaseModel)
+    )
     return model
 
 

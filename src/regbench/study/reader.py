@@ -11,7 +11,8 @@ from regbench.networks.base import Network
 from regbench.networks.registry import NETWORKS, network_of
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.combine import combine_techniques
-from regbench.study.problems import InvalidStudy, Problem, nearest, problems_of
+from regbench.study.fit import fit_problems
+from regbench.study.problems import InvalidStudy, Problem, keys_in, nearest, problems_of
 from regbench.study.schedule import Schedule
 from regbench.study.schema import (
     BEST,
@@ -51,7 +52,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += [p for p in invalid if not _is_inherited(p.path, entries)]
     problems += _own_value_problems(parameters, entries)
     if study is not None and not problems:
-        problems += _fit_problems(study)
+        problems += fit_problems(study)
     if study is not None:
         problems += _published_problems(study.reporting.published, combined)
     for group in ("prediction", "alarms"):
@@ -131,31 +132,14 @@ def _networks(entries: Any) -> tuple[dict[str, Network], list[Problem]]:
         try:
             networks[str(name)] = network_of(entry)
         except ValidationError as error:
-            problems += problems_of(error, path, partial(_allowed_keys, allowed))
+            problems += problems_of(error, path, partial(_allowed_keys, NETWORKS[kind], allowed))
     return networks, problems
 
 
-def _allowed_keys(keys: list[str], _: tuple[str, ...]) -> list[str]:
-    return keys
-
-
-def _fit_problems(study: Study) -> list[Problem]:
-    """Return problems between settings: a missing network, regularizers that do not fit it."""
-    name = study.protocol.network
-    if name not in study.networks:
-        allowed = ", ".join(study.networks)
-        wrong = f"{quoted(name)} is not a network; allowed: {allowed}"
-        return [Problem(("protocol", "network"), wrong + nearest(name, study.networks))]
-    kind, shape = study.network.kind(), (*study.ingest.size, len(study.ingest.mode))
-    shared = {key: dict(settings) for key, settings in study.shared.items()}
-    problems = []
-    for technique, settings in study.techniques.items():
-        for regularizer in settings.regularizers(shared):
-            misfit = regularizer.problem(kind, shape)
-            if misfit:
-                path = ("techniques", technique, regularizer.key())
-                problems.append(Problem(path, misfit))
-    return problems
+def _allowed_keys(kind: type[Network], keys: list[str], path: tuple[str, ...]) -> list[str]:
+    """Return the keys that may stand under a path: an entry's, or those of a group in it."""
+    below = path[2:]
+    return keys_in(kind, below) if below else keys
 
 
 def _technique_problems(group: str, technique: Any, techniques: Iterable[str]) -> list[Problem]:

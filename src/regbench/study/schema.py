@@ -195,6 +195,9 @@ class Prediction(Settings):
     technique: Name
 
 
+CHANNELS = {"L": 1, "RGB": 3}  # by colour mode
+
+
 class _Study(Settings):
     """A study: all that one configuration describes."""
 
@@ -221,6 +224,14 @@ class _Study(Settings):
     def network(self) -> Network:
         """The network that every technique trains."""
         return self.networks[self.protocol.network]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """Height, width and channels of the images; None if the images decide on any of them."""
+        size, mode = self.ingest.size, self.ingest.mode
+        if isinstance(size, str) or mode not in CHANNELS:
+            return None
+        return (*size, CHANNELS[mode])
 
     @property
     def shared(self) -> dict[str, Settings]:

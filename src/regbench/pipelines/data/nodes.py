@@ -43,6 +43,36 @@ def ingest_images(
     return made.images, made.index, made.rejected, made.classes, made.files
 
 
+def check_network(
+    images: ndarray,
+    classes: list[str],
+    network: dict[str, Any],
+    trainings: dict[str, Any],
+    **shared: dict[str, Any],
+) -> None:
+    """Check that the network and the techniques fit the images, before anything is trained.
+
+    Settings alone were checked before the run; here is what only the images tell, and faults that
+    show when a network is built, such as weights that cannot be fetched.
+
+    Raises:
+        StudyError: With a line for everything that does not fit.
+    """
+    from regbench.networks.registry import network_of
+    from regbench.study import fit
+
+    built = network_of(network)
+    techniques = {name: training["regularizers"] for name, training in trainings.items()}
+    height, width, channels = images.shape[1:]
+    shape = (height, width, channels)
+    fit.check_fit(built, techniques, shared, shape, len(classes))
+    for note in built.notes(shape):
+        logger.info("%s", note)
+    if built.built_to_check:
+        for line in fit.check_built(built, techniques, shared, shape, len(classes)):
+            logger.warning("%s", line)
+
+
 def split_images(image_index: DataFrame, split: dict[str, Any]) -> DataFrame:
     """Assign every image to train, validation or test."""
     from regbench.images import split as splitting

@@ -1,7 +1,7 @@
 """The data pipeline: from image files to arrays, split and normalized.
 
 labeled_images (, earlier_ingestion)
-    -> ingest -> images, image_index, rejected_images, classes, ingested_files
+    -> ingest -> images, image_index, rejected_images, classes, ingested_files -> check_network
     image_index -> split -> split_index -> find_duplicates -> duplicate_images
     train rows -> fit_normalization, fit_zca; build_augmentation -> preview_augmentation
     test rows -> corrupt -> preview_corruptions
@@ -12,6 +12,7 @@ labeled_images (, earlier_ingestion)
 from kedro.pipeline import Node, Pipeline
 
 from regbench.pipelines.data import nodes
+from regbench.study.schema import SHARED
 
 
 def create_pipeline(*, with_zca: bool) -> Pipeline:
@@ -43,6 +44,19 @@ def create_pipeline(*, with_zca: bool) -> Pipeline:
                 ["labeled_images", "earlier_ingestion", "params:ingest"],
                 ["images", "image_index", "rejected_images", "classes", "ingested_files"],
                 name="ingest",
+            ),
+            Node(
+                nodes.check_network,
+                {
+                    "images": "images",
+                    "classes": "classes",
+                    "network": "params:network",
+                    "trainings": "params:trainings",
+                    **{key: f"params:{key}" for key in SHARED},
+                },
+                None,
+                name="check_network",
+                tags=["tensorflow"],  # some kinds are built to see their faults
             ),
             Node(
                 nodes.split_images,

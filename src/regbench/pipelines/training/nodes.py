@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from regbench.errors import StudyError
 from regbench.networks.registry import network_of
-from regbench.study import digests, fingerprints
+from regbench.study import digests, fingerprints, fit
 from regbench.study.schema import Protocol
 from regbench.study.technique import Technique
 from regbench.training.on_failure import on_failure_of
@@ -54,7 +54,15 @@ def train_network(
     shared = Protocol.model_validate(protocol)
     regularizers = Technique.model_validate(training["regularizers"]).regularizers(prepared)
     plan = Plan(images.shape[1:], len(classes), seed, normalization, regularizers)
-    model = network_of(network).built(plan)
+    built = network_of(network)
+    fit.check_fit(
+        built,
+        {training["technique"]: training["regularizers"]},
+        prepared,
+        plan.image_shape,
+        len(classes),
+    )
+    model = built.built(plan)
     history, best_epoch_weights = train(
         model,
         images,

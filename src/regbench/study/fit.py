@@ -1,0 +1,145 @@
+"""Whether a study's settings fit one another: the network, the techniques and the images."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from regbench.errors import StudyError, quoted
+from regbench.networks.base import Network, Plan, without_place
+from regbench.regularizers.base import Traits
+from regbench.study.code import reachable_statements
+from regbench.study.problems import Problem, nearest
+from regbench.study.schema import Study
+from regbench.study.technique import Technique
+
+Shape = tuple[int, int, int]  # height, width, channels
+
+
+def fit_problems(study: Study) -> list[Problem]:
+    """Return what does not fit, as far as it is known before any image is read.
+
+    A network that there is not, code and files of it that are missing, images that it cannot
+    take, and techniques that mean nothing for it.
+    """
+    name, shape = study.protocol.network, study.image_shape
+    if name not in study.networks:
+        allowed = ", ".join(study.networks)
+        wrong = f"{quoted(name)} is not a network; allowed: {allowed}"
+        return [Problem(("protocol", "network"), wrong + nearest(name, study.networks))]
+    network = study.networks[name]
+    problems = [Problem(("networks", name, *place), wrong) for place, wrong in _missing(network)]
+    misfit = network.problem(shape, classes=2) if shape else None
+    if misfit:
+        problems.append(Problem(("networks", name), misfit))
+    shared = {key: dict(settings) for key, settings in study.shared.items()}
+    return problems + misfits(network.traits(shape), study.techniques, shared)
+
+
+def misfits(
+    network: Traits, techniques: Mapping[str, Technique], shared: Mapping[str, Any]
+) -> list[Problem]:
+    """Return a problem for every regularizer that means nothing for a network.
+
+    Args:
+        network: What is known of it.
+        techniques: By name.
+        shared: The settings that all techniques share, by the key of the regularizer.
+    """
+    return [
+        Problem(
+            ("techniques", name, regularizer.key()),
+            f"{misfit}; without it: --params=techniques.{name}=null",
+        )
+        for name, technique in techniques.items()
+        for regularizer in technique.regularizers(shared)
+        if (misfit := regularizer.problem(network))
+    ]
+
+
+def check_fit(
+    network: Network,
+    techniques: Mapping[str, Mapping[str, Any]],
+    shared: Mapping[str, Any],
+    image_shape: Shape,
+    classes: int,
+) -> None:
+    """Check a network and techniques against the images, once these are known.
+
+    Args:
+        network: That every technique trains.
+        techniques: Their regularizers by name, as in the parameters' ``trainings``.
+        shared: The settings that all techniques share, by the key of the regularizer.
+        image_shape: Height, width, channels.
+        classes: Number of classes.
+
+    Raises:
+        StudyError: With a line for everything that does not fit.
+    """
+    lines = []
+    if misfit := network.problem(image_shape, classes):
+        lines.append(f"parameters_networks.yml: {network.kind()}: {misfit}")
+    read = {name: Technique.model_validate(entry) for name, entry in techniques.items()}
+    lines += [
+        f"parameters_techniques.yml: {'.'.join(problem.path)}: {problem.message}"
+        for problem in misfits(network.traits(image_shape), read, shared)
+    ]
+    if lines:
+        raise StudyError("\n       ".join(lines))
+
+
+def check_built(
+    network: Network,
+    techniques: Mapping[str, Mapping[str, Any]],
+    shared: Mapping[str, Any],
+    image_shape: Shape,
+    classes: int,
+) -> list[str]:
+    """Build a network to see its faults; return a line on techniques whose layers it leaves out.
+
+    Args:
+        network: That every technique trains.
+        techniques: Their regularizers by name, as in the parameters' ``trainings``.
+        shared: The settings that all techniques share, by the key of the regularizer.
+        image_shape: Height, width, channels.
+        classes: Number of classes.
+
+    Raises:
+        StudyError: It cannot be built, or its phases name a layer that it lacks.
+    """
+    channels = image_shape[2]
+    scaling = {"offset": [0.0] * channels, "scale": [1.0] * channels}
+    plan = Plan(image_shape, classes, 0, scaling)
+    network.phases(network.built(plan))
+    left_out: dict[str, list[str]] = {}
+    for name, entry in techniques.items():
+        regularizers = Technique.model_validate(entry).regularizers(shared)
+        for key in without_place(regularizers, plan.asked()):
+            left_out.setdefault(key, []).append(name)
+    if not left_out:
+        return []
+    names = ", ".join(dict.fromkeys(name for names in left_out.values() for name in names))
+    return [f"{network.leaves_out(list(left_out))}; these techniques cannot be trained: {names}"]
+
+
+def _missing(network: Network) -> list[tuple[tuple[str, ...], str]]:
+    """Return the code and files that a network is made from and that are not there."""
+    found: list[tuple[tuple[str, ...], str]] = []
+    for root in network.code():
+        module, _, function = root.partition(":")
+        try:
+            reachable_statements(root)
+        except ModuleNotFoundError as error:
+            missing = error.name or str(error)
+            found.append(
+                (("function",), f"there is no module {missing}; `src` and PYTHONPATH are searched")
+            )
+        except AttributeError:
+            found.append((("function",), f"{module} has no {function}"))
+        except (SyntaxError, UnicodeError, OSError) as error:
+            found.append((("function",), f"{module} cannot be read: {error}"))
+    found += [
+        (("weights",), f"there is no file {path}")
+        for path in network.files()
+        if not Path(path).is_file()
+    ]
+    return found
