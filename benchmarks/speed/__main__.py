@@ -11,6 +11,7 @@ from benchmarks import harness
 from benchmarks.harness import BenchmarkError, say
 from benchmarks.speed import figures
 from benchmarks.speed.agreement import measure_agreement
+from benchmarks.speed.convolution import measure_convolution
 from benchmarks.speed.epoch import measure_augmented_epoch, measure_epoch
 from benchmarks.speed.ingestion import measure_ingestion
 from benchmarks.speed.scale import measure_scale
@@ -20,6 +21,7 @@ from benchmarks.speed.study import measure_study
 MEASUREMENTS = {
     "epoch": ("One training epoch without augmentation.", 5, measure_epoch),
     "augmented_epoch": ("An epoch with augmentation.", 5, measure_augmented_epoch),
+    "convolution": ("An epoch of convolutional networks.", 3, measure_convolution),
     "ingestion": ("Reading all pictures into one array.", 5, measure_ingestion),
     "agreement": ("Accuracies beside the plain script's.", 1, measure_agreement),
     "scale": ("Time and memory by the number of images.", 3, measure_scale),

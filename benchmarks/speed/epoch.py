@@ -14,6 +14,7 @@ from benchmarks.harness import cores
 from benchmarks.speed import processes, sets, settings
 from benchmarks.speed.figures import Figure, Outcome, interleave, ratio
 from benchmarks.speed.processes import in_fresh_process
+from regbench.networks.base import Network
 from regbench.regularizers.augmentation import Augmentation
 from regbench.study.schema import Normalization, Protocol
 
@@ -64,7 +65,7 @@ def measure_augmented_epoch(given: argparse.Namespace, rounds: int) -> Outcome:
     """Compare epochs with and without augmentation."""
     of = partial(regbench_epoch, sets.arrays(given), given.epochs or 3, cores())
     made = interleave(
-        {"with rotation, shift and zoom": partial(of, augmented=True), "without": of}, rounds
+        {"with rotation, shift and zoom": partial(of, augmented="affine"), "without": of}, rounds
     )
     sides = list(made.values())
     figure = ratio("epoch with rotation + shift + zoom / epoch without", *sides, 1.25)
@@ -72,15 +73,27 @@ def measure_augmented_epoch(given: argparse.Namespace, rounds: int) -> Outcome:
     return Outcome(sides, [figure], [note])
 
 
-def regbench_epoch(folder: Path, epochs: int, many: int, augmented: bool = False) -> float:
+def regbench_epoch(
+    folder: Path, epochs: int, many: int, augmented: str = "", network: Network | None = None
+) -> float:
     """Seconds per epoch of one training, or per epoch and process of several at once."""
     of = {"folder": folder, "epochs": epochs, "threads": max(1, cores() // many)}
-    seconds = processes.side_by_side(train, [of | {"augmented": augmented}] * many)
+    of |= {"augmented": augmented, "network": network or settings.network()}
+    seconds = processes.side_by_side(train, [of] * many)
     return statistics.mean(seconds) / many
 
 
-def train(folder: Path, epochs: int, threads: int, augmented: bool) -> float:
-    """In a fresh process: train as ``kedro run`` does; median seconds of epochs but one."""
+def train(folder: Path, epochs: int, threads: int, augmented: str, network: Network) -> float:
+    """In a fresh process: train as ``kedro run`` does; median seconds of epochs but one.
+
+    Args:
+        folder: With ``images.npy`` and ``targets.npy``.
+        epochs: So many are timed, after the first one, which compiles.
+        threads: For TensorFlow.
+        augmented: What the images are augmented with, beside the study's settings: nothing, the
+            study's own (``affine``), or these and flips (``affine and flip``).
+        network: That is trained.
+    """
     processes.become_worker(threads)
     from regbench.images import normalization
     from regbench.networks.base import Plan
@@ -92,9 +105,10 @@ def train(folder: Path, epochs: int, threads: int, augmented: bool) -> float:
     border = round(settings.of(Protocol).split.train * len(images))
     scaling = normalization.fit_normalization(images, rows[:border], settings.of(Normalization))
     protocol = settings.of(Protocol).model_copy(update={"epochs": 1 + epochs})
-    regularizers = [settings.of(Augmentation)] if augmented else []
+    flip = {"horizontal_flip": "flip" in augmented}
+    regularizers = [settings.of(Augmentation).model_copy(update=flip)] if augmented else []
     plan = Plan(images.shape[1:], int(targets.max()) + 1, 1, scaling, regularizers)
-    model = settings.network().build(plan)
+    model = network.build(plan)
     seconds: list[float] = []
     began = time.perf_counter()
 
