@@ -1,14 +1,13 @@
 """RegBench's own ``kedro run``: Kedro's, with trainings in parallel as the default.
 
-A run that is stopped, by Ctrl-C or by SIGTERM, ends its trainings and names the command that goes
-on.
+A run that is stopped, by Ctrl-C, SIGTERM or SIGHUP, ends its trainings and names the command that
+goes on. Whatever ends a run, the last thing said is one line.
 """
 
 import copy
+import io
 import logging
-import math
-import signal
-import time
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,17 +19,15 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import KedroCliError
 from kedro.io import DatasetError
 
-from regbench.errors import SettingsError, StudyError, Terminated, stopped
+from regbench import signals
+from regbench.errors import SettingsError, StudyError, explanation, stopped
 from regbench.redaction import SafeRecord, without_secrets
 from regbench.runs.command_line import DEFAULT_RUNNER, check_runner, check_selection
 
+logger = logging.getLogger(__name__)
 logging.setLogRecordFactory(SafeRecord)  # Kedro imports this before it runs a command
 
-# `timeout` signals a command and its group, and `uv run` repeats it: one request, two signals.
-_SECONDS_FOR_ONE_REQUEST = 10
-_HOW_TO_GO_ON = (
-    "what was finished is kept; the same command with --only-missing-outputs goes on from there"
-)
+signals.watch_the_start(sys.orig_argv)  # if Python has not done so as it started
 _kedro_run = cast(Callable[..., None], kedro_run.callback)
 
 
@@ -72,37 +69,76 @@ def _read_option(
         raise SettingsError(f"{option.opts[0]}: {' '.join(reason.split())}") from error
 
 
+def _run(*, verbose: bool, **options: Any) -> None:
+    """Run as Kedro does; end with one line and an exit code, whatever happens.
+
+    Raises:
+        StudyError: The line; click shows it.
+    """
+    try:
+        with signals.stop_on_signals():
+            _run_to_its_end(options, verbose=verbose)
+    except KeyboardInterrupt as stop:  # while the end was told
+        raise stopped(stop, signals.HOW_TO_GO_ON) from None
+
+
+def _run_to_its_end(options: dict[str, Any], *, verbose: bool) -> None:
+    """Run as Kedro does, clean up, and raise the error that click is to show.
+
+    Raises:
+        click.ClickException: The run did not end well.
+    """
+    _write_any_letter()
+    with _cleaned_up():
+        try:
+            _run_checked(**options)
+        except (Exception, KeyboardInterrupt) as error:
+            if verbose:
+                trace = "".join(traceback.format_exception(error))
+                click.echo(without_secrets(trace), err=True, nl=False)
+            ending = _ending(error)
+            raise ending from (None if ending is error else error)
+
+
 @contextmanager
-def _sigterm_like_ctrl_c() -> Iterator[None]:
-    """Make SIGTERM end a command as Ctrl-C does, so that locks and processes are cleaned up."""
-    first = -math.inf
-
-    def terminate(*_: object) -> None:
-        nonlocal first
-        if time.monotonic() - first > _SECONDS_FOR_ONE_REQUEST:
-            first = time.monotonic()
-            raise Terminated
-
-    before = signal.signal(signal.SIGTERM, terminate)
+def _cleaned_up() -> Iterator[None]:
+    """Release locks and processes after the block; a fault in that hides no error of the block."""
     try:
         yield
     finally:
-        if first == -math.inf:
-            signal.signal(signal.SIGTERM, before)
+        try:
+            signals.clean_up()
+        except Exception as error:
+            logger.warning("while cleaning up: %s: %s", type(error).__name__, error)
 
 
-def _run(*, verbose: bool, **options: Any) -> None:
-    """Run as Kedro does; raise an error that says who stopped the run, show traces if asked to."""
-    try:
-        with _sigterm_like_ctrl_c():
-            _run_checked(**options)
-    except KeyboardInterrupt as stop:  # outside the trainings, or with another runner
-        raise stopped(stop, _HOW_TO_GO_ON) from None
-    except StudyError as error:  # click shows its one line
-        if verbose:
-            trace = "".join(traceback.format_exception(error))
-            click.echo(without_secrets(trace), err=True, nl=False)
-        raise
+def _ending(error: BaseException) -> BaseException:
+    """Return the error that click is to show for the one that ended a run."""
+    if isinstance(error, click.ClickException | click.exceptions.Exit):
+        return error
+    stop = signals.received()
+    if stop or isinstance(error, KeyboardInterrupt):  # outside the trainings
+        # Compiled code may have turned the interruption into an error of its own.
+        how_far = signals.HOW_TO_GO_ON
+        by = error if isinstance(error, KeyboardInterrupt) else signals.Stopped(stop or "SIGINT")
+        return stopped(by, how_far)
+    return explanation(error) or _unexpected(error)
+
+
+def _unexpected(error: BaseException) -> StudyError:
+    """Return the line for an error that nobody has foreseen."""
+    words = " ".join(str(error).split())
+    return StudyError(
+        f"{type(error).__name__}: {words or 'no message'} (unexpected; --verbose shows where it "
+        f"arose); {signals.HOW_TO_GO_ON}"
+    )
+
+
+def _write_any_letter() -> None:
+    """Write what the terminal's encoding lacks as an escape instead of raising an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run_checked(**options: Any) -> None:

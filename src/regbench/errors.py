@@ -2,9 +2,12 @@
 
 import errno
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import IO, Any, NoReturn
 
 import click
 
+from regbench import signals
 from regbench.redaction import without_secrets
 
 
@@ -19,6 +22,11 @@ class StudyError(click.ClickException):
 
     def __init__(self, message: str) -> None:
         super().__init__(without_secrets(message))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Write the line; a terminal that is gone changes neither the exit code nor the end."""
+        with suppress(OSError):
+            super().show(file)
 
 
 class UnreachableError(StudyError):
@@ -65,20 +73,24 @@ class TerminatedStudyError(InterruptedStudyError):
     exit_code = 143
 
 
-class Terminated(KeyboardInterrupt):
-    """The process received SIGTERM."""
+class HungUpStudyError(InterruptedStudyError):
+    """SIGHUP stopped the run: its terminal was closed."""
+
+    exit_code = 129
+
+
+_STOPPED_BY = {"SIGTERM": TerminatedStudyError, "SIGHUP": HungUpStudyError}
 
 
 def stopped(by: KeyboardInterrupt, how_far: str) -> InterruptedStudyError:
-    """Return the error for a run that Ctrl-C or SIGTERM stopped.
+    """Return the error for a run that Ctrl-C, SIGTERM or SIGHUP stopped, with its exit code.
 
     Args:
-        by: ``Terminated`` for SIGTERM, any other for Ctrl-C.
+        by: ``signals.Stopped``; any other is taken for Ctrl-C.
         how_far: The run's progress, in words.
     """
-    if isinstance(by, Terminated):
-        return TerminatedStudyError(f"terminated (SIGTERM): {how_far}")
-    return InterruptedStudyError(how_far)
+    name = by.name if isinstance(by, signals.Stopped) else "SIGINT"
+    return _STOPPED_BY.get(name, InterruptedStudyError)(signals.message(name, how_far))
 
 
 _LONGEST_QUOTE = 120  # characters; a wrong value may be a whole file
@@ -116,9 +128,30 @@ def explanation(error: BaseException) -> StudyError | None:
     return None
 
 
-def with_causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error, its ``__cause__``, the cause of that, and so on."""
+def raise_explained(error: BaseException) -> NoReturn:
+    """Raise the ``StudyError`` that explains an error, or the error itself if there is none."""
+    explained = explanation(error)
+    if explained is None or explained is error:
+        raise error  # "from error" would make it its own cause
+    raise explained from error
+
+
+def with_causes(error: BaseException, *, contexts: bool = False) -> Iterator[BaseException]:
+    """Yield an error, its ``__cause__``, the cause of that, and so on, each error once.
+
+    Args:
+        error: The first; its chain may lead back to itself.
+        contexts: Whether to go on to ``__context__`` where there is no ``__cause__``.
+    """
+    seen = set[int]()
     cause: BaseException | None = error
-    while cause is not None:
+    while cause is not None and id(cause) not in seen:
         yield cause
-        cause = cause.__cause__
+        seen.add(id(cause))
+        cause = cause.__cause__ or (cause.__context__ if contexts else None)
+
+
+def root_cause(error: BaseException, *, contexts: bool = False) -> BaseException:
+    """Return the last error that ``with_causes`` yields."""
+    *_, last = with_causes(error, contexts=contexts)
+    return last

@@ -3,11 +3,12 @@
 import argparse
 import sys
 
-from tests_extra.reliability import cron, damage, disk, fuzz, kill, soak
+from tests_extra.reliability import cron, damage, disk, fuzz, kill, signals, soak
 
 # Modules with `add_arguments(parser)` and `run(arguments) -> figures`.
 COMMANDS = {
-    module.__name__.rpartition(".")[2]: module for module in (cron, damage, disk, fuzz, kill, soak)
+    module.__name__.rpartition(".")[2]: module
+    for module in (cron, damage, disk, fuzz, kill, signals, soak)
 }
 
 

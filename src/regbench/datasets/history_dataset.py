@@ -9,7 +9,7 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
 from regbench.datasets.atomic import ParquetDataset, table_preview
-from regbench.errors import UnreachableError, explanation
+from regbench.errors import UnreachableError, explanation, root_cause
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,7 @@ class HistoryDataset(ParquetDataset):
         except MemoryError:
             raise
         except Exception as error:
-            cause = _root_cause(error)
+            cause = root_cause(error)
             refused = isinstance(cause, OSError) and explanation(cause)
             if refused or isinstance(explanation(error), UnreachableError):
                 raise
@@ -117,12 +117,6 @@ class RunClock(AbstractDataset[NoReturn, dict[str, str]]):
 
     def _describe(self) -> dict[str, Any]:
         return {}
-
-
-def _root_cause(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
 
 
 def _now() -> str:

@@ -11,7 +11,13 @@ from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
-from regbench.errors import FailedTrainingsError, SettingsError, StudyError, explanation
+from regbench.errors import (
+    FailedTrainingsError,
+    SettingsError,
+    StudyError,
+    explanation,
+    raise_explained,
+)
 from regbench.runs.command_line import check_selection
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.runs.exit_code import notification_addresses, notify_of_error, raise_alarms
@@ -25,6 +31,7 @@ from regbench.runs.freshness.report_record import remove_report_record, save_rep
 from regbench.runs.freshness.stale import is_up_to_date, treat_stale_as_missing
 from regbench.runs.locks.machine import Use, machine_lock
 from regbench.runs.locks.store import store_lock
+from regbench.signals import at_the_end
 from regbench.storage.addresses import credentials_of, is_remote
 from regbench.storage.remote import RemoteFile
 from regbench.storage.stored_file import LocalFile, stored_file
@@ -41,7 +48,7 @@ def _explained_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise explanation(error) or error from error
+        raise_explained(error)
 
 
 class StudyHooks:
@@ -81,6 +88,7 @@ class StudyHooks:
         _check_figures()
         only_missing_outputs = bool(run_params.get("only_missing_outputs"))
         self._locks.close()  # left by an interrupted run in the same process
+        at_the_end(self._end)  # Kedro calls no hook for an interrupted run
         try:
             self._lock(pipeline, catalog)
             _check_inputs(pipeline, catalog)
@@ -97,7 +105,7 @@ class StudyHooks:
         except Exception as error:  # Kedro calls on_pipeline_error only for errors of nodes
             self._locks.close()
             notify_of_error(error, catalog, self._notify)
-            raise explanation(error) or error from error
+            raise_explained(error)
         # Evaluation ends a training; one that was trained earlier may still lack it.
         to_do = [node for node in pipeline.nodes if node.name.endswith(".evaluate")]
         if only_missing_outputs:
@@ -132,7 +140,7 @@ class StudyHooks:
             save_report_record(pipeline, catalog)
         except Exception as error:
             notify_of_error(error, catalog, self._notify)
-            raise explanation(error) or error from error
+            raise_explained(error)
         finally:
             self._locks.close()
         made = pipeline.all_outputs()
@@ -187,6 +195,11 @@ class StudyHooks:
         if isinstance(root, RemoteFile):
             logger.info("results go to %s, copies to %s", root, root.path)
             self._locks.enter_context(store_lock(root, use, command, wait=wait))
+
+    def _end(self) -> None:
+        """Stop the display of progress and release the locks; may be called twice."""
+        self._stop_progress()
+        self._locks.close()
 
     def _silence_runner(self) -> None:
         """Keep the runner from logging the nodes that it skips, until the locks end."""

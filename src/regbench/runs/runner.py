@@ -5,16 +5,23 @@ out of the main process. Data and report nodes run in the main process, one afte
 the training processes import TensorFlow.
 """
 
+import itertools
 import logging
 import logging.handlers
 import multiprocessing
 import os
+import re
+import signal
 import sys
+import tempfile
+import threading
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext, suppress
 from functools import partial
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from typing import Any, Self
 
 from kedro.framework.hooks.manager import _create_hook_manager  # noqa: PLC2701
@@ -25,17 +32,32 @@ from kedro.runner import AbstractRunner
 from kedro.runner.task import Task
 from pluggy import PluginManager
 
+from regbench import signals
 from regbench.errors import StudyError, stopped
-from regbench.runs import worker
+from regbench.runs import devices, worker
 from regbench.training.on_failure import on_failure
 
 logger = logging.getLogger(__name__)
 
 WORKER_TAG = "tensorflow"  # nodes with this tag run in worker processes
-_PROCESS_KILLED = (
+_KILLED = (
     "a training process was killed, perhaps for want of memory; "
     "--runner-params=max_workers=1 takes less"
 )
+_SECONDS_FOR_EXIT_CODE = 10.0
+_SECONDS_TO_END = 30.0  # of an idle process: it only has to collect its garbage
+_UNKNOWN_EXIT_CODE = 255  # multiprocessing's, where the server process died first
+
+
+# How TensorFlow and Keras begin an error that they pass on.
+_BEGINS_WITH_THE_PLACE = re.compile(
+    r"in user code:|Graph execution error|Exception encountered when calling"
+)
+_ARGUMENTS = re.compile(r"(Arguments|Call arguments) received by|Original stack trace")
+_PLACE = re.compile(
+    r"File \"|\[\[|Detected at node|<stack traces|Stack trace|[\^~]+$|\d+ root error|\(\d+\) "
+)
+_NODE = re.compile(r"\s*(\[\[?\{\{node .*|\[Op:\S+\].*)$")
 
 
 class StudyRunner(AbstractRunner):
@@ -45,7 +67,7 @@ class StudyRunner(AbstractRunner):
         """Set how many trainings run in parallel.
 
         Args:
-            max_workers: The most training processes; default: one per core.
+            max_workers: The most training processes; default: one per GPU, or one per core.
             is_async: Kedro's option to load and save in threads; must be False, as the datasets
                 of one node are small.
 
@@ -54,7 +76,7 @@ class StudyRunner(AbstractRunner):
         """
         super().__init__(is_async=is_async)
         self._max_workers = self._validate_max_workers(
-            _cores() if max_workers is None else max_workers
+            devices.training_processes() if max_workers is None else max_workers
         )
 
     def _get_executor(self, max_workers: int) -> Executor | None:
@@ -75,7 +97,7 @@ class StudyRunner(AbstractRunner):
         workers = _Workers(
             min(self._max_workers, sum(WORKER_TAG in node.tags for node in waiting)),
             # Threads change rounding errors, so their number must not depend on what is to be run.
-            threads=max(1, _cores() // self._max_workers),
+            threads=max(1, devices.cores() // self._max_workers),
         )
         with workers:
             try:
@@ -99,7 +121,7 @@ class StudyRunner(AbstractRunner):
                 raise stopped(stop, _progress_message(pipeline, done)) from None
             except BrokenProcessPool as error:
                 raise StudyError(
-                    f"{_PROCESS_KILLED}. {_progress_message(pipeline, done)}"
+                    f"{workers.how_it_ended}. {_progress_message(pipeline, done)}"
                 ) from error
 
 
@@ -114,23 +136,33 @@ class _Workers:
     def __init__(self, processes: int, threads: int) -> None:
         self.running: dict[Future[None], Node] = {}
         self._context = _process_context()
-        self._processes = [_Worker(self._context, threads) for _ in range(processes)]
+        self._processes = [
+            _Worker(self._context, threads, devices.gpu_of_process(number))
+            for number in range(processes)
+        ]
+        self.how_it_ended = _KILLED  # the last process that ended while a node ran in it
         self._idle = list(self._processes)
         self._busy: dict[Future[None], _Worker] = {}
         self._killed: set[Node] = set()  # to be repeated alone
         self._failed: dict[Node, str] = {}  # with the reason
 
     def __enter__(self) -> Self:
-        if self._processes and self._context.get_start_method() == "forkserver":
-            forkserver.set_forkserver_preload([worker.PRELOADED])
-            forkserver.ensure_running()  # imports while the data nodes run
-        for process in self._processes:
-            process.start()
+        signals.at_the_end(self.kill)
+        with signals.uninterrupted():
+            resource_tracker.ensure_running()  # multiprocessing's; it unblocks SIGINT again
+        with signals.uninterrupted():
+            if self._processes and self._context.get_start_method() == "forkserver":
+                _start_server()  # imports while the data nodes run
+            for process in self._processes:
+                process.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        if signals.received():  # also where the interruption has become another error
+            self.kill()
+        busy = set(self._busy.values())
         for process in self._processes:
-            process.stop()
+            process.stop(is_idle=process not in busy)
 
     def start_node(self, node: Node, catalog: CatalogProtocol[Any, Any]) -> bool:
         """Start a node in an idle process; return False if it has to wait."""
@@ -171,16 +203,24 @@ class _Workers:
             if not isinstance(error, BrokenProcessPool):
                 self._note_failure(node, error, _reason(error))
                 continue
+            self.how_it_ended = _ending(process.exit_code())
             process.restart()
             if node in self._killed:
-                self._note_failure(node, error, _PROCESS_KILLED)
+                self._note_failure(node, error, self.how_it_ended)
             else:
-                logger.warning("%s; once more, alone: %s", _PROCESS_KILLED, node.name)
+                logger.warning("%s; once more, alone: %s", self.how_it_ended, node.name)
                 self._killed.add(node)
         return done, to_repeat
 
     def kill(self) -> None:
-        """Terminate all processes at once."""
+        """End all processes at once; what they leave half written is removed with the lock.
+
+        The server that they are forked from may still be at its imports: it ends, too.
+        """
+        server = getattr(forkserver._forkserver, "_forkserver_pid", None)
+        if server is not None:
+            with suppress(ProcessLookupError):
+                os.kill(server, signal.SIGKILL)
         for process in self._processes:
             process.kill()
 
@@ -205,8 +245,10 @@ class _Worker:
     It is a pool of one process: in a pool of several, one that is killed ends them all.
     """
 
-    def __init__(self, context: BaseContext, threads: int) -> None:
-        self._context, self._threads = context, threads
+    def __init__(self, context: BaseContext, threads: int, gpu: str | None) -> None:
+        self._context, self._threads, self._gpu = context, threads, gpu
+        self._pool: ProcessPoolExecutor | None = None
+        self._last: list[BaseProcess] = []  # the process that ran the last node
 
     def start(self) -> None:
         """Make the pool, which starts its process with the first node."""
@@ -218,41 +260,94 @@ class _Worker:
 
     def restart(self) -> None:
         """Replace a process that was killed, and its queue."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._open_pool().shutdown(wait=False, cancel_futures=True)
         self.start()
 
     def run(self, node: Node, datasets: dict[str, Any]) -> Future[None]:
         """Start a node with its own datasets; the result is that it has ended."""
         try:
-            return self._pool.submit(worker.run_node, node, datasets)
+            return self._submit(node, datasets)
         # The idle process was killed, or the server process that forks it.
         except (BrokenProcessPool, EOFError, ConnectionError):
             self.restart()
-            return self._pool.submit(worker.run_node, node, datasets)
+            return self._submit(node, datasets)
+
+    def _submit(self, node: Node, datasets: dict[str, Any]) -> Future[None]:
+        # Forking waits for the server's imports; a fresh interpreter is there at once, and until
+        # its own code runs, Ctrl-C would make it show a stack trace.
+        is_forked = self._context.get_start_method() == "forkserver"
+        with nullcontext() if is_forked else signals.uninterrupted():
+            future = self._open_pool().submit(worker.run_node, node, datasets)
+        self._last = self._living()
+        return future
+
+    def exit_code(self) -> int | None:
+        """Return the exit code of an ended process: negative for a signal, None if unknown."""
+        for process in self._last:
+            process.join(_SECONDS_FOR_EXIT_CODE)
+            if process.exitcode != _UNKNOWN_EXIT_CODE:
+                return process.exitcode
+        return None
 
     def kill(self) -> None:
-        """Terminate the process at once."""
-        for process in list((self._pool._processes or {}).values()):
-            process.terminate()
+        """End the process at once."""
+        for process in self._living():
+            process.kill()
 
-    def stop(self) -> None:
-        """End the process after its present node."""
-        processes = list((self._pool._processes or {}).values())
+    def stop(self, *, is_idle: bool) -> None:
+        """End the process after its present node; kill an idle one that does not end."""
+        if self._pool is None:
+            return
+        processes = self._living()
+        late = threading.Timer(_SECONDS_TO_END, self.kill)
+        late.daemon = True
+        if is_idle:
+            late.start()
         self._pool.shutdown(cancel_futures=True)
+        late.cancel()
         if all(process.exitcode == 0 for process in processes):
             self._listener.stop()  # it would wait for ever for a queue left locked
 
     def _new_pool(self, records: Any) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
-            1, self._context, initializer=worker.start_process, initargs=(records, self._threads)
+            1,
+            self._context,
+            initializer=worker.start_process,
+            initargs=(records, self._threads, self._gpu, util.get_temp_dir()),
         )
 
+    def _living(self) -> list[BaseProcess]:
+        return list((self._pool._processes or {}).values()) if self._pool else []
 
-def _cores() -> int:
-    """Return the number of CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    def _open_pool(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            raise RuntimeError("the process was not started")
+        return self._pool
+
+
+def _start_server() -> None:
+    """Start the process that training processes are forked from.
+
+    Raises:
+        StudyError: Its socket cannot be made in the folder for temporary files.
+    """
+    forkserver.set_forkserver_preload([worker.PRELOADED])
+    try:
+        forkserver.ensure_running()
+    except OSError as error:  # "AF_UNIX path too long", or no such folder
+        raise StudyError(
+            f"{tempfile.gettempdir()}: training processes cannot be started from this folder for "
+            f"temporary files: {error}; TMPDIR names another, with a short path"
+        ) from error
+
+
+def _ending(exit_code: int | None) -> str:
+    """Return how a training process ended while a node ran in it."""
+    if exit_code in (None, -getattr(signal, "SIGKILL", 9)):
+        return _KILLED
+    if exit_code < 0:
+        return f"a training process was ended by {signal.Signals(-exit_code).name}"
+    return f"a training process ended by itself, with exit code {exit_code}"
 
 
 def _priority(depends_on: dict[Node, set[Node]], node: Node) -> tuple[bool, bool]:
@@ -300,16 +395,18 @@ def _process_context() -> BaseContext:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the type and the first line of the error that a node raised.
+    """Return the type of the error that a node raised, and the line that says what is wrong.
 
-    TensorFlow's errors of a compiled function are a trace, whose last line says what is wrong.
+    That is the first line, but for errors of TensorFlow and Keras that begin with where they arose:
+    there it is the last that is neither a place in a program nor a list of arguments.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
-    if "in user code:" in lines[0]:
-        return lines[-1]
-    first_line = lines[0]
-    kind = type(error).__name__
-    return first_line if isinstance(error, worker.NodeError) else f"{kind}: {first_line}"
+    line = lines[0]
+    if _BEGINS_WITH_THE_PLACE.search(line):
+        told = list(itertools.takewhile(lambda each: not _ARGUMENTS.match(each), lines[1:]))
+        line = next((each for each in reversed(told) if not _PLACE.match(each)), line)
+        return _NODE.sub("", line)
+    return line if isinstance(error, worker.NodeError) else f"{type(error).__name__}: {line}"
 
 
 class _WorkerLogHandler(logging.Handler):

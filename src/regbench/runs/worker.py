@@ -12,6 +12,7 @@ import mmap
 import multiprocessing
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline.node import Node
 from kedro.runner.task import Task
 
-from regbench.errors import explanation
+from regbench.errors import explanation, raise_explained
 
 
 class NodeError(RuntimeError):
@@ -39,18 +40,34 @@ PRELOADED = f"{__package__}.worker_preload"
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # from malloc.h
 
 
-def start_process(records: Any, threads: int) -> None:
+_fault_of_start: Exception | None = None  # the first node raises it: an initializer cannot
+
+
+def start_process(records: Any, threads: int, gpu: str | None, temporary: str) -> None:
     """Set up logging, memory and TensorFlow in a new worker process.
 
     Args:
         records: The queue for log records.
         threads: The number of threads for TensorFlow.
+        gpu: The GPU for TensorFlow, as ``CUDA_VISIBLE_DEVICES`` names it; None: as it finds them.
+        temporary: The folder for temporary files; the main process removes it when it ends.
     """
+    global _fault_of_start  # noqa: PLW0603
+    try:
+        _set_up(records, threads, gpu, temporary)
+    except Exception as error:
+        _fault_of_start = error
+
+
+def _set_up(records: Any, threads: int, gpu: str | None, temporary: str) -> None:
     threading.Thread(target=_end_with_main_process, daemon=True).start()
     root = logging.getLogger()
     root.handlers = [logging.handlers.QueueHandler(records)]
     logging.getLogger("regbench").setLevel(logging.INFO)
     _keep_freed_memory(threads)
+    tempfile.tempdir = temporary
+    if gpu is not None:  # TensorFlow is imported, but has not looked for devices yet
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
     importlib.import_module(PRELOADED)
     with silent_stderr():
@@ -65,10 +82,15 @@ def run_node(node: Node, datasets: dict[str, Any]) -> None:
         NodeError: The node raised another error.
     """
     try:
+        if _fault_of_start:
+            raise_explained(_fault_of_start)
         Task(node, DataCatalog(datasets), False, _create_hook_manager()).execute()
     except Exception as error:
         # An error loses its cause on the way to the main process: send what explains it.
-        raise explanation(error) or NodeError(f"{type(error).__name__}: {error}") from error
+        explained = explanation(error)
+        if explained is error:
+            raise
+        raise explained or NodeError(f"{type(error).__name__}: {error}") from error
     finally:
         gc.collect()  # a network refers to itself: without this, it stays for a while
         return_freed_memory()

@@ -7,8 +7,23 @@ import gc
 import importlib
 import os
 import signal
+import sys
+from types import TracebackType
+
+
+def _show_unless_main_process_has_ended(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Show an error in starting a worker process, unless nobody waits for the process any more.
+
+    The main process's pipes and semaphores end with it.
+    """
+    if not isinstance(error, EOFError | ConnectionError | FileNotFoundError):
+        sys.__excepthook__(kind, error, trace)
+
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides what Ctrl-C means
+sys.excepthook = _show_unless_main_process_has_ended
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's; threads do not survive a fork
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from regbench.errors import DamagedFileError, explanation, with_causes
+from regbench.signals import own_file
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.partial(\.\w+)?")
 _LAYERS = "0?_*"  # Kedro's data layers, 01_raw to 09_...; other folders may be another study's
@@ -31,18 +32,18 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{secrets.token_hex(4)}.partial{path.suffix}")
-    try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    except Exception as error:
-        for cause in with_causes(error):  # Kedro wraps the disk's error in its own
-            if isinstance(cause, OSError) and cause.filename in (None, str(temporary), temporary):
-                cause.filename = str(path)  # messages name the target, not the temporary file
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
+    with own_file(temporary):
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+        except Exception as error:
+            for cause in with_causes(error):  # Kedro wraps the disk's error in its own
+                of_this = (None, str(temporary), temporary)
+                if isinstance(cause, OSError) and cause.filename in of_this:
+                    cause.filename = str(path)  # messages name the target, not the temporary file
+            raise
 
 
 def remove_leftovers(data_root: Path) -> None:

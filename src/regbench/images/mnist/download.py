@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from regbench.errors import StudyError
-from regbench.images.mnist.faults import reason, root_cause, write_errors
+from regbench.errors import StudyError, root_cause
+from regbench.images.mnist.faults import reason, write_errors
 
 OnProgress = Callable[[int, int | None], None]
 """Called with the amount done and the total (None: unknown), in bytes or pictures."""
@@ -54,9 +54,8 @@ def download(address: str, target: Path, on_progress: OnProgress) -> None:
                 f"{OTHER_SOURCE}"
             ) from error
         except (requests.RequestException, ValueError) as error:
-            raise StudyError(
-                f"cannot download {address}: {reason(root_cause(error))}; {OTHER_SOURCE}"
-            ) from error
+            cause = reason(root_cause(error, contexts=True))
+            raise StudyError(f"cannot download {address}: {cause}; {OTHER_SOURCE}") from error
 
 
 class _ProgressBar:

@@ -32,13 +32,6 @@ def write_errors(target: Path, needed: int | None = None) -> Iterator[None]:
         raise StudyError(message) from error
 
 
-def root_cause(error: BaseException) -> BaseException:
-    """Return the first error in a chain of causes, such as the system's below a web library's."""
-    while inner := error.__cause__ or error.__context__:
-        error = inner
-    return error
-
-
 def reason(error: BaseException) -> str:
     """Return an error's message in one line."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -13,7 +13,7 @@ import platform
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,11 +22,13 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from regbench.errors import InUseError
+from regbench.signals import own_file, uninterrupted
 from regbench.storage.atomic import remove_leftovers
 
 logger = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_ATTEMPTS = 1.0
+_SECONDS_FOR_FOLDER_LOCK = 60.0
 
 
 @dataclass(frozen=True)
@@ -99,14 +101,14 @@ def machine_lock(
     folder = data_root / ".runs"
     folder.mkdir(parents=True, exist_ok=True)
     record = folder / f"{secrets.token_hex(8)}.json"
-    with _record_lock(record):
-        try:
-            _write_when_free(record, own, display or str(data_root), wait=wait)
-            yield
-        finally:
-            record.unlink(missing_ok=True)
-            with suppress(OSError, InUseError):  # not to hide the error that ended the run
-                _remove_leftovers_of_dead_processes(folder)
+    with ExitStack() as held:
+        held.callback(_remove_leftovers_of_dead_processes, folder)
+        with uninterrupted():
+            held.enter_context(own_file(record.with_suffix(".lock")))
+            held.enter_context(_record_lock(record))
+            held.enter_context(own_file(record))
+        _write_when_free(record, own, display or str(data_root), wait=wait)
+        yield
 
 
 def in_use_error(display: str, holder: Holder) -> InUseError:
@@ -125,7 +127,7 @@ def _record_lock(record: Path, *, wait: bool = True) -> Iterator[None]:
         Timeout: A living process holds it, and ``wait`` is False.
     """
     lock = record.with_suffix(".lock")
-    with FileLock(lock, blocking=wait):
+    with FileLock(lock, blocking=wait):  # its name is random: nobody else waits for it
         try:
             yield
         finally:
@@ -133,14 +135,34 @@ def _record_lock(record: Path, *, wait: bool = True) -> Iterator[None]:
                 lock.unlink()
 
 
-def _folder_lock(folder: Path) -> FileLock:
-    """Return the lock under which records are compared and written, held only for an instant."""
-    return FileLock(folder / "lock")
+@contextmanager
+def _folder_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock under which records are compared and written; runs hold it for an instant.
+
+    Raises:
+        InUseError: A process has held it for ``_SECONDS_FOR_FOLDER_LOCK``, such as one that is
+            suspended.
+    """
+    lock = FileLock(folder / "lock", timeout=_SECONDS_FOR_FOLDER_LOCK)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InUseError(
+            f"{lock.lock_file} has been held by another process for "
+            f"{_SECONDS_FOR_FOLDER_LOCK:.0f} s; run this again when that has ended"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _remove_leftovers_of_dead_processes(folder: Path) -> None:
-    """Remove half-written files of killed training processes, unless another run is at work."""
-    with _folder_lock(folder):
+    """Remove half-written files of killed training processes, unless another run is at work.
+
+    Whatever keeps it from that must not hide the error that ended the run; the next run does it.
+    """
+    with suppress(OSError, InUseError), _folder_lock(folder):
         if not list(_holders(folder)):
             remove_leftovers(folder.parent)
 
