@@ -27,11 +27,11 @@ from regbench.images.label_table import (
     find_layout,
     find_root,
     folder_path,
-    is_picture,
     read_label_file,
     rows_of_class_folders,
     sort_classes,
 )
+from regbench.images.picture_files import is_picture
 from regbench.images.sources.base import (
     ImageSource,
     Unreadable,

@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from PIL import Image
-
 from regbench.errors import StudyError, quoted
+from regbench.images.picture_files import is_picture
 from regbench.images.sources.base import (
     ImageSource,
     Unreadable,
@@ -109,12 +108,6 @@ def rows_of_class_folders(source: ImageSource, settings: Ingest) -> LabelTable:
 def _not_classes(settings: Ingest) -> set[str]:
     """Return the top folders that are no classes: the image and the unlabelled folder."""
     return {settings.image_folder.strip("/"), settings.unlabeled_folder.strip("/")} - {""}
-
-
-def is_picture(name: str) -> bool:
-    """Return whether a file has a picture's suffix, or is a link to a folder (name ends in /)."""
-    suffix = name[name.rfind(".") :].lower()
-    return name.endswith("/") or Image.registered_extensions().get(suffix) in Image.OPEN
 
 
 def folder_path(settings: Ingest, setting: str) -> str:
