@@ -818,7 +818,8 @@ ROW = re.compile(r"\| (?P<case>.+?) \| `(?P<outcome>.+)` \|")
 
 def read_table() -> list[tuple[str, str]]:
     """Each row's case and outcome."""
-    rows = map(ROW.fullmatch, TABLE.read_text("utf-8").splitlines())
+    text = TABLE.read_text("utf-8").partition("\n## Layouts\n")[0]
+    rows = map(ROW.fullmatch, text.splitlines())
     return [(row["case"], row["outcome"].replace(r"\|", "|")) for row in rows if row]
 
 

@@ -1,5 +1,6 @@
 """Which column of a label file is what: names of pictures, labels, the given split."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -93,7 +94,9 @@ def titled_filename_column(titles: Sequence[str]) -> int | None:
 def has_header(table: Table, filename: int, hits: Sequence[Hit]) -> bool:
     """Return whether the first row holds titles: its file name names no picture."""
     first = table.first[filename]
-    return not (is_picture(first.strip()) or any(hit.value == first for hit in hits))
+    usual = plain_title(first) in FILENAME_TITLES  # image is a title, even beside image.png
+    named = any(hit.value == first and not (hit.bare and usual) for hit in hits)
+    return not (named or is_picture(first.strip()))
 
 
 def position_of(titles: Sequence[str], name: str) -> int | None:
@@ -249,7 +252,9 @@ def _label_columns(
         if len(usual) > 1 and not all(_same(table, usual[0], at) for at in usual[1:]):
             raise _which(table, titles, usual, where)
         words = [at for at in usual if not _all_numbers(table, at)]
-        return ((words or usual)[0],), True
+        label = (words or usual)[0]
+        _stop_at_several(table, label, where)
+        return (label,), True
     rows = len(table.columns[0])
     binary = [at for at in rest if {c.strip().lower() for c in _values(table, at)} <= _BINARY]
     sums = _sums(table, binary)
@@ -271,6 +276,18 @@ def _label_columns(
     if len(others) + one_hot > 1:
         raise _which(table, titles, [*others, *(binary[:1] if one_hot else ())], where)
     return tuple(others), False
+
+
+def _stop_at_several(table: Table, at: int, where: str) -> None:
+    """Raise ``StudyError`` if cells hold several labels, each of which others hold alone."""
+    values = {value.strip() for value in _values(table, at)}
+    for value in values:
+        parts = [part.strip() for part in re.split(r"[|;,]", value)]
+        if len(parts) > 1 and values.issuperset(parts):
+            raise StudyError(
+                f"{where}: {quoted(value)} are several labels; RegBench takes one label per "
+                "picture: give such pictures one, or leave them out"
+            )
 
 
 def _can_be_labels(table: Table, at: int, rows: int) -> bool:

@@ -178,9 +178,6 @@ def _split_folders(
     sizes = ", ".join(_said_part(name, parts[name], node.below[name].total) for name in labeled)
     kind = f"given split folders {sizes}" if len(found) > 1 else f"the folder {sizes}"
     text = f"class folders inside {kind}; classes {_classes_in(places, level.nodes())}"
-    if flat:
-        total = sum(node.below[name].total for name in flat)
-        text += f"; {listed(flat)}: {total} unlabelled"
     return FolderReading(base, places, len(found) > 1, text, level.differences())
 
 
@@ -217,7 +214,7 @@ def _parts_inside_classes(base: str, node: Folder) -> FolderReading:
             places |= {each: Place(label, part) for each, _ in inside.below[name].paths(path)}
     if "train" not in sizes:
         raise StudyError(f"a given split without a train part: only {listed(sizes)}")
-    text = ", ".join(f"{part} ({count})" for part, count in sizes.items())
+    text = ", ".join(f"{part} ({sizes[part]})" for part in SPLIT_PARTS if sizes[part])
     classes = counted({label: inside.total for label, inside in node.below.items()})
     text = f"a given split, {text}, inside class folders{_where(base)}; classes {classes}"
     return FolderReading(base, places, len(sizes) > 1, text, ())

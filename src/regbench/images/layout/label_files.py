@@ -18,11 +18,12 @@ from regbench.images.layout.inventory import Inventory, join, suffix_of
 from regbench.images.layout.names import Found, find_names, hits_of, sample_of
 from regbench.images.layout.read_table import TABLE_SUFFIXES, Table, must_be_converted, read_table
 from regbench.images.layout.table import TwoReadingsError
-from regbench.images.layout.words import split_cell, split_part_in, words_of
+from regbench.images.layout.words import is_submission, split_cell, split_part_in
 from regbench.images.sources.base import ImageSource, Unreadable, clean_name
 from regbench.study.schema import Ingest
 
 _HEAD = 500  # rows that are looked at to tell what a file is
+_ANY_TEXT = frozenset({".txt", ".dat"})  # may hold anything: one that is no table is no fault
 _MOST_OF_A_KIND = 30  # more files of a suffix in a folder are no label files, but one per picture
 
 
@@ -92,12 +93,12 @@ def find_label_files(source: ImageSource, inventory: Inventory, settings: Ingest
         try:
             file = _read_if_it_names_pictures(source, name, inventory, beside)
         except StudyError as problem:
-            faults.append(problem)
+            if suffix_of(name) not in _ANY_TEXT:
+                faults.append(problem)
             continue
         if file is None:
             continue
-        sample = "submission" in words_of(name.rpartition("/")[2])
-        if named or sample or file.labels is None or _is_empty(file.labels):
+        if named or is_submission(name) or file.labels is None or _is_empty(file.labels):
             lists.append(file)
         else:
             labeled.append(file)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from regbench.images.layout.inventory import Inventory, join
 from regbench.images.layout.table import TwoReadingsError, common_folder
-from regbench.images.layout.words import split_part_in
+from regbench.images.layout.words import is_submission, split_part_in
 from regbench.images.sources.base import Unreadable, clean_name
 
 _SAMPLE = 60  # names of a column that are looked for everywhere in the set
@@ -142,9 +142,10 @@ def _folders(
     if len(folders) > 1 and sum(map(len, found.values())) > counts[drop]:  # some are in several
         if own in folders and len(found[own]) == counts[drop]:
             return drop, [own]
-        part = split_part_in(file)
+        part = "test" if is_submission(file) else split_part_in(file)
         alike = [folder for folder in folders if part and split_part_in(folder) == part]
-        if len(alike) != 1:
+        sizes = [len(found[folder]) for folder in alike]
+        if not alike or sum(sizes) > len(set().union(*(found[folder] for folder in alike))):
             first = next(iter(sorted(found[folders[0]] & found[folders[1]])), None)
             example = f" such as {first!r}" if first else ""
             raise TwoReadingsError(

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from regbench.errors import StudyError, quoted
+from regbench.evaluation.split_parts import SPLIT_PARTS
 from regbench.images.layout.folders import descend, without_unlabeled
 from regbench.images.layout.inventory import Folder, Inventory
 from regbench.images.layout.labels import counted
@@ -15,7 +16,7 @@ from regbench.study.schema import Ingest
 # Plain ways to write a label into a file name, the most specific first.
 _PLAIN = (
     r"(?P<label>\D+?)[ ._-]*\d+\.\w+",  # cat.1.jpg, american_bulldog_12.jpg
-    r"(?P<label>[^._ -]+)[._ -].+",  # n01440764_10026.JPEG
+    r"(?P<label>[^\W\d_][^._ -]*)[._ -].+",  # n01440764_10026.JPEG
     r"\d+[ ._-]+(?P<label>\D+)\.\w+",  # 0001_cat.png
     r".+[._ -](?P<label>[^._ -]+)\.\w+",  # img-12-cat.png
 )
@@ -69,7 +70,7 @@ def read_names(inventory: Inventory, tree: Folder, settings: Ingest) -> Layout:
     classes = counted(Counter(row.label for row in labeled if row.label))
     text = f"labels from file names by ingest.label_pattern; classes {classes}"
     if has_split:
-        sizes = ", ".join(f"{part} ({has[part]})" for part in has if part)
+        sizes = ", ".join(f"{part} ({has[part]})" for part in SPLIT_PARTS if has[part])
         text = f"{text}; given split folders {sizes}"
     return Layout(
         LabelTable(labeled, base, "the file names", has_split),

@@ -79,11 +79,17 @@ def split_parts_of(names: "list[str]") -> dict[str, str]:
 
 
 def split_part_in(path: str) -> str | None:
-    """Return the split part that the last telling component of a path is named for, or None."""
-    for component in reversed(path.split("/")):
+    """Return the split part that a file, or the last telling folder it is in, is named for."""
+    folders, _, name = path.rpartition("/")
+    for component in (name.partition(".")[0], *reversed(folders.split("/"))):
         if part := split_part_of(component):
             return part
     return None
+
+
+def is_submission(file: str) -> bool:
+    """Return whether a file is a competition's sample submission: a list of test pictures."""
+    return "submission" in words_of(file.rpartition("/")[2])
 
 
 def is_unlabeled(folder: str) -> bool:
