@@ -9,7 +9,7 @@ import io
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ def write(case: Case, root: Path) -> Path:
     return path
 
 
-def rows(pattern: str, numbers: int, header: str = "", labels: str = "ab") -> str:
+def rows(pattern: str, numbers: int, header: str = "", labels: Sequence[str] = "ab") -> str:
     """A row per number: {n} is it, {l} its label."""
     made = [pattern.format(n=n, l=labels[n % len(labels)]) for n in range(1, numbers + 1)]
     return "\n".join([header, *made] if header else made) + "\n"
@@ -533,6 +533,82 @@ CASES = {
     "text file per picture": Case(
         "{1-40}.png", {f"{n}.txt": "0 0.5 0.5 1 1\n" for n in range(1, 41)}
     ),
+    # ---- as public sets have it
+    "skin lesions": Case(
+        "HAM_images_part_1/ISIC_{1-6}.jpg HAM_images_part_2/ISIC_{7-12}.jpg",
+        {
+            "HAM_metadata.csv": rows(
+                "HAM_{n},ISIC_{n},{l}k,histo,{n}0,male", 12, "lesion_id,image_id,dx,dx_type,age,sex"
+            )
+        },
+        "ak 6, bk 6",
+    ),
+    "retinas": Case(
+        "train_images/a{1-12}.png test_images/b{1-3}.png",
+        {
+            "train.csv": rows("a{n},{l}", 12, "id_code,diagnosis"),
+            "test.csv": "id_code\nb1\nb2\nb3\n",
+            "sample_submission.csv": "id_code,diagnosis\nb1,0\nb2,0\nb3,0\n",
+        },
+        f"{HALF}, unlabelled 3",
+    ),
+    "traffic signs": Case(
+        "Train/{0,1}/{1-3}.png Test/{1-4}.png Meta/{0,1}.png",
+        {
+            "Train.csv": "Width,ClassId,Path\n"
+            + "".join(f"27,{c},Train/{c}/{n}.png\n" for c in (0, 1) for n in (1, 2, 3)),
+            "Test.csv": "Width,ClassId,Path\n" + rows("27,{l},Test/{n}.png", 4, labels="01"),
+            "Meta.csv": "Path,ClassId,ShapeId\nMeta/0.png,0,1\nMeta/1.png,1,1\n",
+        },
+        "train 0 3, train 1 3, test 0 2, test 1 2, unlabelled 2",
+    ),
+    "an export with a column per class and part": Case(
+        "{train,valid,test}/{1-4}.jpg",
+        {
+            f"{part}/_classes.csv": "filename, cat, dog\n"
+            + rows("{n}.jpg, {l}", 4, labels=("1, 0", "0, 1"))
+            for part in ("train", "valid", "test")
+        },
+        THREE.format(2, 2),
+    ),
+    "birds, all said twice": Case(
+        "{train,valid,test}/{A,B}/{1-2}.jpg",
+        {
+            "birds.csv": "class id,filepaths,labels,data set\n"
+            + "".join(
+                f"{at}.0,{part}/{label}/{n}.jpg,{label},{part}\n"
+                for part in ("train", "valid", "test")
+                for at, label in enumerate("AB")
+                for n in (1, 2)
+            )
+        },
+        THREE.replace("cat", "A").replace("dog", "B").format(2, 2),
+    ),
+    "pets, a commented list": Case(
+        "images/{Abyssinian,beagle}_{1-6}.png",
+        {
+            "list.txt": "#Image CLASS-ID SPECIES\n"
+            + "".join(f"Abyssinian_{n} 1 1\nbeagle_{n} 2 {n % 2}\n" for n in range(1, 7))
+        },
+    ),
+    "folders of patients": Case("patient_{1-6}/{1-3}.png"),
+    "label files train_labels and test_labels": Case(
+        "train/{1-6}.png test/{1-6}.png",
+        {
+            "train_labels.csv": rows("{n}.png,{l}", 6, "file,label"),
+            "test_labels.csv": rows("{n}.png,{l}", 6, "file,label"),
+        },
+        "train a 3, train b 3, test a 3, test b 3",
+    ),
+    "label file with a column is_train": Case(
+        FLAT,
+        {
+            "labels.csv": rows("{n}.png,{l},1", 8, "file,label,is_train")
+            + "9.png,a,0\n10.png,b,0\n11.png,a,0\n12.png,b,0\n"
+        },
+        "train a 4, train b 4, test a 2, test b 2",
+    ),
+    "label file, zeros lost": Case("00{1-9}.png", {"labels.csv": rows("{n},{l}", 9, "id,label")}),
     # ---- file names
     "labels in file names": Case("{cat,dog}.{1-6}.png"),
     "labels in file names, as set": Case(

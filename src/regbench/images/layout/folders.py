@@ -15,6 +15,7 @@ from regbench.images.layout.table import NoLabelsError, TwoReadingsError
 from regbench.images.layout.words import (
     is_no_class,
     is_unlabeled,
+    numbered_alike,
     split_part_of,
     split_parts_of,
 )
@@ -311,7 +312,12 @@ class _Level:
 
     def _ask_where_no_class(self) -> None:
         for path, node, _ in self._where:
-            odd = sorted(name for name in node.below if is_no_class(name) or split_part_of(name))
+            alike = numbered_alike(list(node.below))
+            odd = sorted(
+                name
+                for name in node.below
+                if name in alike or is_no_class(name) or split_part_of(name)
+            )
             if odd:
                 raise TwoReadingsError(
                     f"two readings of the folders {listed(sorted(node.below))}{_where(path)}: "

@@ -36,8 +36,12 @@ def read_from_files(
     """Return the pictures with what the label files say."""
     labeled = files.labeled
     parts = file_parts(labeled) if len(labeled) > 1 else {}
+    aside = [file.name for file in labeled if parts and file.name not in parts]
     if parts:
-        labeled = sorted(labeled, key=lambda file: SPLIT_PARTS.index(parts[file.name]))
+        labeled = sorted(
+            (file for file in labeled if file.name in parts),
+            key=lambda file: SPLIT_PARTS.index(parts[file.name]),
+        )
     folder = labeled[0].found.folder
     if len(labeled) > 1:
         folder = common_folder(sorted({file.found.folder for file in labeled}))
@@ -50,7 +54,9 @@ def read_from_files(
         _stop_at_contradictions(rows, labeled)
     has_split = bool(parts or by_folder) or labeled[0].parts is not None
     named = {name for file in labeled for name in file.found.names}
+    files = files._replace(labeled=labeled)
     unlabeled, words, warnings = _beside(source, inventory, files, named, settings)
+    warnings += [f"{name!r} has labels, too, and is not used" for name in aside]
     said = [_said_file(file, parts) for file in labeled]
     if has_split:
         sizes = Counter(row.given_split for row in rows)
@@ -186,11 +192,12 @@ def listed_in(source: ImageSource, name: str, inventory: Inventory, settings: In
 
 def _lists_table(lists: Sequence[LabelFile]) -> LabelTable:
     folder = common_folder(sorted({file.found.folder for file in lists}))
-    rows = [
-        Row(_shown(cell, name, folder), None)
-        for file in lists
-        for cell, name in zip(file.cells, file.found.names, strict=True)
-    ]
+    rows: list[Row] = []
+    seen: set[str | None] = set()  # in an earlier list: test.csv, sample_submission.csv are alike
+    for file in lists:
+        names = zip(file.cells, file.found.names, strict=True)
+        rows += [Row(_shown(cell, name, folder), None) for cell, name in names if name not in seen]
+        seen.update(filter(None, file.found.names))
     return LabelTable(rows, folder, ", ".join(repr(file.name) for file in lists))
 
 

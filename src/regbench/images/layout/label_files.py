@@ -93,7 +93,7 @@ def find_label_files(source: ImageSource, inventory: Inventory, settings: Ingest
         try:
             file = _read_if_it_names_pictures(source, name, inventory, beside)
         except StudyError as problem:
-            if suffix_of(name) not in _ANY_TEXT:
+            if suffix_of(name) not in _ANY_TEXT or isinstance(problem, TwoReadingsError):
                 faults.append(problem)
             continue
         if file is None:
@@ -204,7 +204,10 @@ def _read_if_it_names_pictures(
             if not head.columns[0]:
                 raise StudyError(f"{where} has a header and no rows")
             example = quoted(head.columns[at][0])
-            raise StudyError(f"{where} names no picture of the set, for example {example}")
+            stored = (
+                f"; one is called {quoted(inventory.pictures[0])}" if inventory.pictures else ""
+            )
+            raise StudyError(f"{where} names no picture of the set, for example {example}{stored}")
         return None
     table = read_table(source, name, settings)
     return _label_file(name, table, head, inventory, settings, where)
@@ -286,16 +289,17 @@ def folder_setting(settings: Ingest, setting: str) -> str:
 
 
 def file_parts(files: Sequence[LabelFile]) -> dict[str, str]:
-    """Return the split part that each of several label files is named for.
+    """Return the split part that label files are named for: train.csv, test.csv; not meta.csv.
 
     Raises:
-        TwoReadingsError: They are not named for different parts: train.csv, test.csv.
+        TwoReadingsError: There are no such, or two for the same part.
     """
-    parts = {file.name: split_part_in(file.name) for file in files}
-    if None in parts.values() or len(set(parts.values())) < len(parts):
+    named = {file.name: split_part_in(file.name) for file in files}
+    parts = {name: part for name, part in named.items() if part}
+    if "train" not in parts.values() or not len(parts) == len(set(parts.values())) > 1:
         names = ", ".join(quoted(file.name) for file in files[:5])
         raise TwoReadingsError(
-            f"{len(files)} files have labels, {names}: ingest.label_file="
-            f"{files[0].name} takes the first alone; files named train and test give a split"
+            f"{len(files)} files have labels, {names}: ingest.label_file=... takes one of them "
+            "alone; one named for train and one for test would give a split"
         )
-    return {name: part for name, part in parts.items() if part}
+    return parts

@@ -217,7 +217,7 @@ def _excel(data: bytes, where: str) -> Table:
             raise StudyError(f"{where}: too large: more than {MAX_LABEL_FILE_BYTES} bytes")
         with pd.ExcelFile(io.BytesIO(data), engine="openpyxl") as book:
             sheets = book.sheet_names
-            frame = book.parse(sheets[0], header=None, dtype=str, na_filter=False)
+            frame = pd.read_excel(book, header=None, dtype=str, na_filter=False)
     except StudyError:
         raise
     except Exception as error:  # openpyxl raises many types for a damaged file

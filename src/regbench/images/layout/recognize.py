@@ -100,7 +100,7 @@ def _recognized(
     if asked and not files.labeled:
         instead = "" if reading is None else "; ingest.layout=class_folders leaves the file alone"
         raise TwoReadingsError(asked[0].message + instead)
-    if files.labeled and (reading is None or _file_says_more(files.labeled, reading)):
+    if files.labeled and (reading is None or _file_says_more(files.labeled, reading, inside)):
         return read_from_files(source, inventory, files, settings), used
     if reading is not None:
         layout = read_from_folders(inside, outside, files.lists, settings)
@@ -165,10 +165,13 @@ def _in_test_folder(name: str, tree: Folder) -> bool:
     return "train" in parts.values() and parts.get(name.partition("/")[0]) == "test"
 
 
-def _file_says_more(files: Sequence[LabelFile], reading: FolderReading) -> bool:
+def _file_says_more(
+    files: Sequence[LabelFile], reading: FolderReading, inventory: Inventory
+) -> bool:
     """Return whether labels are taken from the files rather than from the folders.
 
-    They are, if the labels are the same, unless the folders give a split and the files do not.
+    They are, if the labels are the same and the files name more pictures; or as many, unless the
+    folders give a split and the files do not.
 
     Raises:
         TwoReadingsError: The labels differ.
@@ -185,6 +188,10 @@ def _file_says_more(files: Sequence[LabelFile], reading: FolderReading) -> bool:
                     f"(ingest.label_file={file.name}), its folder says {quoted(place.label)} "
                     "(ingest.layout=class_folders)"
                 )
+    named = {name for file in files for name in file.found.names if name}
+    folders = (name.rpartition("/")[0] for name in inventory.pictures)
+    if len(named) > sum(bool(reading.places.get(each, Place("")).label) for each in folders):
+        return True
     return len(files) == 1 and (not reading.has_split or files[0].parts is not None)
 
 
@@ -207,7 +214,7 @@ def _with_warnings(
         )
         warnings.append(f"labels that differ in case or white space alone {how}: {shown}{more}")
     classes = {row.label for row in labeled.rows if row.label}
-    if len(classes) > 20 and len(classes) > len(labeled.rows) / 2:
+    if len(classes) > 10 and len(classes) > len(labeled.rows) / 2:
         warnings.append(
             f"{len(classes)} classes for {len(labeled.rows)} pictures: are these labels? "
             "ingest.label_column=... names another column"

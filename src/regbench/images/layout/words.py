@@ -4,7 +4,7 @@ import re
 
 # A folder or a cell of a split column, as sets on the web write them.
 SPLIT_WORDS = {
-    **dict.fromkeys(("train", "training", "trainset", "trn"), "train"),
+    **dict.fromkeys(("train", "training", "trainset", "trn", "trainval"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "valset"), "validation"),
     **dict.fromkeys(("test", "testing", "testset", "tst"), "test"),
 }
@@ -23,8 +23,10 @@ _CONTAINERS = frozenset(
 _NO_CLASSES = _CONTAINERS | {
     *("all", "mask", "masks", "annotation", "annotations", "labels", "classes"),
     *("fold", "part", "batch", "chunk", "subset"),
+    *("patient", "subject", "session", "case", "slide"),
 }
 _BESIDE_SPLIT = _CONTAINERS | {"seg", "raw", "resized", "cropped", "original", "the"}
+_IN_FILES = _BESIDE_SPLIT | {"label", "labels", "annotation", "annotations", "list", "metadata"}
 
 # Titles of columns without case, blanks and marks; of several, the first one counts.
 FILENAME_TITLES = (
@@ -41,6 +43,7 @@ LABEL_TITLES = (
 SPLIT_TITLES = ("split", "set", "subset", "partition", "dataset", "datasplit", "phase", "usage")
 _VALIDATION_FLAGS = ("isvalid", "isval", "isvalidation")
 _TEST_FLAGS = ("istest",)
+_TRAIN_FLAGS = ("istrain", "istraining")
 _TRUE, _FALSE = frozenset({"true", "1", "1.0", "yes"}), frozenset({"false", "0", "0.0", "no"})
 
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
@@ -52,10 +55,18 @@ def words_of(name: str) -> list[str]:
     return [word.casefold() for word in _WORDS.findall(_CAMEL.sub(" ", name))]
 
 
-def split_part_of(name: str) -> str | None:
-    """Return the split part that a folder or file is named for, or None: Test_images is test."""
+def split_part_of(name: str, *, of_file: bool = False) -> str | None:
+    """Return the split part that a folder is named for, or None: Test_images is test.
+
+    Args:
+        name: Of the folder.
+        of_file: It is a file's without its suffix: test_labels is test, too.
+    """
     words = [word for word in words_of(name) if not word.isdigit()]
-    telling = [word for word in words if word not in _BESIDE_SPLIT]
+    beside = _IN_FILES if of_file else _BESIDE_SPLIT
+    telling = [word for word in words if word not in beside]
+    if telling == ["train", "val"]:
+        return "train"
     return SPLIT_WORDS.get(telling[0]) if len(telling) == 1 else None
 
 
@@ -81,7 +92,9 @@ def split_parts_of(names: "list[str]") -> dict[str, str]:
 def split_part_in(path: str) -> str | None:
     """Return the split part that a file, or the last telling folder it is in, is named for."""
     folders, _, name = path.rpartition("/")
-    for component in (name.partition(".")[0], *reversed(folders.split("/"))):
+    if part := split_part_of(name.partition(".")[0], of_file=True):
+        return part
+    for component in reversed(folders.split("/")):
         if part := split_part_of(component):
             return part
     return None
@@ -104,6 +117,19 @@ def is_no_class(folder: str) -> bool:
     return bool(words) and all(word in _NO_CLASSES for word in words)
 
 
+def numbered_alike(names: "list[str]") -> list[str]:
+    """Return those of several names that differ in numbers alone and hold a word for pictures.
+
+    HAM_images_part_1 and HAM_images_part_2 are parts of a set, class_1 and class_2 are not.
+    """
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name in names:
+        words = tuple(word for word in words_of(name) if not word.isdigit())
+        if len(words) < len(words_of(name)) and not _NO_CLASSES.isdisjoint(words):
+            groups.setdefault(words, []).append(name)
+    return [name for group in groups.values() if len(group) > 1 for name in group]
+
+
 def plain_title(title: str) -> str:
     """Return a column's title without case, blanks and marks."""
     return "".join(char for char in title.casefold() if char.isalnum())
@@ -112,7 +138,8 @@ def plain_title(title: str) -> str:
 def flag_part(title: str) -> str | None:
     """Return the split part that a yes in this column means (``is_valid``), or None."""
     plain = plain_title(title)
-    return "validation" if plain in _VALIDATION_FLAGS else "test" if plain in _TEST_FLAGS else None
+    flags = {"train": _TRAIN_FLAGS, "validation": _VALIDATION_FLAGS, "test": _TEST_FLAGS}
+    return next((part for part, titles in flags.items() if plain in titles), None)
 
 
 def split_cell(cell: str, flag: str | None = None) -> str | None:
@@ -124,5 +151,6 @@ def split_cell(cell: str, flag: str | None = None) -> str | None:
     """
     word = cell.strip().casefold()
     if flag is not None:
-        return flag if word in _TRUE else "train" if word in _FALSE else None
+        other = "test" if flag == "train" else "train"
+        return flag if word in _TRUE else other if word in _FALSE else None
     return "" if not word else SPLIT_WORDS.get(word) or split_part_of(word)
