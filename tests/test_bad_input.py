@@ -72,7 +72,7 @@ class Case:
 
 CASES: dict[str, Case] = {}
 PICTURES: dict[str, tuple[Callable[[], bytes], str, str | None]] = {}  # file, its name, as listed
-FLAT = {"label_file": "labels.csv", "image_folder": "", "size": 2, "max_rejected": 1}
+FLAT = {"size": 2, "max_rejected": 1}
 
 
 def add(case: str, made: Case) -> None:
@@ -818,7 +818,8 @@ ROW = re.compile(r"\| (?P<case>.+?) \| `(?P<outcome>.+)` \|")
 
 def read_table() -> list[tuple[str, str]]:
     """Each row's case and outcome."""
-    rows = map(ROW.fullmatch, TABLE.read_text("utf-8").splitlines())
+    text = TABLE.read_text("utf-8").partition("\n## Layouts\n")[0]
+    rows = map(ROW.fullmatch, text.splitlines())
     return [(row["case"], row["outcome"].replace(r"\|", "|")) for row in rows if row]
 
 
@@ -901,6 +902,8 @@ def all_pictures(root: Path) -> tuple[Path, dict[str, str]]:
     good = {f"good {at}.png": grey(100 + at) for at in range(30)}
     files, listed, expected = dict(good), {name: "xy"[at % 2] for at, name in enumerate(good)}, {}
     for case, (make, name, name_listed) in PICTURES.items():
+        if case == "name: other capitals":  # is taken in under its own name
+            continue
         usual = name_listed is None and name.startswith("odd")
         stored = f"{len(listed)} {name}" if usual else name
         shown = stored if name_listed is None else name_listed
@@ -934,7 +937,7 @@ def test_all_pictures_in_one_run(tmp_path: Path) -> None:
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
 
 
-@pytest.mark.parametrize("case", ["labels: semicolons", "zip cut short"])
+@pytest.mark.parametrize("case", ["labels: a cell too many", "zip cut short"])
 def test_a_run_stops_with_the_same_line(case: str, tmp_path: Path) -> None:
     path = CASES[case].write(tmp_path)
     with pytest.raises(StudyError) as caught:

@@ -35,7 +35,7 @@ from regbench.images.ingest import (
     ingest_labeled,
     ingest_unlabeled,
 )
-from regbench.images.label_table import sort_classes
+from regbench.images.layout.labels import sort_classes
 from regbench.images.plain_png import PlainPngDecoder
 from regbench.images.sources.base import Unreadable
 from regbench.images.sources.open import open_source
@@ -46,7 +46,8 @@ Pixels = NDArray[np.generic]
 
 PARAMETERS = Path(__file__).parents[2] / "conf/base/parameters_data.yml"
 DEFAULTS: dict[str, Any] = yaml.safe_load(PARAMETERS.read_text())["ingest"]
-FLAT = {"label_file": "labels.csv", "image_folder": "", "size": 2, "max_rejected": 1}
+FLAT = {"size": 2, "max_rejected": 1}
+TABLED = FLAT | {"label_file": "labels.csv", "image_folder": ""}
 PROPERTY = hypothesis_settings(
     deadline=None, max_examples=60, suppress_health_check=list(HealthCheck)
 )
@@ -58,6 +59,10 @@ def ingest_settings(**changes: Any) -> Ingest:
 
 def flat(**changes: Any) -> Ingest:
     return ingest_settings(**(FLAT | changes))
+
+
+def tabled(**changes: Any) -> Ingest:
+    return ingest_settings(**(TABLED | changes))
 
 
 def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -185,12 +190,12 @@ class TestClassFolders:
         path = write_set(tmp_path / "set.zip", dict.fromkeys(names, grey(0)))
         result = labeled(path, flat(layout="class_folders"))
         assert result.index["label"].tolist() == ["cat", "cat", "dog"]
-        assert "no label file" in stop(path, flat(layout="auto"))
+        assert "ingest.label_from=top_folder" in stop(path, flat(layout="auto"))
 
     def test_folders_outside_are_no_classes(self, tmp_path: Path) -> None:
         names = ["cat/1.png", "../1.png", "/1.png"]
         path = write_set(tmp_path / "set.zip", dict.fromkeys(names, grey(0)))
-        assert "no two folders with pictures" in stop(path, flat())
+        assert "not in a folder per class" in stop(path, flat())
 
     def test_rejects_by_name(self, tmp_path: Path) -> None:
         extra = {
@@ -219,7 +224,7 @@ class TestClassFolders:
         (path / "cat/link.png").symlink_to(tmp_path / "outside/x.png")
         (path / "bird").symlink_to(tmp_path / "outside")
         result = labeled(path, flat())
-        assert rejections(result) == [
+        assert sorted(rejections(result)) == [
             ("bird/", "a folder or a link to one"),
             ("cat/link.png", "leaves the set"),
         ]
@@ -241,7 +246,7 @@ class TestClassFolders:
         files = dict.fromkeys(["train/1.png", "test/1.png", "extra/1.png"], grey(0))
         path = write_set(tmp_path / "set", files)
         message = stop(path, flat(image_folder="train", unlabeled_folder="test/"))
-        assert "no label file 'labels.csv'" in message
+        assert "its pictures (1) lie in the folder 'train', not in a folder per class" in message
 
     @pytest.mark.parametrize("layout", ["auto", "class_folders"])
     def test_unlabeled_pictures_lie_in_their_folder(self, tmp_path: Path, layout: str) -> None:
@@ -277,7 +282,7 @@ class TestLabelFile:
     )
     def test_takes_what_programs_write(self, tmp_path: Path, text: str) -> None:
         files = table("", "a.png", "b.png") | {"labels.csv": text.encode()}
-        result = labeled(write_set(tmp_path / "set", files), flat(max_rejected=0))
+        result = labeled(write_set(tmp_path / "set", files), tabled(max_rejected=0))
         assert result.index["filename"].tolist() == ["a.png", "b.png"]
         assert result.index["label"].tolist() == ["x", "y"]
         assert result.images[:, 0, 0, 0].tolist() == [0, 1]
@@ -285,7 +290,7 @@ class TestLabelFile:
     def test_separator_and_columns_are_settings(self, tmp_path: Path) -> None:
         files = table("", "a,1.png", "b.png")
         files["labels.csv"] = b"file\tclass\na,1.png\tx\nb.png\ty\n"
-        settings = flat(separator="\t", filename_column="file", label_column="class")
+        settings = tabled(separator="\t", filename_column="file", label_column="class")
         result = labeled(write_set(tmp_path / "set", files), settings)
         assert result.index["filename"].tolist() == ["a,1.png", "b.png"]
 
@@ -293,7 +298,7 @@ class TestLabelFile:
         labels = ["NA", "NaN", "None", "007", "7", "1e3", "true", "ß", "a b"]
         names = [f"{number}.png" for number in range(len(labels))]
         rows = "".join(f"{name},{label}\n" for name, label in zip(names, labels, strict=True))
-        result = labeled(write_set(tmp_path / "set", table(rows, *names)), flat(max_rejected=0))
+        result = labeled(write_set(tmp_path / "set", table(rows, *names)), tabled(max_rejected=0))
         assert result.index["label"].tolist() == labels
         assert result.classes == sorted(labels)
         assert [result.classes[target] for target in result.index["target"]] == labels
@@ -309,7 +314,7 @@ class TestLabelFile:
         files = table(rows, "good.png", "fine.png", "two.png", "blank.png")
         files["broken.png"] = b"GIF89a"
         caplog.set_level(logging.INFO)
-        result = labeled(write_set(tmp_path / "set", files), flat())
+        result = labeled(write_set(tmp_path / "set", files), tabled())
         assert result.index["filename"].tolist() == ["good.png", "fine.png", "blank.png"]
         assert result.images[:, 0, 0, 0].tolist() == [0, 1, 3]
         conflict = "duplicate file name with conflicting labels"
@@ -328,15 +333,17 @@ class TestLabelFile:
             ("./two.png", conflict),
             ("nul\0.png", "not a file name"),
         ]
-        [record] = caplog.records
+        recognized, record = caplog.records
+        assert recognized.levelname == "INFO"
+        assert "label file labels.csv: column 'filename' names pictures" in recognized.message
         assert record.levelname == "WARNING"
         assert re.search(r"3 images of 2 classes from .* in \d\.\d s; 13 rejected", record.message)
         assert f"3 leaves the set, 3 {conflict}, 2 no label, 1 missing" in record.message
 
     def test_log_without_rejections(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO)
-        labeled(write_set(tmp_path / "set", table("a,x\nb,y\n", "a", "b")), flat())
-        [record] = caplog.records
+        labeled(write_set(tmp_path / "set", table("a,x\nb,y\n", "a", "b")), tabled())
+        _, record = caplog.records
         assert record.levelname == "INFO"
         assert record.message.endswith("; 0 rejected")
 
@@ -345,13 +352,13 @@ class TestLabelFile:
         write_set(tmp_path, {"c": grey(0)})
         (path / "link").symlink_to(tmp_path / "c")
         (path / "out").symlink_to(tmp_path)
-        result = labeled(path, flat())
+        result = labeled(path, tabled())
         assert rejections(result) == [("link", "leaves the set"), ("out/c", "leaves the set")]
 
     @pytest.mark.parametrize("name", ["set", "set.zip"])
     def test_rejects_a_picture_of_too_many_bytes(self, tmp_path: Path, name: str) -> None:
         files = table("a,x\nb,y\nc,y\n", "a", "b") | {"c": b"\0" * (2 << 20)}
-        result = labeled(write_set(tmp_path / name, files), flat(max_pixels=4))
+        result = labeled(write_set(tmp_path / name, files), tabled(max_pixels=4))
         assert rejections(result) == [("c", f"too large: more than {(1 << 20) + 32} bytes")]
 
     @pytest.mark.parametrize(
@@ -360,15 +367,15 @@ class TestLabelFile:
             ("", "'labels.csv' in .* is empty"),
             ("\n \n", "is empty"),
             ("filename,label\n", "a header and no rows"),
-            ("file,label\na,x\n", "no column 'filename'; its columns are 'file', 'label'"),
-            ("filename;label\na;x\n", "no column 'filename'; its columns are 'filename;label'"),
+            ("what,label\nc,x\n", "no column names pictures of the set; its columns are 'what'"),
+            ("filename\na\n", "no column of labels; its columns are 'filename'"),
             ("filename,label,label\na,x,y\n", "more than one column 'label'"),
             ('filename,label\n"a,x\n', "no well-formed CSV"),
             ('filename,label\n"a"b,x\n', "no well-formed CSV"),
             ("filename,label\na,x,y\n", "the row of 'a' has 3 cells, the header 2"),
             (f"filename,{'x' * 9999}\na,x\n", r"are 'filename', 'x+ \.\.\. x{29}'"),
             (b"filename,label\na,\xe9\n", r"'labels.csv' in .* is not UTF-8 \(byte 18\)"),
-            ("filename,label".encode("utf-16"), "not UTF-8"),
+            ("filename,label".encode("utf-16")[:-1], "damaged UTF-16"),
         ],
     )
     def test_stops_at_a_bad_label_file(
@@ -376,25 +383,25 @@ class TestLabelFile:
     ) -> None:
         data = text if isinstance(text, bytes) else text.encode()
         path = write_set(tmp_path / "set", {"labels.csv": data, "a": grey(0)})
-        assert re.search(message, stop(path, flat()))
+        assert re.search(message, stop(path, tabled()))
 
     @pytest.mark.parametrize("separator", ["\n", "\r", '"', "\0", "|"])
     def test_stops_at_a_separator_that_is_none(self, tmp_path: Path, separator: str) -> None:
         path = write_set(tmp_path / "set", table("a,x\n"))
-        assert "'labels.csv'" in stop(path, flat(separator=separator))
+        assert "'labels.csv'" in stop(path, tabled(separator=separator))
 
     def test_stops_at_a_label_file_outside(self, tmp_path: Path) -> None:
         write_set(tmp_path, {"secret": b"filename,label\na,x\n"})
         path = write_set(tmp_path / "set", {"a": grey(0)})
         (path / "labels.csv").symlink_to(tmp_path / "secret")
-        assert "'labels.csv'" in (message := stop(path, flat()))
+        assert "'labels.csv'" in (message := stop(path, tabled()))
         assert "leaves the set" in message
-        assert "no label file '../secret'" in stop(path, flat(label_file="../secret"))
+        assert "no label file '../secret'" in stop(path, tabled(label_file="../secret"))
 
     @pytest.mark.parametrize("folder", ["../x", "/x", "..", "/", "a/.."])
     def test_stops_at_an_image_folder_outside(self, tmp_path: Path, folder: str) -> None:
         path = write_set(tmp_path / "set", table("a,x\n"))
-        message = stop(path, flat(image_folder=folder))
+        message = stop(path, tabled(image_folder=folder))
         assert message == f"ingest.image_folder={folder!r}: leaves the set"
 
     @pytest.mark.parametrize("folder", ["pictures", "pictures/", "./pictures", "."])
@@ -402,24 +409,26 @@ class TestLabelFile:
         files = table("a,x\nb,y\n") | {"pictures/a": grey(0), "pictures/b": grey(0)}
         files |= {"a": grey(0), "b": grey(0)}
         path = write_set(tmp_path / "set", files)
-        assert len(labeled(path, flat(image_folder=folder)).index) == 2
+        assert len(labeled(path, tabled(image_folder=folder)).index) == 2
 
     def test_stops_without_a_label_file(self, tmp_path: Path) -> None:
         path = write_set(tmp_path / "set", {"cat/1.png": grey(0), "README.md": b""})
-        for layout in ("auto", "label_file"):
-            message = stop(path, ingest_settings(layout=layout))
-            for part in ("Train/train.csv", "ingest.label_file=", "ingest.layout=class_folders"):
-                assert part in message
+        message = stop(path, ingest_settings(layout="label_file"))
+        for part in ("no label file", "ingest.label_file=", "ingest.layout=class_folders"):
+            assert part in message
+        message = stop(path, tabled())
+        assert "holds no label file 'labels.csv' (ingest.label_file)" in message
 
     def test_stops_without_a_list_of_unlabeled_images(self, tmp_path: Path) -> None:
         path = write_set(tmp_path / "set", table("a,x\nb,y\n", "a", "b"))
-        with pytest.raises(StudyError, match=r"no 'Test\.csv'.*ingest\.unlabeled_file="):
-            unlabeled(path, flat())
+        with pytest.raises(StudyError, match=r"no list .* 'Test\.csv' \(ingest\.unlabeled_file\)"):
+            unlabeled(path, tabled(unlabeled_file="Test.csv"))
+        assert len(unlabeled(path, tabled()).index) == 0  # all have labels
 
     def test_unlabeled_images_need_no_labels(self, tmp_path: Path) -> None:
         files = {"new/Test.csv": b"filename\n1\n1\n2\n", "new/1": grey(1)}
         path = write_set(tmp_path / "set.zip", files)
-        result = unlabeled(path, flat(unlabeled_folder=""))
+        result = unlabeled(path, flat(unlabeled_file="Test.csv"))
         assert result.index["filename"].tolist() == ["1"]
         assert rejections(result) == [("1", "duplicate file name"), ("2", "missing")]
 
@@ -427,19 +436,19 @@ class TestLabelFile:
 class TestStops:
     def test_without_a_usable_image(self, tmp_path: Path) -> None:
         path = write_set(tmp_path / "set", table("a,x\nb,y\nc,\n"))
-        message = stop(path, flat(image_folder="pictures"))
+        message = stop(path, tabled(image_folder="pictures"))
         assert "no usable image among the 3 of 'labels.csv'" in message
         assert "2 missing, 1 no label; for example 'a' in 'pictures'" in message
 
     def test_at_a_single_class(self, tmp_path: Path) -> None:
         path = write_set(tmp_path / "set", table("a,x\nb,x\nc,y\n", "a", "b"))
-        assert "all 2 images are of one class, 'x'" in stop(path, flat())
+        assert "all 2 images are of one class, 'x'" in stop(path, tabled())
 
     def test_at_too_many_rejections(self, tmp_path: Path) -> None:
         rows = "a,x\nb,y\nm1,x\nm2,x\nm3,x\nl,\n../o,x\n../p,x\n,x\n\nbad,x\n"
         files = table(rows, "a", "b") | {"bad": b""}
         path = write_set(tmp_path / "set", files)
-        message = stop(path, flat(max_rejected=0.75))
+        message = stop(path, tabled(max_rejected=0.75))
         assert "8 of 10 rows of 'labels.csv' rejected" in message
         assert "ingest.max_rejected=0.75" in message
         assert message.endswith("3 missing, 2 leaves the set, 1 no label; for example 'm1'")
@@ -452,9 +461,9 @@ class TestStops:
         rows = "".join(f"{name},{int(name) % 2}\n" for name in names) + "absent,1\n" * 29
         path = write_set(tmp_path / "set.zip", table(rows, *names))
         if stops:
-            assert "29 of 100" in stop(path, flat(max_rejected=share))
+            assert "29 of 100" in stop(path, tabled(max_rejected=share))
         else:
-            assert len(labeled(path, flat(max_rejected=share)).rejected) == 29
+            assert len(labeled(path, tabled(max_rejected=share)).rejected) == 29
 
     def test_at_more_images_than_memory(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -464,7 +473,7 @@ class TestStops:
 
         path = write_set(tmp_path / "set", table("a,x\nb,y\n", "a", "b"))
         monkeypatch.setattr("os.posix_fallocate", refuse)
-        message = stop(path, flat(size=4096, mode="RGB"))
+        message = stop(path, tabled(size=4096, mode="RGB"))
         assert "2 images of 4096 x 4096 x 3 need 0.1 GB in " in message
         assert "No space left" in message
 
@@ -733,7 +742,7 @@ class TestRejectedPictures:
         path = write_set(tmp_path / "set", files)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            result = labeled(path, flat(max_pixels=10**9))
+            result = labeled(path, tabled(max_pixels=10**9))
         assert len(result.images) == 2
         assert len(result.rejected) == 1
         assert capfd.readouterr().err == ""
@@ -777,9 +786,9 @@ def test_any_names_and_labels_come_through(
     pictures = {name: grey(value) for value, name in enumerate(present)}
     path = write_set(tmp_path / "set.zip", {"labels.csv": text.encode()} | pictures)
     if len(set(present.values())) < 2:
-        stop(path, flat())
+        stop(path, tabled())
         return
-    result = labeled(path, flat())
+    result = labeled(path, tabled())
     assert result.index["filename"].tolist() == list(present)
     assert result.index["label"].tolist() == list(present.values())
     assert result.classes == sort_classes(set(present.values()))
@@ -824,7 +833,7 @@ def test_any_damaged_zip_is_ingested_or_stops(tmp_path: Path, seed: int, changes
         data[rng.randrange(len(data))] = rng.randrange(256)
     path.write_bytes(data)
     with suppress(StudyError):
-        result = labeled(path, flat())
+        result = labeled(path, tabled())
         assert len(result.images) == len(result.index) == 3 - len(result.rejected)
 
 

@@ -113,6 +113,8 @@ OUT_OF_RANGE: list[tuple[str, Any, str]] = [
     ("images", "", "1"),
     ("ingest.separator", "", "1"),
     ("ingest.separator", ";;", "1"),
+    ("ingest.label_pattern", "(?P<label>.*", "unterminated subpattern"),
+    ("ingest.label_pattern", "[a-z]+", "a group (?P<label>...)"),
     ("ingest.max_rejected", 1.5, "1"),
     ("ingest.duplicates", "delete", "'keep' or 'drop'"),
     ("ingest.max_pixels", 0, "1"),

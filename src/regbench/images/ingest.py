@@ -21,17 +21,9 @@ from regbench.errors import StudyError, quoted
 from regbench.images.decode import NO_MEMORY, BatchDecoder, channels
 from regbench.images.duplicates import duplicates_to_drop, image_digests
 from regbench.images.known_files import EarlierIngestion, KnownFiles, content_digest
-from regbench.images.label_table import (
-    LabelTable,
-    Row,
-    find_layout,
-    find_root,
-    folder_path,
-    is_picture,
-    read_label_file,
-    rows_of_class_folders,
-    sort_classes,
-)
+from regbench.images.layout.labels import sort_classes
+from regbench.images.layout.recognize import recognize, recognize_unlabeled
+from regbench.images.layout.table import LabelTable, Row
 from regbench.images.sources.base import (
     ImageSource,
     Unreadable,
@@ -57,10 +49,13 @@ class LabeledImages:
     Attributes:
         images: Pixels, N x H x W x C, uint8.
         index: One row per image: ``filename`` and ``label`` (str), ``target`` (int32, the
-            position of the label in ``classes``) and ``digest`` (str, see ``image_digests``).
+            position of the label in ``classes``) and ``digest`` (str, see ``image_digests``); where
+            the set gives a split, ``given_split`` (str: train, validation, test, or empty where it
+            does not say); ``column:<title>`` (str) for each further column of a label file.
         rejected: ``filename`` and ``reason`` (str) of every row without an image.
         classes: The distinct labels, sorted as numbers if all are numbers, otherwise as text.
         files: The record for incremental ingestion (see ``KnownFiles.to_frame``).
+        layout: What was recognised in the set, in one line.
     """
 
     images: NDArray[np.uint8]
@@ -68,6 +63,7 @@ class LabeledImages:
     rejected: pd.DataFrame
     classes: list[str]
     files: pd.DataFrame
+    layout: str
 
 
 @dataclass(frozen=True)
@@ -113,21 +109,11 @@ def ingest_labeled(
         StudyError: The label file is missing, empty or malformed, no image or only one class is
             left, or the share of rejected rows exceeds ``max_rejected``.
     """
-    source = find_root(source, settings)
-    layout = find_layout(source, settings)
-    if layout is None:
-        looked = "" if settings.layout == "label_file" else " and no two folders with pictures"
-        raise StudyError(
-            f"{source.display} holds no label file {settings.label_file!r}{looked}; name the label "
-            "file with ingest.label_file=..., or set ingest.layout=class_folders for one folder "
-            "per class"
-        )
-    if layout == "class_folders":
-        table = rows_of_class_folders(source, settings)
-    else:
-        columns = [settings.filename_column, settings.label_column]
-        rows = read_label_file(source, settings.label_file, columns, settings)
-        table = LabelTable(rows, folder_path(settings, "image_folder"), repr(settings.label_file))
+    layout = recognize(source, settings)
+    logger.info("%s: %s", source.display, layout.description)
+    for warning in layout.warnings:
+        logger.warning("%s: %s", source.display, warning)
+    table = layout.labeled
     known = KnownFiles(earlier, fingerprints.digest_of_decoding(settings))
     ingested = _ingest(source, table, settings, known)
     digests = read = image_digests(ingested.images)
@@ -149,16 +135,22 @@ def ingest_labeled(
             "digest": _text_column(digests),
         }
     )
+    if table.has_split:
+        index["given_split"] = _text_column([row.given_split for row in ingested.rows])
+    for at, title in enumerate(table.columns):
+        index[f"column:{title}"] = _text_column([row.more[at] for row in ingested.rows])
     files = known.to_frame(read, digests)
-    return LabeledImages(ingested.images, index, ingested.rejected, classes, files)
+    return LabeledImages(
+        ingested.images, index, ingested.rejected, classes, files, layout.description
+    )
 
 
 @rare_garbage_collection()
 def ingest_unlabeled(source: ImageSource, settings: Ingest) -> UnlabeledImages:
     """Return the unlabelled pictures of a set, decoded to an N x H x W x C uint8 array.
 
-    These are the pictures that ``unlabeled_file`` lists. In a set of class folders without that
-    file they are all pictures in ``unlabeled_folder``; without the folder there are none (N = 0).
+    These are the pictures that a list without labels names, that lie in a folder of unlabelled
+    ones, or that a label file leaves out; all of them in a set without labels. There may be none.
 
     Args:
         source: The set of images; all of it may lie in one top folder.
@@ -171,25 +163,8 @@ def ingest_unlabeled(source: ImageSource, settings: Ingest) -> UnlabeledImages:
         StudyError: The file is missing, empty or malformed, it lists no usable picture, or the
             share of rejected rows exceeds ``max_rejected``.
     """
-    source = find_root(source, settings)
-    folder = folder_path(settings, "unlabeled_folder")
-    if source.exists(settings.unlabeled_file):
-        columns = [settings.filename_column]
-        rows = read_label_file(source, settings.unlabeled_file, columns, settings)
-        ingested = _ingest(
-            source, LabelTable(rows, folder, repr(settings.unlabeled_file)), settings
-        )
-    elif find_layout(source, settings) == "class_folders":
-        inside = f"{folder}/"
-        names = [name for name in source.names() if folder and name.startswith(inside)]
-        rows = [Row(name.removeprefix(inside), None) for name in names if is_picture(name)]
-        table = LabelTable(rows, folder, f"folder {folder!r}")
-        ingested = _ingest(source, table, settings) if rows else _no_images(settings)
-    else:
-        raise StudyError(
-            f"{source.display} holds no {settings.unlabeled_file!r}, the list of unlabelled "
-            "images; name it with ingest.unlabeled_file=..."
-        )
+    table = recognize_unlabeled(source, settings)
+    ingested = _ingest(source, table, settings) if table.rows else _no_images(settings)
     index = pd.DataFrame({"filename": _text_column([row.filename for row in ingested.rows])})
     return UnlabeledImages(ingested.images, index, ingested.rejected)
 

@@ -1,10 +1,12 @@
 """The schema of a study: its settings and their ranges. The values are in ``conf/``."""
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     SerializeAsAny,
     create_model,
@@ -43,23 +45,68 @@ Address = Annotated[Name, AfterValidator(_usable)]
 Results = Annotated[Name, AfterValidator(partial(_usable, to_write=True))]
 
 
+def _column(value: Any) -> Any:
+    """Accept a column's number, from 1, for a file without header."""
+    return str(value) if type(value) is int and value > 0 else value
+
+
+def _separator(value: str) -> str:
+    if value != "auto" and len(value) != 1:
+        raise PydanticCustomError("separator", "must be auto, or 1 character")
+    return value
+
+
+def _label_pattern(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groupindex
+    except re.error as error:
+        raise PydanticCustomError(
+            "pattern", "must be a regular expression ({fault})", {"fault": str(error)}
+        ) from None
+    if "label" not in groups:
+        raise PydanticCustomError(
+            "pattern", "must be a regular expression with a group (?P<label>...), the label"
+        )
+    return pattern
+
+
+Column = Annotated[Name, BeforeValidator(_column)]  # its title, or its number from 1
+
+
 class Ingest(Settings):
     """Where labels and pictures are, and how pictures are decoded."""
 
-    layout: Literal["auto", "label_file", "class_folders"]
+    layout: Literal["auto", "label_file", "class_folders", "split_folders", "file_names"]
     label_file: Name
     image_folder: str
     unlabeled_file: Name
     unlabeled_folder: str
-    filename_column: Name
-    label_column: Name
-    separator: Annotated[str, Field(min_length=1, max_length=1)]
+    filename_column: Column
+    label_column: Column
+    split_column: Column
+    separator: Annotated[str, AfterValidator(_separator)]
+    label_from: Literal["auto", "top_folder", "parent_folder", "pattern"]
+    label_pattern: Annotated[str, AfterValidator(_label_pattern)] | None
+    merge_labels: bool
     mode: Literal["L", "RGB"]
     size: tuple[Side, Side]  # height, width
     background: Literal["black", "white"]
     max_pixels: Count
     max_rejected: Share
     duplicates: Literal["keep", "drop"]
+
+    @model_validator(mode="after")
+    def _pattern_where_it_counts(self) -> Self:
+        if self.label_from == "pattern" and self.label_pattern is None:
+            raise ValueError("label_from: pattern needs ingest.label_pattern")
+        if self.label_pattern is not None and (
+            self.label_from not in ("auto", "pattern") or self.layout not in ("auto", "file_names")
+        ):
+            raise ValueError(
+                f"label_pattern takes labels from file names; layout: {self.layout}, label_from: "
+                f"{self.label_from} take them from elsewhere"
+            )
+        return self
 
     @field_validator("size", mode="before")
     @classmethod

@@ -1,0 +1,224 @@
+"""Recognise how a set of images is labelled; ask where there are two readings."""
+
+from collections.abc import Sequence
+
+from regbench.errors import StudyError, quoted
+from regbench.images.layout.folders import FolderReading, Place, read_folders, without_unlabeled
+from regbench.images.layout.from_files import listed_in, read_from_files
+from regbench.images.layout.from_folders import inside_image_folder, read_from_folders
+from regbench.images.layout.inventory import Folder, Inventory
+from regbench.images.layout.label_files import (
+    LabelFile,
+    LabelFiles,
+    explicit_file,
+    find_label_files,
+    unread_label_files,
+)
+from regbench.images.layout.labels import counted, merged_spellings
+from regbench.images.layout.pattern import proposed_pattern, read_names
+from regbench.images.layout.table import (
+    LabelTable,
+    Layout,
+    NoLabelsError,
+    Row,
+    TwoReadingsError,
+)
+from regbench.images.layout.unlabeled import unlabeled_table
+from regbench.images.layout.words import split_parts_of
+from regbench.images.sources.base import ImageSource
+from regbench.study.schema import Ingest
+
+_AGREE = 200  # rows of a label file that are compared with the folders
+
+
+def recognize(source: ImageSource, settings: Ingest) -> Layout:
+    """Return how a set is labelled. What the settings say goes before what the set looks like.
+
+    Raises:
+        NoLabelsError: Nothing in the set says which class a picture is of.
+        TwoReadingsError: It can be read in several ways; the message has the setting for each.
+        StudyError: It is not what the settings say, or a label file is faulty.
+    """
+    inventory = Inventory.of(source.display, source.names())
+    tree = Folder.tree(inventory.folders.items())
+    try:
+        layout, used = _recognized(source, inventory, tree, settings)
+    except (NoLabelsError, TwoReadingsError) as problem:
+        raise type(problem)(_with_display(source, problem.message)) from None
+    except StudyError as problem:
+        raise StudyError(_with_display(source, problem.message)) from None
+    return _with_warnings(layout, inventory, used, settings)
+
+
+def _with_display(source: ImageSource, message: str) -> str:
+    named = source.display in message or message.startswith("ingest.")
+    return message if named else f"{source.display}: {message}"
+
+
+def recognize_unlabeled(source: ImageSource, settings: Ingest) -> LabelTable:
+    """Return the unlabelled pictures of a set: all of them if nothing in it is labelled.
+
+    Raises:
+        StudyError: See ``recognize``; or a list that the settings name is missing or faulty.
+    """
+    inventory = Inventory.of(source.display, source.names())
+    if name := explicit_file(source, inventory, settings, "unlabeled_file"):
+        return listed_in(source, name, inventory, settings)
+    try:
+        return recognize(source, settings).unlabeled
+    except NoLabelsError:
+        rows = [Row(name, None) for name in [*inventory.pictures, *inventory.unusable]]
+        return unlabeled_table(rows, settings)
+
+
+def _recognized(
+    source: ImageSource, inventory: Inventory, tree: Folder, settings: Ingest
+) -> tuple[Layout, set[str]]:
+    """Return the layout, and the files that are not pictures and were used."""
+    by_name = settings.label_pattern is not None or settings.label_from == "pattern"
+    by_folder = settings.label_from in ("top_folder", "parent_folder")
+    if settings.layout == "file_names" or by_name:
+        return read_names(inventory, tree, settings), set()
+    inside, outside = inside_image_folder(inventory, settings)
+    if settings.layout in ("class_folders", "split_folders") or by_folder:
+        return read_from_folders(inside, outside, (), settings), set()
+    files = find_label_files(source, inventory, settings)
+    every = (*files.labeled, *files.lists)
+    others = set(inventory.others)
+    used = {file.name for file in every}
+    used |= {name for file in every for name in file.found.names if name in others}
+    if settings.label_file != "auto" or settings.layout == "label_file":
+        if not files.labeled or files.labeled[0].labels is None:
+            raise _no_label_column(source, files, settings)
+        return read_from_files(source, inventory, files, settings), used
+    reading, why = None, None
+    try:
+        reading = read_folders(Folder.tree(inside.folders.items()), settings)
+    except (NoLabelsError, TwoReadingsError) as problem:
+        why = problem
+    asked = [fault for fault in files.faults if isinstance(fault, TwoReadingsError)]
+    if asked and not files.labeled:
+        instead = "" if reading is None else "; ingest.layout=class_folders leaves the file alone"
+        raise TwoReadingsError(asked[0].message + instead)
+    if files.labeled and (reading is None or _file_says_more(files.labeled, reading, inside)):
+        return read_from_files(source, inventory, files, settings), used
+    if reading is not None:
+        layout = read_from_folders(inside, outside, files.lists, settings)
+        lines = tuple(f"{fault.message}; it is not used" for fault in files.faults[:3])
+        return layout._replace(warnings=layout.warnings + lines), used
+    if isinstance(why, TwoReadingsError):
+        raise why
+    raise _no_labels(inventory, tree, files, str(why), settings)
+
+
+def _no_label_column(source: ImageSource, files: LabelFiles, settings: Ingest) -> StudyError:
+    if files.labeled:
+        [file] = files.labeled
+        titles = ", ".join(quoted(title) for title in file.columns.titles[:10])
+        return StudyError(
+            f"{file.name!r} in {source.display} has no column of labels; its columns are {titles}; "
+            "name yours by ingest.filename_column and ingest.label_column"
+        )
+    if files.faults:
+        return files.faults[0]
+    return NoLabelsError(
+        f"{source.display} holds no label file that names its pictures; ingest.label_file=... "
+        "names it, ingest.layout=class_folders is for one folder per class"
+    )
+
+
+def _no_labels(
+    inventory: Inventory, tree: Folder, files: LabelFiles, why: str, settings: Ingest
+) -> StudyError:
+    """Return the error for a set without labels, with the setting that is most likely to help."""
+    if files.faults:
+        return StudyError(f"{files.faults[0].message}; no other labels were found")
+    if not tree.total:
+        kinds = inventory.other_types()
+        return NoLabelsError(
+            f"{inventory.display} holds no pictures{f'; {kinds}' if kinds else ''}"
+        )
+    kept, _ = without_unlabeled(tree, settings)
+    names = [name for name in inventory.pictures if not _in_test_folder(name, kept)]
+    proposal = proposed_pattern(names)
+    if proposal:
+        pattern, counts = proposal
+        help_ = (
+            f"file names such as {names[0].rpartition('/')[2]!r} seem to hold the label "
+            f"({counted(counts)}): ingest.label_pattern='{pattern}' takes it from there"
+        )
+    else:
+        help_ = (
+            "ingest.label_file=... names a file of labels, ingest.label_pattern=... takes the "
+            "label from the file name"
+        )
+    unread = "".join(f"; {line}" for line in unread_label_files(inventory)[:1])
+    lists = "".join(f"; {file.name!r} has no column of labels" for file in files.lists[:1])
+    kinds = "" if unread or lists else inventory.other_types()
+    kinds = f"; {kinds}" if kinds else ""
+    return NoLabelsError(f"{inventory.display} has no labels: {why}{lists}{unread}{kinds}; {help_}")
+
+
+def _in_test_folder(name: str, tree: Folder) -> bool:
+    """Return whether a picture is in a folder named for the test part, beside one for train."""
+    parts = split_parts_of(list(tree.below))
+    return "train" in parts.values() and parts.get(name.partition("/")[0]) == "test"
+
+
+def _file_says_more(
+    files: Sequence[LabelFile], reading: FolderReading, inventory: Inventory
+) -> bool:
+    """Return whether labels are taken from the files rather than from the folders.
+
+    They are, if the labels are the same and the files name more pictures; or as many, unless the
+    folders give a split and the files do not.
+
+    Raises:
+        TwoReadingsError: The labels differ.
+    """
+    for file in files:
+        labels = file.labels or []
+        known = [at for at, name in enumerate(file.found.names) if name]
+        for at in known[:: max(1, len(known) // _AGREE)]:
+            name = file.found.names[at] or ""
+            place = reading.places.get(name.rpartition("/")[0], Place(""))
+            if place.label != labels[at] and place.label is not None:
+                raise TwoReadingsError(
+                    f"two readings of {name!r}: {file.name!r} says {quoted(labels[at])} "
+                    f"(ingest.label_file={file.name}), its folder says {quoted(place.label)} "
+                    "(ingest.layout=class_folders)"
+                )
+    named = {name for file in files for name in file.found.names if name}
+    folders = (name.rpartition("/")[0] for name in inventory.pictures)
+    if len(named) > sum(bool(reading.places.get(each, Place("")).label) for each in folders):
+        return True
+    return len(files) == 1 and (not reading.has_split or files[0].parts is not None)
+
+
+def _with_warnings(
+    layout: Layout, inventory: Inventory, used: set[str], settings: Ingest
+) -> Layout:
+    """Return the layout with merged spellings, and what else a person should know."""
+    labeled = layout.labeled
+    merged, groups = merged_spellings(labeled)
+    warnings = list(layout.warnings)
+    if groups:
+        shown = "; ".join(", ".join(map(quoted, group)) for group in groups[:3])
+        more = f" and {len(groups) - 3} more" if groups[3:] else ""
+        if settings.merge_labels:
+            labeled = merged
+        how = (
+            "are merged"
+            if settings.merge_labels
+            else "are classes of their own; ingest.merge_labels=true merges them"
+        )
+        warnings.append(f"labels that differ in case or white space alone {how}: {shown}{more}")
+    classes = {row.label for row in labeled.rows if row.label}
+    if len(classes) > 10 and len(classes) > len(labeled.rows) / 2:
+        warnings.append(
+            f"{len(classes)} classes for {len(labeled.rows)} pictures: are these labels? "
+            "ingest.label_column=... names another column"
+        )
+    others = inventory.other_types(used)
+    description = f"{layout.description}{f'; {others}' if others else ''}"
+    return Layout(labeled, layout.unlabeled, description, tuple(warnings))

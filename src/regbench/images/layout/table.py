@@ -1,0 +1,80 @@
+"""What is recognised in a set: its labelled and unlabelled pictures, and how it was read."""
+
+from typing import NamedTuple
+
+from regbench.errors import StudyError
+
+
+class Row(NamedTuple):
+    """A picture of a set.
+
+    Attributes:
+        filename: As the set names it, relative to the table's folder.
+        label: None in an unlabelled table; empty: it should have one and has none.
+        given_split: train, validation or test; empty where the set does not say.
+        more: The cells of the label file's further columns.
+    """
+
+    filename: str
+    label: str | None
+    given_split: str = ""
+    more: tuple[str, ...] = ()
+
+
+class LabelTable(NamedTuple):
+    """The pictures of a set with their labels.
+
+    Attributes:
+        rows: In the order of the label file, or sorted by file name.
+        folder: What file names are relative to; empty: the root of the set.
+        origin: Where the rows come from, in messages.
+        has_split: Whether the set says which split part a picture is in.
+        columns: The titles of the label file's further columns, as in ``Row.more``.
+    """
+
+    rows: list[Row]
+    folder: str
+    origin: str
+    has_split: bool = False
+    columns: tuple[str, ...] = ()
+
+
+class Layout(NamedTuple):
+    """How a set is read.
+
+    Attributes:
+        labeled: Its labelled pictures.
+        unlabeled: Its unlabelled pictures; may have no rows.
+        description: What was recognised, in one line.
+        warnings: What a person should know of it, a line each.
+    """
+
+    labeled: LabelTable
+    unlabeled: LabelTable
+    description: str
+    warnings: tuple[str, ...] = ()
+
+
+class NoLabelsError(StudyError):
+    """Nothing in the set says which class a picture is of."""
+
+
+class TwoReadingsError(StudyError):
+    """The set can be read in several ways; the message names them and a setting for each."""
+
+
+def relative(name: str, folder: str) -> str:
+    """Return a file's name relative to a folder that it is in; the root is empty."""
+    return name.removeprefix(f"{folder}/") if folder else name
+
+
+def common_folder(folders: "list[str]") -> str:
+    """Return the deepest folder that all of these folders are, or are in; the root is empty."""
+    if not folders:
+        return ""
+    paths = [folder.split("/") for folder in folders]
+    first, last = min(paths), max(paths)
+    same = 0
+    while same < min(len(first), len(last)) and first[same] == last[same]:
+        same += 1
+    return "/".join(first[:same])
