@@ -155,7 +155,7 @@ CHOICES = [
     ("ingest.background", "grey", ["black", "white"]),
     ("normalization.method", "minmax", ["min_max", "mean_std"]),
     ("augmentation.fill", "black", ["constant", "nearest", "reflect", "wrap"]),
-    ("protocol.split.method", "random", ["stratified", "sequential"]),
+    ("protocol.split.method", "random", ["auto", "given", "stratified", "sequential", "hashed"]),
     ("networks.mlp.activation", "relus", ["relu", "elu", "gelu", "tanh"]),
     ("protocol.optimizer.name", "sgd", ["adam"]),
     ("networks.mlp.activation", None, ["relu", "elu", "gelu", "tanh"]),
@@ -215,6 +215,23 @@ class TestWrongValues:
         found = problem(changed("ingest.size", size))
         assert dotted(found) == "ingest.size"
         assert f"not {size!r}" in found.message
+
+    @pytest.mark.parametrize(
+        ("changes", "where", "said"),
+        [
+            ({"group_pattern": "(a"}, ".group_pattern", "must be a regular expression (missing )"),
+            ({"group_pattern": "a"}, ".group_pattern", "must have a group in parentheses, such as"),
+            ({"group_column": ""}, ".group_column", "must have at least 1 character"),
+            ({"group_column": "a", "group_pattern": "(a)"}, "", "exclude each other"),
+            ({"group_column": "a", "method": "sequential"}, "", "keeps no group together"),
+        ],
+    )
+    def test_groups_that_cannot_be_found_or_kept(
+        self, changes: dict[str, str], where: str, said: str
+    ) -> None:
+        found = problem(changed("protocol.split", BASE["protocol"]["split"] | changes))
+        assert dotted(found) == f"protocol.split{where}"
+        assert said in found.message
 
     def test_seeds_given_twice(self) -> None:
         found = problem(changed("protocol.seeds", [3, 1, 3]))

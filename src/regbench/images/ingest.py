@@ -24,6 +24,7 @@ from regbench.images.known_files import EarlierIngestion, KnownFiles, content_di
 from regbench.images.layout.labels import sort_classes
 from regbench.images.layout.recognize import recognize, recognize_unlabeled
 from regbench.images.layout.table import LabelTable, Row
+from regbench.images.small_classes import images_of_small_classes
 from regbench.images.sources.base import (
     ImageSource,
     Unreadable,
@@ -103,7 +104,8 @@ def ingest_labeled(
 
     Returns:
         The images in the order of the label file, or sorted by file name for class folders.
-        Dropped duplicates come last in ``rejected`` and do not count towards ``max_rejected``.
+        Dropped duplicates and the images of classes below ``min_images_per_class`` come last in
+        ``rejected`` and do not count towards ``max_rejected``.
 
     Raises:
         StudyError: The label file is missing, empty or malformed, no image or only one class is
@@ -119,6 +121,10 @@ def ingest_labeled(
     digests = read = image_digests(ingested.images)
     if settings.duplicates == "drop":
         ingested, digests = _without_duplicates(source, ingested, digests)
+    if settings.min_images_per_class is not None:
+        labels = [row.label or "" for row in ingested.rows]
+        small = images_of_small_classes(labels, settings.min_images_per_class)
+        ingested, digests = _without(ingested, digests, small)
     labels = [row.label or "" for row in ingested.rows]
     classes = sort_classes(set(labels))
     if len(classes) < 2:
@@ -235,22 +241,31 @@ def _without_duplicates(
     Raises:
         StudyError: No image is left.
     """
-    images, rows, rejected = ingested
+    rows = ingested.rows
     reasons = duplicates_to_drop(
         digests, [_printable(row.filename) for row in rows], [row.label or "" for row in rows]
     )
-    if not reasons:
-        return ingested, digests
-    logger.warning(
-        "%d images dropped because another has the same pixels (ingest.duplicates=drop)",
-        len(reasons),
-    )
-    stay = np.array([at for at in range(len(rows)) if at not in reasons], np.intp)
-    if not len(stay):
+    if len(reasons) == len(rows):
         raise StudyError(
             f"{source.display}: ingest.duplicates=drop leaves no image: all {len(rows)} have the "
             "same pixels as one with another label"
         )
+    if reasons:
+        logger.warning(
+            "%d images dropped because another has the same pixels (ingest.duplicates=drop)",
+            len(reasons),
+        )
+    return _without(ingested, digests, reasons)
+
+
+def _without(
+    ingested: _Ingested, digests: list[str], reasons: dict[int, str]
+) -> tuple[_Ingested, list[str]]:
+    """Reject images for the reasons given by position, in place; return the remaining ones."""
+    if not reasons:
+        return ingested, digests
+    images, rows, rejected = ingested
+    stay = np.array([at for at in range(len(rows)) if at not in reasons], np.intp)
     end = 0
     for chunk in in_chunks(images, stay):  # in place: an image only moves towards the front
         images[end : end + len(chunk)] = chunk

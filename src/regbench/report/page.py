@@ -147,7 +147,9 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "headline": f"{part} accuracy",
         "verdict": sentences.verdict_sentence(comparison, curves if len(curves) else None),
         "facts": _facts(comparison, part),
-        "split": sentences.split_text(content.settings.get("protocol", {}).get("split")),
+        "split": sentences.split_text(
+            content.settings.get("protocol", {}).get("split"), content.split_index
+        ),
         "scored": scored,
         "corrupted": min(scored, int(corrupted_most)),
         "table": techniques_table(comparison, part),

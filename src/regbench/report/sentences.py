@@ -197,14 +197,28 @@ def _names(rows: list[dict[Any, Any]]) -> str:
     return listed([row["technique"] for row in rows], _NAMED)
 
 
-def split_text(split: Mapping[str, Any] | None) -> str:
+def split_text(split: Mapping[str, Any] | None, split_index: pd.DataFrame | None = None) -> str:
     """Return how the images were split into train, validation and test, in one sentence.
 
     Args:
         split: The settings ``protocol.split``; the sentence is empty without them.
+        split_index: A row per image: split and, where the set gives a split, ``given_split``.
     """
     if split is None:
         return ""
+    method = split["method"]
+    is_given = split_index is not None and "given_split" in split_index
+    if method == "auto":
+        method = "given" if is_given else "stratified"
+    kept = ""
+    if split.get("group_column"):
+        kept = f"; images of one {split['group_column']} are in one part"
+    elif split.get("group_pattern"):
+        kept = (
+            f"; images with the same {split['group_pattern']} in their file names are in one part"
+        )
+    if method == "given" and split_index is not None and is_given:
+        return _given_split_text(split, split_index, kept)
     shares = {part: split[part] for part in SPLIT_PARTS if split[part]}
     sizes = listed([f"{100 * share:g} % {part}" for part, share in shares.items()])
     how = {
@@ -214,4 +228,19 @@ def split_text(split: Mapping[str, Any] | None) -> str:
         f"{split['seed']}), so that it keeps its part when images are added, and equal images "
         "are in one part; the parts’ sizes and the classes’ shares in them come out by chance",
     }
-    return f"{sizes}: {how[split['method']]}."
+    if method == "hashed" and kept:
+        how["hashed"] = how["hashed"].replace("its pixels", "its group")
+        how["hashed"] = how["hashed"].replace(", and equal images are in one part", "")
+    return f"{sizes}: {how[method]}{kept}."
+
+
+def _given_split_text(split: Mapping[str, Any], split_index: pd.DataFrame, kept: str) -> str:
+    """Return the sentence on a split that the set gives, and on parts taken from its train part."""
+    sizes = split_index["split"].value_counts()
+    parts = [part for part in SPLIT_PARTS if part in sizes]
+    taken = [part for part in parts if part not in set(split_index["given_split"])]
+    said = listed([f"{sizes[part]:,} {part}" for part in parts]) + ": as the set gives it"
+    if not taken:
+        return f"{said}."
+    shuffled = f"shuffled with seed {split['seed']}, the same shares of every class"
+    return f"{said}; {listed(taken)} taken from its train part, {shuffled}{kept}."

@@ -74,10 +74,33 @@ def check_network(
 
 
 def split_images(image_index: DataFrame, split: dict[str, Any]) -> DataFrame:
-    """Assign every image to train, validation or test."""
+    """Assign every image to train, validation or test; warn of groups that are torn apart."""
     from regbench.images import split as splitting
+    from regbench.images import suspected_groups
 
-    return splitting.split_rows(image_index, Split.model_validate(split))
+    settings = Split.model_validate(split)
+    index = splitting.split_rows(image_index, settings)
+    for warning in [] if settings.is_grouped else suspected_groups.warnings_of_groups(index):
+        logger.warning("%s", warning)
+    return index
+
+
+def count_classes(split_index: DataFrame, reporting: dict[str, Any]) -> DataFrame:
+    """Count the images of each class in each split part; warn of uneven classes.
+
+    The warning is left out if the study's metric is another than accuracy.
+
+    Returns:
+        A row per class: label, images, and the number in each split part.
+    """
+    from regbench.images import class_counts
+
+    counts = class_counts.count_classes(split_index)
+    logger.info("%s", class_counts.describe_counts(counts))
+    warning = class_counts.uneven_classes(counts)
+    if warning and reporting.get("metric", "accuracy") == "accuracy":
+        logger.warning("%s", warning)
+    return counts
 
 
 def find_duplicates(split_index: DataFrame) -> DataFrame:

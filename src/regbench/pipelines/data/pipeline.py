@@ -3,6 +3,7 @@
 labeled_images (, earlier_ingestion)
     -> ingest -> images, image_index, rejected_images, classes, ingested_files -> check_network
     image_index -> split -> split_index -> find_duplicates -> duplicate_images
+    split_index -> count_classes -> class_counts
     train rows -> fit_normalization, fit_zca; build_augmentation -> preview_augmentation
     test rows -> corrupt -> preview_corruptions
     images, split_index, classes -> fingerprint -> data_fingerprint
@@ -24,7 +25,7 @@ def create_pipeline(*, with_zca: bool) -> Pipeline:
         "fitted_normalization": "normalization",
     }
     # An output of every node that the fingerprint does not depend on.
-    last = ["duplicate_images", "normalization", "augmentation", "corrupted_rows"]
+    last = ["duplicate_images", "class_counts", "normalization", "augmentation", "corrupted_rows"]
     whitening = []
     if with_zca:
         preview_inputs["zca"] = "zca"
@@ -63,6 +64,12 @@ def create_pipeline(*, with_zca: bool) -> Pipeline:
                 ["image_index", "params:protocol.split"],
                 "split_index",
                 name="split",
+            ),
+            Node(
+                nodes.count_classes,
+                ["split_index", "params:reporting"],
+                "class_counts",
+                name="count_classes",
             ),
             Node(
                 nodes.find_duplicates,
