@@ -153,13 +153,21 @@ def test_a_stack_trace_is_shown_if_asked_for(
 
 
 @pytest.mark.usefixtures("registry")
-def test_other_errors_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unforeseen_error_is_one_line_and_its_trace_is_shown_on_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def fail(**_: object) -> None:
         raise ValueError("a node's own")
 
     monkeypatch.setattr(cli, "_kedro_run", fail)
     done = CliRunner().invoke(cli.run, ["--pipeline=dropout"])
-    assert isinstance(done.exception, ValueError)
+    assert done.exit_code == 1
+    (line,) = done.output.splitlines()
+    assert line.startswith("Error: ValueError: a node's own (unexpected; --verbose shows where")
+    assert "--only-missing-outputs goes on from there" in line
+    shown = CliRunner().invoke(cli.run, ["--pipeline=dropout", "--verbose"])
+    assert "Traceback" in shown.output
+    assert "in fail" in shown.output
     assert done.exit_code == 1
 
 

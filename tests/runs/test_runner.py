@@ -58,20 +58,30 @@ def test_a_node_waits_for_what_it_needs(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "last").read_text()) == 2.0
 
 
-def test_a_killed_process_is_explained(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("end", "number", "said"),
+    [
+        (signal.raise_signal, signal.SIGKILL, "was killed, perhaps for want of memory"),
+        (signal.raise_signal, signal.SIGSEGV, "was ended by SIGSEGV"),
+        (os._exit, 9, "ended by itself, with exit code 9"),
+    ],
+)
+def test_a_process_that_ends_is_explained(
+    end: Callable[[int], None], number: int, said: str, tmp_path: Path
+) -> None:
     pipeline = Pipeline(
         [
             Node(abs, "start", "kept", name="kept"),
-            Node(os._exit, "kept", "never", name="x.train", tags=["tensorflow"]),
+            Node(end, "kept", "never", name="x.train", tags=["tensorflow"]),
         ]
     )
     catalog = catalog_in(tmp_path, "kept", "never")
-    catalog["start"] = MemoryDataset(9)
+    catalog["start"] = MemoryDataset(int(number))
     with pytest.raises(
-        StudyError, match=r"process was killed.*0 of the 1 trainings to be made are finished"
+        StudyError, match=rf"process {said}.*0 of the 1 trainings to be made are finished"
     ):
         StudyRunner(max_workers=1).run(pipeline, catalog)
-    assert json.loads((tmp_path / "kept").read_text()) == 9
+    assert json.loads((tmp_path / "kept").read_text()) == number
 
 
 def test_an_error_in_a_worker_is_raised_here(tmp_path: Path) -> None:

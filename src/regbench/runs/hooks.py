@@ -34,6 +34,7 @@ from regbench.runs.locks.store import store_lock
 from regbench.signals import at_the_end
 from regbench.storage.addresses import credentials_of, is_remote
 from regbench.storage.remote import RemoteFile
+from regbench.storage.results_marker import is_same_folder, mark_results
 from regbench.storage.stored_file import LocalFile, stored_file
 
 logger = logging.getLogger(__name__)
@@ -86,6 +87,8 @@ class StudyHooks:
         """
         check_selection(run_params)  # Kedro ignores a tag that no node has
         _check_figures()
+        if any("tensorflow" in node.tags for node in pipeline.nodes):
+            _set_keras_settings_aside()
         only_missing_outputs = bool(run_params.get("only_missing_outputs"))
         self._locks.close()  # left by an interrupted run in the same process
         at_the_end(self._end)  # Kedro calls no hook for an interrupted run
@@ -182,12 +185,18 @@ class StudyHooks:
         """Lock what the run makes and reads, on this machine and in a store.
 
         Raises:
+            SettingsError: The results would go to the folder of the images itself.
             InUseError: Another run is at work on the same results.
         """
         parameters = catalog.load("parameters")
         address, command = parameters["data_root"], parameters["command"]
         use = _made_and_read(pipeline)
         root = stored_file(address, _credentials_of(address))
+        if is_same_folder(parameters["images"], address, PROJECT):
+            raise SettingsError(
+                f"data_root: {address} is the set of images itself, and results would lie among "
+                f"its pictures; name another folder, such as {address.rstrip('/')}/results"
+            )
         wait = parameters["if_in_use"] == "wait"
         here = PROJECT / root.path
         display = str(here if isinstance(root, LocalFile) else root)
@@ -195,6 +204,7 @@ class StudyHooks:
         if isinstance(root, RemoteFile):
             logger.info("results go to %s, copies to %s", root, root.path)
             self._locks.enter_context(store_lock(root, use, command, wait=wait))
+        mark_results(root if isinstance(root, RemoteFile) else LocalFile(here))
 
     def _end(self) -> None:
         """Stop the display of progress and release the locks; may be called twice."""
@@ -219,6 +229,19 @@ def _credentials_of(address: str) -> dict[str, Any]:
     if loader is None or not is_remote(address):
         return {}
     return credentials_of(address, loader.credentials())
+
+
+def _set_keras_settings_aside() -> None:
+    """Let no setting of Keras that the user has change a training, and say which are left aside.
+
+    Raises:
+        SettingsError: Keras cannot be imported with one of them.
+    """
+    from regbench.training import keras_settings
+
+    settings = keras_settings.set_aside()
+    if settings:
+        logger.warning("settings of Keras that no study follows: %s", "; ".join(settings))
 
 
 def _check_figures() -> None:

@@ -5,10 +5,13 @@ from functools import lru_cache
 import tensorflow as tf
 from tensorflow.python.eager import context as eager  # no public name leads there
 
+from regbench.training import keras_settings
+
 
 @lru_cache(maxsize=1)
 def set_up_tensorflow() -> None:
-    """Make TensorFlow deterministic, and let it take GPU memory only as needed."""
+    """Make TensorFlow deterministic, let it take GPU memory only as needed, and set up Keras."""
+    keras_settings.apply()
     tf.config.experimental.enable_op_determinism()
     for device in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(device, True)

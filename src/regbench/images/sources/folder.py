@@ -1,9 +1,11 @@
 """A set of images in a local folder."""
 
 import hashlib
+import logging
 import os
 import stat
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NoReturn, Self
 
@@ -18,6 +20,9 @@ from regbench.images.sources.base import (
     new_hash,
     too_large_reason,
 )
+from regbench.storage.results_marker import LAYERS, holds_results
+
+logger = logging.getLogger(__name__)
 
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
@@ -149,9 +154,12 @@ class FolderSource(ImageSource):
         """See :class:`ImageSource`."""
         try:
             with os.scandir(self._root) as entries:
-                seen = [entry for entry in entries if not is_hidden(entry.name)]
+                found = list(entries)
         except OSError as error:
             self._raise_listing_error(error)
+        seen = [entry for entry in found if not is_hidden(entry.name)]
+        if len(seen) > 1:
+            seen = [entry for entry in seen if not self._is_results(entry.name)]
         only_folder = len(seen) == 1 and seen[0].is_dir(follow_symlinks=False)
         return seen[0].name if only_folder else None
 
@@ -163,9 +171,24 @@ class FolderSource(ImageSource):
         for folder, folders, files in os.walk(self._root, onerror=self._raise_listing_error):
             inner = Path(folder).relative_to(self._root).as_posix()
             prefix = "" if inner == "." else f"{inner}/"
+            if holds_results(folders, files):
+                _say_once(f"{self.display}: left out, as they are results of RegBench: {folder}")
+                if prefix:
+                    folders.clear()
+                    continue
+                folders[:] = [name for name in folders if name not in LAYERS]
             folders[:] = [name for name in folders if not is_hidden(name)]
             yield from (prefix + name for name in files if not is_hidden(name))
             yield from (f"{prefix}{n}/" for n in folders if os.path.islink(f"{folder}/{n}"))
+
+    def _is_results(self, name: str) -> bool:
+        """Return whether a folder at the root is one of results; a file is not."""
+        try:
+            inside = list(os.scandir(f"{self._root}/{name}"))
+        except OSError:  # a file; or a folder that walking the set will name
+            return False
+        folders = [entry.name for entry in inside if entry.is_dir(follow_symlinks=False)]
+        return holds_results(folders, {entry.name for entry in inside}.difference(folders))
 
     def _raise_listing_error(self, error: OSError) -> NoReturn:
         raise StudyError(f"{self.display}: cannot list {error.filename!r}: {error.strerror}")
@@ -182,6 +205,12 @@ class FolderSource(ImageSource):
         if not Path(real).is_relative_to(self._root):
             raise UnsafeName
         return real
+
+
+@cache
+def _say_once(message: str) -> None:
+    """Log a message once in a process: a set is opened several times."""
+    logger.info("%s", message)
 
 
 def _read_rest(file: int, due: int) -> Iterator[bytes]:
