@@ -23,6 +23,7 @@ from regbench import signals
 from regbench.errors import SettingsError, StudyError, explanation, stopped
 from regbench.redaction import SafeRecord, without_secrets
 from regbench.runs.command_line import DEFAULT_RUNNER, check_runner, check_selection
+from regbench.runs.surroundings import check_surroundings
 
 logger = logging.getLogger(__name__)
 logging.setLogRecordFactory(SafeRecord)  # Kedro imports this before it runs a command
@@ -143,6 +144,7 @@ def _write_any_letter() -> None:
 
 def _run_checked(**options: Any) -> None:
     """Run as Kedro does, with a ``SettingsError`` for options that cannot be met."""
+    check_surroundings()
     check_runner(options["runner"], options["runner_params"])
     try:
         _kedro_run(**options)

@@ -104,11 +104,21 @@ def quoted(value: object) -> str:
     return f"{text[: _LONGEST_QUOTE // 2]} ... {text[-_LONGEST_QUOTE // 4 :]}"
 
 
+# A disk, share or mount that has gone while a run was at work.
+_GONE = {
+    getattr(errno, name)
+    for name in (
+        *("ENODEV", "ENXIO", "ENOTCONN", "ESHUTDOWN", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN"),
+        *("ENETUNREACH", "ETIMEDOUT", "EREMOTEIO", "ENOMEDIUM", "ENOLINK", "ESTALE", "EIO"),
+    )
+    if hasattr(errno, name)
+}
+
 # Errors of the disk and of paths that the user can put right.
-_EXPLAINED = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO),
+_EXPLAINED = _GONE | {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
-    *(errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOLCK, errno.ESTALE),
+    *(errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOLCK),
 }
 
 
@@ -124,7 +134,10 @@ def explanation(error: BaseException) -> StudyError | None:
             return cause
         if isinstance(cause, OSError) and cause.errno in _EXPLAINED:
             file = cause.filename2 or cause.filename  # of a rename, the target
-            return StudyError(f"{cause.strerror}: {file}" if file else str(cause.strerror))
+            told = f"{cause.strerror}: {file}" if file else str(cause.strerror)
+            if cause.errno in _GONE:
+                told += f" (is the disk or share there?); {signals.HOW_TO_GO_ON}"
+            return StudyError(told)
     return None
 
 

@@ -21,6 +21,13 @@ from regbench.storage.stored_file import stored_file
 _PANEL_SHAPE = 458 / 300  # width by height of kedro-viz's preview panel
 
 
+# Where the locale's encoding is another, text is UTF-8 all the same.
+_TEXT_FILES: dict[str, Any] = {
+    "open_args_save": {"mode": "w", "encoding": "utf-8"},
+    "open_args_load": {"mode": "r", "encoding": "utf-8"},
+}
+
+
 class AtomicSave:
     """A mixin that makes the writes of an unversioned kedro dataset atomic.
 
@@ -94,6 +101,7 @@ def table_preview(table: dict[str, Any]) -> TablePreview:
 class CSVDataset(AtomicSave, pandas.CSVDataset):
     """A table as CSV, safe against formula injection in spreadsheets (CSV injection)."""
 
+    DEFAULT_FS_ARGS: ClassVar[dict[str, Any]] = _TEXT_FILES
     _save_args: dict[str, Any]
 
     def load(self) -> Any:
@@ -126,6 +134,8 @@ class ParquetDataset(AtomicSave, pandas.ParquetDataset):
 class JSONDataset(AtomicSave, json.JSONDataset):
     """Numbers, text, lists and dictionaries as JSON."""
 
+    DEFAULT_FS_ARGS: ClassVar[dict[str, Any]] = _TEXT_FILES
+
     def remove(self) -> None:
         """Delete the file, if there is one."""
         self._file.remove()
@@ -133,6 +143,8 @@ class JSONDataset(AtomicSave, json.JSONDataset):
 
 class TextDataset(AtomicSave, text.TextDataset):
     """A text file."""
+
+    DEFAULT_FS_ARGS: ClassVar[dict[str, Any]] = _TEXT_FILES
 
 
 class MatplotlibDataset(AbstractDataset[Any, NoReturn]):

@@ -41,6 +41,8 @@ def address_problem(address: str, *, to_write: bool = False) -> str | None:
         address: A local path or a URL.
         to_write: Whether files are written there; http(s) can only be read.
     """
+    if to_write and {"{", "}"} & {*address}:
+        return "must hold no { or }: in the paths of Kedro's catalog they stand for names"
     if not is_remote(address):
         return None
     protocol, _, rest = clean_address(address).partition("://")
