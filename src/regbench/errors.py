@@ -1,8 +1,10 @@
 """Errors that the user can put right, with exit codes, and how they are shown."""
 
 import errno
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from types import TracebackType
 from typing import IO, Any, NoReturn
 
 import click
@@ -139,6 +141,22 @@ def explanation(error: BaseException) -> StudyError | None:
                 told += f" (is the disk or share there?); {signals.HOW_TO_GO_ON}"
             return StudyError(told)
     return None
+
+
+def show_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Show an error that ends the process: in one line if a ``StudyError`` explains it.
+
+    It is a ``sys.excepthook``: for what arises before click handles errors, as in importing the
+    project. ``SystemExit`` is the way in which such a hook sets the exit code.
+    """
+    explained = explanation(error)
+    if explained is None:
+        sys.__excepthook__(kind, error, trace)
+        return
+    explained.show()
+    raise SystemExit(explained.exit_code)
 
 
 def raise_explained(error: BaseException) -> NoReturn:

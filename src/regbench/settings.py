@@ -1,12 +1,17 @@
 """Kedro's project settings."""
 
 import os
+import sys
 import warnings
 from importlib.util import find_spec
 from typing import Any
 
-from regbench.runs.config_loader import StudyConfigLoader
-from regbench.runs.hooks import StudyHooks
+from regbench import errors
+
+sys.excepthook = errors.show_uncaught  # Kedro imports the project before any command can catch
+
+from regbench.runs.config_loader import StudyConfigLoader  # noqa: E402
+from regbench.runs.hooks import StudyHooks  # noqa: E402
 
 HOOKS: tuple[Any, ...] = (StudyHooks(),)
 if find_spec("kedro_mlflow"):  # the extra `mlflow`
