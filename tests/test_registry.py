@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from regbench.registry import subclasses_in
+from regbench.errors import show_uncaught
+from regbench.registry import DeclarationError, subclasses_in
 
 NUMBERS = itertools.count()
 
@@ -46,3 +47,32 @@ def test_faults_are_named(
 ) -> None:
     with pytest.raises(TypeError, match=rf"^declarations_\d+\.one: {fault}$"):
         declarations(tmp_path, monkeypatch, code)
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("x = = 1", r", line 2: SyntaxError: invalid syntax"),
+        ("\nimport no_such_module", r", line 3: ModuleNotFoundError: No module named 'no_such_m"),
+        ("raise RuntimeError('odd\\nand more')", r", line 2: RuntimeError: odd and more$"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_named(
+    code: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DeclarationError, match=rf"declarations_\d+/one\.py{fault}"):
+        declarations(tmp_path, monkeypatch, code)
+
+
+def test_an_error_before_any_command_is_one_line_with_its_exit_code(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    try:
+        raise RuntimeError("outer") from DeclarationError("one.py: wrong")
+    except RuntimeError as error:
+        with pytest.raises(SystemExit) as end:
+            show_uncaught(type(error), error, error.__traceback__)
+    assert end.value.code == 2
+    assert capfd.readouterr().err == "Error: one.py: wrong\n"
+    show_uncaught(ValueError, ValueError("another"), None)
+    assert capfd.readouterr().err == "ValueError: another\n"

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from kedro.pipeline import Node, Pipeline
 
 from regbench.datasets.atomic import JSONDataset
 from regbench.errors import StudyError
-from regbench.runs import runner
+from regbench.runs import runner, worker
 from regbench.runs.runner import StudyRunner
 from regbench.runs.worker import NodeError
 
@@ -331,3 +332,64 @@ def test_a_fault_in_compiled_code_is_told_by_its_last_line() -> None:
     assert runner._reason(raised.value) == "ValueError: no such penalty"
     sent = NodeError(f"{type(raised.value).__name__}: {raised.value}")
     assert runner._reason(sent) == "ValueError: no such penalty"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("no such luck\nand more", "RuntimeError: no such luck"),
+        ("", "RuntimeError: "),
+        (
+            'in user code:\n\n    File "/a/step.py", line 53, in step  *\n        x = y\n\n'
+            "    TypeError: Tensors in list have types [float16, float32]\n",
+            "TypeError: Tensors in list have types [float16, float32]",
+        ),
+        (
+            "Exception encountered when calling Dense.call().\n\n"
+            "Matrix size-incompatible: [3,4]\n\n"
+            "Arguments received by Dense.call():\n  • inputs=tf.Tensor(shape=(3, 4))\n",
+            "Matrix size-incompatible: [3,4]",
+        ),
+        (
+            "Graph execution error:\n\n"
+            "Detected at node MatMul defined at (most recent call last):\n"
+            "<stack traces unavailable>\nIn[0] mismatch In[1] shape: 5 vs. 4: [3,5] [4,2]\n"
+            "\t [[{{node MatMul}}]] [Op:__inference_step_1]",
+            "In[0] mismatch In[1] shape: 5 vs. 4: [3,5] [4,2]",
+        ),
+    ],
+)
+def test_the_reason_of_a_failure_is_the_line_that_says_what_is_wrong(
+    text: str, reason: str
+) -> None:
+    assert runner._reason(RuntimeError(text)) == reason
+
+
+def test_a_process_that_cannot_be_set_up_says_why_at_its_first_node(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise ImportError("no such library")
+
+    monkeypatch.setattr(worker, "_set_up", fail)
+    monkeypatch.setattr(worker, "_fault_of_start", None)
+    worker.start_process(None, 1, None, "")
+    with pytest.raises(NodeError, match=r"^ImportError: no such library$"):
+        worker.run_node(Node(abs, "a", "b", name="n"), {})
+
+
+def test_a_temporary_folder_with_too_long_a_path_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> NoReturn:
+        raise OSError("AF_UNIX path too long")
+
+    monkeypatch.setattr(runner.forkserver, "ensure_running", refuse)
+    monkeypatch.setattr(
+        runner, "_process_context", lambda: multiprocessing.get_context("forkserver")
+    )
+    pipeline = Pipeline([Node(os.getpid, None, "made", name="x.train", tags=["tensorflow"])])
+    with pytest.raises(
+        StudyError, match=r"AF_UNIX path too long; TMPDIR names another, with a sho"
+    ):
+        StudyRunner(max_workers=1).run(pipeline, catalog_in(tmp_path, "made"))

@@ -1,0 +1,83 @@
+"""How many trainings run at once, and on which GPU: made-up devices, as there may be none here."""
+
+import ctypes.util
+import os
+from pathlib import Path
+
+import pytest
+
+from regbench.runs import devices
+from regbench.runs.runner import StudyRunner, _Workers
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with cuDNN, 16 cores and no GPU yet; its ``/proc/driver`` and ``/dev``."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(devices, "_DRIVER", tmp_path / "proc")
+    monkeypatch.setattr(devices, "_DEVICES", tmp_path / "dev")
+    monkeypatch.setattr(devices, "_has_cudnn", lambda: True)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
+    (tmp_path / "dev").mkdir()
+    return tmp_path
+
+
+def add_gpus(machine: Path, number: int) -> None:
+    for each in range(number):
+        (machine / f"proc/0000:0{each}:00.0").mkdir(parents=True)
+
+
+def test_one_training_per_core_without_a_gpu(machine: Path) -> None:
+    assert devices.gpus() == []
+    assert devices.training_processes() == 16
+    assert devices.gpu_of_process(3) is None
+    assert StudyRunner()._max_workers == 16
+
+
+def test_one_training_per_gpu_each_on_its_own(machine: Path) -> None:
+    add_gpus(machine, 2)
+    assert devices.training_processes() == 2
+    assert StudyRunner()._max_workers == 2
+    workers = _Workers(3, threads=5)  # as the user may ask for: the third shares the first GPU
+    assert [process._gpu for process in workers._processes] == ["0", "1", "0"]
+    assert StudyRunner(max_workers=5)._max_workers == 5
+
+
+def test_a_container_without_the_drivers_files_tells_by_its_devices(machine: Path) -> None:
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "null"):
+        (machine / "dev" / name).touch()
+    assert devices.gpus() == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "used"),
+    [
+        ("1", ["1"]),
+        ("3, 2", ["3", "2"]),
+        ("GPU-8932f937,MIG-1", ["GPU-8932f937", "MIG-1"]),
+        ("", []),
+        ("-1", []),
+        ("0,-1,1", ["0"]),  # what follows a wrong one is not seen
+        ("0,0", ["0"]),
+    ],
+)
+def test_the_variable_of_cuda_decides(
+    variable: str, used: list[str], machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_gpus(machine, 4)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
+    assert devices.gpus() == used
+    assert devices.training_processes() == (len(used) or 16)
+
+
+@pytest.mark.parametrize("library", [None, "libcudnn.so.9"])
+def test_a_gpu_that_tensorflow_cannot_use_counts_for_nothing(
+    library: str | None, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_gpus(machine, 1)
+    monkeypatch.undo()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(devices, "_DRIVER", machine / "proc")
+    monkeypatch.setattr(devices, "find_spec", lambda _: None)
+    monkeypatch.setattr(ctypes.util, "find_library", lambda _: library)
+    assert devices.gpus() == (["0"] if library else [])
