@@ -2,6 +2,9 @@
 
 import base64
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,25 @@ def test_what_is_saved_comes_back(suffix: str, tmp_path: Path) -> None:
     assert dataset.exists()
     assert same(dataset.load(), good)
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_text_is_utf_8_whatever_the_locale(tmp_path: Path) -> None:
+    script = (
+        "import sys, locale; from regbench.datasets import atomic; import pandas as pd\n"
+        "assert locale.getencoding() == 'ANSI_X3.4-1968', locale.getencoding()\n"
+        "text = 'Stra\\u00dfe \\u2013 1'\n"
+        "atomic.TextDataset(filepath=sys.argv[1] + '/a.md').save(text)\n"
+        "atomic.CSVDataset(filepath=sys.argv[1] + '/a.csv').save(pd.DataFrame({text: [text]}))\n"
+        "print(atomic.TextDataset(filepath=sys.argv[1] + '/a.md').load() == text)\n"
+    )
+    plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    done = subprocess.run(
+        command, env={**os.environ, **plain}, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "True\n", done.stderr
+    assert (tmp_path / "a.md").read_bytes() == "Straße – 1".encode()
+    assert "Straße – 1".encode() in (tmp_path / "a.csv").read_bytes()
 
 
 def test_a_figure_is_a_picture(tmp_path: Path) -> None:

@@ -334,37 +334,6 @@ def test_a_fault_in_compiled_code_is_told_by_its_last_line() -> None:
     assert runner._reason(sent) == "ValueError: no such penalty"
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("no such luck\nand more", "RuntimeError: no such luck"),
-        ("", "RuntimeError: "),
-        (
-            'in user code:\n\n    File "/a/step.py", line 53, in step  *\n        x = y\n\n'
-            "    TypeError: Tensors in list have types [float16, float32]\n",
-            "TypeError: Tensors in list have types [float16, float32]",
-        ),
-        (
-            "Exception encountered when calling Dense.call().\n\n"
-            "Matrix size-incompatible: [3,4]\n\n"
-            "Arguments received by Dense.call():\n  • inputs=tf.Tensor(shape=(3, 4))\n",
-            "Matrix size-incompatible: [3,4]",
-        ),
-        (
-            "Graph execution error:\n\n"
-            "Detected at node MatMul defined at (most recent call last):\n"
-            "<stack traces unavailable>\nIn[0] mismatch In[1] shape: 5 vs. 4: [3,5] [4,2]\n"
-            "\t [[{{node MatMul}}]] [Op:__inference_step_1]",
-            "In[0] mismatch In[1] shape: 5 vs. 4: [3,5] [4,2]",
-        ),
-    ],
-)
-def test_the_reason_of_a_failure_is_the_line_that_says_what_is_wrong(
-    text: str, reason: str
-) -> None:
-    assert runner._reason(RuntimeError(text)) == reason
-
-
 def test_a_process_that_cannot_be_set_up_says_why_at_its_first_node(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -190,15 +190,15 @@ def _log_training(
 
 def _search_runs(client: "MlflowClient", experiment_id: str, query: str) -> Iterator["Run"]:
     """Yield all runs that match a query in MLflow's search syntax, the oldest first."""
-    token = None
-    while True:
+    token: str | None = None
+    seen = set[str | None]()
+    while token not in seen:  # the last page names none, as before the first; or a server repeats
+        seen.add(token)
         page = client.search_runs(
             [experiment_id], query, order_by=["attributes.start_time"], page_token=token
         )
         yield from page
-        token = page.token
-        if not token:
-            return
+        token = page.token or None
 
 
 def _log_parameters(client: "MlflowClient", run: "Run", values: Mapping[str, str]) -> None:

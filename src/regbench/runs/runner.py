@@ -5,12 +5,10 @@ out of the main process. Data and report nodes run in the main process, one afte
 the training processes import TensorFlow.
 """
 
-import itertools
 import logging
 import logging.handlers
 import multiprocessing
 import os
-import re
 import signal
 import sys
 import tempfile
@@ -35,29 +33,15 @@ from pluggy import PluginManager
 from regbench import signals
 from regbench.errors import StudyError, stopped
 from regbench.runs import devices, worker
+from regbench.runs.endings import KILLED, how_a_process_ended, reason_of
 from regbench.training.on_failure import on_failure
 
 logger = logging.getLogger(__name__)
 
 WORKER_TAG = "tensorflow"  # nodes with this tag run in worker processes
-_KILLED = (
-    "a training process was killed, perhaps for want of memory; "
-    "--runner-params=max_workers=1 takes less"
-)
 _SECONDS_FOR_EXIT_CODE = 10.0
 _SECONDS_TO_END = 30.0  # of an idle process: it only has to collect its garbage
 _UNKNOWN_EXIT_CODE = 255  # multiprocessing's, where the server process died first
-
-
-# How TensorFlow and Keras begin an error that they pass on.
-_BEGINS_WITH_THE_PLACE = re.compile(
-    r"in user code:|Graph execution error|Exception encountered when calling"
-)
-_ARGUMENTS = re.compile(r"(Arguments|Call arguments) received by|Original stack trace")
-_PLACE = re.compile(
-    r"File \"|\[\[|Detected at node|<stack traces|Stack trace|[\^~]+$|\d+ root error|\(\d+\) "
-)
-_NODE = re.compile(r"\s*(\[\[?\{\{node .*|\[Op:\S+\].*)$")
 
 
 class StudyRunner(AbstractRunner):
@@ -140,7 +124,7 @@ class _Workers:
             _Worker(self._context, threads, devices.gpu_of_process(number))
             for number in range(processes)
         ]
-        self.how_it_ended = _KILLED  # the last process that ended while a node ran in it
+        self.how_it_ended = KILLED  # the last process that ended while a node ran in it
         self._idle = list(self._processes)
         self._busy: dict[Future[None], _Worker] = {}
         self._killed: set[Node] = set()  # to be repeated alone
@@ -201,9 +185,9 @@ class _Workers:
                 continue
             to_repeat.append(node)
             if not isinstance(error, BrokenProcessPool):
-                self._note_failure(node, error, _reason(error))
+                self._note_failure(node, error, reason_of(error))
                 continue
-            self.how_it_ended = _ending(process.exit_code())
+            self.how_it_ended = how_a_process_ended(process.exit_code())
             process.restart()
             if node in self._killed:
                 self._note_failure(node, error, self.how_it_ended)
@@ -341,15 +325,6 @@ def _start_server() -> None:
         ) from error
 
 
-def _ending(exit_code: int | None) -> str:
-    """Return how a training process ended while a node ran in it."""
-    if exit_code in (None, -getattr(signal, "SIGKILL", 9)):
-        return _KILLED
-    if exit_code < 0:
-        return f"a training process was ended by {signal.Signals(-exit_code).name}"
-    return f"a training process ended by itself, with exit code {exit_code}"
-
-
 def _priority(depends_on: dict[Node, set[Node]], node: Node) -> tuple[bool, bool]:
     """Return the sorting key of a node that is ready; the smallest runs first.
 
@@ -392,21 +367,6 @@ def _process_context() -> BaseContext:
     the memory that it takes: 300 MB each. Only Linux forks safely after such an import.
     """
     return multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-
-
-def _reason(error: BaseException) -> str:
-    """Return the type of the error that a node raised, and the line that says what is wrong.
-
-    That is the first line, but for errors of TensorFlow and Keras that begin with where they arose:
-    there it is the last that is neither a place in a program nor a list of arguments.
-    """
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
-    line = lines[0]
-    if _BEGINS_WITH_THE_PLACE.search(line):
-        told = list(itertools.takewhile(lambda each: not _ARGUMENTS.match(each), lines[1:]))
-        line = next((each for each in reversed(told) if not _PLACE.match(each)), line)
-        return _NODE.sub("", line)
-    return line if isinstance(error, worker.NodeError) else f"{type(error).__name__}: {line}"
 
 
 class _WorkerLogHandler(logging.Handler):

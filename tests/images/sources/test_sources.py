@@ -485,3 +485,12 @@ class TestGarbageCollection:
         with rare_garbage_collection():
             assert gc.get_threshold()[0] == first
         assert gc.get_threshold()[0] == first
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_a_named_pipe_is_no_set_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "set.zip")
+    with pytest.raises(
+        StudyError, match=r"set\.zip' is neither a folder nor a readable zip: not a"
+    ):
+        open_source(tmp_path / "set.zip")

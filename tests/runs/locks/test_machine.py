@@ -209,3 +209,17 @@ def test_a_study_that_another_run_makes_is_left_alone_or_waited_for(
     assert order == ["first ends", "second"]
     assert (root / "02_intermediate/images.npy").exists()
     assert [path.name for path in root.glob(".runs/*")] == ["lock"]
+
+
+def test_a_suspended_process_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_SECONDS_FOR_FOLDER_LOCK", 0.05)
+    (tmp_path / ".runs").mkdir()
+    with (
+        machine.FileLock(tmp_path / ".runs/lock"),  # as one that compares records holds it
+        pytest.raises(InUseError, match=r"\.runs/lock has been held by another process for 0 s"),
+    ):
+        enter(tmp_path, ALL)
+    enter(tmp_path, ALL)
+    assert [path.name for path in (tmp_path / ".runs").iterdir()] == ["lock"]

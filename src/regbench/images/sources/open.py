@@ -24,6 +24,8 @@ def open_source(path: Path, display: str = "") -> ImageSource:
         return FolderSource(display, str(path))
     if not os.path.exists(path):
         raise StudyError(f"the set of images {display!r} does not exist")
+    if not os.path.isfile(path):  # opening a named pipe would wait for somebody to write
+        raise StudyError(f"{display!r} is neither a folder nor a readable zip: not a file")
     try:
         with rare_garbage_collection():
             return ZipSource.open(display, str(path))
