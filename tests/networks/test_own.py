@@ -53,9 +53,9 @@ def test_a_network_of_raw_images_gets_them_as_they_are() -> None:
 
 
 def test_layers_that_it_does_not_ask_for_are_one_line() -> None:
-    with pytest.raises(StudyError) as caught:
+    with pytest.raises(ValueError, match="does not call the hooks") as caught:
         own("without_hooks").built(plan(l2=0.1, dropout=0.5, batch_normalization=True))
-    assert caught.value.message == (
+    assert str(caught.value) == (
         "tests.networks.own_networks.without_hooks (parameters_networks.yml) does not call the "
         "hooks for the layers of batch_normalization, dropout: docs/your-network.md"
     )
