@@ -13,7 +13,7 @@ from regbench.images.normalization import (
     normalize,
     whiten,
 )
-from regbench.regularizers.zca import MAX_VALUES, Whitening
+from regbench.regularizers.zca import Whitening
 from regbench.study.schema import Normalization
 
 METHODS = {"min_max": MinMaxScaler, "mean_std": StandardScaler}
@@ -178,4 +178,4 @@ class TestZca:
         with pytest.raises(StudyError, match="4096 values an image, these have 4160") as caught:
             fit_zca(images, np.arange(2), normalization, Whitening(epsilon=0.01))
         assert "ingest.size" in caught.value.message
-        assert MAX_VALUES == 64 * 64
+        assert Whitening.MAX_VALUES == 64 * 64

@@ -5,7 +5,6 @@ from typing import Any
 import keras
 import pytest
 
-from regbench.errors import StudyError
 from regbench.networks.base import Network, Plan
 from regbench.networks.kinds.mlp import Mlp
 from regbench.study.technique import Technique
@@ -25,7 +24,7 @@ def plan(**regularizers: Any) -> Plan:
 
 def test_layers_that_are_left_out_are_told_of() -> None:
     message = r"^networks of kind test_base leave out batch_normalization, dropout$"
-    with pytest.raises(StudyError, match=message):
+    with pytest.raises(ValueError, match=message):
         Bare().built(plan(l2=0.1, dropout=0.5, batch_normalization=True))
 
 

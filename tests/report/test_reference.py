@@ -14,10 +14,19 @@ def test_the_docs_are_what_the_files_declare(name: str) -> None:
 
 
 def test_a_regularizer_is_told_with_range_default_and_source() -> None:
-    (line,) = (line for line in PAGES["regularizers.md"]().splitlines() if "`dropout`" in line[:14])
+    page = PAGES["regularizers.md"]()
+    line, on_kinds = (line for line in page.splitlines() if "`dropout`" in line[:14])
     assert "**`rate`** (number > 0 and < 1) = 0.25" in line
     assert "`rate`: 0.05 to 0.6" in line
     assert "Srivastava" in line
+    assert "| after every activation |" in on_kinds
+
+
+def test_settings_in_a_group_are_told_with_the_key_that_is_written() -> None:
+    (line,) = (line for line in PAGES["networks.md"]().splitlines() if "`pretrained`" in line[:14])
+    assert "`weights` (text or null)<br>" in line
+    assert "`alpha` (number > 0 and ≤ 2 or null) = null" in line
+    assert "`fine_tune` (`from` (text or number); `epochs` (whole number ≥ 1); " in line
 
 
 def test_all_pages_are_written(tmp_path: Path) -> None:

@@ -71,6 +71,18 @@ class TestAValidStudy:
         written = loader(conf, "mnist")["catalog"]["comparison"]["filepath"]
         assert catalog["fair_comparison"]["filepath"] == written
 
+    def test_of_photos(self, own_conf: MakeConf) -> None:
+        study, base = (
+            loader(conf, env).study() for conf in [own_conf()] for env in ("photos", None)
+        )
+        assert study.network.kind() == "cnn"
+        assert study.ingest.mode == "RGB"
+        assert study.shared["augmentation"].horizontal_flip
+        assert study.shared["augmentation"].rotation == 10  # of base
+        left_out = {"batch_normalization", "zca", "zca_dropout"}
+        assert base.techniques.keys() - study.techniques.keys() == left_out
+        assert study.data_root != base.data_root
+
     def test_parameters_are_checked_and_put_together(self, own_conf: MakeConf) -> None:
         parameters = loader(own_conf())["parameters"]
         assert parameters["techniques"]["zca_dropout"] == {"zca": True, "dropout": 0.25}

@@ -89,13 +89,11 @@ def fit_zca(
     Raises:
         StudyError: The images are too large to whiten.
     """
-    from regbench.regularizers.zca import MAX_VALUES  # noqa: PLC0415 - the others do not need it
-
     values = int(np.prod(images.shape[1:]))
-    if values > MAX_VALUES:
+    if values > settings.MAX_VALUES:
         raise StudyError(
-            f"ZCA whitening takes at most {MAX_VALUES} values an image, these have {values}: "
-            "make ingest.size smaller or set the techniques with zca to null"
+            f"ZCA whitening takes at most {settings.MAX_VALUES} values an image, these have "
+            f"{values}: make ingest.size smaller or set the techniques with zca to null"
         )
     total = np.zeros(values)
     products = np.zeros((values, values))

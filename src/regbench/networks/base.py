@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from regbench.errors import StudyError
 from regbench.fields import Settings
 from regbench.regularizers.base import PLACES, Position, Regularizer, Traits
 
@@ -242,12 +241,12 @@ class Network(Settings, ABC):
         alone.
 
         Raises:
-            StudyError: It left out layers of the technique: it would be trained without them.
+            ValueError: It left out layers of the technique: it would be trained without them.
         """
         with _names_from_one(), _random_numbers_untouched(plan.building_seed()):
             model = self.build(plan)
         if left_out := plan.not_asked():
-            raise StudyError(self.leaves_out(left_out))
+            raise ValueError(self.leaves_out(left_out))
         return model
 
     def leaves_out(self, keys: Sequence[str]) -> str:

@@ -125,4 +125,5 @@ def _up_to_logits(model: "keras.Model") -> "keras.Model":
         return model
     if inner is not last:
         raise StudyError("its model has its softmax inside of another model; leave it out")
-    return keras.Model(model.inputs, last._inbound_nodes[0].input_tensors, name=model.name)
+    (logits,) = last._inbound_nodes[0].input_tensors
+    return keras.Model(model.inputs[0], logits, name=model.name)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, PrivateAttr
 
@@ -13,13 +13,11 @@ if TYPE_CHECKING:
     import keras
 
 
-# Values an image, 64 x 64 in grey, 36 x 36 in colour: the float64 covariance matrix then takes
-# 134 MB, its inverse root a minute.
-MAX_VALUES = 4096
-
-
 class Whitening(Settings):
     """Settings of the fit; ``epsilon`` is added to the eigenvalues of the pixels' covariance."""
+
+    # Of an image: the float64 covariance matrix then takes 134 MB, its inverse root a minute.
+    MAX_VALUES: ClassVar[int] = 4096
 
     epsilon: Annotated[Float, Field(gt=0)]
 
@@ -48,14 +46,15 @@ class Zca(Regularizer):
 
     def problem(self, network: Traits) -> str | None:
         """Return that the images are too large to whiten, if they are."""
-        values = math.prod(network.image_shape or ())
-        if network.image_shape and values > MAX_VALUES:
-            shape = " x ".join(map(str, network.image_shape))
-            return (
-                f"whitens at most {MAX_VALUES} values an image; {shape} are {values}: set "
-                "a smaller ingest.size"
-            )
-        return super().problem(network)
+        values, most = math.prod(network.image_shape or ()), Whitening.MAX_VALUES
+        no_place = super().problem(network)
+        if no_place or network.image_shape is None or values <= most:
+            return no_place
+        shape = " x ".join(map(str, network.image_shape))
+        return (
+            f"whitens at most {most} values an image; {shape} are {values}: set a smaller "
+            "ingest.size"
+        )
 
     def bound(self, prepared: Mapping[str, Any]) -> Self:
         """Return a copy that has the fitted mean (D values) and matrix (D x D), float32."""

@@ -73,8 +73,9 @@ def digest_of_table(table: "pd.DataFrame") -> str:
 
 
 def digest_of_metrics(metrics: Mapping[str, Any]) -> str:
-    """Return the digest of a training's figures, without its fingerprint and seconds."""
-    return digest({key: metrics[key] for key in metrics if key not in {"fingerprint", "seconds"}})
+    """Return the digest of a training's figures, without its fingerprint and what was timed."""
+    left_out = {"fingerprint", "seconds", "inference_seconds"}
+    return digest({key: metrics[key] for key in metrics if key not in left_out})
 
 
 def new_hash(begin: bytes = b"") -> "hashlib.blake2b":

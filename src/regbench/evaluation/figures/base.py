@@ -136,7 +136,9 @@ POINTS = Unit(
 )
 NATS = Unit("nats")
 COUNT = Unit("count", form="{scaled:,.{digits}f}", text_form="{scaled:,.{digits}f}")
+MILLIONS = Unit("count, in millions", "M", 1e-6, text_form="{scaled:.{digits}f} M")
 SECONDS = Unit("seconds")
+MILLISECONDS = Unit("seconds, in ms", "ms", 1000, text_form="{scaled:.{digits}f} ms")
 MEGABYTES = Unit("bytes, in MB", "MB", 1e-6, text_form="{scaled:.{digits}f} MB")
 
 Value = float | int | Mapping[str, float] | None
