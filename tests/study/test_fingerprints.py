@@ -88,6 +88,9 @@ class TestTechniques:
             ({"networks__mlp__hidden_units": [500]}, every_technique("protocol")),
             ({"networks__mlp__activation": "elu"}, every_technique("protocol")),
             ({"protocol__optimizer__learning_rate": 0.01}, every_technique("protocol")),
+            ({"protocol__optimizer__beta_1": 0.8}, every_technique("protocol")),
+            ({"protocol__schedule__name": "constant"}, every_technique("protocol")),
+            ({"protocol__schedule__warmup": 1}, every_technique("protocol")),
             ({"normalization__method": "mean_std"}, every_technique("protocol")),
             # Evaluation has to be done again, training not.
             ({"evaluation__robustness_images": 10}, every_technique("evaluation")),

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
 import keras
@@ -12,10 +13,12 @@ import tensorflow as tf
 
 from regbench.networks.base import LOGITS
 from regbench.networks.inference import architecture, network_from_architecture
-from regbench.networks.weights import hidden_kernels
-from regbench.regularizers.base import PLACES, Batch, Regularizer
+from regbench.networks.weights import hidden_kernels, kernel_variables
+from regbench.optimization.optimizers import Optimizer
+from regbench.regularizers.base import PLACES, Batch, Regularizer, Update
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.training.fused_normalization import fuse_batch_normalization
+from regbench.training.optimizers import Applied, applied
 
 # The most batches, and bytes of images, of one call: enough to make the cost of a call small, and
 # few enough to bound memory and the time until Ctrl-C is noticed.
@@ -28,7 +31,7 @@ _IN_A_STEP = ("input batch", "kernel", "loss", "update")
 def step_for(
     network: keras.Model,
     batch_size: int,
-    learning_rate: float,
+    optimizer: Optimizer,
     regularizers: Sequence[Regularizer],
 ) -> "Step":
     """Return the compiled step for a network's architecture; the last one is cached.
@@ -36,7 +39,7 @@ def step_for(
     Args:
         network: Gives the architecture; the step has a network of its own.
         batch_size: Images.
-        learning_rate: Of Adam.
+        optimizer: Its settings; the learning rates are given to the step.
         regularizers: Those of the technique.
     """
     acting = [
@@ -44,69 +47,65 @@ def step_for(
         for regularizer in regularizers
         if set(type(regularizer).acts()) & set(_IN_A_STEP)
     ]
-    return compiled_step(architecture(network), batch_size, learning_rate, json.dumps(acting))
+    settings = optimizer.model_copy(update={"learning_rate": 1.0})  # no part of what is compiled
+    return compiled_step(architecture(network), batch_size, settings, json.dumps(acting))
 
 
 @lru_cache(maxsize=1)  # the seeds of a technique follow one another
 def compiled_step(
-    described: str, batch_size: int, learning_rate: float, regularizers: str
+    described: str, batch_size: int, optimizer: Optimizer, regularizers: str
 ) -> "Step":
     """Return a step; cached, as compiling takes a second, much of a small training.
 
     Args:
         described: From ``architecture``.
         batch_size: Images.
-        learning_rate: Of Adam.
+        optimizer: Its settings.
         regularizers: Keys and settings of those that act in a step, as JSON.
     """
     return Step(
         network_from_architecture(described),
         batch_size,
-        learning_rate,
+        optimizer,
         [REGULARIZERS[key].model_validate(entry) for key, entry in json.loads(regularizers)],
     )
 
 
 class Step:
-    """Trains a network of its own, by a compiled function that takes many batches a call.
+    """Trains a network of its own, by compiled functions that take many batches a call.
+
+    Each set of frozen layers has a function of its own, as a training may have several phases.
 
     Attributes:
         network: With the weights of the last step.
         rows_a_call: The most images that a call takes.
+        batch_size: Images of an optimizer step.
     """
 
     def __init__(
         self,
         network: keras.Model,
         batch_size: int,
-        learning_rate: float,
+        optimizer: Optimizer,
         regularizers: Sequence[Regularizer],
     ) -> None:
         self.network = network
         fuse_batch_normalization(network)
+        self.batch_size = batch_size
         batch_bytes = batch_size * math.prod(network.input_shape[1:])
         batches = min(max(_BYTES_A_CALL // batch_bytes, 1), _BATCHES_A_CALL)
         self.rows_a_call = batches * batch_size
+        self._optimizer = optimizer
         self._logits = keras.Model(network.inputs, network.get_layer(LOGITS).output)
-        self._variables = [variable.value for variable in network.trainable_variables]
-        self._kernels = [kernel.value for kernel in hidden_kernels(network)]
-        self._adam = _Adam(self._variables, learning_rate)
-        self._learning_rate = tf.constant(learning_rate)
-        self._batch_size = batch_size
         self._acting = {
             method: [regularizer for regularizer in regularizers if regularizer.does(method)]
             for place in _IN_A_STEP
             for method in PLACES[place]
         }
-        self._updates = [
-            regularizer.update(self._variables) for regularizer in self._acting["update"]
-        ]
         self._seed = tf.Variable(0, dtype=tf.int32)
-        shape = (None, *network.input_shape[1:])
-        self._train = tf.function(
-            self._train_batches,
-            input_signature=[tf.TensorSpec(shape, tf.uint8), tf.TensorSpec((None,), tf.int32)],
-        )
+        self._steps = tf.Variable(0, dtype=tf.int32)  # of the training
+        self._phases: dict[frozenset[str], _Phase] = {}
+        self._phase = self._phase_of(frozenset())
 
     def begin(self, network: keras.Model, seed: int) -> None:
         """Start a training: copy a network's weights and seeds, and reset the optimizer.
@@ -116,10 +115,21 @@ class Step:
             seed: Of the training.
         """
         _copy_variables(network, self.network)
-        self._adam.restart()
-        for update in self._updates:
-            update.restart()
         self._seed.assign(seed)
+        self._steps.assign(0)
+        self.begin_phase(frozenset())
+
+    def begin_phase(self, frozen: frozenset[str]) -> None:
+        """Go on with other frozen layers: weights stay, optimizer and updates start anew.
+
+        Args:
+            frozen: Names of layers that are not trained.
+        """
+        self._phase = self._phase_of(frozen)
+        for variable in self._phase.optimizer.state():
+            variable.assign(tf.zeros_like(variable))
+        for update in self._phase.updates:
+            update.restart()
 
     def finish(self, network: keras.Model) -> None:
         """Copy the trained weights, or their average if a regularizer keeps one, to a network."""
@@ -129,51 +139,83 @@ class Step:
     @contextmanager
     def evaluated(self) -> Iterator[keras.Model]:
         """Yield the network with the weights to evaluate: the last ones, or their average."""
-        averages = next((list(a) for u in self._updates if (a := u.averages())), None)
-        if averages is None:
+        averages = self._phase.averages()
+        if not averages:
             yield self.network
             return
-        last = [variable.numpy() for variable in self._variables]
-        for variable, average in zip(self._variables, averages, strict=True):
+        last = [variable.numpy() for variable in self._phase.variables]
+        for variable, average in zip(self._phase.variables, averages, strict=True):
             variable.assign(average)
         try:
             yield self.network
         finally:
-            for variable, value in zip(self._variables, last, strict=True):
+            for variable, value in zip(self._phase.variables, last, strict=True):
                 variable.assign(value)
 
-    def __call__(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    def __call__(
+        self, images: np.ndarray, targets: np.ndarray, learning_rates: np.ndarray
+    ) -> np.ndarray:
         """Train on images in the given order; return the summed loss and correct answers.
 
         Args:
             images: M x H x W x C, uint8; at most ``rows_a_call``.
             targets: M ints.
+            learning_rates: One per optimizer step, that is per ``batch_size`` images.
 
         Returns:
             Sum of cross-entropies in nats, and the number of correct answers; float64.
         """
-        return np.asarray(self._train(images, targets.astype(np.int32)), dtype=np.float64)
+        with _frozen(self.network, self._phase.frozen):  # while it is compiled, at the first call
+            sums = self._phase.train(
+                images, targets.astype(np.int32), learning_rates.astype(np.float32)
+            )
+        return np.asarray(sums, dtype=np.float64)
 
     def penalty(self) -> float:
         """Return the penalty: the sum over hidden kernels that is added to the loss."""
-        return float(sum(float(penalty) for penalty in self._penalties()))
+        return float(sum(float(penalty) for penalty in self._penalties(self._phase)))
 
-    def _train_batches(self, images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    def _phase_of(self, frozen: frozenset[str]) -> "_Phase":
+        if frozen not in self._phases:
+            with _frozen(self.network, frozen):
+                self._phases[frozen] = self._new_phase(frozen)
+        return self._phases[frozen]
+
+    def _new_phase(self, frozen: frozenset[str]) -> "_Phase":
+        trained = self.network.trainable_variables
+        variables = [variable.value for variable in trained]
+        phase = _Phase(
+            frozen,
+            variables,
+            [kernel.value for kernel in hidden_kernels(self.network)],
+            applied(self._optimizer, trained, kernel_variables(self.network)),
+            [regularizer.update(variables) for regularizer in self._acting["update"]],
+        )
+        shape = (None, *self.network.input_shape[1:])
+        phase.train = tf.function(
+            partial(self._train_batches, phase),
+            input_signature=[
+                tf.TensorSpec(shape, tf.uint8),
+                tf.TensorSpec((None,), tf.int32),
+                tf.TensorSpec((None,), tf.float32),
+            ],
+        )
+        return phase
+
+    def _train_batches(
+        self, phase: "_Phase", images: tf.Tensor, targets: tf.Tensor, learning_rates: tf.Tensor
+    ) -> tf.Tensor:
         sums = tf.zeros(2)
-        for start in tf.range(0, tf.shape(images)[0], self._batch_size):
-            end = start + self._batch_size
-            sums += self._train_batch(images[start:end], targets[start:end])
+        for start in tf.range(0, tf.shape(images)[0], self.batch_size):
+            end = start + self.batch_size
+            rate = learning_rates[start // self.batch_size]
+            sums += self._train_batch(phase, images[start:end], targets[start:end], rate)
         return sums
 
-    def _train_batch(self, images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-        step = tf.cast(self._adam.steps, tf.int32)
-        batch = Batch(images, targets, int(self._logits.output_shape[-1]))
-        for regularizer in self._acting["change_batch"]:
-            seed = tf.stack([self._seed, step])
-            stream = regularizer.stream()
-            if stream:
-                seed = tf.random.experimental.stateless_fold_in(seed, stream)
-            batch = regularizer.change_batch(batch, seed)
+    def _train_batch(
+        self, phase: "_Phase", images: tf.Tensor, targets: tf.Tensor, learning_rate: tf.Tensor
+    ) -> tf.Tensor:
+        batch = self._changed(Batch(images, targets, int(self._logits.output_shape[-1])))
         figures: list[tf.Tensor] = []
 
         def gradients() -> list[tf.Tensor]:
@@ -183,30 +225,87 @@ class Step:
                 losses = cross_entropies
                 for regularizer in self._acting["change_losses"]:
                     losses = regularizer.change_losses(losses, batch.targets, logits)
-                loss = tf.reduce_mean(losses) + sum(self._penalties())
+                loss = tf.reduce_mean(losses) + sum(self._penalties(phase))
             if not figures:  # an update may call it again at other weights; these are those before
                 figures.append(_sums(cross_entropies, batch.targets, logits))
-            return list(tape.gradient(loss, self._logits.trainable_variables))
+            return list(tape.gradient(loss, phase.variables))
 
         compute: Callable[[], list[tf.Tensor]] = gradients
-        for update in self._updates:
+        for update in phase.updates:
             compute = partial(update.gradients, compute)
-        self._adam.apply(compute())
+        phase.optimizer.apply(compute(), learning_rate)
         for regularizer in self._acting["constrain"]:
-            for kernel in self._kernels:
+            for kernel in phase.kernels:
                 kernel.assign(regularizer.constrain(kernel))
-        for update in self._updates:
-            update.after_step(self._learning_rate)
+        for update in phase.updates:
+            update.after_step(learning_rate)
+        self._steps.assign_add(1)
         return figures[0]
 
-    def _penalties(self) -> list[tf.Tensor]:
+    def _changed(self, batch: Batch) -> Batch:
+        """Return the batch as regularizers change it."""
+        for regularizer in self._acting["change_batch"]:
+            seed = tf.stack([self._seed, self._steps])
+            stream = regularizer.stream()
+            if stream:
+                seed = tf.random.experimental.stateless_fold_in(seed, stream)
+            batch = regularizer.change_batch(batch, seed)
+        return batch
+
+    def _penalties(self, phase: "_Phase") -> list[tf.Tensor]:
         """Return each hidden kernel's penalty."""
         acting = self._acting["penalty"]
         if not acting:
             return []
         return [
-            sum(regularizer.penalty(kernel) for regularizer in acting) for kernel in self._kernels
+            sum(regularizer.penalty(kernel) for regularizer in acting) for kernel in phase.kernels
         ]
+
+
+@dataclass
+class _Phase:
+    """What is trained while some layers are frozen, and how.
+
+    Attributes:
+        frozen: Names of layers that are not trained.
+        variables: The trained weights.
+        kernels: Those of them that regularizers act on.
+        optimizer: Of the variables.
+        updates: Of the technique's regularizers.
+        train: The compiled function.
+    """
+
+    frozen: frozenset[str]
+    variables: list[tf.Variable]
+    kernels: list[tf.Variable]
+    optimizer: Applied
+    updates: list[Update]
+    train: Callable[..., tf.Tensor] = field(init=False)
+
+    def averages(self) -> list[tf.Variable]:
+        """Return the averaged weights to evaluate, one per variable; empty if none is kept."""
+        return next((list(a) for u in self.updates if (a := u.averages())), [])
+
+
+@contextmanager
+def _frozen(network: keras.Model, names: frozenset[str]) -> Iterator[None]:
+    """Set layers untrainable for a while; batch normalization then runs in inference mode.
+
+    Raises:
+        ValueError: There is no layer of a name.
+    """
+    layers = [layer for layer in network._flatten_layers() if layer.name in names]
+    missing = names - {layer.name for layer in layers}
+    if missing:
+        raise ValueError(f"the network has no layers {', '.join(sorted(missing))}")
+    trainable = [layer.trainable for layer in layers]
+    for layer in layers:
+        layer.trainable = False
+    try:
+        yield
+    finally:
+        for layer, value in zip(layers, trainable, strict=True):
+            layer.trainable = value
 
 
 def _cross_entropies(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -228,42 +327,3 @@ def _copy_variables(source: keras.Model, target: keras.Model) -> None:
     """Copy weights and states of random generators between networks of one architecture."""
     for value, variable in zip(source.variables, target.variables, strict=True):
         variable.assign(value)
-
-
-class _Adam:
-    """Adam (Kingma and Ba, 2015) as TensorFlow's fused kernel.
-
-    Same formula and defaults as ``keras.optimizers.Adam``, in one pass over the weights instead
-    of ten: a fifth of the time of a whole training step.
-    """
-
-    def __init__(self, variables: list[tf.Variable], learning_rate: float) -> None:
-        self._variables = variables
-        self._first = [tf.Variable(tf.zeros(v.shape)) for v in self._variables]
-        self._second = [tf.Variable(tf.zeros(v.shape)) for v in self._variables]
-        self._learning_rate = learning_rate
-        self.steps = tf.Variable(0.0)
-
-    def restart(self) -> None:
-        """Reset the moments and the number of steps to 0."""
-        for variable in (*self._first, *self._second, self.steps):
-            variable.assign(tf.zeros_like(variable))
-
-    def apply(self, gradients: list[tf.Tensor]) -> None:
-        """Apply one step to the weights."""
-        self.steps.assign_add(1.0)
-        for variable, first, second, gradient in zip(
-            self._variables, self._first, self._second, gradients, strict=True
-        ):
-            tf.raw_ops.ResourceApplyAdam(
-                var=variable.handle,
-                m=first.handle,
-                v=second.handle,
-                beta1_power=tf.pow(0.9, self.steps),
-                beta2_power=tf.pow(0.999, self.steps),
-                lr=self._learning_rate,
-                beta1=0.9,
-                beta2=0.999,
-                epsilon=1e-7,
-                grad=gradient,
-            )

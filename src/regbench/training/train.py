@@ -1,5 +1,6 @@
 """The training loop. A seed gives the same batches in the same order to every technique."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from regbench.evaluation.epochs import best_epoch
 from regbench.evaluation.scores import accuracy, cross_entropy
 from regbench.networks.inference import predict
 from regbench.networks.weights import set_weights, weights_of
+from regbench.optimization.schedules import Horizon
 from regbench.regularizers.base import Regularizer
 from regbench.storage.arrays import in_chunks
 from regbench.study.schema import Protocol
@@ -38,7 +40,8 @@ class Epoch:
 
     Train figures are means over the epoch's batches, computed while training (augmented, with
     dropout); validation figures are those of the epoch's last weights. Accuracies are shares of
-    1, cross-entropies in nats without the regularizers' penalty.
+    1, cross-entropies in nats without the regularizers' penalty. The learning rate is that of
+    the epoch's first optimizer step.
     """
 
     epoch: int
@@ -48,6 +51,7 @@ class Epoch:
     validation_cross_entropy: float
     validation_accuracy: float
     seconds: float
+    learning_rate: float
 
     @property
     def finite(self) -> bool:
@@ -84,7 +88,7 @@ def train(
         images: N x H x W x C, uint8; may be memory-mapped.
         train_part: The images to train on.
         validation_part: The images to evaluate after every epoch; early stopping may use them.
-        protocol: Batch size, epochs, optimizer.
+        protocol: Batch size, epochs, optimizer and schedule of its learning rate.
         seed: Of the batches' order and of random changes to them, whatever the technique.
         regularizers: Those of the technique, with the data that the data pipeline prepared.
         on_epoch: Called after every epoch.
@@ -95,21 +99,26 @@ def train(
         last. And the weights by name of the epoch with the best validation accuracy (the first
         of equals); empty if the network has them.
     """
-    step = step_for(network, protocol.batch_size, protocol.optimizer.learning_rate, regularizers)
+    step = step_for(network, protocol.batch_size, protocol.optimizer, regularizers)
     step.begin(network, seed)
     stops = [regularizer.stop() for regularizer in regularizers if regularizer.does("stop")]
     weights = partial(_weights, step)
+    rates = _Rates(protocol, len(train_part.rows))
     epochs: list[Epoch] = []
     best_accuracy, best_weights = -1.0, dict[str, np.ndarray]()
     for number in range(1, protocol.epochs + 1):
-        epoch = _train_epoch(step, images, train_part, validation_part, number, seed)
+        epoch = _train_epoch(
+            step, images, train_part, validation_part, number, seed, rates.of_epoch(number)
+        )
         epochs.append(epoch)
         on_epoch(epoch)
-        if epoch.finite and epoch.validation_accuracy > best_accuracy:
+        if not epoch.finite:
+            break
+        if epoch.validation_accuracy > best_accuracy:
             best_accuracy, best_weights = epoch.validation_accuracy, weights()
         # All are asked: each keeps the weights that it may restore.
-        votes = [stop.should_stop(number, vars(epoch), weights) for stop in stops if epoch.finite]
-        if not epoch.finite or any(votes):
+        votes = [stop.should_stop(number, vars(epoch), weights) for stop in stops]
+        if rates.stalled(number, epoch) or any(votes):
             break
     step.finish(network)
     kept = epochs[-1].epoch
@@ -120,6 +129,28 @@ def train(
     history = pd.DataFrame([vars(epoch) for epoch in epochs])
     history = history.assign(kept=history["epoch"] == kept)
     return history, {} if best_epoch(history) == kept else best_weights
+
+
+class _Rates:
+    """The learning rates of a training, by the protocol's schedule."""
+
+    def __init__(self, protocol: Protocol, rows: int) -> None:
+        self._peak = protocol.optimizer.learning_rate
+        self._schedule = protocol.schedule
+        self._horizon = Horizon(protocol.epochs, math.ceil(rows / protocol.batch_size))
+        self._stall = protocol.schedule.stall()
+
+    def of_epoch(self, number: int) -> np.ndarray:
+        """Return the rate of every optimizer step of an epoch, numbered from 1."""
+        steps = self._horizon.steps_an_epoch
+        first = (number - 1) * steps
+        shares = [self._schedule.share(first + step, self._horizon) for step in range(steps)]
+        lowered = self._stall.share if self._stall else 1.0
+        return np.asarray([self._peak * share * lowered for share in shares])
+
+    def stalled(self, number: int, epoch: "Epoch") -> bool:
+        """Tell the schedule an epoch's figures; return whether it ends the training."""
+        return self._stall is not None and self._stall.should_stop(number, vars(epoch))
 
 
 def _weights(step: Step) -> dict[str, np.ndarray]:
@@ -134,15 +165,28 @@ def _train_epoch(
     validation_part: SplitPart,
     number: int,
     seed: int,
+    learning_rates: np.ndarray,
 ) -> Epoch:
+    """Train on all train images once, and evaluate on the validation images.
+
+    Args:
+        step: Has the network.
+        images: N x H x W x C, uint8.
+        train_part: The images to train on.
+        validation_part: The images to evaluate.
+        number: Of the epoch, from 1.
+        seed: Of the training.
+        learning_rates: One per optimizer step.
+    """
     started = time.perf_counter()
     order = np.random.default_rng([seed, number]).permutation(len(train_part.rows))
     sums = np.zeros(2)
-    targets = np.split(train_part.targets[order], range(0, len(order), step.rows_a_call)[1:])
-    for chunk, chunk_targets in zip(
-        in_chunks(images, train_part.rows[order], step.rows_a_call), targets, strict=True
-    ):
-        sums += step(chunk, chunk_targets)
+    calls = range(0, len(order), step.rows_a_call)[1:]
+    targets = np.split(train_part.targets[order], calls)
+    rates = np.split(learning_rates, [rows // step.batch_size for rows in calls])
+    chunks = in_chunks(images, train_part.rows[order], step.rows_a_call)
+    for chunk, chunk_targets, chunk_rates in zip(chunks, targets, rates, strict=True):
+        sums += step(chunk, chunk_targets, chunk_rates)
         if not np.isfinite(sums[0]):
             break
     with step.evaluated() as network:
@@ -155,4 +199,5 @@ def _train_epoch(
         validation_cross_entropy=cross_entropy(probabilities, validation_part.targets),
         validation_accuracy=accuracy(probabilities, validation_part.targets),
         seconds=time.perf_counter() - started,
+        learning_rate=float(learning_rates[0]),
     )
