@@ -96,6 +96,7 @@ class TestTechniques:
             ({"evaluation__robustness_images": 10}, every_technique("evaluation")),
             # No training depends on any of these; data and split have fingerprints of their own.
             ({"protocol__seeds": [1, 2, 3, 4, 5, 6]}, {}),
+            ({"protocol__checkpoint_minutes": None}, {}),
             ({"protocol__split__train": 0.6, "protocol__split__test": 0.25}, {}),
             ({"ingest__size": 14}, {}),
             ({"images": "mine.zip", "data_root": "elsewhere", "mnist_source": "x"}, {}),

@@ -136,6 +136,7 @@ OUT_OF_RANGE: list[tuple[str, Any, str]] = [
     ("augmentation.fill_value", 256, "255"),
     ("protocol.batch_size", 0, "1"),
     ("protocol.epochs", -3, "1"),
+    ("protocol.checkpoint_minutes", -1, "0"),
     ("protocol.seeds", 0, "1000"),
     ("protocol.seeds", -1, "1000"),
     ("protocol.seeds", 1001, "1000"),

@@ -25,7 +25,8 @@ from regbench.networks.weights import set_weights
 from regbench.regularizers.early_stopping import EarlyStopping
 from regbench.study.technique import Technique
 from regbench.training import train as training
-from regbench.training.train import Epoch, train
+from regbench.training.course import Epoch
+from regbench.training.train import train
 
 
 @pytest.fixture

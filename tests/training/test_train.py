@@ -35,7 +35,8 @@ from regbench.regularizers.computations.affine_maps import augment
 from regbench.regularizers.early_stopping import EarlyStopping
 from regbench.study.technique import Technique
 from regbench.training import step as training_step
-from regbench.training.train import Epoch, SplitPart, split_part, train
+from regbench.training.course import Epoch
+from regbench.training.train import SplitPart, split_part, train
 
 
 class Recorded:

@@ -94,7 +94,8 @@ def fingerprints_of_techniques(study: Study) -> dict[str, dict[str, Any]]:
         By technique: ``training`` (the components ``protocol``, ``technique`` and ``training``)
         and ``evaluation``.
     """
-    protocol = study.protocol.model_dump(mode="json", exclude={"split", "seeds", "network"})
+    no_part = {"split", "seeds", "network", "checkpoint_minutes"}
+    protocol = study.protocol.model_dump(mode="json", exclude=no_part)
     protocol |= {
         "network": study.network.as_entry(),
         "normalization": study.normalization.model_dump(),

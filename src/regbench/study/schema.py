@@ -194,6 +194,7 @@ class Protocol(Settings):
     schedule: Schedule = Constant(name="constant")
     batch_size: Count
     epochs: Count
+    checkpoint_minutes: Annotated[Float, Field(ge=0)] | None = None
     seeds: Annotated[list[Seed], Field(min_length=1)]
 
     @field_validator("network", mode="before")

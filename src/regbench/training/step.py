@@ -2,28 +2,37 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from regbench.errors import StudyError
 from regbench.networks.base import LOGITS
 from regbench.networks.inference import architecture, network_from_architecture
 from regbench.networks.weights import hidden_kernels, kernel_variables
 from regbench.optimization.optimizers import Optimizer
-from regbench.regularizers.base import PLACES, Batch, Regularizer, Update
+from regbench.regularizers.base import PLACES, Batch, Regularizer
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.training.fused_normalization import fuse_batch_normalization
-from regbench.training.optimizers import Applied, applied
+from regbench.training.optimizers import applied
+from regbench.training.phase_step import PhaseStep
+from regbench.training.variables import (
+    assigned,
+    copy_variables,
+    frozen_layers,
+    moving_statistics,
+    normalizations,
+)
 
 # The most batches, and bytes of images, of one call: enough to make the cost of a call small, and
 # few enough to bound memory and the time until Ctrl-C is noticed.
 _BATCHES_A_CALL = 16
 _BYTES_A_CALL = 8 << 20
+_BATCHES_OF_STATISTICS = 64
 # The places of ``PLACES`` that a step calls; layers are in the network, the loop asks for stops.
 _IN_A_STEP = ("input batch", "kernel", "loss", "update")
 
@@ -104,7 +113,8 @@ class Step:
         }
         self._seed = tf.Variable(0, dtype=tf.int32)
         self._steps = tf.Variable(0, dtype=tf.int32)  # of the training
-        self._phases: dict[frozenset[str], _Phase] = {}
+        self._statistics = moving_statistics(network)
+        self._phases: dict[frozenset[str], PhaseStep] = {}
         self._phase = self._phase_of(frozenset())
 
     def begin(self, network: keras.Model, seed: int) -> None:
@@ -114,7 +124,7 @@ class Step:
             network: Untrained, of the same architecture.
             seed: Of the training.
         """
-        _copy_variables(network, self.network)
+        copy_variables(network, self.network)
         self._seed.assign(seed)
         self._steps.assign(0)
         self.begin_phase(frozenset())
@@ -130,27 +140,87 @@ class Step:
             variable.assign(tf.zeros_like(variable))
         for update in self._phase.updates:
             update.restart()
+        self._averaged_statistics: list[np.ndarray] = []
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return weights, optimizer, updates and random generators, as arrays by name."""
+        return {
+            **{name: variable.numpy() for name, variable in self._state_variables().items()},
+            **{f"averaged/{n}": value for n, value in enumerate(self._averaged_statistics)},
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from a state, in the phase that it was made in.
+
+        Raises:
+            KeyError: A variable is missing.
+            ValueError: A variable has another shape.
+        """
+        variables = self._state_variables()
+        values = [state[name] for name in variables]
+        for variable, value in zip(variables.values(), values, strict=True):
+            variable.assign(value)
+        averaged = [name for name in state if name.startswith("averaged/")]
+        self._averaged_statistics = [state[f"averaged/{n}"] for n in range(len(averaged))]
+
+    def _state_variables(self) -> dict[str, keras.Variable | tf.Variable]:
+        groups: dict[str, Sequence[keras.Variable | tf.Variable]] = {
+            "network": self.network.variables,
+            "optimizer": self._phase.optimizer.state(),
+            "steps": [self._steps],
+            **{f"update_{n}": update.state() for n, update in enumerate(self._phase.updates)},
+        }
+        return {
+            f"{g}/{n}": variable for g, made in groups.items() for n, variable in enumerate(made)
+        }
 
     def finish(self, network: keras.Model) -> None:
         """Copy the trained weights, or their average if a regularizer keeps one, to a network."""
         with self.evaluated():
-            _copy_variables(self.network, network)
+            copy_variables(self.network, network)
 
     @contextmanager
     def evaluated(self) -> Iterator[keras.Model]:
         """Yield the network with the weights to evaluate: the last ones, or their average."""
         averages = self._phase.averages()
-        if not averages:
+        statistics = self._statistics if self._averaged_statistics else []
+        with (
+            assigned(self._phase.variables if averages else [], averages),
+            assigned(statistics, self._averaged_statistics),
+        ):
             yield self.network
-            return
-        last = [variable.numpy() for variable in self._phase.variables]
-        for variable, average in zip(self._phase.variables, averages, strict=True):
-            variable.assign(average)
-        try:
-            yield self.network
-        finally:
-            for variable, value in zip(self._phase.variables, last, strict=True):
-                variable.assign(value)
+
+    def averages_with_statistics(self) -> bool:
+        """Return whether averaged weights need statistics of batch normalization of their own."""
+        return bool(self._statistics and self._phase.averages())
+
+    @property
+    def rows_of_statistics(self) -> int:
+        """The number of train images that ``gather_statistics`` takes, at most."""
+        return _BATCHES_OF_STATISTICS * self.batch_size
+
+    def gather_statistics(self, images: Iterable[np.ndarray]) -> None:
+        """Compute batch normalization's statistics for the averaged weights.
+
+        They are the means over batches, as of Izmailov et al., Averaging Weights Leads to Wider
+        Optima, 2018; images are not augmented, as when evaluated. Weights, moving statistics and
+        random generators stay as they are.
+
+        Args:
+            images: Train images in chunks of at most ``rows_a_call``, in random order.
+        """
+        kept = self.network.non_trainable_variables
+        with (
+            assigned(self._phase.variables, self._phase.averages()),
+            assigned(kept, [variable.numpy() for variable in kept]),
+        ):
+            sums, batches = [np.zeros(v.shape) for v in self._statistics], 0
+            for chunk in images:
+                for start in range(0, len(chunk), self.batch_size):
+                    found = self._phase.statistics(chunk[start : start + self.batch_size])
+                    sums = [one + other.numpy() for one, other in zip(sums, found, strict=True)]
+                    batches += 1
+        self._averaged_statistics = [(total / batches).astype(np.float32) for total in sums]
 
     def __call__(
         self, images: np.ndarray, targets: np.ndarray, learning_rates: np.ndarray
@@ -165,7 +235,7 @@ class Step:
         Returns:
             Sum of cross-entropies in nats, and the number of correct answers; float64.
         """
-        with _frozen(self.network, self._phase.frozen):  # while it is compiled, at the first call
+        with frozen_layers(self.network, self._phase.frozen):  # it may be compiled now
             sums = self._phase.train(
                 images, targets.astype(np.int32), learning_rates.astype(np.float32)
             )
@@ -175,16 +245,16 @@ class Step:
         """Return the penalty: the sum over hidden kernels that is added to the loss."""
         return float(sum(float(penalty) for penalty in self._penalties(self._phase)))
 
-    def _phase_of(self, frozen: frozenset[str]) -> "_Phase":
+    def _phase_of(self, frozen: frozenset[str]) -> PhaseStep:
         if frozen not in self._phases:
-            with _frozen(self.network, frozen):
+            with frozen_layers(self.network, frozen):
                 self._phases[frozen] = self._new_phase(frozen)
         return self._phases[frozen]
 
-    def _new_phase(self, frozen: frozenset[str]) -> "_Phase":
+    def _new_phase(self, frozen: frozenset[str]) -> PhaseStep:
         trained = self.network.trainable_variables
         variables = [variable.value for variable in trained]
-        phase = _Phase(
+        phase = PhaseStep(
             frozen,
             variables,
             [kernel.value for kernel in hidden_kernels(self.network)],
@@ -200,10 +270,41 @@ class Step:
                 tf.TensorSpec((None,), tf.float32),
             ],
         )
+        phase.statistics = tf.function(
+            partial(self._statistics_of_batch, frozen),
+            input_signature=[tf.TensorSpec(shape, tf.uint8)],
+        )
+        averaging = [
+            type(regularizer).key()
+            for regularizer, update in zip(self._acting["update"], phase.updates, strict=True)
+            if update.averages()
+        ]
+        if len(averaging) > 1:
+            raise StudyError(
+                f"{' and '.join(averaging)} each average the weights: a technique can have one of "
+                "them"
+            )
         return phase
 
+    def _statistics_of_batch(self, frozen: frozenset[str], images: tf.Tensor) -> list[tf.Tensor]:
+        """Return a batch's means and variances in every batch normalization that is trained."""
+        with frozen_layers(self.network, frozen):
+            layers = normalizations(self.network)
+            trained = [layer for layer in layers if layer.trainable]
+            for layer in trained:
+                for variable in (layer.moving_mean, layer.moving_variance):
+                    variable.assign(tf.zeros_like(variable.value))
+            self._logits(images, training=True)
+            found = []
+            for layer in layers:
+                for variable in (layer.moving_mean, layer.moving_variance):
+                    # From 0, a moving mean moves by a share of the batch's own value.
+                    share = 1 - layer.momentum if layer in trained else 1.0
+                    found.append(tf.identity(variable.value) / share)
+            return found
+
     def _train_batches(
-        self, phase: "_Phase", images: tf.Tensor, targets: tf.Tensor, learning_rates: tf.Tensor
+        self, phase: PhaseStep, images: tf.Tensor, targets: tf.Tensor, learning_rates: tf.Tensor
     ) -> tf.Tensor:
         sums = tf.zeros(2)
         for start in tf.range(0, tf.shape(images)[0], self.batch_size):
@@ -213,12 +314,13 @@ class Step:
         return sums
 
     def _train_batch(
-        self, phase: "_Phase", images: tf.Tensor, targets: tf.Tensor, learning_rate: tf.Tensor
+        self, phase: PhaseStep, images: tf.Tensor, targets: tf.Tensor, learning_rate: tf.Tensor
     ) -> tf.Tensor:
         batch = self._changed(Batch(images, targets, int(self._logits.output_shape[-1])))
         figures: list[tf.Tensor] = []
 
         def gradients() -> list[tf.Tensor]:
+            before = [tf.identity(v.value) for v in self._statistics] if figures else []
             with tf.GradientTape() as tape:
                 logits = self._logits(batch.images, training=True)
                 cross_entropies = _cross_entropies(batch.targets, logits)
@@ -228,6 +330,9 @@ class Step:
                 loss = tf.reduce_mean(losses) + sum(self._penalties(phase))
             if not figures:  # an update may call it again at other weights; these are those before
                 figures.append(_sums(cross_entropies, batch.targets, logits))
+            if before:
+                for variable, value in zip(self._statistics, before, strict=True):
+                    variable.assign(value)
             return list(tape.gradient(loss, phase.variables))
 
         compute: Callable[[], list[tf.Tensor]] = gradients
@@ -252,7 +357,7 @@ class Step:
             batch = regularizer.change_batch(batch, seed)
         return batch
 
-    def _penalties(self, phase: "_Phase") -> list[tf.Tensor]:
+    def _penalties(self, phase: PhaseStep) -> list[tf.Tensor]:
         """Return each hidden kernel's penalty."""
         acting = self._acting["penalty"]
         if not acting:
@@ -260,52 +365,6 @@ class Step:
         return [
             sum(regularizer.penalty(kernel) for regularizer in acting) for kernel in phase.kernels
         ]
-
-
-@dataclass
-class _Phase:
-    """What is trained while some layers are frozen, and how.
-
-    Attributes:
-        frozen: Names of layers that are not trained.
-        variables: The trained weights.
-        kernels: Those of them that regularizers act on.
-        optimizer: Of the variables.
-        updates: Of the technique's regularizers.
-        train: The compiled function.
-    """
-
-    frozen: frozenset[str]
-    variables: list[tf.Variable]
-    kernels: list[tf.Variable]
-    optimizer: Applied
-    updates: list[Update]
-    train: Callable[..., tf.Tensor] = field(init=False)
-
-    def averages(self) -> list[tf.Variable]:
-        """Return the averaged weights to evaluate, one per variable; empty if none is kept."""
-        return next((list(a) for u in self.updates if (a := u.averages())), [])
-
-
-@contextmanager
-def _frozen(network: keras.Model, names: frozenset[str]) -> Iterator[None]:
-    """Set layers untrainable for a while; batch normalization then runs in inference mode.
-
-    Raises:
-        ValueError: There is no layer of a name.
-    """
-    layers = [layer for layer in network._flatten_layers() if layer.name in names]
-    missing = names - {layer.name for layer in layers}
-    if missing:
-        raise ValueError(f"the network has no layers {', '.join(sorted(missing))}")
-    trainable = [layer.trainable for layer in layers]
-    for layer in layers:
-        layer.trainable = False
-    try:
-        yield
-    finally:
-        for layer, value in zip(layers, trainable, strict=True):
-            layer.trainable = value
 
 
 def _cross_entropies(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -321,9 +380,3 @@ def _sums(cross_entropies: tf.Tensor, targets: tf.Tensor, logits: tf.Tensor) -> 
         targets = tf.argmax(targets, axis=1, output_type=tf.int32)
     correct = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), targets)
     return tf.stack([tf.reduce_sum(cross_entropies), tf.reduce_sum(tf.cast(correct, tf.float32))])
-
-
-def _copy_variables(source: keras.Model, target: keras.Model) -> None:
-    """Copy weights and states of random generators between networks of one architecture."""
-    for value, variable in zip(source.variables, target.variables, strict=True):
-        variable.assign(value)

@@ -1,6 +1,6 @@
 """The training loop. A seed gives the same batches in the same order to every technique."""
 
-import math
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,17 @@ import pandas as pd
 
 from regbench.evaluation.epochs import best_epoch
 from regbench.evaluation.scores import accuracy, cross_entropy
+from regbench.networks.base import Phase
 from regbench.networks.inference import predict
 from regbench.networks.weights import set_weights, weights_of
-from regbench.optimization.schedules import Horizon
 from regbench.regularizers.base import Regularizer
 from regbench.storage.arrays import in_chunks
 from regbench.study.schema import Protocol
+from regbench.training.checkpoint import Checkpoint
+from regbench.training.course import Course, Epoch
 from regbench.training.step import Step, step_for
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,32 +36,6 @@ class SplitPart:
 
     rows: np.ndarray
     targets: np.ndarray
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """The figures of one epoch; the names are the columns of a history.
-
-    Train figures are means over the epoch's batches, computed while training (augmented, with
-    dropout); validation figures are those of the epoch's last weights. Accuracies are shares of
-    1, cross-entropies in nats without the regularizers' penalty. The learning rate is that of
-    the epoch's first optimizer step.
-    """
-
-    epoch: int
-    train_cross_entropy: float
-    train_accuracy: float
-    penalty: float
-    validation_cross_entropy: float
-    validation_accuracy: float
-    seconds: float
-    learning_rate: float
-
-    @property
-    def finite(self) -> bool:
-        """Whether the loss is finite, after the epoch's last step too."""
-        losses = (self.train_cross_entropy, self.penalty, self.validation_cross_entropy)
-        return bool(np.isfinite(losses).all())
 
 
 def split_part(split_index: pd.DataFrame, name: str) -> SplitPart:
@@ -80,6 +58,8 @@ def train(
     seed: int,
     regularizers: Sequence[Regularizer] = (),
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    phases: Sequence[Phase] = (),
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Train a network in place; return its history and its best epoch's weights.
 
@@ -92,65 +72,53 @@ def train(
         seed: Of the batches' order and of random changes to them, whatever the technique.
         regularizers: Those of the technique, with the data that the data pipeline prepared.
         on_epoch: Called after every epoch.
+        phases: Of the network; without any the training is one phase by the protocol.
+        checkpoint: Where a long training keeps its state, and goes on from.
 
     Returns:
-        The history: a row per epoch with the figures of ``Epoch`` and ``kept``, true for the
-        epoch whose weights the network has; the first epoch whose loss is not finite is the
-        last. And the weights by name of the epoch with the best validation accuracy (the first
-        of equals); empty if the network has them.
+        The history: a row per epoch with the figures of ``Epoch``, ``phase`` if there are phases,
+        and ``kept``, true for the epoch whose weights the network has; the first epoch whose loss
+        is not finite is the last. And the weights by name of the epoch with the best validation
+        accuracy (the first of equals); empty if the network has them.
+
+    Raises:
+        ValueError: A phase freezes a layer that the network lacks, or a regularizer keeps the
+            weights of an epoch that was not trained.
     """
     step = step_for(network, protocol.batch_size, protocol.optimizer, regularizers)
-    step.begin(network, seed)
-    stops = [regularizer.stop() for regularizer in regularizers if regularizer.does("stop")]
-    weights = partial(_weights, step)
-    rates = _Rates(protocol, len(train_part.rows))
-    epochs: list[Epoch] = []
-    best_accuracy, best_weights = -1.0, dict[str, np.ndarray]()
-    for number in range(1, protocol.epochs + 1):
-        epoch = _train_epoch(
-            step, images, train_part, validation_part, number, seed, rates.of_epoch(number)
-        )
-        epochs.append(epoch)
+
+    def begun() -> Course:
+        step.begin(network, seed)
+        stops = [regularizer.stop() for regularizer in regularizers if regularizer.does("stop")]
+        rows = len(train_part.rows)
+        return Course(step, protocol, rows, stops, phases, partial(_weights, step))
+
+    course = begun()
+    if checkpoint and (state := checkpoint.read()) is not None:
+        try:
+            course.restore(state)
+        except (LookupError, TypeError, ValueError) as error:
+            logger.warning("the checkpoint does not fit (%s): the training begins anew", error)
+            course = begun()
+        else:
+            logger.info("going on after epoch %d of an interrupted training", len(course.epochs))
+    while not course.over:
+        number = len(course.epochs) + 1
+        rates = course.learning_rates()
+        epoch = _train_epoch(step, images, train_part, validation_part, number, seed, rates)
+        course.add(epoch)
         on_epoch(epoch)
-        if not epoch.finite:
-            break
-        if epoch.validation_accuracy > best_accuracy:
-            best_accuracy, best_weights = epoch.validation_accuracy, weights()
-        # All are asked: each keeps the weights that it may restore.
-        votes = [stop.should_stop(number, vars(epoch), weights) for stop in stops]
-        if rates.stalled(number, epoch) or any(votes):
-            break
+        if checkpoint and checkpoint.is_due() and (state := course.state()) is not None:
+            checkpoint.write(state)
     step.finish(network)
-    kept = epochs[-1].epoch
-    restored = next((best for stop in stops if (best := stop.kept())), None)
-    if restored and epochs[-1].finite:
-        kept, kept_weights = restored
+    kept, kept_weights = course.kept()
+    if kept_weights is not None:
         set_weights(network, kept_weights)
-    history = pd.DataFrame([vars(epoch) for epoch in epochs])
+    history = pd.DataFrame([vars(epoch) for epoch in course.epochs])
+    if phases:
+        history = history.assign(phase=course.phase_names())
     history = history.assign(kept=history["epoch"] == kept)
-    return history, {} if best_epoch(history) == kept else best_weights
-
-
-class _Rates:
-    """The learning rates of a training, by the protocol's schedule."""
-
-    def __init__(self, protocol: Protocol, rows: int) -> None:
-        self._peak = protocol.optimizer.learning_rate
-        self._schedule = protocol.schedule
-        self._horizon = Horizon(protocol.epochs, math.ceil(rows / protocol.batch_size))
-        self._stall = protocol.schedule.stall()
-
-    def of_epoch(self, number: int) -> np.ndarray:
-        """Return the rate of every optimizer step of an epoch, numbered from 1."""
-        steps = self._horizon.steps_an_epoch
-        first = (number - 1) * steps
-        shares = [self._schedule.share(first + step, self._horizon) for step in range(steps)]
-        lowered = self._stall.share if self._stall else 1.0
-        return np.asarray([self._peak * share * lowered for share in shares])
-
-    def stalled(self, number: int, epoch: "Epoch") -> bool:
-        """Tell the schedule an epoch's figures; return whether it ends the training."""
-        return self._stall is not None and self._stall.should_stop(number, vars(epoch))
+    return history, {} if best_epoch(history) == kept else course.best_weights
 
 
 def _weights(step: Step) -> dict[str, np.ndarray]:
@@ -189,6 +157,9 @@ def _train_epoch(
         sums += step(chunk, chunk_targets, chunk_rates)
         if not np.isfinite(sums[0]):
             break
+    if step.averages_with_statistics():
+        rows = train_part.rows[order][: step.rows_of_statistics]
+        step.gather_statistics(in_chunks(images, rows, step.rows_a_call))
     with step.evaluated() as network:
         probabilities = predict(network, images, validation_part.rows)
     return Epoch(
