@@ -104,6 +104,25 @@ def test_a_network_is_told_what_it_was_made_from(trained: Trained) -> None:
     assert len(history) == 3
 
 
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_a_network_computes_in_the_protocols_precision(precision: str) -> None:
+    network, *_ = train_network(
+        IMAGES,
+        INDEX,
+        CLASSES,
+        {"offset": [128.0], "scale": [60.0]},
+        PROTOCOL | {"precision": precision, "epochs": 1, "checkpoint_minutes": None},
+        {"kind": "mlp", "hidden_units": [4], "activation": "relu"},
+        TRAINING,
+        7,
+        DATA,
+        SETTINGS,
+        LocalFile(Path("no_checkpoint.npz")),
+    )
+    assert network.get_layer("hidden_1").compute_dtype == precision.removeprefix("mixed_")
+    assert keras.config.dtype_policy().name == "float32"
+
+
 def test_its_metrics_carry_the_fingerprint(trained: Trained) -> None:
     network, _, _, made_from = trained
     network = keras.models.clone_model(network)

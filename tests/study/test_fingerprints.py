@@ -90,6 +90,7 @@ class TestTechniques:
             ({"protocol__optimizer__learning_rate": 0.01}, every_technique("protocol")),
             ({"protocol__optimizer__beta_1": 0.8}, every_technique("protocol")),
             ({"protocol__schedule__name": "constant"}, every_technique("protocol")),
+            ({"protocol__precision": "mixed_bfloat16"}, every_technique("protocol")),
             ({"protocol__schedule__warmup": 1}, every_technique("protocol")),
             ({"normalization__method": "mean_std"}, every_technique("protocol")),
             # Evaluation has to be done again, training not.

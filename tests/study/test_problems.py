@@ -167,6 +167,7 @@ CHOICES = [
     ("augmentation.fill", "black", ["constant", "nearest", "reflect", "wrap"]),
     ("protocol.split.method", "random", ["auto", "given", "stratified", "sequential", "hashed"]),
     ("networks.mlp.activation", "relus", ["relu", "elu", "gelu", "tanh"]),
+    ("protocol.precision", "float16", ["float32", "mixed_float16", "mixed_bfloat16"]),
     ("protocol.optimizer.name", "adma", ["adam", "adamw", "sgd", "rmsprop", "lion"]),
     ("protocol.schedule.name", "cosin", ["constant", "cosine", "step", "one_cycle", "plateau"]),
     ("networks.mlp.activation", None, ["relu", "elu", "gelu", "tanh"]),

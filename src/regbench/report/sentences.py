@@ -213,9 +213,11 @@ def training_text(settings: Mapping[str, Any]) -> str:
         return ""
     optimizer = OPTIMIZERS[protocol["optimizer"]["name"]].title
     schedule = SCHEDULES[protocol["schedule"]["name"]]
+    precision = protocol.get("precision", "float32")
+    precision = "" if precision == "float32" else f" in {precision}"
     text = (
         f"{optimizer}, learning rate {protocol['optimizer']['learning_rate']:g}, "
-        f"{schedule.title}; batches of {protocol['batch_size']}, {protocol['epochs']} "
+        f"{schedule.title}; batches of {protocol['batch_size']}{precision}, {protocol['epochs']} "
         f"epoch{'s' if protocol['epochs'] != 1 else ''}."
     )
     techniques: Mapping[str, Mapping[str, Any]] = settings.get("techniques", {})

@@ -193,6 +193,7 @@ class Protocol(Settings):
     optimizer: Optimizer
     schedule: Schedule = Constant(name="constant")
     batch_size: Count
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     epochs: Count
     checkpoint_minutes: Annotated[Float, Field(ge=0)] | None = None
     seeds: Annotated[list[Seed], Field(min_length=1)]

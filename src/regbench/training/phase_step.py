@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from regbench.regularizers.base import Update
 from regbench.training.optimizers import Applied
+from regbench.training.precision import LossScale
 
 
 @dataclass
@@ -19,6 +20,7 @@ class PhaseStep:
         kernels: Those of them that regularizers act on.
         optimizer: Of the variables.
         updates: Of the technique's regularizers.
+        loss_scale: Of a network that computes in float16.
         train: The compiled function of images, targets and learning rates.
         statistics: The compiled function from images to the statistics of batch normalization.
     """
@@ -28,6 +30,7 @@ class PhaseStep:
     kernels: list[tf.Variable]
     optimizer: Applied
     updates: list[Update]
+    loss_scale: LossScale | None
     train: Callable[..., tf.Tensor] = field(init=False)
     statistics: Callable[..., list[tf.Tensor]] = field(init=False)
 

@@ -20,6 +20,7 @@ from regbench.regularizers.registry import REGULARIZERS
 from regbench.training.fused_normalization import fuse_batch_normalization
 from regbench.training.optimizers import applied
 from regbench.training.phase_step import PhaseStep
+from regbench.training.precision import LossScale, computes_in_float16
 from regbench.training.variables import (
     assigned,
     copy_variables,
@@ -140,6 +141,8 @@ class Step:
             variable.assign(tf.zeros_like(variable))
         for update in self._phase.updates:
             update.restart()
+        if self._phase.loss_scale:
+            self._phase.loss_scale.restart()
         self._averaged_statistics: list[np.ndarray] = []
 
     def state(self) -> dict[str, np.ndarray]:
@@ -168,6 +171,7 @@ class Step:
             "network": self.network.variables,
             "optimizer": self._phase.optimizer.state(),
             "steps": [self._steps],
+            "loss_scale": self._phase.loss_scale.state() if self._phase.loss_scale else [],
             **{f"update_{n}": update.state() for n, update in enumerate(self._phase.updates)},
         }
         return {
@@ -260,6 +264,7 @@ class Step:
             [kernel.value for kernel in hidden_kernels(self.network)],
             applied(self._optimizer, trained, kernel_variables(self.network)),
             [regularizer.update(variables) for regularizer in self._acting["update"]],
+            LossScale() if computes_in_float16(self.network) else None,
         )
         shape = (None, *self.network.input_shape[1:])
         phase.train = tf.function(
@@ -328,22 +333,33 @@ class Step:
                 for regularizer in self._acting["change_losses"]:
                     losses = regularizer.change_losses(losses, batch.targets, logits)
                 loss = tf.reduce_mean(losses) + sum(self._penalties(phase))
+                if phase.loss_scale:
+                    loss = phase.loss_scale.scaled(loss)
             if not figures:  # an update may call it again at other weights; these are those before
                 figures.append(_sums(cross_entropies, batch.targets, logits))
             if before:
                 for variable, value in zip(self._statistics, before, strict=True):
                     variable.assign(value)
-            return list(tape.gradient(loss, phase.variables))
+            found = list(tape.gradient(loss, phase.variables))
+            return phase.loss_scale.unscaled(found) if phase.loss_scale else found
 
         compute: Callable[[], list[tf.Tensor]] = gradients
         for update in phase.updates:
             compute = partial(update.gradients, compute)
-        phase.optimizer.apply(compute(), learning_rate)
-        for regularizer in self._acting["constrain"]:
-            for kernel in phase.kernels:
-                kernel.assign(regularizer.constrain(kernel))
-        for update in phase.updates:
-            update.after_step(learning_rate)
+        found = compute()
+
+        def apply() -> None:
+            phase.optimizer.apply(found, learning_rate)
+            for regularizer in self._acting["constrain"]:
+                for kernel in phase.kernels:
+                    kernel.assign(regularizer.constrain(kernel))
+            for update in phase.updates:
+                update.after_step(learning_rate)
+
+        if phase.loss_scale:
+            phase.loss_scale.apply_finite(found, apply)
+        else:
+            apply()
         self._steps.assign_add(1)
         return figures[0]
 

@@ -52,6 +52,7 @@ def train_network(
     from regbench.training import events, tensorflow_setup
     from regbench.training.checkpoint import Checkpoint
     from regbench.training.course import planned_epochs
+    from regbench.training.precision import built_in
     from regbench.training.train import split_part, train
 
     tensorflow_setup.set_up_tensorflow()
@@ -67,7 +68,8 @@ def train_network(
         plan.image_shape,
         len(classes),
     )
-    model = kind.built(plan)
+    with built_in(shared.precision):
+        model = kind.built(plan)
     phases = kind.phases(model)
     made_from = {part: data_fingerprint[part] for part in ("data", "split")} | training_fingerprint
     checkpoint = None
