@@ -402,3 +402,10 @@ def test_how_networks_were_trained() -> None:
         found = sentences.training_text({"protocol": one_epoch, "techniques": techniques})
         assert found.endswith("1 epoch.")
     assert sentences.training_text({}) == ""
+    phased = {
+        "protocol": protocol | {"network": "mine", "precision": "mixed_bfloat16"},
+        "networks": {"mine": {"kind": "pretrained"}},
+    }
+    assert sentences.training_text(phased) == (
+        "AdamW, cosine decay in every phase of the network; batches of 128 in mixed_bfloat16."
+    )

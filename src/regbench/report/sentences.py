@@ -10,6 +10,8 @@ from regbench.comparison.compare import UNTRAINED
 from regbench.comparison.statistics import MIN_SEEDS
 from regbench.comparison.verdicts import BETTER, EQUIVALENT, JUDGED, UNDECIDED, WORSE
 from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
+from regbench.networks.base import Network
+from regbench.networks.registry import NETWORKS
 from regbench.optimization.optimizers import OPTIMIZERS
 from regbench.optimization.schedules import SCHEDULES
 from regbench.regularizers.registry import REGULARIZERS
@@ -215,11 +217,15 @@ def training_text(settings: Mapping[str, Any]) -> str:
     schedule = SCHEDULES[protocol["schedule"]["name"]]
     precision = protocol.get("precision", "float32")
     precision = "" if precision == "float32" else f" in {precision}"
-    text = (
-        f"{optimizer}, learning rate {protocol['optimizer']['learning_rate']:g}, "
-        f"{schedule.title}; batches of {protocol['batch_size']}{precision}, {protocol['epochs']} "
-        f"epoch{'s' if protocol['epochs'] != 1 else ''}."
-    )
+    batches = f"batches of {protocol['batch_size']}{precision}"
+    if _has_phases(settings):
+        text = f"{optimizer}, {schedule.title} in every phase of the network; {batches}."
+    else:
+        text = (
+            f"{optimizer}, learning rate {protocol['optimizer']['learning_rate']:g}, "
+            f"{schedule.title}; {batches}, {protocol['epochs']} "
+            f"epoch{'s' if protocol['epochs'] != 1 else ''}."
+        )
     techniques: Mapping[str, Mapping[str, Any]] = settings.get("techniques", {})
     stopping = [
         name
@@ -233,6 +239,13 @@ def training_text(settings: Mapping[str, Any]) -> str:
             "protocol.schedule.name=plateau the rate falls when validation stalls."
         )
     return text
+
+
+def _has_phases(settings: Mapping[str, Any]) -> bool:
+    """Return whether the network's kind has phases, with epochs and learning rates of its own."""
+    entry = settings.get("networks", {}).get(settings["protocol"].get("network"), {})
+    kind = NETWORKS.get(entry.get("kind", ""))
+    return kind is not None and kind.phases is not Network.phases
 
 
 def split_text(split: Mapping[str, Any] | None, split_index: pd.DataFrame | None = None) -> str:
