@@ -37,6 +37,9 @@ class Checkpoint:
         self._minutes, self._clock = minutes, clock
         self._last = clock()
 
+    def __str__(self) -> str:
+        return str(self._file)
+
     def read(self) -> dict[str, np.ndarray] | None:
         """Return the state to go on from; None, and a line, if there is none that fits."""
         if not self._file.exists():

@@ -98,10 +98,10 @@ def train(
         try:
             course.restore(state)
         except (LookupError, TypeError, ValueError) as error:
-            logger.warning("the checkpoint does not fit (%s): the training begins anew", error)
+            logger.warning("%s does not fit (%s): the training begins anew", checkpoint, error)
             course = begun()
         else:
-            logger.info("going on after epoch %d of an interrupted training", len(course.epochs))
+            logger.info("%s: going on after epoch %d", checkpoint, len(course.epochs))
     while not course.over:
         number = len(course.epochs) + 1
         rates = course.learning_rates()

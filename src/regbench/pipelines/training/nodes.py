@@ -136,7 +136,6 @@ def evaluate_network(
 
     made_from = made_from | {"evaluation": evaluation_fingerprint}
     if isinstance(trained, FailedTraining):
-        checkpoint_file.remove()
         measured = evaluate.failed(trained.reason, split_index, classes, history)
         return _finished(measured, training, seed, made_from)
     name = training["technique"]
