@@ -77,6 +77,11 @@ every epoch is in `history.csv`.
 Under a rate that falls over the planned epochs (`cosine`, `step`, `one_cycle`), early stopping ends
 a training before the rate has fallen, and loses what the fall gives; the report says so.
 `--params=protocol.schedule.name=plateau` is the schedule that goes with it.
+
+Networks with phases, such as pretrained ones, have epochs and a learning rate in each, and the
+schedule runs over each. `protocol.precision` is what layers compute in: with `mixed_float16` losses
+are scaled, dynamically, so that small gradients do not vanish; weights, normalization of images,
+logits and probabilities stay float32.
 """
 _FIGURES = """\
 # Figures

@@ -327,7 +327,7 @@ class Step:
         def gradients() -> list[tf.Tensor]:
             before = [tf.identity(v.value) for v in self._statistics] if figures else []
             with tf.GradientTape() as tape:
-                logits = self._logits(batch.images, training=True)
+                logits = tf.cast(self._logits(batch.images, training=True), tf.float32)
                 cross_entropies = _cross_entropies(batch.targets, logits)
                 losses = cross_entropies
                 for regularizer in self._acting["change_losses"]:
