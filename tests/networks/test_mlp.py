@@ -18,6 +18,7 @@ from regbench.images.normalization import fit_normalization, fit_zca, normalize,
 from regbench.networks.inference import architecture, network_from_architecture, predict
 from regbench.networks.kinds.mlp import Mlp
 from regbench.networks.weights import set_weights, trained_kernels, weights_of
+from regbench.optimization.optimizers import Adam
 from regbench.regularizers.zca import Whitening
 from regbench.study.digests import digest_of_weights
 from regbench.study.schema import Normalization
@@ -172,7 +173,7 @@ class TestRegularizers:
             for kernel in hidden
         )
         regularizers = Technique.model_validate(factors).regularizers({"zca": ZCA[1]})
-        step = step_for(network, 16, 0.001, regularizers)
+        step = step_for(network, 16, Adam(name="adam", learning_rate=0.001), regularizers)
         step.begin(network, 1)
         assert step.penalty() == pytest.approx(expected, rel=1e-5)
 

@@ -1,5 +1,6 @@
 """The nodes of a training: what is trained is recognized when it is measured."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ from regbench.errors import StudyError
 from regbench.evaluation.corruption import CORRUPTIONS
 from regbench.networks.weights import weights_of
 from regbench.pipelines.training.nodes import collect_results, evaluate_network, train_network
+from regbench.storage.stored_file import LocalFile
 from regbench.study.digests import digest_of_metrics, digest_of_table, digest_of_weights, is_sealed
 from regbench.training import events
 
@@ -31,6 +33,7 @@ PROTOCOL = {
     "optimizer": {"name": "adam", "learning_rate": 0.01},
     "batch_size": 8,
     "epochs": 3,
+    "checkpoint_minutes": 0,
     "seeds": [7],
 }
 TRAINING = {"technique": "l2", "regularizers": {"l2": 0.001}}
@@ -41,7 +44,12 @@ Trained = tuple[keras.Model, pd.DataFrame, dict[str, np.ndarray], dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def trained() -> Trained:
+def checkpoint_file(tmp_path_factory: pytest.TempPathFactory) -> LocalFile:
+    return LocalFile(tmp_path_factory.mktemp("models") / "seed_7_checkpoint.npz")
+
+
+@pytest.fixture(scope="module")
+def trained(checkpoint_file: LocalFile) -> Trained:
     return train_network(
         IMAGES,
         INDEX,
@@ -53,6 +61,7 @@ def trained() -> Trained:
         7,
         DATA,
         SETTINGS,
+        checkpoint_file,
     )
 
 
@@ -64,6 +73,7 @@ def evaluated(made: Trained, **changes: Any) -> tuple[pd.DataFrame, dict[str, An
         "history": history,
         "best_epoch_weights": best_epoch_weights,
         "made_from": made_from,
+        "checkpoint_file": LocalFile(Path("no_checkpoint.npz")),
         **changes,
     }
     return evaluate_network(
@@ -94,6 +104,25 @@ def test_a_network_is_told_what_it_was_made_from(trained: Trained) -> None:
     assert len(history) == 3
 
 
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_a_network_computes_in_the_protocols_precision(precision: str) -> None:
+    network, *_ = train_network(
+        IMAGES,
+        INDEX,
+        CLASSES,
+        {"offset": [128.0], "scale": [60.0]},
+        PROTOCOL | {"precision": precision, "epochs": 1, "checkpoint_minutes": None},
+        {"kind": "mlp", "hidden_units": [4], "activation": "relu"},
+        TRAINING,
+        7,
+        DATA,
+        SETTINGS,
+        LocalFile(Path("no_checkpoint.npz")),
+    )
+    assert network.get_layer("hidden_1").compute_dtype == precision.removeprefix("mixed_")
+    assert keras.config.dtype_policy().name == "float32"
+
+
 def test_its_metrics_carry_the_fingerprint(trained: Trained) -> None:
     network, _, _, made_from = trained
     network = keras.models.clone_model(network)
@@ -110,6 +139,18 @@ def test_its_metrics_carry_the_fingerprint(trained: Trained) -> None:
     collected = collect_results(metrics, trained[1], predictions)
     assert collected.trainings["fingerprint_evaluation"].tolist() == ["e"]
     assert collected.epochs["seed"].tolist() == [7, 7, 7]
+
+
+def test_a_training_leaves_its_checkpoint_until_what_it_made_is_stored_and_evaluated(
+    trained: Trained, checkpoint_file: LocalFile
+) -> None:
+    assert checkpoint_file.exists()
+    other = keras.models.clone_model(trained[0])
+    with pytest.raises(StudyError):
+        evaluated(trained, trained=other, checkpoint_file=checkpoint_file)
+    assert checkpoint_file.exists()
+    evaluated(trained, checkpoint_file=checkpoint_file)
+    assert not checkpoint_file.exists()
 
 
 def test_a_network_of_another_training_is_not_measured(trained: Trained) -> None:

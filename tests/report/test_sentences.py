@@ -379,3 +379,33 @@ def test_the_split_is_told(method: str, test: float, said: str) -> None:
     split = {"method": method, "train": 0.7, "validation": 0.15, "test": test, "seed": 3}
     assert said in sentences.split_text(split)
     assert sentences.split_text(None) == ""
+
+
+def test_how_networks_were_trained() -> None:
+    protocol = {
+        "optimizer": {"name": "adamw", "learning_rate": 0.001},
+        "schedule": {"name": "cosine"},
+        "batch_size": 128,
+        "epochs": 10,
+    }
+    techniques = {"l2": {"l2": 0.1}, "early": {"early_stopping": {"patience": 2}}}
+    found = sentences.training_text({"protocol": protocol, "techniques": techniques})
+    assert found.startswith(
+        "AdamW, learning rate 0.001, cosine decay; batches of 128, 10 epochs. early may end "
+    )
+    assert "before the rate has fallen" in found
+    assert "protocol.schedule.name=plateau" in found
+    without = {"protocol": protocol, "techniques": {"l2": {"l2": 0.1}, "off": {}}}
+    assert sentences.training_text(without).endswith("10 epochs.")
+    for name in ("constant", "plateau"):
+        one_epoch = protocol | {"schedule": {"name": name}, "epochs": 1}
+        found = sentences.training_text({"protocol": one_epoch, "techniques": techniques})
+        assert found.endswith("1 epoch.")
+    assert sentences.training_text({}) == ""
+    phased = {
+        "protocol": protocol | {"network": "mine", "precision": "mixed_bfloat16"},
+        "networks": {"mine": {"kind": "pretrained"}},
+    }
+    assert sentences.training_text(phased) == (
+        "AdamW, cosine decay in every phase of the network; batches of 128 in mixed_bfloat16."
+    )

@@ -65,6 +65,8 @@ class TestAValidStudy:
         assert fair.images == article.images
         assert len({fair.data_root, article.data_root, base.data_root}) == 3
         assert fair.protocol == base.protocol
+        assert base.protocol.schedule.name == "cosine"
+        assert article.protocol.schedule.name == "constant"  # as published
         assert fair.techniques == article.techniques
         # The article's report reads the fair comparison where the fair study writes it.
         catalog = loader(conf, "article")["catalog"]

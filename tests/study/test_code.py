@@ -66,7 +66,9 @@ class TestCode:
     @pytest.mark.parametrize(
         ("module", "old", "new", "training", "evaluation"),
         [
-            ("training.step", "beta1=0.9,", "beta1=0.8,", True, False),
+            ("training.optimizers", "assign_add(1.0)", "assign_add(2.0)", True, False),
+            ("optimization.schedules", "math.cos", "math.sin", True, False),
+            ("training.step", "assign_add(1)", "assign_add(2)", True, False),
             ("networks.base", "name=LOGITS", 'name="logits"', True, True),  # of whose weights
             ("networks.kinds.mlp", "import ", "import os\nimport ", True, False),
             ("regularizers.dropout", "import ", "import os\nimport ", True, False),
@@ -309,7 +311,11 @@ before = set(sys.modules)
 
 from regbench.images.sources.open import open_source
 
+from pathlib import Path
+from regbench.storage.stored_file import LocalFile
+
 values = {"labeled_images": open_source(sys.argv[1]), "earlier_ingestion": None}
+values["mine.seed_1.checkpoint"] = LocalFile(Path("no_checkpoint.npz"))
 for name in pipeline.inputs() - values.keys():
     value = parameters
     for key in name.removeprefix("params:").split("."):

@@ -46,9 +46,10 @@ def different(one: Study, other: Study) -> dict[str, set[str]]:
         }
         for made in (one, other)
     )
-    assert all(set(found) == set(COMPONENTS) - {"data", "split"} for found in before.values())
+    components = set(COMPONENTS) - {"data", "split"}
+    assert all(set(found) == {*components, "protocol_but_schedule"} for found in before.values())
     found = {
-        name: {key for key in before[name] if before[name][key] != after[name][key]}
+        name: {key for key in components if before[name][key] != after[name][key]}
         for name in before.keys() & after.keys()
     }
     return {name: components for name, components in found.items() if components}
@@ -88,11 +89,16 @@ class TestTechniques:
             ({"networks__mlp__hidden_units": [500]}, every_technique("protocol")),
             ({"networks__mlp__activation": "elu"}, every_technique("protocol")),
             ({"protocol__optimizer__learning_rate": 0.01}, every_technique("protocol")),
+            ({"protocol__optimizer__beta_1": 0.8}, every_technique("protocol")),
+            ({"protocol__schedule__name": "constant"}, every_technique("protocol")),
+            ({"protocol__precision": "mixed_bfloat16"}, every_technique("protocol")),
+            ({"protocol__schedule__warmup": 1}, every_technique("protocol")),
             ({"normalization__method": "mean_std"}, every_technique("protocol")),
             # Evaluation has to be done again, training not.
             ({"evaluation__robustness_images": 10}, every_technique("evaluation")),
             # No training depends on any of these; data and split have fingerprints of their own.
             ({"protocol__seeds": [1, 2, 3, 4, 5, 6]}, {}),
+            ({"protocol__checkpoint_minutes": None}, {}),
             ({"protocol__split__train": 0.6, "protocol__split__test": 0.25}, {}),
             ({"ingest__size": 14}, {}),
             ({"images": "mine.zip", "data_root": "elsewhere", "mnist_source": "x"}, {}),
@@ -296,27 +302,55 @@ def test_the_machine_is_named_with_its_libraries() -> None:
 
 
 class TestTwoStudiesOfTheSameImages:
-    fingerprint: ClassVar = {"data": "a", "split": "b", "protocol": "c", "technique": "d"}
+    @pytest.mark.parametrize(
+        ("values", "alike"),
+        [
+            ({"protocol__schedule__name": "constant"}, True),
+            ({"protocol__epochs": 3}, False),
+            ({"protocol__optimizer__name": "sgd"}, False),
+        ],
+    )
+    def test_a_schedule_is_all_of_the_protocol_that_may_differ(
+        self, values: dict[str, Any], alike: bool
+    ) -> None:
+        one, other = (
+            {
+                "fingerprints": {"l2": fingerprints_of_techniques(made)["l2"]["training"]},
+                "equivalence_band": 0.1,
+            }
+            for made in (study(), study(**values))
+        )
+        found = fingerprints.techniques_in_both_protocols(one, other)
+        assert found == ({"l2"} if alike else set())
+
+    fingerprint: ClassVar = {
+        "data": "a",
+        "split": "b",
+        "protocol": "c",
+        "protocol_but_schedule": "e",
+        "technique": "d",
+    }
     one: ClassVar = {
         "fingerprints": {"l2": fingerprint, "l1": fingerprint},
         "equivalence_band": 0.1,
     }
 
-    def test_may_split_otherwise(self) -> None:
-        split = {"l2": self.fingerprint | {"split": "x"}, "l1": self.fingerprint}
+    def test_may_split_otherwise_and_have_another_schedule(self) -> None:
+        otherwise = self.fingerprint | {"split": "x", "protocol": "y"}
+        split = {"l2": otherwise, "l1": self.fingerprint}
         other = {"fingerprints": split, "equivalence_band": 0.1}
-        assert fingerprints.techniques_alike_but_for_split(self.one, other) == {"l2", "l1"}
+        assert fingerprints.techniques_in_both_protocols(self.one, other) == {"l2", "l1"}
 
-    @pytest.mark.parametrize("component", ["data", "protocol", "technique"])
+    @pytest.mark.parametrize("component", ["data", "protocol_but_schedule", "technique"])
     def test_differ_in_a_technique_by_anything_else(self, component: str) -> None:
         other = {
             "fingerprints": {"l2": self.fingerprint | {component: "x"}, "l1": self.fingerprint}
         }
-        assert fingerprints.techniques_alike_but_for_split(
+        assert fingerprints.techniques_in_both_protocols(
             self.one, other | {"equivalence_band": 0.1}
         ) == {"l1"}
 
     def test_differ_altogether_by_the_band_or_if_there_is_no_other(self) -> None:
-        assert fingerprints.techniques_alike_but_for_split(self.one, {}) == set()
+        assert fingerprints.techniques_in_both_protocols(self.one, {}) == set()
         other = self.one | {"equivalence_band": 2.0}
-        assert fingerprints.techniques_alike_but_for_split(self.one, other) == set()
+        assert fingerprints.techniques_in_both_protocols(self.one, other) == set()

@@ -30,6 +30,9 @@ class TestUnknownKeys:
             ("protocol.split.valid", ["method", "train", "validation", "test"], "validation"),
             ("networks.mlp.hidden_unit", ["kind", "hidden_units", "activation"], "hidden_units"),
             ("protocol.optimizer.learn_rate", ["name", "learning_rate"], "learning_rate"),
+            ("protocol.optimizer.beta1", ["name", "learning_rate", "beta_1"], "beta_1"),
+            ("protocol.optimizer.momentum", ["name", "learning_rate", "beta_1", "beta_2"], None),
+            ("protocol.schedule.warm_up", ["name", "warmup", "unit", "final"], "warmup"),
             ("ingest.colour", ["layout", "mode", "background"], None),
             ("normalization.methode", ["method"], "method"),
             ("zca.eps", ["epsilon"], "epsilon"),
@@ -85,7 +88,10 @@ NOT_OF_THE_KIND: list[tuple[str, Any]] = [
     ("networks.mlp.hidden_units", 500),
     ("protocol.network", {"hidden_units": [500]}),
     ("protocol.network", 3),
+    ("protocol.optimizer", 0.1),
     ("protocol.optimizer.learning_rate", "fast"),
+    ("protocol.schedule", "cosine"),
+    ("protocol.schedule.final", "none"),
     ("protocol.optimizer.learning_rate", None),
     ("augmentation.rotation", "ten"),
     ("augmentation.horizontal_flip", "sometimes"),
@@ -130,12 +136,16 @@ OUT_OF_RANGE: list[tuple[str, Any, str]] = [
     ("augmentation.fill_value", 256, "255"),
     ("protocol.batch_size", 0, "1"),
     ("protocol.epochs", -3, "1"),
+    ("protocol.checkpoint_minutes", -1, "0"),
     ("protocol.seeds", 0, "1000"),
     ("protocol.seeds", -1, "1000"),
     ("protocol.seeds", 1001, "1000"),
     ("protocol.seeds", [], "1"),
     ("networks.mlp.hidden_units", [], "1"),
     ("protocol.optimizer.learning_rate", 0, "0"),
+    ("protocol.optimizer.beta_2", 1, "1"),
+    ("protocol.schedule.final", 1.1, "1"),
+    ("protocol.schedule.warmup", -1, "0"),
     ("protocol.split.train", 0, "0"),
     ("protocol.split.validation", 1, "1"),
     ("protocol.split.test", -0.1, "0"),
@@ -157,7 +167,9 @@ CHOICES = [
     ("augmentation.fill", "black", ["constant", "nearest", "reflect", "wrap"]),
     ("protocol.split.method", "random", ["auto", "given", "stratified", "sequential", "hashed"]),
     ("networks.mlp.activation", "relus", ["relu", "elu", "gelu", "tanh"]),
-    ("protocol.optimizer.name", "sgd", ["adam"]),
+    ("protocol.precision", "float16", ["float32", "mixed_float16", "mixed_bfloat16"]),
+    ("protocol.optimizer.name", "adma", ["adam", "adamw", "sgd", "rmsprop", "lion"]),
+    ("protocol.schedule.name", "cosin", ["constant", "cosine", "step", "one_cycle", "plateau"]),
     ("networks.mlp.activation", None, ["relu", "elu", "gelu", "tanh"]),
     ("reporting.published", {"l2": {"accuracy": 0.9, "says": "best"}}, ["better", "not better"]),
 ]
@@ -232,6 +244,28 @@ class TestWrongValues:
         found = problem(changed("protocol.split", BASE["protocol"]["split"] | changes))
         assert dotted(found) == f"protocol.split{where}"
         assert said in found.message
+
+    @pytest.mark.parametrize("entry", ["optimizer", "schedule"])
+    def test_an_entry_without_its_name(self, entry: str) -> None:
+        found = problem(without(f"protocol.{entry}.name"))
+        assert found == Problem(("protocol", entry, "name"), "is missing")
+
+    def test_keys_of_another_optimizer_or_schedule(self) -> None:
+        sgd = {"name": "sgd", "learning_rate": 0.1, "beta_1": 0.9}
+        found = problem(changed("protocol.optimizer", sgd))
+        assert dotted(found) == "protocol.optimizer.beta_1"
+        assert "allowed: learning_rate, name, momentum, nesterov, weight_decay" in found.message
+        found = problem(changed("protocol.schedule", {"name": "one_cycle", "warmup": 1}))
+        assert dotted(found) == "protocol.schedule.warmup"
+
+    def test_settings_of_an_optimizer_or_schedule_that_contradict_one_another(self) -> None:
+        sgd = {"name": "sgd", "learning_rate": 0.1, "nesterov": True}
+        found = problem(changed("protocol.optimizer", sgd))
+        assert dotted(found) == "protocol.optimizer"
+        assert found.message.startswith("nesterov needs a momentum above 0")
+        found = problem(changed("protocol.schedule.warmup", 10))
+        assert dotted(found) == "protocol"
+        assert found.message == "schedule.warmup must be less than the 10 epochs, not 10"
 
     def test_seeds_given_twice(self) -> None:
         found = problem(changed("protocol.seeds", [3, 1, 3]))

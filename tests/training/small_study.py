@@ -45,6 +45,7 @@ def protocol(**changes: Any) -> Protocol:
         "split": {"method": "stratified", "train": 0.7, "validation": 0.2, "test": 0.1, "seed": 0},
         "network": "mlp",
         "optimizer": {"name": "adam", "learning_rate": changes.pop("learning_rate", 0.01)},
+        "schedule": {"name": "constant"},
         "batch_size": 16,
         "epochs": 2,
         "seeds": [1],

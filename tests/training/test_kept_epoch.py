@@ -25,7 +25,8 @@ from regbench.networks.weights import set_weights
 from regbench.regularizers.early_stopping import EarlyStopping
 from regbench.study.technique import Technique
 from regbench.training import train as training
-from regbench.training.train import Epoch, train
+from regbench.training.course import Epoch
+from regbench.training.train import train
 
 
 @pytest.fixture
@@ -61,12 +62,12 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Scripted:
         figures: list[float],
         accuracies: list[float] | None = None,
     ) -> tuple[list[int], int]:
-        def epoch(step: Any, images: Any, one: Any, other: Any, number: int, seed: int) -> Epoch:
+        def epoch(step: Any, _: Any, one: Any, other: Any, number: int, *rest: Any) -> Epoch:
             weights = step.network.get_weights()
             step.network.set_weights([np.full(w.shape, number) for w in weights])
             figure = figures[number - 1]
             share = (accuracies or figures)[number - 1]
-            return Epoch(number, 1.0, 0.5, 0.0, figure, share, 0.1)
+            return Epoch(number, 1.0, 0.5, 0.0, figure, share, 0.1, 0.01)
 
         monkeypatch.setattr(training, "_train_epoch", epoch)
         history, best_weights = train(

@@ -1,6 +1,7 @@
 """Every place at which a regularizer may act, each with a toy that acts there alone."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -9,13 +10,19 @@ import pytest
 import tensorflow as tf
 from scipy.special import log_softmax, softmax
 
+from regbench.errors import StudyError
 from regbench.networks.base import Plan
 from regbench.networks.kinds.mlp import Mlp
 from regbench.networks.weights import trained_kernels
 from regbench.regularizers.base import PLACES, Batch, Position, Regularizer, Stop, Update
+from regbench.regularizers.batch_normalization import BatchNormalization
+from regbench.regularizers.dropout import Dropout
 from regbench.regularizers.registry import REGULARIZERS
+from regbench.storage.stored_file import LocalFile
 from regbench.study.schema import Protocol
 from regbench.training import step as training_step
+from regbench.training.checkpoint import Checkpoint
+from regbench.training.course import Epoch
 from regbench.training.train import SplitPart, train
 
 CLASSES = 3
@@ -257,6 +264,141 @@ def test_updates() -> None:
         plain_history["train_cross_entropy"].iloc[0], rel=1e-5
     )
     assert history["validation_cross_entropy"].tolist() == pytest.approx([np.log(CLASSES)] * 3)
+
+
+class Averaged(Toy):
+    def update(self, variables: Sequence[tf.Variable]) -> Update:
+        class Mean(Update):
+            """The mean of the initial weights and those after each step."""
+
+            def __init__(self) -> None:
+                self.means = [tf.Variable(v) for v in variables]
+                self.number = tf.Variable(1.0)
+
+            def after_step(self, learning_rate: tf.Tensor) -> None:
+                self.number.assign_add(1.0)
+                for mean, variable in zip(self.means, variables, strict=True):
+                    mean.assign_add((variable - mean) / self.number)
+
+            def averages(self) -> list[tf.Variable]:
+                return self.means
+
+            def restart(self) -> None:
+                self.number.assign(1.0)
+                for mean, variable in zip(self.means, variables, strict=True):
+                    mean.assign(variable)
+
+        return Mean()
+
+
+def test_batch_normalization_has_the_statistics_of_averaged_weights() -> None:
+    # One batch an epoch: the statistics of the averaged weights are those of all train images.
+    network, history = trained(Averaged(), BatchNormalization(), epochs=4)
+    probabilities = np.asarray(network(IMAGES[30:], training=False), dtype=float)
+    expected = -np.log(probabilities[np.arange(10), TARGETS[30:]]).mean()
+    assert history["validation_cross_entropy"].iloc[-1] == pytest.approx(expected, rel=1e-4)
+    for number in (1, 2):
+        until = keras.Model(network.inputs, network.get_layer(f"hidden_{number}").output)
+        values = np.asarray(until(IMAGES[:30], training=False), dtype=float)
+        if number == 2:  # behind a layer that normalizes by the moving variance, with epsilon
+            values = np.asarray(until(IMAGES[:30], training=True), dtype=float)
+        layer = network.get_layer(f"batch_normalization_{number}")
+        np.testing.assert_allclose(
+            layer.moving_mean.numpy(), values.mean(axis=0), rtol=1e-3, atol=1e-3
+        )
+        np.testing.assert_allclose(layer.moving_variance.numpy(), values.var(axis=0), rtol=1e-2)
+
+
+def test_averaging_changes_nothing_of_what_is_trained() -> None:
+    plain, _ = trained(BatchNormalization(), Dropout(), epochs=1)
+    step = training_step.step_for(
+        plain, 30, protocol().optimizer, [Averaged(), BatchNormalization(), Dropout()]
+    )
+    trained(Averaged(), BatchNormalization(), Dropout(), epochs=1)
+    assert training_step.compiled_step.cache_info().hits == 1
+    for one, other in zip(step.network.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_second_look_in_a_step_leaves_the_moving_statistics_alone() -> None:
+    made.clear()
+    plain, _ = trained(BatchNormalization())
+    technique = [Recorded(), BatchNormalization()]
+    network = built(*technique)
+    step = training_step.step_for(network, 30, protocol().optimizer, technique)
+    step.begin(network, 1)
+    order = np.random.default_rng([1, 1]).permutation(30)
+    step(IMAGES[order], TARGETS[order], np.array([RATE]))
+    for number in (1, 2):
+        own, expected = (
+            n.get_layer(f"batch_normalization_{number}") for n in (step.network, plain)
+        )
+        np.testing.assert_allclose(own.moving_mean.numpy(), expected.moving_mean.numpy())
+        np.testing.assert_allclose(own.moving_variance.numpy(), expected.moving_variance.numpy())
+
+
+def test_a_technique_can_average_its_weights_once() -> None:
+    with pytest.raises(StudyError, match="Recorded and Averaged each average the weights"):
+        trained(Recorded(), Averaged())
+
+
+def test_updates_and_stops_are_in_a_checkpoint(tmp_path: Path) -> None:
+    def run(*kept: Checkpoint, until: int = 9) -> keras.Model:
+        technique = [Averaged(), BatchNormalization(), Dropout()]
+        network = built(*technique)
+
+        def told(epoch: Epoch) -> None:
+            if epoch.epoch == until:
+                raise KeyboardInterrupt
+
+        shared = protocol(epochs=4, batch_size=10)
+        checkpoint = kept[0] if kept else None
+        train(
+            network,
+            IMAGES,
+            TRAIN,
+            VALIDATION,
+            shared,
+            1,
+            technique,
+            told,
+            checkpoint=checkpoint,
+        )
+        return network
+
+    whole = run().get_weights()
+    file = LocalFile(tmp_path / "checkpoint.npz")
+    with pytest.raises(KeyboardInterrupt):
+        run(Checkpoint(file, "", 0), until=3)
+    training_step.compiled_step.cache_clear()
+    for one, other in zip(run(Checkpoint(file, "", 0)).get_weights(), whole, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_stop_without_a_state_makes_no_checkpoints(tmp_path: Path) -> None:
+    file = LocalFile(tmp_path / "checkpoint.npz")
+    technique = [Second()]
+    arguments = (IMAGES, TRAIN, VALIDATION, protocol(2), 1, technique)
+    train(built(*technique), *arguments, checkpoint=Checkpoint(file, "", 0))
+    assert not file.exists()
+
+
+class Forgetful(Toy):
+    def stop(self) -> Stop:
+        class Never(Stop):
+            def should_stop(self, epoch: int, figures: Mapping[str, float], weights: Any) -> bool:
+                self.weights = weights()
+                return False
+
+            def kept(self) -> Any:
+                return 7, self.weights
+
+        return Never()
+
+
+def test_a_stop_that_keeps_an_epoch_that_was_not_trained_is_told() -> None:
+    with pytest.raises(ValueError, match="test_places keeps epoch 7 of 2: there is no such epoch"):
+        trained(Forgetful(), epochs=2)
 
 
 def test_stops() -> None:

@@ -35,7 +35,8 @@ from regbench.regularizers.computations.affine_maps import augment
 from regbench.regularizers.early_stopping import EarlyStopping
 from regbench.study.technique import Technique
 from regbench.training import step as training_step
-from regbench.training.train import Epoch, SplitPart, split_part, train
+from regbench.training.course import Epoch
+from regbench.training.train import SplitPart, split_part, train
 
 
 class Recorded:
@@ -76,27 +77,6 @@ def baseline(_deterministic: None) -> Baseline:
 def assert_same_weights(one: keras.Model, other: keras.Model) -> None:
     for own, their in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(own, their)
-
-
-class TestAdam:
-    def test_is_that_of_keras(self) -> None:
-        random = np.random.default_rng(0)
-        start = [random.normal(size=(7, 5)), random.normal(size=5)]
-        # Gradients of many sizes, also below Adam's epsilon.
-        gradients = [
-            [random.normal(size=v.shape) * 10.0 ** random.integers(-9, 3) for v in start]
-            for _ in range(20)
-        ]
-        ours = [keras.Variable(v, dtype="float32") for v in start]
-        theirs = [keras.Variable(v, dtype="float32") for v in start]
-        adam = training_step._Adam(ours, 0.01)
-        expected = keras.optimizers.Adam(0.01)
-        for step in gradients:
-            adam.apply([tf.constant(g, tf.float32) for g in step])
-            expected.apply([tf.constant(g, tf.float32) for g in step], theirs)
-            for own, their in zip(ours, theirs, strict=True):
-                np.testing.assert_allclose(own.numpy(), their.numpy(), rtol=1e-5, atol=1e-6)
-        assert float(adam.steps) == 20
 
 
 class TestAgainstKeras:
@@ -193,7 +173,7 @@ class TestCompiledOnce:
             {"augmentation": STILL},
             {"augmentation": None},
             {"shared": protocol(batch_size=8)},
-            {"shared": protocol(learning_rate=0.02)},
+            {"shared": protocol(optimizer={"name": "sgd", "learning_rate": 0.01})},
         ],
     )
     def test_what_differs_is_compiled_anew(self, change: dict[str, Any]) -> None:

@@ -62,7 +62,9 @@ class Plan:
         offset = -np.asarray(self.normalization["offset"]) * scale
         return [
             self.image_layer(),
-            keras.layers.Rescaling(scale.tolist(), offset.tolist(), name="normalization"),
+            keras.layers.Rescaling(
+                scale.tolist(), offset.tolist(), name="normalization", dtype="float32"
+            ),
         ]
 
     def input_layers(self, shape: tuple[int, ...]) -> "list[keras.Layer]":
@@ -92,13 +94,18 @@ class Plan:
         return self._layers("layers_after_activation", number, shape)
 
     def last_layers(self) -> "list[keras.Layer]":
-        """Return the output layers: logits, then class probabilities."""
+        """Return the output layers: logits, then class probabilities.
+
+        They compute in float32, whatever precision the layers before them have.
+        """
         import keras
 
         initial = keras.initializers.GlorotUniform(self.kernel_seed(0))
         return [
-            keras.layers.Dense(self.classes, kernel_initializer=initial, name=LOGITS),
-            keras.layers.Softmax(name="probabilities"),
+            keras.layers.Dense(
+                self.classes, kernel_initializer=initial, name=LOGITS, dtype="float32"
+            ),
+            keras.layers.Softmax(name="probabilities", dtype="float32"),
         ]
 
     def kernel_seed(self, number: int) -> int:

@@ -130,7 +130,9 @@ class Update:
         """Return the gradients to apply, one per variable, float32.
 
         Args:
-            compute: Returns the gradients of the loss at the current weights.
+            compute: Returns the gradients of the loss at the current weights. It may be called
+                again, at other weights: only the first call of a step counts for the epoch's
+                figures and for the moving statistics of batch normalization.
         """
         return compute()
 
@@ -142,11 +144,35 @@ class Update:
         """
 
     def averages(self) -> "Sequence[tf.Variable]":
-        """Return the averaged weights to evaluate and keep; empty for the last step's weights."""
+        """Return the averaged weights to evaluate and keep; empty for the last step's weights.
+
+        One per variable, always or never. Of a technique one update may have them. The moving
+        statistics of batch normalization are computed anew for the averaged weights.
+        """
         return ()
 
     def restart(self) -> None:
         """Reset the state: the same network is trained anew, with another seed."""
+
+    def state(self) -> "list[tf.Variable]":
+        """Return the variables of its state, which a checkpoint holds.
+
+        By default those among its attributes, also in lists, tuples and dictionaries. An update
+        that keeps its state elsewhere overrides it.
+        """
+        import tensorflow as tf
+
+        found: list[tf.Variable] = []
+        waiting = list(vars(self).values())
+        while waiting:
+            value = waiting.pop(0)
+            if isinstance(value, tf.Variable):
+                found.append(value)
+            elif isinstance(value, list | tuple):
+                waiting += value
+            elif isinstance(value, dict):
+                waiting += value.values()
+        return found
 
 
 class Stop:
@@ -170,6 +196,17 @@ class Stop:
     def kept(self) -> "tuple[int, dict[str, np.ndarray]] | None":
         """Return the number and weights of the epoch to restore; None to keep the last one."""
         return None
+
+    def state(self) -> "Mapping[str, np.ndarray | float]":
+        """Return all that ``restore`` needs, by name; a checkpoint holds it.
+
+        A training with a stop that does not override it makes no checkpoints.
+        """
+        raise NotImplementedError
+
+    def restore(self, state: "Mapping[str, np.ndarray]") -> None:
+        """Go on from a state."""
+        raise NotImplementedError
 
 
 class Regularizer(Settings):

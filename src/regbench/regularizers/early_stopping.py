@@ -57,3 +57,17 @@ class _Patience(Stop):
     def kept(self) -> "tuple[int, dict[str, np.ndarray]] | None":
         """Return the number and weights of the best epoch, if they are to be restored."""
         return (self._best_epoch, self._weights) if self._weights else None
+
+    def state(self) -> "Mapping[str, np.ndarray | float]":
+        """Return the best figure, its epoch and its weights."""
+        weights = {f"weights/{name}": values for name, values in self._weights.items()}
+        return {"best": self._best, "best_epoch": self._best_epoch, **weights}
+
+    def restore(self, state: "Mapping[str, np.ndarray]") -> None:
+        """Go on from a state."""
+        self._best, self._best_epoch = float(state["best"]), int(state["best_epoch"])
+        self._weights = {
+            name.removeprefix("weights/"): values
+            for name, values in state.items()
+            if name.startswith("weights/")
+        }

@@ -73,7 +73,7 @@ class Zca(Regularizer):
         if self._fitted is None:
             raise ValueError("a technique with ZCA needs the fitted whitening")
         mean, matrix = self._fitted["mean"], self._fitted["matrix"]
-        layer = keras.layers.Dense(len(mean), trainable=False, name="zca")
+        layer = keras.layers.Dense(len(mean), trainable=False, name="zca", dtype="float32")
         layer.build((None, len(mean)))
         layer.set_weights([matrix, -mean @ matrix])
         if len(at.shape) == 1:

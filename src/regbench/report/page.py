@@ -150,6 +150,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "split": sentences.split_text(
             content.settings.get("protocol", {}).get("split"), content.split_index
         ),
+        "training": sentences.training_text(content.settings),
         "scored": scored,
         "corrupted": min(scored, int(corrupted_most)),
         "table": techniques_table(comparison, part),

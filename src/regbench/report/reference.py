@@ -13,6 +13,8 @@ from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import Shown
 from regbench.fields import Settings
 from regbench.networks.registry import NETWORKS
+from regbench.optimization.optimizers import OPTIMIZERS
+from regbench.optimization.schedules import SCHEDULES
 from regbench.regularizers.base import Choice, Range
 from regbench.regularizers.registry import REGULARIZERS
 
@@ -47,6 +49,39 @@ entries `protocol.network` names.
 
 | kind | network | settings (range) | source |
 |---|---|---|---|
+"""
+_OPTIMIZERS = """\
+# Optimizers and schedules
+
+What `protocol.optimizer` and `protocol.schedule` may be, in
+[`parameters_protocol.yml`](../conf/base/parameters_protocol.yml):
+`kedro run --params=protocol.optimizer.name=sgd,protocol.optimizer.momentum=0.9` for one run.
+
+| `protocol.optimizer.name` | optimizer | settings (range) = default | source |
+|---|---|---|---|
+"""
+_SCHEDULES = """
+They are those of Keras. Adam and AdamW run as TensorFlow's fused kernel, which computes the same
+faster. `weight_decay` is decoupled; biases, and scales and offsets of normalization, do not decay.
+
+| `protocol.schedule.name` | schedule | settings (range) = default | source |
+|---|---|---|---|
+"""
+_OF_SCHEDULES = """
+A schedule gives the share of the learning rate of every optimizer step. `warmup`, in `unit`, is a
+linear rise at the start. `final`, `start` and `minimum` are shares of the learning rate. `plateau`
+multiplies the rate by `factor` after `patience` epochs without a better `monitor`; when that would
+go below `minimum`, the training ends: `protocol.epochs` is the most that it may take. The rate of
+every epoch is in `history.csv`.
+
+Under a rate that falls over the planned epochs (`cosine`, `step`, `one_cycle`), early stopping ends
+a training before the rate has fallen, and loses what the fall gives; the report says so.
+`--params=protocol.schedule.name=plateau` is the schedule that goes with it.
+
+Networks with phases, such as pretrained ones, have epochs and a learning rate in each, and the
+schedule runs over each. `protocol.precision` is what layers compute in: with `mixed_float16` losses
+are scaled, dynamically, so that small gradients do not vanish; weights, normalization of images,
+logits and probabilities stay float32.
 """
 _FIGURES = """\
 # Figures
@@ -117,6 +152,19 @@ def networks_page() -> str:
     return _NETWORKS + _rows(rows) + f"\nA kind is a file of `networks/kinds`. {_MADE}"
 
 
+def optimizers_page() -> str:
+    """Return the page on optimizers and schedules as Markdown: a row each."""
+    optimizers, schedules = (
+        _rows(
+            [f"`{name}`", kind.title, _lines(_own_settings(kind)), kind.source]
+            for name, kind in kinds.items()
+        )
+        for kinds in (OPTIMIZERS, SCHEDULES)
+    )
+    made = f"\nEach is a class of `optimization`. {_MADE}"
+    return _OPTIMIZERS + optimizers + _SCHEDULES + schedules + _OF_SCHEDULES + made
+
+
 def figures_page() -> str:
     """Return the page on figures as Markdown: a row per figure, in the order of columns."""
     rows = []
@@ -141,6 +189,7 @@ def figures_page() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "regularizers.md": regularizers_page,
     "networks.md": networks_page,
+    "optimizers.md": optimizers_page,
     "figures.md": figures_page,
 }
 
@@ -176,6 +225,11 @@ def _settings(model: type[Settings], shorthand: str | None = None) -> list[str]:
 def _shown_default(value: Any) -> str:
     """Return a default as YAML has it."""
     return "null" if value is None else str(value)
+
+
+def _own_settings(model: type[Settings]) -> list[str]:
+    """Return a line per setting but ``name``."""
+    return [line for line in _settings(model) if not line.startswith("`name`")]
 
 
 def _range(annotation: Any, metadata: Iterable[Any]) -> str:

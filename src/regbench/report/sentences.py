@@ -10,6 +10,11 @@ from regbench.comparison.compare import UNTRAINED
 from regbench.comparison.statistics import MIN_SEEDS
 from regbench.comparison.verdicts import BETTER, EQUIVALENT, JUDGED, UNDECIDED, WORSE
 from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
+from regbench.networks.base import Network
+from regbench.networks.registry import NETWORKS
+from regbench.optimization.optimizers import OPTIMIZERS
+from regbench.optimization.schedules import SCHEDULES
+from regbench.regularizers.registry import REGULARIZERS
 from regbench.report.numbers import interval_text, listed, percent, signed
 from regbench.study.schema import BASELINE
 
@@ -195,6 +200,52 @@ def _verb(names: str) -> str:
 def _names(rows: list[dict[Any, Any]]) -> str:
     """Return the techniques of rows as a list; beyond ``_NAMED`` they are counted."""
     return listed([row["technique"] for row in rows], _NAMED)
+
+
+def training_text(settings: Mapping[str, Any]) -> str:
+    """Return how the networks were trained: optimizer, rate, schedule, batches, epochs.
+
+    A second sentence names the techniques that may end a training before the rate has fallen.
+
+    Args:
+        settings: The study's settings, plain values; the text is empty without ``protocol``.
+    """
+    protocol = settings.get("protocol", {})
+    if "optimizer" not in protocol or "schedule" not in protocol:
+        return ""
+    optimizer = OPTIMIZERS[protocol["optimizer"]["name"]].title
+    schedule = SCHEDULES[protocol["schedule"]["name"]]
+    precision = protocol.get("precision", "float32")
+    precision = "" if precision == "float32" else f" in {precision}"
+    batches = f"batches of {protocol['batch_size']}{precision}"
+    if _has_phases(settings):
+        text = f"{optimizer}, {schedule.title} in every phase of the network; {batches}."
+    else:
+        text = (
+            f"{optimizer}, learning rate {protocol['optimizer']['learning_rate']:g}, "
+            f"{schedule.title}; {batches}, {protocol['epochs']} "
+            f"epoch{'s' if protocol['epochs'] != 1 else ''}."
+        )
+    techniques: Mapping[str, Mapping[str, Any]] = settings.get("techniques", {})
+    stopping = [
+        name
+        for name, entries in techniques.items()
+        if any(entries.get(key) and kind.does("stop") for key, kind in REGULARIZERS.items())
+    ]
+    if stopping and schedule.falls_to_the_end:
+        text += (
+            f" {listed(stopping, _NAMED)} may end before the rate has fallen, and then "
+            f"lack{'s' if len(stopping) == 1 else ''} what the fall gives the others; with "
+            "protocol.schedule.name=plateau the rate falls when validation stalls."
+        )
+    return text
+
+
+def _has_phases(settings: Mapping[str, Any]) -> bool:
+    """Return whether the network's kind has phases, with epochs and learning rates of its own."""
+    entry = settings.get("networks", {}).get(settings["protocol"].get("network"), {})
+    kind = NETWORKS.get(entry.get("kind", ""))
+    return kind is not None and kind.phases is not Network.phases
 
 
 def split_text(split: Mapping[str, Any] | None, split_index: pd.DataFrame | None = None) -> str:

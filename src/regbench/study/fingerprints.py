@@ -91,21 +91,24 @@ def fingerprints_of_techniques(study: Study) -> dict[str, dict[str, Any]]:
     of reporting.
 
     Returns:
-        By technique: ``training`` (the components ``protocol``, ``technique`` and ``training``)
-        and ``evaluation``.
+        By technique: ``training`` (the components ``protocol``, ``technique`` and ``training``,
+        and ``protocol_but_schedule``) and ``evaluation``.
     """
-    protocol = study.protocol.model_dump(mode="json", exclude={"split", "seeds", "network"})
+    no_part = {"split", "seeds", "network", "checkpoint_minutes"}
+    protocol = study.protocol.model_dump(mode="json", exclude=no_part)
     protocol |= {
         "network": study.network.as_entry(),
         "normalization": study.normalization.model_dump(),
     }
     if files := study.network.files():
         protocol["files"] = [_digest_of_file(path) for path in files]
+    but_schedule = {key: value for key, value in protocol.items() if key != "schedule"}
     evaluation = digest([digest_of_code(*EVALUATION_CODE), study.evaluation.model_dump()])
     return {
         name: {
             "training": {
                 "protocol": digest(protocol),
+                "protocol_but_schedule": digest(but_schedule),
                 "technique": digest(technique.in_full(study.shared)),
                 "training": digest_of_code(*training_code(technique, study.network)),
             },
@@ -207,8 +210,11 @@ def current_fingerprints(
     }
 
 
-def techniques_alike_but_for_split(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
-    """Return the techniques that two studies trained alike on the same images, split differently.
+def techniques_in_both_protocols(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
+    """Return the techniques that two studies trained alike on the same images.
+
+    They may differ in the split and in the schedule of the learning rate: a published protocol
+    and the fair one do.
 
     Args:
         one: ``fingerprints`` by technique, from ``current_fingerprints``, and
@@ -224,7 +230,7 @@ def techniques_alike_but_for_split(one: Mapping[str, Any], other: Mapping[str, A
         if all(
             others.get(technique, {}).get(component) == fingerprint[component]
             for component in fingerprint
-            if component != "split"
+            if component not in {"split", "protocol"}
         )
     }
 

@@ -9,6 +9,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from regbench.errors import quoted
+from regbench.optimization.optimizers import OPTIMIZERS
+from regbench.optimization.schedules import SCHEDULES
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.schema import (
     Publication,
@@ -34,8 +36,17 @@ _FAULTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "finite_number": lambda _: "must be a finite number",
     **dict.fromkeys(("bool_type", "bool_parsing"), lambda _: "must be true or false"),
     **dict.fromkeys(("string_type", "invalid_key"), lambda _: "must be text (put it in quotes)"),
-    **dict.fromkeys(("model_type", "dict_type"), lambda _: "must be a mapping"),
+    **dict.fromkeys(
+        ("model_type", "dict_type", "model_attributes_type"), lambda _: "must be a mapping"
+    ),
+    "union_tag_invalid": lambda choice: f"must be {choice['expected_tags']}",
     "list_type": lambda _: "must be a list",
+}
+
+# Entries whose keys depend on their ``name``: the classes of their settings by name.
+_BY_NAME: dict[tuple[str, ...], Mapping[str, type[BaseModel]]] = {
+    ("protocol", "optimizer"): OPTIMIZERS,
+    ("protocol", "schedule"): SCHEDULES,
 }
 
 
@@ -84,16 +95,29 @@ def problems_of(
             message = f"unknown key; allowed: {', '.join(allowed)}{nearest(path[-1], allowed)}"
         elif detail["type"] == "missing":
             message = "is missing"
+        elif detail["type"] == "union_tag_not_found":
+            path, message = (*path, "name"), "is missing"
         elif detail["type"] == "value_error":
             message = detail["msg"].removeprefix("Value error, ")
         else:
             fault = _FAULTS.get(detail["type"], lambda _, said=detail["msg"]: said)
-            message = f"{fault(detail.get('ctx', {}))}, not {quoted(detail['input'])}"
-            if detail["type"] == "literal_error":
-                choices = re.findall("'(.*?)'", detail["ctx"]["expected"])
-                message += nearest(str(detail["input"]), choices)
-        problems.append(Problem(path, message))
+            given, context = detail["input"], detail.get("ctx", {})
+            if detail["type"] == "union_tag_invalid":
+                path, given = (*path, "name"), given["name"]
+            message = f"{fault(context)}, not {quoted(given)}"
+            if detail["type"] in ("literal_error", "union_tag_invalid"):
+                expected = context.get("expected") or context.get("expected_tags", "")
+                choices = re.findall("'(.*?)'", expected)
+                message += nearest(str(given), choices)
+        problems.append(Problem(_as_written(path), message))
     return problems
+
+
+def _as_written(path: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a path without the name that pydantic puts after an entry of ``_BY_NAME``."""
+    if len(path) > 2 and path[2] in _BY_NAME.get(path[:2], {}):
+        return (*path[:2], *path[3:])
+    return path
 
 
 def _allowed_keys(path: tuple[str, ...]) -> list[str]:
@@ -105,6 +129,8 @@ def _allowed_keys(path: tuple[str, ...]) -> list[str]:
             model, path = REGULARIZERS[path[0]], path[1:]
     elif path[:2] == ("reporting", "published") and len(path) > 2:
         model, path = Publication, path[3:]
+    elif path[:2] in _BY_NAME:
+        model, path = _BY_NAME[path[:2]][path[2]], path[3:]
     keys = keys_in(model, path)
     return [*keys, "combine"] if model is Technique and not path else keys
 

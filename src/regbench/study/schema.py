@@ -18,6 +18,8 @@ from pydantic_core import PydanticCustomError
 
 from regbench.fields import Count, Float, Name, Points, Seed, Settings, Share, Side
 from regbench.networks.base import Network
+from regbench.optimization.optimizers import Optimizer
+from regbench.optimization.schedules import Constant, Schedule
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.storage import addresses
 from regbench.study.technique import Technique
@@ -183,21 +185,17 @@ class Split(Settings):
         return self
 
 
-class Optimizer(Settings):
-    """Adam (Kingma and Ba, 2015)."""
-
-    name: Literal["adam"]
-    learning_rate: Annotated[Float, Field(gt=0)]
-
-
 class Protocol(Settings):
     """What every technique of a study shares."""
 
     split: Split
     network: Name  # an entry of ``networks``
     optimizer: Optimizer
+    schedule: Schedule = Constant(name="constant")
     batch_size: Count
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     epochs: Count
+    checkpoint_minutes: Annotated[Float, Field(ge=0)] | None = None
     seeds: Annotated[list[Seed], Field(min_length=1)]
 
     @field_validator("network", mode="before")
@@ -226,6 +224,15 @@ class Protocol(Settings):
         if len(set(value)) < len(value):
             raise PydanticCustomError("seeds", "must name every seed once")
         return value
+
+    @model_validator(mode="after")
+    def _warmup_ends(self) -> Self:
+        warmup = getattr(self.schedule, "warmup", 0)
+        if getattr(self.schedule, "unit", "") == "epochs" and warmup >= self.epochs:
+            raise ValueError(
+                f"schedule.warmup must be less than the {self.epochs} epochs, not {warmup:g}"
+            )
+        return self
 
 
 class Evaluation(Settings):

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
 
@@ -10,17 +10,30 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from regbench.errors import StudyError
 from regbench.networks.base import LOGITS
 from regbench.networks.inference import architecture, network_from_architecture
-from regbench.networks.weights import hidden_kernels
+from regbench.networks.weights import hidden_kernels, kernel_variables
+from regbench.optimization.optimizers import Optimizer
 from regbench.regularizers.base import PLACES, Batch, Regularizer
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.training.fused_normalization import fuse_batch_normalization
+from regbench.training.optimizers import applied
+from regbench.training.phase_step import PhaseStep
+from regbench.training.precision import LossScale, computes_in_float16
+from regbench.training.variables import (
+    assigned,
+    copy_variables,
+    frozen_layers,
+    moving_statistics,
+    normalizations,
+)
 
 # The most batches, and bytes of images, of one call: enough to make the cost of a call small, and
 # few enough to bound memory and the time until Ctrl-C is noticed.
 _BATCHES_A_CALL = 16
 _BYTES_A_CALL = 8 << 20
+_BATCHES_OF_STATISTICS = 64
 # The places of ``PLACES`` that a step calls; layers are in the network, the loop asks for stops.
 _IN_A_STEP = ("input batch", "kernel", "loss", "update")
 
@@ -28,7 +41,7 @@ _IN_A_STEP = ("input batch", "kernel", "loss", "update")
 def step_for(
     network: keras.Model,
     batch_size: int,
-    learning_rate: float,
+    optimizer: Optimizer,
     regularizers: Sequence[Regularizer],
 ) -> "Step":
     """Return the compiled step for a network's architecture; the last one is cached.
@@ -36,7 +49,7 @@ def step_for(
     Args:
         network: Gives the architecture; the step has a network of its own.
         batch_size: Images.
-        learning_rate: Of Adam.
+        optimizer: Its settings; the learning rates are given to the step.
         regularizers: Those of the technique.
     """
     acting = [
@@ -44,69 +57,66 @@ def step_for(
         for regularizer in regularizers
         if set(type(regularizer).acts()) & set(_IN_A_STEP)
     ]
-    return compiled_step(architecture(network), batch_size, learning_rate, json.dumps(acting))
+    settings = optimizer.model_copy(update={"learning_rate": 1.0})  # no part of what is compiled
+    return compiled_step(architecture(network), batch_size, settings, json.dumps(acting))
 
 
 @lru_cache(maxsize=1)  # the seeds of a technique follow one another
 def compiled_step(
-    described: str, batch_size: int, learning_rate: float, regularizers: str
+    described: str, batch_size: int, optimizer: Optimizer, regularizers: str
 ) -> "Step":
     """Return a step; cached, as compiling takes a second, much of a small training.
 
     Args:
         described: From ``architecture``.
         batch_size: Images.
-        learning_rate: Of Adam.
+        optimizer: Its settings.
         regularizers: Keys and settings of those that act in a step, as JSON.
     """
     return Step(
         network_from_architecture(described),
         batch_size,
-        learning_rate,
+        optimizer,
         [REGULARIZERS[key].model_validate(entry) for key, entry in json.loads(regularizers)],
     )
 
 
 class Step:
-    """Trains a network of its own, by a compiled function that takes many batches a call.
+    """Trains a network of its own, by compiled functions that take many batches a call.
+
+    Each set of frozen layers has a function of its own, as a training may have several phases.
 
     Attributes:
         network: With the weights of the last step.
         rows_a_call: The most images that a call takes.
+        batch_size: Images of an optimizer step.
     """
 
     def __init__(
         self,
         network: keras.Model,
         batch_size: int,
-        learning_rate: float,
+        optimizer: Optimizer,
         regularizers: Sequence[Regularizer],
     ) -> None:
         self.network = network
         fuse_batch_normalization(network)
+        self.batch_size = batch_size
         batch_bytes = batch_size * math.prod(network.input_shape[1:])
         batches = min(max(_BYTES_A_CALL // batch_bytes, 1), _BATCHES_A_CALL)
         self.rows_a_call = batches * batch_size
+        self._optimizer = optimizer
         self._logits = keras.Model(network.inputs, network.get_layer(LOGITS).output)
-        self._variables = [variable.value for variable in network.trainable_variables]
-        self._kernels = [kernel.value for kernel in hidden_kernels(network)]
-        self._adam = _Adam(self._variables, learning_rate)
-        self._learning_rate = tf.constant(learning_rate)
-        self._batch_size = batch_size
         self._acting = {
             method: [regularizer for regularizer in regularizers if regularizer.does(method)]
             for place in _IN_A_STEP
             for method in PLACES[place]
         }
-        self._updates = [
-            regularizer.update(self._variables) for regularizer in self._acting["update"]
-        ]
         self._seed = tf.Variable(0, dtype=tf.int32)
-        shape = (None, *network.input_shape[1:])
-        self._train = tf.function(
-            self._train_batches,
-            input_signature=[tf.TensorSpec(shape, tf.uint8), tf.TensorSpec((None,), tf.int32)],
-        )
+        self._steps = tf.Variable(0, dtype=tf.int32)  # of the training
+        self._statistics = moving_statistics(network)
+        self._phases: dict[frozenset[str], PhaseStep] = {}
+        self._phase = self._phase_of(frozenset())
 
     def begin(self, network: keras.Model, seed: int) -> None:
         """Start a training: copy a network's weights and seeds, and reset the optimizer.
@@ -115,97 +125,261 @@ class Step:
             network: Untrained, of the same architecture.
             seed: Of the training.
         """
-        _copy_variables(network, self.network)
-        self._adam.restart()
-        for update in self._updates:
-            update.restart()
+        copy_variables(network, self.network)
         self._seed.assign(seed)
+        self._steps.assign(0)
+        self.begin_phase(frozenset())
+
+    def begin_phase(self, frozen: frozenset[str]) -> None:
+        """Go on with other frozen layers: weights stay, optimizer and updates start anew.
+
+        Args:
+            frozen: Names of layers that are not trained.
+        """
+        self._phase = self._phase_of(frozen)
+        for variable in self._phase.optimizer.state():
+            variable.assign(tf.zeros_like(variable))
+        for update in self._phase.updates:
+            update.restart()
+        if self._phase.loss_scale:
+            self._phase.loss_scale.restart()
+        self._averaged_statistics: list[np.ndarray] = []
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return weights, optimizer, updates and random generators, as arrays by name."""
+        return {
+            **{name: variable.numpy() for name, variable in self._state_variables().items()},
+            **{f"averaged/{n}": value for n, value in enumerate(self._averaged_statistics)},
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from a state, in the phase that it was made in.
+
+        Raises:
+            KeyError: A variable is missing.
+            ValueError: A variable has another shape.
+        """
+        variables = self._state_variables()
+        values = [state[name] for name in variables]
+        for variable, value in zip(variables.values(), values, strict=True):
+            variable.assign(value)
+        averaged = [name for name in state if name.startswith("averaged/")]
+        self._averaged_statistics = [state[f"averaged/{n}"] for n in range(len(averaged))]
+
+    def _state_variables(self) -> dict[str, keras.Variable | tf.Variable]:
+        groups: dict[str, Sequence[keras.Variable | tf.Variable]] = {
+            "network": self.network.variables,
+            "optimizer": self._phase.optimizer.state(),
+            "steps": [self._steps],
+            "loss_scale": self._phase.loss_scale.state() if self._phase.loss_scale else [],
+            **{f"update_{n}": update.state() for n, update in enumerate(self._phase.updates)},
+        }
+        return {
+            f"{g}/{n}": variable for g, made in groups.items() for n, variable in enumerate(made)
+        }
 
     def finish(self, network: keras.Model) -> None:
         """Copy the trained weights, or their average if a regularizer keeps one, to a network."""
         with self.evaluated():
-            _copy_variables(self.network, network)
+            copy_variables(self.network, network)
 
     @contextmanager
     def evaluated(self) -> Iterator[keras.Model]:
         """Yield the network with the weights to evaluate: the last ones, or their average."""
-        averages = next((list(a) for u in self._updates if (a := u.averages())), None)
-        if averages is None:
+        averages = self._phase.averages()
+        statistics = self._statistics if self._averaged_statistics else []
+        with (
+            assigned(self._phase.variables if averages else [], averages),
+            assigned(statistics, self._averaged_statistics),
+        ):
             yield self.network
-            return
-        last = [variable.numpy() for variable in self._variables]
-        for variable, average in zip(self._variables, averages, strict=True):
-            variable.assign(average)
-        try:
-            yield self.network
-        finally:
-            for variable, value in zip(self._variables, last, strict=True):
-                variable.assign(value)
 
-    def __call__(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    def averages_with_statistics(self) -> bool:
+        """Return whether averaged weights need statistics of batch normalization of their own."""
+        return bool(self._statistics and self._phase.averages())
+
+    @property
+    def rows_of_statistics(self) -> int:
+        """The number of train images that ``gather_statistics`` takes, at most."""
+        return _BATCHES_OF_STATISTICS * self.batch_size
+
+    def gather_statistics(self, images: Iterable[np.ndarray]) -> None:
+        """Compute batch normalization's statistics for the averaged weights.
+
+        They are the means over batches, as of Izmailov et al., Averaging Weights Leads to Wider
+        Optima, 2018; images are not augmented, as when evaluated. Weights, moving statistics and
+        random generators stay as they are.
+
+        Args:
+            images: Train images in chunks of at most ``rows_a_call``, in random order.
+        """
+        kept = self.network.non_trainable_variables
+        with (
+            assigned(self._phase.variables, self._phase.averages()),
+            assigned(kept, [variable.numpy() for variable in kept]),
+        ):
+            sums, batches = [np.zeros(v.shape) for v in self._statistics], 0
+            for chunk in images:
+                for start in range(0, len(chunk), self.batch_size):
+                    found = self._phase.statistics(chunk[start : start + self.batch_size])
+                    sums = [one + other.numpy() for one, other in zip(sums, found, strict=True)]
+                    batches += 1
+        self._averaged_statistics = [(total / batches).astype(np.float32) for total in sums]
+
+    def __call__(
+        self, images: np.ndarray, targets: np.ndarray, learning_rates: np.ndarray
+    ) -> np.ndarray:
         """Train on images in the given order; return the summed loss and correct answers.
 
         Args:
             images: M x H x W x C, uint8; at most ``rows_a_call``.
             targets: M ints.
+            learning_rates: One per optimizer step, that is per ``batch_size`` images.
 
         Returns:
             Sum of cross-entropies in nats, and the number of correct answers; float64.
         """
-        return np.asarray(self._train(images, targets.astype(np.int32)), dtype=np.float64)
+        with frozen_layers(self.network, self._phase.frozen):  # it may be compiled now
+            sums = self._phase.train(
+                images, targets.astype(np.int32), learning_rates.astype(np.float32)
+            )
+        return np.asarray(sums, dtype=np.float64)
 
     def penalty(self) -> float:
         """Return the penalty: the sum over hidden kernels that is added to the loss."""
-        return float(sum(float(penalty) for penalty in self._penalties()))
+        return float(sum(float(penalty) for penalty in self._penalties(self._phase)))
 
-    def _train_batches(self, images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    def _phase_of(self, frozen: frozenset[str]) -> PhaseStep:
+        if frozen not in self._phases:
+            with frozen_layers(self.network, frozen):
+                self._phases[frozen] = self._new_phase(frozen)
+        return self._phases[frozen]
+
+    def _new_phase(self, frozen: frozenset[str]) -> PhaseStep:
+        trained = self.network.trainable_variables
+        variables = [variable.value for variable in trained]
+        phase = PhaseStep(
+            frozen,
+            variables,
+            [kernel.value for kernel in hidden_kernels(self.network)],
+            applied(self._optimizer, trained, kernel_variables(self.network)),
+            [regularizer.update(variables) for regularizer in self._acting["update"]],
+            LossScale() if computes_in_float16(self.network) else None,
+        )
+        shape = (None, *self.network.input_shape[1:])
+        phase.train = tf.function(
+            partial(self._train_batches, phase),
+            input_signature=[
+                tf.TensorSpec(shape, tf.uint8),
+                tf.TensorSpec((None,), tf.int32),
+                tf.TensorSpec((None,), tf.float32),
+            ],
+        )
+        phase.statistics = tf.function(
+            partial(self._statistics_of_batch, frozen),
+            input_signature=[tf.TensorSpec(shape, tf.uint8)],
+        )
+        averaging = [
+            type(regularizer).key()
+            for regularizer, update in zip(self._acting["update"], phase.updates, strict=True)
+            if update.averages()
+        ]
+        if len(averaging) > 1:
+            raise StudyError(
+                f"{' and '.join(averaging)} each average the weights: a technique can have one of "
+                "them"
+            )
+        return phase
+
+    def _statistics_of_batch(self, frozen: frozenset[str], images: tf.Tensor) -> list[tf.Tensor]:
+        """Return a batch's means and variances in every batch normalization that is trained."""
+        with frozen_layers(self.network, frozen):
+            layers = normalizations(self.network)
+            trained = [layer for layer in layers if layer.trainable]
+            for layer in trained:
+                for variable in (layer.moving_mean, layer.moving_variance):
+                    variable.assign(tf.zeros_like(variable.value))
+            self._logits(images, training=True)
+            found = []
+            for layer in layers:
+                for variable in (layer.moving_mean, layer.moving_variance):
+                    # From 0, a moving mean moves by a share of the batch's own value.
+                    share = 1 - layer.momentum if layer in trained else 1.0
+                    found.append(tf.identity(variable.value) / share)
+            return found
+
+    def _train_batches(
+        self, phase: PhaseStep, images: tf.Tensor, targets: tf.Tensor, learning_rates: tf.Tensor
+    ) -> tf.Tensor:
         sums = tf.zeros(2)
-        for start in tf.range(0, tf.shape(images)[0], self._batch_size):
-            end = start + self._batch_size
-            sums += self._train_batch(images[start:end], targets[start:end])
+        for start in tf.range(0, tf.shape(images)[0], self.batch_size):
+            end = start + self.batch_size
+            rate = learning_rates[start // self.batch_size]
+            sums += self._train_batch(phase, images[start:end], targets[start:end], rate)
         return sums
 
-    def _train_batch(self, images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-        step = tf.cast(self._adam.steps, tf.int32)
-        batch = Batch(images, targets, int(self._logits.output_shape[-1]))
-        for regularizer in self._acting["change_batch"]:
-            seed = tf.stack([self._seed, step])
-            stream = regularizer.stream()
-            if stream:
-                seed = tf.random.experimental.stateless_fold_in(seed, stream)
-            batch = regularizer.change_batch(batch, seed)
+    def _train_batch(
+        self, phase: PhaseStep, images: tf.Tensor, targets: tf.Tensor, learning_rate: tf.Tensor
+    ) -> tf.Tensor:
+        batch = self._changed(Batch(images, targets, int(self._logits.output_shape[-1])))
         figures: list[tf.Tensor] = []
 
         def gradients() -> list[tf.Tensor]:
+            before = [tf.identity(v.value) for v in self._statistics] if figures else []
             with tf.GradientTape() as tape:
-                logits = self._logits(batch.images, training=True)
+                logits = tf.cast(self._logits(batch.images, training=True), tf.float32)
                 cross_entropies = _cross_entropies(batch.targets, logits)
                 losses = cross_entropies
                 for regularizer in self._acting["change_losses"]:
                     losses = regularizer.change_losses(losses, batch.targets, logits)
-                loss = tf.reduce_mean(losses) + sum(self._penalties())
+                loss = tf.reduce_mean(losses) + sum(self._penalties(phase))
+                if phase.loss_scale:
+                    loss = phase.loss_scale.scaled(loss)
             if not figures:  # an update may call it again at other weights; these are those before
                 figures.append(_sums(cross_entropies, batch.targets, logits))
-            return list(tape.gradient(loss, self._logits.trainable_variables))
+            if before:
+                for variable, value in zip(self._statistics, before, strict=True):
+                    variable.assign(value)
+            found = list(tape.gradient(loss, phase.variables))
+            return phase.loss_scale.unscaled(found) if phase.loss_scale else found
 
         compute: Callable[[], list[tf.Tensor]] = gradients
-        for update in self._updates:
+        for update in phase.updates:
             compute = partial(update.gradients, compute)
-        self._adam.apply(compute())
-        for regularizer in self._acting["constrain"]:
-            for kernel in self._kernels:
-                kernel.assign(regularizer.constrain(kernel))
-        for update in self._updates:
-            update.after_step(self._learning_rate)
+        found = compute()
+
+        def apply() -> None:
+            phase.optimizer.apply(found, learning_rate)
+            for regularizer in self._acting["constrain"]:
+                for kernel in phase.kernels:
+                    kernel.assign(regularizer.constrain(kernel))
+            for update in phase.updates:
+                update.after_step(learning_rate)
+
+        if phase.loss_scale:
+            phase.loss_scale.apply_finite(found, apply)
+        else:
+            apply()
+        self._steps.assign_add(1)
         return figures[0]
 
-    def _penalties(self) -> list[tf.Tensor]:
+    def _changed(self, batch: Batch) -> Batch:
+        """Return the batch as regularizers change it."""
+        for regularizer in self._acting["change_batch"]:
+            seed = tf.stack([self._seed, self._steps])
+            stream = regularizer.stream()
+            if stream:
+                seed = tf.random.experimental.stateless_fold_in(seed, stream)
+            batch = regularizer.change_batch(batch, seed)
+        return batch
+
+    def _penalties(self, phase: PhaseStep) -> list[tf.Tensor]:
         """Return each hidden kernel's penalty."""
         acting = self._acting["penalty"]
         if not acting:
             return []
         return [
-            sum(regularizer.penalty(kernel) for regularizer in acting) for kernel in self._kernels
+            sum(regularizer.penalty(kernel) for regularizer in acting) for kernel in phase.kernels
         ]
 
 
@@ -222,48 +396,3 @@ def _sums(cross_entropies: tf.Tensor, targets: tf.Tensor, logits: tf.Tensor) -> 
         targets = tf.argmax(targets, axis=1, output_type=tf.int32)
     correct = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), targets)
     return tf.stack([tf.reduce_sum(cross_entropies), tf.reduce_sum(tf.cast(correct, tf.float32))])
-
-
-def _copy_variables(source: keras.Model, target: keras.Model) -> None:
-    """Copy weights and states of random generators between networks of one architecture."""
-    for value, variable in zip(source.variables, target.variables, strict=True):
-        variable.assign(value)
-
-
-class _Adam:
-    """Adam (Kingma and Ba, 2015) as TensorFlow's fused kernel.
-
-    Same formula and defaults as ``keras.optimizers.Adam``, in one pass over the weights instead
-    of ten: a fifth of the time of a whole training step.
-    """
-
-    def __init__(self, variables: list[tf.Variable], learning_rate: float) -> None:
-        self._variables = variables
-        self._first = [tf.Variable(tf.zeros(v.shape)) for v in self._variables]
-        self._second = [tf.Variable(tf.zeros(v.shape)) for v in self._variables]
-        self._learning_rate = learning_rate
-        self.steps = tf.Variable(0.0)
-
-    def restart(self) -> None:
-        """Reset the moments and the number of steps to 0."""
-        for variable in (*self._first, *self._second, self.steps):
-            variable.assign(tf.zeros_like(variable))
-
-    def apply(self, gradients: list[tf.Tensor]) -> None:
-        """Apply one step to the weights."""
-        self.steps.assign_add(1.0)
-        for variable, first, second, gradient in zip(
-            self._variables, self._first, self._second, gradients, strict=True
-        ):
-            tf.raw_ops.ResourceApplyAdam(
-                var=variable.handle,
-                m=first.handle,
-                v=second.handle,
-                beta1_power=tf.pow(0.9, self.steps),
-                beta2_power=tf.pow(0.999, self.steps),
-                lr=self._learning_rate,
-                beta1=0.9,
-                beta2=0.999,
-                epsilon=1e-7,
-                grad=gradient,
-            )

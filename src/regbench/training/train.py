@@ -1,5 +1,6 @@
 """The training loop. A seed gives the same batches in the same order to every technique."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,17 @@ import pandas as pd
 
 from regbench.evaluation.epochs import best_epoch
 from regbench.evaluation.scores import accuracy, cross_entropy
+from regbench.networks.base import Phase
 from regbench.networks.inference import predict
 from regbench.networks.weights import set_weights, weights_of
 from regbench.regularizers.base import Regularizer
 from regbench.storage.arrays import in_chunks
 from regbench.study.schema import Protocol
+from regbench.training.checkpoint import Checkpoint
+from regbench.training.course import Course, Epoch
 from regbench.training.step import Step, step_for
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,30 +36,6 @@ class SplitPart:
 
     rows: np.ndarray
     targets: np.ndarray
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """The figures of one epoch; the names are the columns of a history.
-
-    Train figures are means over the epoch's batches, computed while training (augmented, with
-    dropout); validation figures are those of the epoch's last weights. Accuracies are shares of
-    1, cross-entropies in nats without the regularizers' penalty.
-    """
-
-    epoch: int
-    train_cross_entropy: float
-    train_accuracy: float
-    penalty: float
-    validation_cross_entropy: float
-    validation_accuracy: float
-    seconds: float
-
-    @property
-    def finite(self) -> bool:
-        """Whether the loss is finite, after the epoch's last step too."""
-        losses = (self.train_cross_entropy, self.penalty, self.validation_cross_entropy)
-        return bool(np.isfinite(losses).all())
 
 
 def split_part(split_index: pd.DataFrame, name: str) -> SplitPart:
@@ -76,6 +58,8 @@ def train(
     seed: int,
     regularizers: Sequence[Regularizer] = (),
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    phases: Sequence[Phase] = (),
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Train a network in place; return its history and its best epoch's weights.
 
@@ -84,42 +68,57 @@ def train(
         images: N x H x W x C, uint8; may be memory-mapped.
         train_part: The images to train on.
         validation_part: The images to evaluate after every epoch; early stopping may use them.
-        protocol: Batch size, epochs, optimizer.
+        protocol: Batch size, epochs, optimizer and schedule of its learning rate.
         seed: Of the batches' order and of random changes to them, whatever the technique.
         regularizers: Those of the technique, with the data that the data pipeline prepared.
         on_epoch: Called after every epoch.
+        phases: Of the network; without any the training is one phase by the protocol.
+        checkpoint: Where a long training keeps its state, and goes on from.
 
     Returns:
-        The history: a row per epoch with the figures of ``Epoch`` and ``kept``, true for the
-        epoch whose weights the network has; the first epoch whose loss is not finite is the
-        last. And the weights by name of the epoch with the best validation accuracy (the first
-        of equals); empty if the network has them.
+        The history: a row per epoch with the figures of ``Epoch``, ``phase`` if there are phases,
+        and ``kept``, true for the epoch whose weights the network has; the first epoch whose loss
+        is not finite is the last. And the weights by name of the epoch with the best validation
+        accuracy (the first of equals); empty if the network has them.
+
+    Raises:
+        ValueError: A phase freezes a layer that the network lacks, or a regularizer keeps the
+            weights of an epoch that was not trained.
     """
-    step = step_for(network, protocol.batch_size, protocol.optimizer.learning_rate, regularizers)
-    step.begin(network, seed)
-    stops = [regularizer.stop() for regularizer in regularizers if regularizer.does("stop")]
-    weights = partial(_weights, step)
-    epochs: list[Epoch] = []
-    best_accuracy, best_weights = -1.0, dict[str, np.ndarray]()
-    for number in range(1, protocol.epochs + 1):
-        epoch = _train_epoch(step, images, train_part, validation_part, number, seed)
-        epochs.append(epoch)
+    step = step_for(network, protocol.batch_size, protocol.optimizer, regularizers)
+
+    def begun() -> Course:
+        step.begin(network, seed)
+        stops = [regularizer.stop() for regularizer in regularizers if regularizer.does("stop")]
+        rows = len(train_part.rows)
+        return Course(step, protocol, rows, stops, phases, partial(_weights, step))
+
+    course = begun()
+    if checkpoint and (state := checkpoint.read()) is not None:
+        try:
+            course.restore(state)
+        except (LookupError, TypeError, ValueError) as error:
+            logger.warning("%s does not fit (%s): the training begins anew", checkpoint, error)
+            course = begun()
+        else:
+            logger.info("%s: going on after epoch %d", checkpoint, len(course.epochs))
+    while not course.over:
+        number = len(course.epochs) + 1
+        rates = course.learning_rates()
+        epoch = _train_epoch(step, images, train_part, validation_part, number, seed, rates)
+        course.add(epoch)
         on_epoch(epoch)
-        if epoch.finite and epoch.validation_accuracy > best_accuracy:
-            best_accuracy, best_weights = epoch.validation_accuracy, weights()
-        # All are asked: each keeps the weights that it may restore.
-        votes = [stop.should_stop(number, vars(epoch), weights) for stop in stops if epoch.finite]
-        if not epoch.finite or any(votes):
-            break
+        if checkpoint and checkpoint.is_due() and (state := course.state()) is not None:
+            checkpoint.write(state)
     step.finish(network)
-    kept = epochs[-1].epoch
-    restored = next((best for stop in stops if (best := stop.kept())), None)
-    if restored and epochs[-1].finite:
-        kept, kept_weights = restored
+    kept, kept_weights = course.kept()
+    if kept_weights is not None:
         set_weights(network, kept_weights)
-    history = pd.DataFrame([vars(epoch) for epoch in epochs])
+    history = pd.DataFrame([vars(epoch) for epoch in course.epochs])
+    if phases:
+        history = history.assign(phase=course.phase_names())
     history = history.assign(kept=history["epoch"] == kept)
-    return history, {} if best_epoch(history) == kept else best_weights
+    return history, {} if best_epoch(history) == kept else course.best_weights
 
 
 def _weights(step: Step) -> dict[str, np.ndarray]:
@@ -134,17 +133,33 @@ def _train_epoch(
     validation_part: SplitPart,
     number: int,
     seed: int,
+    learning_rates: np.ndarray,
 ) -> Epoch:
+    """Train on all train images once, and evaluate on the validation images.
+
+    Args:
+        step: Has the network.
+        images: N x H x W x C, uint8.
+        train_part: The images to train on.
+        validation_part: The images to evaluate.
+        number: Of the epoch, from 1.
+        seed: Of the training.
+        learning_rates: One per optimizer step.
+    """
     started = time.perf_counter()
     order = np.random.default_rng([seed, number]).permutation(len(train_part.rows))
     sums = np.zeros(2)
-    targets = np.split(train_part.targets[order], range(0, len(order), step.rows_a_call)[1:])
-    for chunk, chunk_targets in zip(
-        in_chunks(images, train_part.rows[order], step.rows_a_call), targets, strict=True
-    ):
-        sums += step(chunk, chunk_targets)
+    calls = range(0, len(order), step.rows_a_call)[1:]
+    targets = np.split(train_part.targets[order], calls)
+    rates = np.split(learning_rates, [rows // step.batch_size for rows in calls])
+    chunks = in_chunks(images, train_part.rows[order], step.rows_a_call)
+    for chunk, chunk_targets, chunk_rates in zip(chunks, targets, rates, strict=True):
+        sums += step(chunk, chunk_targets, chunk_rates)
         if not np.isfinite(sums[0]):
             break
+    if step.averages_with_statistics():
+        rows = train_part.rows[order][: step.rows_of_statistics]
+        step.gather_statistics(in_chunks(images, rows, step.rows_a_call))
     with step.evaluated() as network:
         probabilities = predict(network, images, validation_part.rows)
     return Epoch(
@@ -155,4 +170,5 @@ def _train_epoch(
         validation_cross_entropy=cross_entropy(probabilities, validation_part.targets),
         validation_accuracy=accuracy(probabilities, validation_part.targets),
         seconds=time.perf_counter() - started,
+        learning_rate=float(learning_rates[0]),
     )

@@ -141,13 +141,13 @@ def compare_with_publication(
 ) -> DataFrame | None:
     """Return the published figures and claims beside this study's and the fair protocol's.
 
-    The fair protocol is the same study with another split. Its figures are used only if images,
-    settings and code are the same.
+    The fair protocol is the same study with another split and schedule. Its figures are used only
+    if images, other settings and code are the same.
     """
     from regbench.comparison import published_claims as claims
     from regbench.evaluation import split_parts
 
-    alike = fingerprint.techniques_alike_but_for_split(made_from, fair_made_from or {})
+    alike = fingerprint.techniques_in_both_protocols(made_from, fair_made_from or {})
     if fair_comparison is not None:
         fair_comparison = fair_comparison[fair_comparison["technique"].isin(alike)]
     if len(alike) < len(made_from["fingerprints"]):

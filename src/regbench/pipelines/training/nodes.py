@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from regbench.evaluation.results import FailedTraining, Results
+    from regbench.storage.stored_file import StoredFile
 else:  # Kedro resolves annotations, and warns of names that are not there
-    ndarray = DataFrame = FailedTraining = Results = Any
+    ndarray = DataFrame = FailedTraining = Results = StoredFile = Any
 
 KerasModel = Any  # a keras.Model
 
@@ -35,6 +36,7 @@ def train_network(
     seed: int,
     data_fingerprint: dict[str, Any],
     training_fingerprint: dict[str, str],
+    checkpoint_file: StoredFile,
     **prepared: Any,
 ) -> tuple[KerasModel, DataFrame, dict[str, ndarray], dict[str, str]]:
     """Build and train the network of one technique and seed.
@@ -43,10 +45,14 @@ def train_network(
         The network (raw uint8 images in, class probabilities out); its history, a row per
         epoch; the weights of the epoch that was best on validation, if the network has others;
         and the fingerprint: digests of what the network was made from and of what was made.
+        A long training keeps its state in ``checkpoint_file``, and goes on from there.
     """
     from regbench.networks import weights
     from regbench.networks.base import Plan
     from regbench.training import events, tensorflow_setup
+    from regbench.training.checkpoint import Checkpoint
+    from regbench.training.course import planned_epochs
+    from regbench.training.precision import built_in
     from regbench.training.train import split_part, train
 
     tensorflow_setup.set_up_tensorflow()
@@ -54,15 +60,22 @@ def train_network(
     shared = Protocol.model_validate(protocol)
     regularizers = Technique.model_validate(training["regularizers"]).regularizers(prepared)
     plan = Plan(images.shape[1:], len(classes), seed, normalization, regularizers)
-    built = network_of(network)
+    kind = network_of(network)
     fit.check_fit(
-        built,
+        kind,
         {training["technique"]: training["regularizers"]},
         prepared,
         plan.image_shape,
         len(classes),
     )
-    model = built.built(plan)
+    with built_in(shared.precision):
+        model = kind.built(plan)
+    phases = kind.phases(model)
+    made_from = {part: data_fingerprint[part] for part in ("data", "split")} | training_fingerprint
+    checkpoint = None
+    if shared.checkpoint_minutes is not None:
+        bound_to = digests.digest([made_from, seed])
+        checkpoint = Checkpoint(checkpoint_file, bound_to, shared.checkpoint_minutes)
     history, best_epoch_weights = train(
         model,
         images,
@@ -76,13 +89,14 @@ def train_network(
                 training["technique"],
                 seed,
                 epoch.epoch,
-                shared.epochs,
+                planned_epochs(shared, phases),
                 epoch.train_accuracy,
                 epoch.validation_accuracy,
             )
         ),
+        phases=phases,
+        checkpoint=checkpoint,
     )
-    made_from = {part: data_fingerprint[part] for part in ("data", "split")} | training_fingerprint
     made_from["weights"] = digests.digest_of_weights(weights.weights_of(model))
     made_from["best_epoch_weights"] = digests.digest_of_weights(best_epoch_weights)
     made_from["history"] = digests.digest_of_table(history)
@@ -103,8 +117,9 @@ def evaluate_network(
     evaluation_fingerprint: str,
     training: dict[str, Any],
     seed: int,
+    checkpoint_file: StoredFile,
 ) -> tuple[DataFrame, dict[str, Any]]:
-    """Evaluate a trained network.
+    """Evaluate a trained network; what is stored of it needs no checkpoint any more.
 
     Returns:
         Predictions for every validation and test image, and the training's metrics.
@@ -129,6 +144,7 @@ def evaluate_network(
             f"the network of {name}, seed {seed}, is not the one that its fingerprint describes; "
             f"kedro run --pipelines={name} trains it again"
         )
+    checkpoint_file.remove()
     measured = evaluate.evaluate(
         trained,
         images,
@@ -180,11 +196,11 @@ def training_failed(
     import pandas as pd
 
     from regbench.evaluation.results import FailedTraining
-    from regbench.training import train
+    from regbench.training import course
 
     made_from = {part: data_fingerprint[part] for part in ("data", "split")} | training_fingerprint
     made_from = digests.sealed(made_from | {"weights": "", **fingerprints.description_of_machine()})
-    columns = [*train.Epoch.__annotations__, "kept"]
+    columns = [*course.Epoch.__annotations__, "kept"]
     return FailedTraining(reason), pd.DataFrame(columns=columns), {}, made_from
 
 

@@ -45,6 +45,7 @@ def _training(name: str, technique: Technique, seed: int) -> list[Node]:
                 "protocol": "params:protocol",
                 "network": "params:network",
                 "data_fingerprint": "data_fingerprint",
+                "checkpoint_file": f"{namespace}.checkpoint",
             },
             [
                 f"{namespace}.{made}"
@@ -64,6 +65,7 @@ def _training(name: str, technique: Technique, seed: int) -> list[Node]:
                 "history": f"{namespace}.history",
                 "best_epoch_weights": f"{namespace}.best_epoch_weights",
                 "made_from": f"{namespace}.fingerprint",
+                "checkpoint_file": f"{namespace}.checkpoint",
                 "corrupted_images": "corrupted_images",
                 "corrupted_rows": "corrupted_rows",
                 **training,

@@ -1,0 +1,39 @@
+"""What is trained in a phase, and the compiled functions that do it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import tensorflow as tf
+
+from regbench.regularizers.base import Update
+from regbench.training.optimizers import Applied
+from regbench.training.precision import LossScale
+
+
+@dataclass
+class PhaseStep:
+    """What is trained while some layers are frozen, and how.
+
+    Attributes:
+        frozen: Names of layers that are not trained.
+        variables: The trained weights.
+        kernels: Those of them that regularizers act on.
+        optimizer: Of the variables.
+        updates: Of the technique's regularizers.
+        loss_scale: Of a network that computes in float16.
+        train: The compiled function of images, targets and learning rates.
+        statistics: The compiled function from images to the statistics of batch normalization.
+    """
+
+    frozen: frozenset[str]
+    variables: list[tf.Variable]
+    kernels: list[tf.Variable]
+    optimizer: Applied
+    updates: list[Update]
+    loss_scale: LossScale | None
+    train: Callable[..., tf.Tensor] = field(init=False)
+    statistics: Callable[..., list[tf.Tensor]] = field(init=False)
+
+    def averages(self) -> list[tf.Variable]:
+        """Return the averaged weights to evaluate, one per variable; empty if none is kept."""
+        return next((list(a) for u in self.updates if (a := u.averages())), [])
