@@ -142,7 +142,7 @@ def test_figures_beyond_accuracy_are_those_of_the_stored_predictions(study: Path
     for technique in ("baseline", "zca_dropout"):
         stored, figures = predictions(study, technique, 1), metrics(study, technique, 1)
         test = stored[stored["split"] == "test"]
-        assert figures["macro_f1"] == pytest.approx(
+        assert figures["test_macro_f1"] == pytest.approx(
             f1_score(test["label"], test["predicted"], average="macro", zero_division=0)
         )
         recalls = recall_score(

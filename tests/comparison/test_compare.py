@@ -91,7 +91,7 @@ class TestFigures:
             "validation_cross_entropy": (0.2, 0.3),
             "test_cross_entropy": (0.25, 0.35),
             "expected_calibration_error": (0.02, 0.05),
-            "macro_f1": (0.91, 0.92),
+            "test_macro_f1": (0.91, 0.92),
             "generalization_gap": (0.05, 0.03),
             "near_zero_share": (0.1, 0.3),
             "epochs": (10, 5),

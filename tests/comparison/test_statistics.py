@@ -125,6 +125,7 @@ class TestPairedDifference:
     def test_of_no_seed_is_nothing(self) -> None:
         found = vars(paired_difference(np.array([math.nan]), np.array([0.8]), BAND, IMAGES))
         assert found.pop("seeds") == 0
+        assert found.pop("higher_is_better")
         assert np.isnan(list(found.values())).all()
 
     def test_of_what_does_not_pair_up_is_refused(self) -> None:

@@ -13,7 +13,13 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    recall_score,
+)
 from tests.building import build_network
 
 from regbench.evaluation.corruption import CORRUPTIONS
@@ -140,6 +146,21 @@ class Case:
     def cross_entropy(self, part: str) -> float:
         return float(log_loss(*self.of(part), labels=[0, 1, 2]))
 
+    def by_answers(self, part: str, score: Callable[..., float]) -> float:
+        targets, probabilities = self.of(part)
+        return float(score(targets, probabilities.argmax(axis=1)))
+
+    def log_likelihood_per_class(self, part: str) -> float:
+        targets, probabilities = self.of(part)
+        return -float(
+            np.mean(
+                [
+                    log_loss(targets[of], probabilities[of], labels=[0, 1, 2])
+                    for of in (targets == label for label in np.unique(targets))
+                ]
+            )
+        )
+
     @property
     def kernels(self) -> list[np.ndarray]:
         """Those that are trained: without the whitening."""
@@ -208,9 +229,22 @@ EXPECTED: dict[str, Callable[[Case], Any]] = {
     # Of the trained network, not of its last epoch, which had 0.8.
     "generalization_gap": lambda case: case.accuracy("train") - case.accuracy("test"),
     "expected_calibration_error": calibration_error,
-    "macro_f1": lambda case: f1_score(
-        case.of("test")[0], case.of("test")[1].argmax(axis=1), average="macro"
-    ),
+    **{
+        f"{part}_macro_f1": partial(
+            Case.by_answers, part=part, score=partial(f1_score, average="macro")
+        )
+        for part in ("validation", "test")
+    },
+    **{
+        f"{part}_balanced_accuracy": partial(
+            Case.by_answers, part=part, score=balanced_accuracy_score
+        )
+        for part in ("validation", "test")
+    },
+    **{
+        f"{part}_log_likelihood_per_class": partial(Case.log_likelihood_per_class, part=part)
+        for part in ("validation", "test")
+    },
     "recall": recall,
     "best_validation_accuracy": lambda _: 0.75,
     "best_epoch": lambda _: 2,  # the first of two that are as good
@@ -261,7 +295,7 @@ def test_metrics_are_what_is_declared(evaluated: Evaluated) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "form"),
     [
-        ("macro_f1", {"ant": 0.5}, "one number, not dict"),
+        ("test_macro_f1", {"ant": 0.5}, "one number, not dict"),
         ("recall", 0.5, "a mapping from each class, not float"),
     ],
 )
@@ -383,7 +417,9 @@ def test_a_study_without_a_test_part(
     assert len(predictions) == 20
     expected = metrics["train_accuracy"] - metrics["validation_accuracy"]
     assert metrics["generalization_gap"] == pytest.approx(expected)
-    assert metrics["macro_f1"] == pytest.approx(f1_score(targets, answers, average="macro"))
+    assert metrics["validation_macro_f1"] == pytest.approx(
+        f1_score(targets, answers, average="macro")
+    )
 
 
 @pytest.mark.parametrize(
@@ -416,6 +452,7 @@ def test_a_training_that_diverged_has_a_reason_and_no_figures(
     }
     assert predictions.empty
     assert predictions.columns.tolist() == [
-        *("filename", "split", "label", "predicted", "confidence", "probabilities")
+        *("filename", "split", "label", "predicted", "confidence"),
+        *("label_probability", "probabilities"),
     ]
     assert predictions["confidence"].dtype == np.float32

@@ -49,7 +49,7 @@ class TestCollecting:
         trained(
             4,
             0.9,
-            macro_f1=0.91,
+            test_macro_f1=0.91,
             accuracy_after_pruning={"0.5": 0.8, "0.95": 0.4},
             accuracy_under_corruption={"blur": 0.7, "stripe": 0.2},
             recall={"cat": 0.5, "1": 1.0},

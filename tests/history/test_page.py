@@ -90,11 +90,11 @@ def test_what_is_new_is_a_sentence(page: str, past: pd.DataFrame) -> None:
 
 
 def test_the_newest_figures_stand_beside_those_of_the_run_before(a_past_run: APast) -> None:
-    nothing = {"macro_f1": None, "weights": None, "seconds": None}
-    changed = {"macro_f1": 0.79, "weights": 1e6 + 1234, "untrained": nothing}
+    nothing = {"test_macro_f1": None, "weights": None, "seconds": None}
+    changed = {"test_macro_f1": 0.79, "weights": 1e6 + 1234, "untrained": nothing}
     past = pd.concat(
         [
-            a_past_run(1, {"l2": 0.91, "baseline": 0.9}, macro_f1=0.8, weights=1e6),
+            a_past_run(1, {"l2": 0.91, "baseline": 0.9}, test_macro_f1=0.8, weights=1e6),
             a_past_run(2, {"l2": 0.93, "new": 0.9, "untrained": None}, **changed),
         ],
         ignore_index=True,
@@ -104,7 +104,7 @@ def test_the_newest_figures_stand_beside_those_of_the_run_before(a_past_run: APa
     assert headings == [
         "technique",
         "validation accuracy, %",
-        "macro F1, %",
+        "test macro F1, %",
         "seconds",
         "parameters",
     ]
@@ -120,7 +120,7 @@ def test_the_newest_figures_stand_beside_those_of_the_run_before(a_past_run: APa
     ]
     assert cells["new"] == ["90.00", "79.00", "3.0", "1,001,234"]
     assert "untrained" not in cells
-    assert "<dt>macro F1, %</dt><dd>the mean over classes" in table
+    assert "<dt>test macro F1, %</dt><dd>on the test images: the mean over classes" in table
 
 
 def test_alarms_stand_at_the_top(page: str) -> None:

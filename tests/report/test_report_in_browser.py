@@ -87,7 +87,9 @@ def a_content() -> ReportContent:
     compared["difference_high"] = compared["difference"] + 0.005
     compared["verdict"] = ["better", "undecided", None, None]
     for place in range(10):  # a table far wider than a telephone
-        name = ["seconds", "epochs", "weights", "weights_bytes", "macro_f1", "win_share"][place % 6]
+        name = ["seconds", "epochs", "weights", "weights_bytes", "test_macro_f1", "win_share"][
+            place % 6
+        ]
         compared[name] = np.where(trained, 0.5, np.nan)
     return ReportContent(
         comparison=compared,

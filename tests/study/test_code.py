@@ -86,7 +86,7 @@ class TestCode:
             # Every epoch's accuracy is measured with it, and may end the training.
             ("evaluation.classification", "bins: int = 15", "bins: int = 10", False, True),
             ("evaluation.corruption", "_SCALE = 0.7", "_SCALE = 0.6", False, True),
-            ("evaluation.figures.macro_f1", "import ", "import os\nimport ", False, True),
+            ("metrics.macro_f1", "import ", "import os\nimport ", True, True),
             ("evaluation.pruning", "SHARES = (0.5,", "SHARES = (0.6,", False, True),
         ],
     )

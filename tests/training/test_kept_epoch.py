@@ -67,7 +67,8 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Scripted:
             step.network.set_weights([np.full(w.shape, number) for w in weights])
             figure = figures[number - 1]
             share = (accuracies or figures)[number - 1]
-            return Epoch(number, 1.0, 0.5, 0.0, figure, share, 0.1, 0.01)
+            values = {"cross_entropy": figure, "accuracy": share}
+            return Epoch(number, 1.0, 0.5, 0.0, values, 0.1, 0.01)
 
         monkeypatch.setattr(training, "_train_epoch", epoch)
         history, best_weights = train(
@@ -77,7 +78,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Scripted:
             VALIDATION,
             protocol(epochs=len(figures)),
             1,
-            [stopping] if stopping else [],
+            [stopping.following("cross_entropy")] if stopping else [],
         )
         kept = history.loc[history["kept"], "epoch"].tolist()
         assert len(kept) == 1
@@ -121,6 +122,15 @@ class TestEarlyStopping:
         stopping = EarlyStopping(patience=2, monitor="validation_accuracy")
         assert scripted(stopping, cross_entropies, accuracies)[0] == [4, 2]
         assert scripted(EarlyStopping(patience=2), cross_entropies, accuracies)[0] == [3, 1]
+
+    def test_follows_the_metric_where_it_names_no_figure(self, scripted: Any) -> None:
+        cross_entropies, accuracies = [0.5, 0.6, 0.7, 0.8, 0.9], [0.1, 0.4, 0.3, 0.2, 0.9]
+        stopping = EarlyStopping(patience=2).following("accuracy")
+        assert scripted(stopping, cross_entropies, accuracies)[0] == [4, 2]
+        named = EarlyStopping(patience=2, monitor="validation_cross_entropy")
+        assert named.following("accuracy") == named
+        with pytest.raises(ValueError, match="needs the name of the metric"):
+            EarlyStopping().stop()
 
     @given(
         st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4, 0.5]), min_size=1, max_size=12),
@@ -174,7 +184,7 @@ class TestEarlyStopping:
             VALIDATION,
             protocol(epochs=30, learning_rate=0.05),
             1,
-            [EarlyStopping(patience=2)],
+            [EarlyStopping(patience=2, monitor="validation_cross_entropy")],
         )
         best = int(history["validation_cross_entropy"].argmin())
         assert len(history) == best + 3 < 30

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from pydantic import PrivateAttr
 from scipy.special import log_softmax, softmax
 
 from regbench.errors import StudyError
@@ -37,10 +38,7 @@ RATE = 0.01
 
 
 @pytest.fixture(autouse=True)
-def _only_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The toys of this file stand in the registry while it is tested."""
-    toys = {kind.key(): kind for kind in Toy.__subclasses__()}
-    monkeypatch.setattr(training_step, "REGULARIZERS", REGULARIZERS | toys)
+def _compiled_anew() -> None:
     training_step.compiled_step.cache_clear()
 
 
@@ -418,3 +416,33 @@ def test_every_regularizer_declares_what_a_reader_is_told() -> None:
         assert kind.acts(), key
         assert set(kind.search) <= set(kind.model_fields), key
         assert kind.shorthand is None or kind.shorthand in kind.model_fields
+
+
+class Fitted(Toy):
+    """Multiplies losses by what the data pipeline fitted."""
+
+    _factors: Any = PrivateAttr(default=None)
+
+    def bound(self, prepared: Mapping[str, Any]) -> Self:
+        bound = self.model_copy()
+        bound._factors = prepared["factors"]
+        return bound
+
+    def change_losses(self, losses: tf.Tensor, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        return losses * tf.gather(tf.constant(self._factors["by_class"]), targets)
+
+
+def test_data_that_a_regularizer_is_bound_to_reach_the_step() -> None:
+    def trained(factors: list[float]) -> list[np.ndarray]:
+        data = {"factors": {"by_class": np.array(factors, np.float32)}}
+        network = built()
+        train(network, IMAGES, TRAIN, VALIDATION, protocol(), 1, [Fitted().bound(data)])
+        return network.get_weights()
+
+    ones, other = trained([1, 1, 1]), trained([9, 1, 0])
+    assert any((one != two).any() for one, two in zip(ones, other, strict=True))
+    assert training_step.compiled_step.cache_info().hits == 0  # other data: compiled anew
+    again = trained([9, 1, 0])
+    assert training_step.compiled_step.cache_info().hits == 1
+    for one, two in zip(other, again, strict=True):
+        np.testing.assert_array_equal(one, two)

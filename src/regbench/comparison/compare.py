@@ -11,6 +11,8 @@ from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import Shown
 from regbench.evaluation.results import FAILED, TRAINED, Results
 from regbench.evaluation.split_parts import judged_part
+from regbench.metrics.base import Answers, Metric
+from regbench.metrics.registry import DEFAULT, METRICS, metric_named
 from regbench.study.fingerprints import changed_components
 from regbench.study.schema import BASELINE
 
@@ -73,19 +75,25 @@ def compare(
     published: Mapping[str, float] | None = None,
     seeds: int = 0,
     died: Container[str] = (),
+    metric: str = DEFAULT,
+    largest_class: float | None = None,
 ) -> pd.DataFrame:
     """Return the comparison of all techniques with the baseline.
 
     Args:
         results: By technique, only trainings that are up to date; may be empty.
         stale: Techniques with stale trainings, and why.
-        band: Of practical equivalence: the largest difference that counts as none, a share of 1.
+        band: Of practical equivalence: the largest difference that counts as none, in the metric's
+            stored unit: a share of 1, or nats.
         published: Published accuracies by technique, shares of 1.
         seeds: The number of trainings that each technique should have.
         died: Techniques whose task failed according to the scheduler.
+        metric: The metric that decides; on the judged part it is the headline.
+        largest_class: The headline of always answering the largest class, from
+            ``of_largest_class``.
 
     Returns:
-        A row per technique, the highest headline first, techniques without figures last.
+        A row per technique, the best headline first, techniques without figures last.
         Columns: technique; status (trained, failed, stale or not trained); trainings,
         failed_trainings and missing_trainings; reason; validation_accuracy and (in a study with a
         test part) test_accuracy with ``_sd``, the standard deviation over seeds (n - 1);
@@ -93,22 +101,61 @@ def compare(
         sd, low and high (95 % paired t interval), p_value, p_adjusted (Holm over techniques),
         bootstrap_low and bootstrap_high (over seeds and images), win_share,
         detectable_difference (80 % power) and verdict; means of other figures over seeds;
-        published_accuracy. Empty columns are left out. Figures are shares of 1, cross-entropies
-        in nats, durations in seconds.
+        published_accuracy; metric, its name, and largest_class, the same in every row. Empty
+        columns are left out. Figures are shares of 1, cross-entropies and log-likelihoods in
+        nats, durations in seconds.
     """
-    headline = f"{judged_part_of(results)}_accuracy"
+    part, of = judged_part_of(results), METRICS[metric]
+    headline = f"{part}_{metric}"
     rows = pd.DataFrame(
         [
             _row(technique, trainings, stale.get(technique), seeds, died=technique in died)
             for technique, trainings in results.items()
         ]
     )
-    comparison = rows.join(_differences(results, headline, band), on="technique")
+    comparison = rows.join(_differences(results, of, part, band), on="technique")
     comparison["published_accuracy"] = comparison["technique"].map(dict(published or {}))
+    comparison = comparison.assign(metric=metric, largest_class=largest_class)
     order = comparison.sort_values(
-        [headline, "technique"], ascending=[False, True], na_position="last", ignore_index=True
+        [headline, "technique"],
+        ascending=[not of.higher_is_better, True],
+        na_position="last",
+        ignore_index=True,
     )
     return order.dropna(axis="columns", how="all")
+
+
+def of_largest_class(split_index: pd.DataFrame, part: str, metric: str) -> float | None:
+    """Return the metric of always answering the largest class of the train images.
+
+    Where probabilities count, each class is given its share of the train images.
+
+    Args:
+        split_index: A row per image: target, split.
+        part: The judged part.
+        metric: Its name.
+
+    Returns:
+        In the metric's stored unit; None if train or the part has no images.
+    """
+    targets = split_index["target"].to_numpy()
+    train, judged = (targets[split_index["split"] == name] for name in ("train", part))
+    if not len(train) or not len(judged):
+        return None
+    counts = np.bincount(train, minlength=int(targets.max()) + 1)
+    predicted = np.full(len(judged), counts.argmax())
+    answers = Answers(judged, predicted, (counts / counts.sum())[judged], len(counts))
+    return METRICS[metric].of(answers)
+
+
+def metric_of(comparison: pd.DataFrame) -> Metric:
+    """Return the metric that a comparison is decided by."""
+    return metric_named(comparison["metric"].iloc[0] if "metric" in comparison else None)
+
+
+def headline_of(comparison: pd.DataFrame) -> str:
+    """Return the figure that decides a comparison, such as ``test_accuracy``."""
+    return f"{judged_part(comparison.columns)}_{metric_of(comparison).name}"
 
 
 def with_study_figures(comparison: pd.DataFrame, band: float) -> pd.DataFrame:
@@ -139,24 +186,29 @@ def judged_part_of(results: Mapping[str, Results]) -> str:
     return judged_part([name for stored in results.values() for name in stored.trainings.columns])
 
 
-def best_technique(results: Mapping[str, Results]) -> str | None:
-    """Return the technique with the best mean validation accuracy; None without trainings.
+def best_technique(results: Mapping[str, Results], metric: str = DEFAULT) -> str | None:
+    """Return the technique whose metric is best on validation, mean over seeds; None without any.
 
-    Of equal ones it is the first by name. Validation selects, not test: an accuracy that was
+    Of equal ones it is the first by name. Validation selects, not test: a figure that was
     selected for is too optimistic.
     """
     means = {
-        technique: stored.by_seed("validation_accuracy").mean()
+        technique: _gain(stored.by_seed(f"validation_{metric}"), metric).mean()
         for technique, stored in results.items()
     }
     trained = {technique: mean for technique, mean in means.items() if pd.notna(mean)}
     return max(sorted(trained), key=lambda technique: trained[technique]) if trained else None
 
 
-def best_seed(results: Results) -> int | None:
-    """Return the seed of the training with the best validation accuracy; None without trainings."""
-    figures = results.by_seed("validation_accuracy")
+def best_seed(results: Results, metric: str = DEFAULT) -> int | None:
+    """Return the seed of the training whose metric is best on validation; None without any."""
+    figures = _gain(results.by_seed(f"validation_{metric}"), metric).dropna()
     return None if figures.empty else int(figures.index.to_numpy()[figures.argmax()])
+
+
+def _gain(figures: pd.Series, metric: str) -> pd.Series:
+    """Return figures of a metric with the sign that makes more better."""
+    return figures if METRICS[metric].higher_is_better else -figures
 
 
 def _row(
@@ -194,24 +246,31 @@ def _status(
     }
 
 
-def _differences(results: Mapping[str, Results], headline: str, band: float) -> pd.DataFrame:
+def _differences(
+    results: Mapping[str, Results], metric: Metric, part: str, band: float
+) -> pd.DataFrame:
     """Return the statistics of every technique that has seeds in common with the baseline."""
-    part = headline.removesuffix("_accuracy")
-    accuracies = {name: stored.by_seed(headline) for name, stored in results.items()}
-    baseline = accuracies.pop(BASELINE, pd.Series(dtype=float))
+    headline = f"{part}_{metric.name}"
+    values = {name: stored.by_seed(headline).dropna() for name, stored in results.items()}
+    baseline = values.pop(BASELINE, pd.Series(dtype=float))
     differences = {}
     intervals = {}
-    for technique, by_seed in accuracies.items():
+    for technique, by_seed in values.items():
         both = by_seed.index.intersection(baseline.index).sort_values()  # pairs of trainings
         if not len(both):
             continue
         answers, reference = (
-            _correct_answers(results[name].of_seeds(both), part) for name in (technique, BASELINE)
+            _answers(results[name].of_seeds(both), part) for name in (technique, BASELINE)
         )
         differences[technique] = statistics.paired_difference(
-            by_seed[both].to_numpy(), baseline[both].to_numpy(), band, answers.shape[1]
+            by_seed[both].to_numpy(),
+            baseline[both].to_numpy(),
+            band,
+            len(reference[0].targets),
+            step=metric.step(reference[0]),
+            higher_is_better=metric.higher_is_better,
         )
-        intervals[technique] = statistics.bootstrap_interval(answers, reference)
+        intervals[technique] = _bootstrap_interval(metric, answers, reference)
     judged = statistics.judge(differences)
     corrected_for = sum(
         difference.seeds >= statistics.MIN_SEEDS for difference in differences.values()
@@ -240,15 +299,31 @@ def _differences(results: Mapping[str, Results], headline: str, band: float) -> 
     return pd.DataFrame.from_dict(rows, orient="index", columns=None if rows else columns)
 
 
-def _correct_answers(results: Results, part: str) -> np.ndarray:
-    """Return which images each training predicts correctly.
+def _bootstrap_interval(
+    metric: Metric, technique: Sequence[Answers], baseline: Sequence[Answers]
+) -> tuple[float, float]:
+    if metric.name == DEFAULT:  # the same draws, from fewer numbers
+        one, other = (
+            np.stack([answers.predicted == answers.targets for answers in of])
+            for of in (technique, baseline)
+        )
+        return statistics.bootstrap_interval(one, other)
+    return statistics.bootstrap_interval_of(metric, technique, baseline)
 
-    Returns:
-        Trainings (by seed) x images (by file name), bool.
-    """
+
+def _answers(results: Results, part: str) -> list[Answers]:
+    """Return the answers of each training (by seed) on a split part's images (by file name)."""
     answers = results.predictions[results.predictions["split"] == part]
-    correct = answers.assign(correct=answers["predicted"] == answers["label"])
-    return correct.pivot(index="seed", columns="filename", values="correct").to_numpy(dtype=bool)
+    labels = pd.Index(np.unique(answers[["label", "predicted"]].to_numpy(dtype=str)))
+    found = []
+    for _, of_seed in answers.sort_values("filename", kind="stable").groupby("seed"):
+        targets, predicted = (
+            labels.get_indexer(of_seed[column].astype(str)) for column in ("label", "predicted")
+        )
+        given = of_seed.get("label_probability", pd.Series(np.nan, of_seed.index))
+        likelihoods = given.to_numpy(dtype=np.float64)
+        found.append(Answers(targets, predicted, likelihoods, len(labels)))
+    return found
 
 
 def _recorded(training: Mapping[Any, Any]) -> dict[str, Any]:

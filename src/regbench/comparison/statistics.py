@@ -1,4 +1,4 @@
-"""Tests of differences in accuracy between techniques and a baseline, paired by seed.
+"""Tests of differences in a metric between techniques and a baseline, paired by seed.
 
 Assumptions: the differences of paired trainings are a sample from those with other seeds, and
 approximately normal. Five seeds easily miss a fault that occurs in one of ten trainings, in the
@@ -14,26 +14,30 @@ from dataclasses import dataclass
 import numpy as np
 
 from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
+from regbench.metrics.base import Answers, Metric
 
 MIN_SEEDS = 5
+_VALUES_AT_ONCE = 2**21  # of a matrix of resampled images: 16 MB
 LEVEL = 0.05  # significance level: the share of studies that may have a wrong verdict
 
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """A technique's accuracy minus the baseline's, over trainings paired by seed.
+    """A technique's metric minus the baseline's, over trainings paired by seed.
 
-    Accuracies are shares of 1. Values that need more seeds are NaN.
+    Differences are in the metric's stored unit: shares of 1, or nats. Values that need more seeds
+    are NaN.
 
     Attributes:
         seeds: Number of pairs.
         mean: Mean difference.
-        sd: Standard deviation of the differences (n - 1), at least half an image.
+        sd: Standard deviation of the differences (n - 1), at least half a step of the metric.
         low: Lower end of the 95 % paired t interval.
         high: Upper end of it.
         p_value: Of the two-sided paired t test.
         p_equivalence: Of the two one-sided tests that the mean lies within the band.
         win_share: Share of pairs in which the technique is better; ties count half.
+        higher_is_better: Whether a difference above 0 is one for the better.
     """
 
     seeds: int
@@ -44,6 +48,7 @@ class PairedDifference:
     p_value: float
     p_equivalence: float
     win_share: float
+    higher_is_better: bool = True
 
 
 @dataclass(frozen=True)
@@ -56,24 +61,34 @@ class Judgement:
 
 
 def paired_difference(
-    technique: np.ndarray, baseline: np.ndarray, band: float, images: int
+    technique: np.ndarray,
+    baseline: np.ndarray,
+    band: float,
+    images: int,
+    *,
+    step: float | None = None,
+    higher_is_better: bool = True,
 ) -> PairedDifference:
-    """Return the paired difference of accuracies, with t tests of difference and equivalence.
+    """Return the paired difference of a metric, with t tests of difference and equivalence.
 
     The t test is that of ``scipy.stats.ttest_rel``; equivalence is tested by two one-sided t tests
     (Schuirmann 1987). One exception: accuracies are multiples of one image, so the differences may
     be the same in every pair, and a t test would be certain. Values on two neighbouring multiples
     have a standard deviation of at most half an image. A smaller one cannot be distinguished from
-    rounding, so half an image is used.
+    rounding, so half an image is used; of another metric, half its ``step``.
 
     Args:
-        technique: Accuracies by seed, NaN where there is none; float, shape (seeds,).
+        technique: The metric by seed, NaN where there is none; float, shape (seeds,).
         baseline: The baseline's, in the same order.
-        band: Of practical equivalence: the largest difference that counts as none, a share of 1.
-        images: Number of images that the accuracies are of.
+        band: Of practical equivalence: the largest difference that counts as none, in the metric's
+            stored unit.
+        images: Number of images that the values are of.
+        step: The least amount by which one more right answer changes the metric; by default one
+            image.
+        higher_is_better: Whether more is better.
 
     Raises:
-        ValueError: The accuracies do not pair up, or there are no images.
+        ValueError: The values do not pair up, or there are no images.
     """
     from scipy.special import stdtr, stdtrit  # noqa: PLC0415 - slow to import
 
@@ -86,12 +101,13 @@ def paired_difference(
     seeds = len(differences)
     nan = float("nan")
     if seeds == 0:
-        return PairedDifference(0, nan, nan, nan, nan, nan, nan, nan)
+        return PairedDifference(0, nan, nan, nan, nan, nan, nan, nan, higher_is_better)
     mean = float(differences.mean())
-    win_share = float((0.5 + 0.5 * np.sign(differences)).mean())
+    gains = differences if higher_is_better else -differences
+    win_share = float((0.5 + 0.5 * np.sign(gains)).mean())
     if seeds == 1:
-        return PairedDifference(1, mean, nan, nan, nan, nan, nan, win_share)
-    sd = max(float(differences.std(ddof=1)), 0.5 / images)
+        return PairedDifference(1, mean, nan, nan, nan, nan, nan, win_share, higher_is_better)
+    sd = max(float(differences.std(ddof=1)), 0.5 * (step or 1 / images))
     error = sd / math.sqrt(seeds)
     freedom = seeds - 1
     half_width = float(stdtrit(freedom, 0.975)) * error
@@ -104,6 +120,7 @@ def paired_difference(
         p_value=2 * float(stdtr(freedom, -abs(mean) / error)),
         p_equivalence=float(stdtr(freedom, (abs(mean) - band) / error)),
         win_share=win_share,
+        higher_is_better=higher_is_better,
     )
 
 
@@ -155,7 +172,7 @@ def judge(differences: Mapping[str, PairedDifference]) -> dict[str, Judgement]:
         name: Judgement(
             float(p_values[name]),
             float(p_equivalences[name]),
-            _verdict(difference.mean, p_values[name], p_equivalences[name]),
+            _verdict(difference, p_values[name], p_equivalences[name]),
         )
         if name in tested
         else untested
@@ -205,6 +222,43 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def bootstrap_interval_of(
+    metric: Metric,
+    technique: Sequence[Answers],
+    baseline: Sequence[Answers],
+    resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return the interval of ``bootstrap_interval`` for any metric, from the answers themselves.
+
+    Args:
+        metric: Computed anew from every draw of images.
+        technique: The answers of each training.
+        baseline: The baseline's, the same seeds and images in the same order.
+        resamples: Number of draws.
+        seed: Of the draws.
+
+    Returns:
+        Lower and upper end, in the metric's stored unit.
+    """
+    seeds, images = len(technique), len(technique[0].targets)
+    generator = np.random.default_rng(seed)
+    means = []
+    at_once = max(1, _VALUES_AT_ONCE // max(images, technique[0].classes))
+    for start in range(0, resamples, at_once):
+        draws = min(at_once, resamples - start)
+        shares = generator.multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
+        counts = generator.multinomial(images, np.full(images, 1 / images), draws)
+        weights = counts.astype(np.float64)
+        differences = [
+            metric.score(one, weights) - metric.score(other, weights)
+            for one, other in zip(technique, baseline, strict=True)
+        ]
+        means.append((shares * np.stack(differences, axis=1)).sum(axis=1))
+    low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
+    return float(low), float(high)
+
+
 def detectable_difference(sd: float, seeds: int, comparisons: int, power: float = 0.8) -> float:
     """Return the smallest true difference that a study finds with probability ``power``.
 
@@ -230,9 +284,9 @@ def detectable_difference(sd: float, seeds: int, comparisons: int, power: float 
     return noncentrality * sd / math.sqrt(seeds)
 
 
-def _verdict(mean: float, p_value: float, p_equivalence: float) -> str:
+def _verdict(difference: PairedDifference, p_value: float, p_equivalence: float) -> str:
     if p_equivalence < LEVEL:
         return EQUIVALENT
     if p_value < LEVEL:
-        return BETTER if mean > 0 else WORSE
+        return BETTER if (difference.mean > 0) == difference.higher_is_better else WORSE
     return UNDECIDED

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from regbench.comparison.compare import judged_part_of
+from regbench.comparison.compare import judged_part_of, metric_of
 from regbench.evaluation.classification import recall_by_class
 from regbench.evaluation.figures.accuracy_after_pruning import ACCURACY_AFTER_PRUNING
 from regbench.evaluation.figures.accuracy_under_corruption import ACCURACY_UNDER_CORRUPTION
 from regbench.evaluation.results import TRAINED, Results
+from regbench.metrics.registry import DEFAULT
 from regbench.study.schema import BASELINE
 
 CLEAN = "clean"
@@ -22,12 +23,14 @@ def best_besides_baseline(comparison: pd.DataFrame, results: Mapping[str, Result
         comparison: From ``compare``.
         results: By technique; techniques without predictions are left out.
     """
-    if "validation_accuracy" not in comparison:
+    metric = metric_of(comparison)
+    selecting = f"validation_{metric.name}"
+    if selecting not in comparison:
         return None
-    figures = comparison.set_index("technique")["validation_accuracy"].dropna()
+    figures = comparison.set_index("technique")[selecting].dropna().map(metric.gain)
     shown = [name for name, stored in results.items() if len(stored.predictions)]
     figures = figures[figures.index.isin(shown) & (figures.index != BASELINE)]
-    # Of equal ones the first by name; their order is by test accuracy, which selects nothing.
+    # Of equal ones the first by name; their order is by test images, which select nothing.
     return None if figures.empty else str(figures.sort_index().idxmax())
 
 
@@ -42,9 +45,9 @@ def finished(results: Mapping[str, Results]) -> dict[str, Results]:
     return kept
 
 
-def seed_differences(results: Mapping[str, Results]) -> dict[str, pd.Series]:
+def seed_differences(results: Mapping[str, Results], metric: str = DEFAULT) -> dict[str, pd.Series]:
     """Return each technique's headline minus the baseline's, by seed, for seeds that both have."""
-    headline = f"{judged_part_of(results)}_accuracy"
+    headline = f"{judged_part_of(results)}_{metric}"
     figures = {name: stored.by_seed(headline) for name, stored in results.items()}
     baseline = figures.pop(BASELINE, pd.Series(dtype=float))
     differences = {name: (values - baseline).dropna() for name, values in figures.items()}
@@ -55,15 +58,16 @@ def pruning_curves(results: Mapping[str, Results]) -> pd.DataFrame:
     """Return accuracies after pruning, mean over seeds.
 
     Returns:
-        A row per technique, a column per share of weights removed; share 0 is the headline.
+        A row per technique, a column per share of weights removed; share 0 is the accuracy on the
+        judged part.
     """
-    headline = f"{judged_part_of(results)}_accuracy"
+    accuracy = f"{judged_part_of(results)}_accuracy"
     curves = {}
     for name, stored in results.items():
         measured = stored.by_setting(ACCURACY_AFTER_PRUNING.name)
         if len(measured):
             measured.index = measured.index.astype(float)
-            whole = pd.Series({0.0: stored.by_seed(headline).mean()})
+            whole = pd.Series({0.0: stored.by_seed(accuracy).mean()})
             curves[name] = measured.combine_first(whole)
     return pd.DataFrame(curves).T.sort_index(axis="columns")
 
@@ -72,15 +76,15 @@ def corruption_table(results: Mapping[str, Results]) -> pd.DataFrame:
     """Return accuracies under corruption, mean over seeds.
 
     Returns:
-        A row per technique, a column per corruption; the first column is the headline, on all
-        images as they are, the last the mean over corruptions.
+        A row per technique, a column per corruption; the first column is the accuracy on
+        all images as they are, the last the mean over corruptions.
     """
-    headline = f"{judged_part_of(results)}_accuracy"
+    accuracy = f"{judged_part_of(results)}_accuracy"
     rows = {}
     for name, stored in results.items():
         corrupted = stored.by_setting(ACCURACY_UNDER_CORRUPTION.name)
         if len(corrupted):
-            clean = stored.by_seed(headline).mean()
+            clean = stored.by_seed(accuracy).mean()
             rows[name] = {CLEAN: clean, **corrupted, "mean corrupted": corrupted.mean()}
     return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -12,7 +12,8 @@ class Verdict:
 
     Attributes:
         meaning: A sentence without the name; "{band}" stands for the band of practical
-            equivalence, "{seeds}" for the number of seeds that a verdict needs.
+            equivalence, "{seeds}" for the number of seeds that a verdict needs, "{better}" and
+            "{worse}" for the side of 0, above or below, on which the metric is so.
         symbol: Before the name, so that colour is not the only sign.
         style: CSS class of the name in the report.
         marker: Of Matplotlib; an arrow points in the direction of the difference.
@@ -31,7 +32,7 @@ class Verdict:
 # In the order in which tables are sorted.
 VERDICTS = {
     BETTER: Verdict(
-        "not equivalent, the corrected p value is below 0.05 and the mean difference above 0",
+        "not equivalent, the corrected p value is below 0.05 and the mean difference {better} 0",
         symbol="▶",
         style="better",
         marker=">",
@@ -61,7 +62,7 @@ VERDICTS = {
         judged=False,
     ),
     WORSE: Verdict(
-        "not equivalent, the corrected p value is below 0.05 and the mean difference below 0",
+        "not equivalent, the corrected p value is below 0.05 and the mean difference {worse} 0",
         symbol="◀",
         style="worse",
         marker="<",

@@ -17,7 +17,8 @@ from regbench.storage.atomic import damaged_file_errors
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 2  # of the tables' names and columns; increment on every change
+_VERSION = 3  # of the tables' names and columns; increment on every change
+_READABLE = (1, 2, 3)  # version 2 had no column label_probability in its predictions
 _VERSION_1_NAMES = {"trainings": "runs"}  # tables that had another name in version 1
 _VERSION_ENTRY = "format"
 
@@ -73,7 +74,7 @@ class ResultsDataset(OneFileDataset[Results, Results]):
         with zipfile.ZipFile(self._file.local_copy()) as tables:
             version = int(tables.read(_VERSION_ENTRY)) if _VERSION_ENTRY in tables.namelist() else 0
             former = _VERSION_1_NAMES if version == 1 else {}
-            if version not in (1, _VERSION):
+            if version not in _READABLE:
                 raise ValueError(f"it has format {version}, this version of RegBench {_VERSION}")
             damaged = tables.testzip()
             if damaged:

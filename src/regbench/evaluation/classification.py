@@ -1,4 +1,4 @@
-"""Calibration, recall and F1 of predictions."""
+"""Calibration and recall of predictions."""
 
 from typing import TYPE_CHECKING
 
@@ -81,19 +81,3 @@ def recall_by_class(targets: np.ndarray, predicted: np.ndarray, classes: int) ->
     labels = range(classes)
     recall = recall_score(targets, predicted, labels=labels, average=None, zero_division=np.nan)
     return np.asarray(recall)
-
-
-def macro_f1(targets: np.ndarray, predicted: np.ndarray) -> float:
-    """Return the mean F1 of the classes that occur as target or prediction; NaN without images.
-
-    F1 is the harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN).
-
-    Args:
-        targets: N ints from 0.
-        predicted: N ints from 0.
-    """
-    if not len(targets):
-        return float("nan")
-    from sklearn.metrics import f1_score  # noqa: PLC0415 - a second of start-up
-
-    return float(f1_score(targets, predicted, average="macro"))

@@ -39,9 +39,9 @@ def evaluate(
 
     Returns:
         Predictions for every validation and test image (filename, split, label, predicted,
-        confidence and the probabilities of all classes), and the metrics: ``status`` and every
-        figure by name. A diverged training has no predictions and, as metrics, those of
-        ``failed``.
+        confidence, label_probability and the probabilities of all classes), and the metrics:
+        ``status`` and every figure by name. A diverged training has no predictions and, as
+        metrics, those of ``failed``.
     """
     reason = diverged(history)
     if reason:
@@ -122,6 +122,7 @@ def _predictions(
 ) -> pd.DataFrame:
     """Return a row per image; ``probabilities`` is a list of one float32 per class."""
     chosen = probabilities.argmax(axis=1) if len(probabilities) else np.zeros(0, dtype=int)
+    of_label = probabilities[np.arange(len(index)), index["target"].to_numpy(dtype=int)]
     return pd.DataFrame(
         {
             "filename": index["filename"].to_numpy(),
@@ -129,6 +130,7 @@ def _predictions(
             "label": index["label"].to_numpy(),
             "predicted": np.asarray(classes, dtype=object)[chosen],
             "confidence": probabilities.max(axis=1, initial=0.0).astype(np.float32),
+            "label_probability": of_label.astype(np.float32),
             "probabilities": list(probabilities.astype(np.float32)),
         }
     )

@@ -25,7 +25,7 @@ class Results:
             fingerprint (columns ``fingerprint_<component>``). Empty if not trained.
         epochs: A row per training and epoch: the history.
         predictions: A row per training and image of the validation and test parts: filename, split,
-            label, predicted, confidence (float32).
+            label, predicted, confidence, label_probability (float32).
         measurements: A row per training, figure with several values and setting: measure (the
             figure's name), setting (text), value.
     """
@@ -42,7 +42,10 @@ class Results:
             trainings=pd.DataFrame(columns=["technique", "seed", "status"]),
             epochs=pd.DataFrame(columns=["seed"]),
             predictions=pd.DataFrame(
-                columns=["seed", "filename", "split", "label", "predicted", "confidence"]
+                columns=[
+                    *("seed", "filename", "split", "label", "predicted"),
+                    *("confidence", "label_probability"),
+                ]
             ),
             measurements=pd.DataFrame(columns=["seed", "measure", "setting", "value"]),
         )

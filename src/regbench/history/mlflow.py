@@ -18,6 +18,7 @@ from urllib.request import url2pathname
 
 import pandas as pd
 
+from regbench.comparison.compare import headline_of
 from regbench.history.tracking import TrackedStudy, TrackedTraining, is_finite
 
 if TYPE_CHECKING:
@@ -124,7 +125,14 @@ def _finish_study_run(
         rows = study.comparison.set_index("technique")
         figures = {
             f"{figure}/{technique}": rows.loc[technique, figure]
-            for figure in ("test_accuracy", "validation_accuracy", "difference")
+            for figure in dict.fromkeys(
+                (
+                    "test_accuracy",
+                    "validation_accuracy",
+                    headline_of(study.comparison),
+                    "difference",
+                )
+            )
             if figure in rows
             for technique in rows.index
         }

@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from regbench.comparison.compare import metric_of
 from regbench.comparison.statistics import LEVEL
 from regbench.comparison.verdicts import BETTER
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import Shown
 from regbench.evaluation.results import FAILED, TRAINED, Results
 from regbench.evaluation.split_parts import judged_part
+from regbench.metrics.registry import DEFAULT
 from regbench.study.schema import BASELINE, BEST
 
 SCHEMA = 2  # version of the table, raised when a column is renamed, redefined or removed
@@ -27,9 +29,9 @@ _RENAMED_SINCE_SCHEMA_1 = {
     "missing_runs": "missing_trainings",
 }
 
-# Figures are shares of 1, times are UTC, seconds are wall time. ``accuracy`` is the headline: the
-# accuracy on the judged part, which the column ``part`` names. It is a mean over seeds, with the
-# standard deviation (n - 1) and the 95 % t interval of the mean.
+# Figures are shares of 1, times are UTC, seconds are wall time. ``accuracy`` is that on the judged
+# part, which the column ``part`` names, whatever the metric: runs stay comparable. It is a mean
+# over seeds, with the standard deviation (n - 1) and the 95 % t interval of the mean.
 _OWN = {
     "schema": "int64",
     "run": "str",
@@ -55,6 +57,7 @@ _OWN = {
     "failed_seeds": "str",
     "reason": "str",
     "part": "str",
+    "metric": "str",  # that the difference and the verdict are of
     "accuracy": "float64",
     "accuracy_sd": "float64",
     "accuracy_low": "float64",
@@ -104,6 +107,7 @@ def validated(table: pd.DataFrame) -> pd.DataFrame:
     renamed = {old: new for old, new in _RENAMED_SINCE_SCHEMA_1.items() if old in table}
     table = table.rename(columns=renamed)
     table = table.assign(schema=table["schema"].replace(1, SCHEMA)) if "schema" in table else table
+    table = table if "metric" in table else table.assign(metric=DEFAULT)  # of an earlier version
     missing = [name for name in _OWN if name not in table]
     if missing:
         raise ValueError(f"no column {missing[0]}")
@@ -148,6 +152,7 @@ def rows_of_run(
         "data": data_fingerprint["data"],
         "split": data_fingerprint["split"],
         "part": part,
+        "metric": metric_of(compared).name,
     }
     rows = []
     for row in compared.to_dict("records"):

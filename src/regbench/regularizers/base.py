@@ -279,11 +279,22 @@ class Regularizer(Settings):
             return f"a network of kind {network.kind} has no place for its layers"
         return None
 
-    def bound(self, prepared: Mapping[str, Any]) -> Self:
-        """Return a copy that has the data that the data pipeline prepared for it.
+    def following(self, metric: str) -> Self:
+        """Return a copy that follows the metric that decides the study, where settings leave it.
 
         Args:
-            prepared: The datasets named in ``prepared``, by name.
+            metric: Its name, such as ``accuracy``.
+        """
+        return self
+
+    def bound(self, prepared: Mapping[str, Any]) -> Self:
+        """Return a copy that has the data it needs, in private attributes.
+
+        They reach every place at which it acts. Reading settings binds it without the data, too.
+
+        Args:
+            prepared: The datasets named in ``prepared``, by name; and ``train_counts``, the
+                number of train images of each class, K ints.
         """
         return self
 

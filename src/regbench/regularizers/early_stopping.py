@@ -1,31 +1,50 @@
 """Early stopping: end the training when a validation figure no longer improves."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field
 
 from regbench.fields import Int
+from regbench.metrics.registry import METRICS
 from regbench.regularizers.base import Choice, Regularizer, Stop
 
 if TYPE_CHECKING:
     import numpy as np
 
+    Monitor = str
+else:
+    Monitor = Literal[("metric", *(f"validation_{name}" for name in METRICS))]
+
 
 class EarlyStopping(Regularizer):
-    """Stop when the monitored figure has not improved for ``patience`` epochs, at least one."""
+    """Stop when the monitored figure has not improved for ``patience`` epochs, at least one.
+
+    ``metric`` monitors the metric that decides the study, on the validation images.
+    """
 
     title = "early stopping"
     effect = "ends before the network learns the train images by heart"
     source = "Prechelt, Early Stopping - But When?, 1998"
     search = {"patience": Choice((1, 2, 3, 5, 10))}
 
-    monitor: Literal["validation_cross_entropy", "validation_accuracy"] = "validation_cross_entropy"
+    monitor: Monitor = "metric"
     patience: Annotated[Int, Field(ge=0)] = 2
     restore_best: bool = True
 
+    def following(self, metric: str) -> Self:
+        """Return a copy that monitors the study's metric, if it names no other figure."""
+        own = self.monitor != "metric"
+        return self if own else self.model_copy(update={"monitor": f"validation_{metric}"})
+
     def stop(self) -> Stop:
-        """Return the stopping rule."""
+        """Return the stopping rule.
+
+        Raises:
+            ValueError: ``following`` named no metric.
+        """
+        if self.monitor == "metric":
+            raise ValueError("early stopping needs the name of the metric")
         return _Patience(self)
 
 
@@ -34,7 +53,8 @@ class _Patience(Stop):
 
     def __init__(self, settings: EarlyStopping) -> None:
         self._settings = settings
-        self._lower_is_better = settings.monitor == "validation_cross_entropy"
+        metric = METRICS[settings.monitor.removeprefix("validation_")]
+        self._sign = -1 if metric.higher_is_better else 1
         self._best = float("inf")
         self._best_epoch = 0
         self._weights: dict[str, np.ndarray] = {}
@@ -46,8 +66,7 @@ class _Patience(Stop):
         weights: "Callable[[], dict[str, np.ndarray]]",
     ) -> bool:
         """Return whether the figure has not improved for ``patience`` epochs."""
-        figure = figures[self._settings.monitor]
-        figure = figure if self._lower_is_better else -figure
+        figure = self._sign * figures[self._settings.monitor]
         if figure < self._best:
             self._best, self._best_epoch = figure, epoch
             if self._settings.restore_best:

@@ -1,16 +1,24 @@
 """The report's table of techniques: its columns, and its cells as text."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
+from regbench.comparison.compare import headline_of, metric_of
 from regbench.comparison.verdicts import VERDICTS
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import ACCURACY, SHARE, Better, Figure, Shown
 from regbench.evaluation.results import TRAINED
-from regbench.report.numbers import difference_text, in_unit, interval_text, with_spread
+from regbench.metrics.base import POINTS, Metric
+from regbench.report.numbers import (
+    LARGEST_CLASS,
+    difference_text,
+    in_unit,
+    interval_text,
+    with_spread,
+)
 from regbench.study.schema import BASELINE
 
 
@@ -44,12 +52,15 @@ def techniques_table(comparison: pd.DataFrame, part: str) -> dict[str, Any]:
 
     Returns:
         ``columns``: those with a figure of any technique; ``rows``: a ``technique`` and its
-        ``cells`` each; ``baseline``: its name.
+        ``cells`` each, and last a line for always answering the largest class; ``baseline``: its
+        name; ``headline``: the column that sorts it.
     """
+    headline, metric = headline_of(comparison), metric_of(comparison)
+    failures = bool(comparison["failed_trainings"].any())
     columns = [
         column
-        for column in _columns(part, failures=bool(comparison["failed_trainings"].any()))
-        if has_figures(comparison, column.key) or column.key in {f"{part}_accuracy", "verdict"}
+        for column in _columns(part, metric, failures=failures)
+        if has_figures(comparison, column.key) or column.key in {headline, "verdict"}
     ]
     rows = []
     for row in comparison.to_dict("records"):
@@ -58,7 +69,15 @@ def techniques_table(comparison: pd.DataFrame, part: str) -> dict[str, Any]:
             for column in columns
         ]
         rows.append({"technique": row["technique"], "cells": cells})
-    return {"columns": columns, "rows": rows, "baseline": BASELINE}
+    if has_figures(comparison, "largest_class"):
+        value = float(comparison["largest_class"].iloc[0])
+        figure = registry.named(headline)
+        text = in_unit(value, figure.unit, figure.digits)
+        cells = [
+            Cell(text, value) if column.key == headline else Cell("–", "") for column in columns
+        ]
+        rows.append({"technique": LARGEST_CLASS, "cells": cells})
+    return {"columns": columns, "rows": rows, "baseline": BASELINE, "headline": headline}
 
 
 def _cell(row: Mapping[Any, Any], column: Column) -> Cell:
@@ -77,14 +96,20 @@ def _verdict_cell(row: Mapping[Any, Any]) -> Cell:
     return Cell(str(row["status"]), "", "missing")
 
 
-def _columns(part: str, *, failures: bool) -> list[Column]:
+def _columns(part: str, metric: Metric, *, failures: bool) -> list[Column]:
     """Return all columns in their order; ``failures`` adds the number of finished trainings."""
-    headline = f"{part}_accuracy"
-    figures = [
-        _figure_column(figure, part)
+    headline, selecting = (f"{of}_{metric.name}" for of in (part, "validation"))
+    shown = [
+        figure
         for figure in registry.single(Shown.REPORT)
-        if figure.name != headline and figure.only_judged_on in {"", part}
+        if figure.name not in {headline, selecting} and figure.only_judged_on in {"", part}
     ]
+    if selecting != headline:
+        found = registry.named(selecting)
+        if not found.title.startswith("validation"):  # beside a column of the judged part
+            found = replace(found, title=found.text_heading(part))
+        shown.insert(0, found)
+    figures = [_figure_column(figure, part) for figure in shown]
     trainings = Column(
         "trainings",
         "trainings",
@@ -97,34 +122,40 @@ def _columns(part: str, *, failures: bool) -> list[Column]:
         "the accuracy that was published",
         lambda row: in_unit(row["published_accuracy"], ACCURACY),
     )
-    verdict, *compared = _comparison_columns(part)
+    verdict, *compared = _comparison_columns(part, metric)
     return [verdict, *([trainings] if failures else []), *compared, *figures, published]
 
 
-def _comparison_columns(part: str) -> list[Column]:
+def _comparison_columns(part: str, metric: Metric) -> list[Column]:
     """Return the columns on the difference to the baseline, the verdict first."""
-    headline = f"{part}_accuracy"
+    headline = registry.named(f"{part}_{metric.name}")
+    of_headline = _figure_column(headline, part)
+    better = headline.better
     return [
         Column("verdict", "verdict", "the difference to the baseline in a word", str, Better.LOWER),
         Column(
-            headline,
-            f"{part} accuracy, %",
-            "of the network that the technique's own procedure yields: the last epoch's, or the "
-            "best epoch's where early stopping restores it; mean ± standard deviation over seeds",
-            _figure_column(registry.named(headline), part).text,
+            headline.name,
+            f"{part} {metric.title}, {'%' if metric.unit == POINTS else metric.unit}",
+            f"{metric.meaning}; of the network that the technique's own procedure yields: the "
+            "last epoch's, or the best epoch's where early stopping restores it; mean ± standard "
+            "deviation over seeds",
+            of_headline.text,
+            better,
         ),
         Column(
             "difference",
-            "difference, points [95 %]",
-            f"{part} accuracy minus the baseline's, paired by seed: mean and 95 % interval of the "
-            "paired t test, in percentage points",
+            f"difference, {metric.short_unit} [95 %]",
+            f"{part} {metric.title} minus the baseline's, paired by seed: mean and 95 % interval "
+            f"of the paired t test, in {metric.unit}",
             difference_text,
+            better,
         ),
         Column(
             "bootstrap_low",
             "bootstrap [95 %]",
             "the interval of the difference from resampling seeds and images together",
             lambda row: interval_text(row, "bootstrap"),
+            better,
         ),
         Column(
             "p_adjusted",

@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 
 from regbench.evaluation.figures.base import Unit
+from regbench.metrics.base import POINTS, Metric
+from regbench.metrics.registry import metric_named
 
 MISSING = "–"
+LARGEST_CLASS = "always the largest class"  # a line of tables of techniques
 
 
 def signed(value: float, form: str = ".2f") -> str:
@@ -47,17 +50,33 @@ def percent(share: float, digits: int = 1) -> str:
     return MISSING if pd.isna(share) else f"{100 * share:.{digits}f} %"
 
 
+def metric_value(value: float, metric: Metric, digits: int | None = None) -> str:
+    """Return a metric's value in a sentence: '93.7 %', or '0.213 nats'."""
+    if metric.unit == POINTS:
+        return percent(value, 1 if digits is None else digits)
+    return MISSING if pd.isna(value) else _typeset(f"{value:.{metric.digits}f} nats")
+
+
 def difference_text(row: Mapping[Any, Any], figure: str = "difference") -> str:
-    """Return a difference in percentage points with its 95 % interval: '+1.60 [1.20, 2.00]'."""
-    return f"{signed(100 * row[figure])} {interval_text(row, figure)}".strip()
+    """Return a difference with its 95 % interval: '+1.60 [1.20, 2.00]', in points or nats.
+
+    Args:
+        row: A row of the comparison; its ``metric`` has the unit, by default percentage points.
+        figure: The columns' name.
+    """
+    metric = metric_named(row.get("metric"))
+    difference = signed(metric.factor * row[figure], f".{metric.digits}f")
+    return f"{difference} {interval_text(row, figure)}".strip()
 
 
 def interval_text(row: Mapping[Any, Any], interval: str) -> str:
-    """Return '[1.20, 2.00]' from ``<interval>_low`` and ``_high``, in percentage points, or ''."""
+    """Return '[1.20, 2.00]' from ``<interval>_low`` and ``_high``, in points or nats, or ''."""
     low, high = row.get(f"{interval}_low"), row.get(f"{interval}_high")
     if low is None or high is None or not np.isfinite([low, high]).all():
         return ""
-    return f"[{100 * low:.2f}, {100 * high:.2f}]".replace("-", "−")
+    metric = metric_named(row.get("metric"))
+    ends = (f"{metric.factor * end:.{metric.digits}f}" for end in (low, high))
+    return f"[{', '.join(ends)}]".replace("-", "−")
 
 
 def verdict_text(row: Mapping[Any, Any]) -> str:

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from regbench.comparison import tables
+from regbench.comparison.compare import headline_of, metric_of
 from regbench.comparison.statistics import MIN_SEEDS
 from regbench.comparison.verdicts import JUDGED, VERDICTS
 from regbench.evaluation.figures import registry
@@ -144,7 +145,8 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "style": style,
         "content": content,
         "part": part,
-        "headline": f"{part} accuracy",
+        "headline": f"{part} {metric_of(comparison).title}",
+        "metric": metric_of(comparison),
         "verdict": sentences.verdict_sentence(comparison, curves if len(curves) else None),
         "facts": _facts(comparison, part),
         "split": sentences.split_text(
@@ -197,21 +199,29 @@ def template_text(package: str, name: str) -> Markup:
 
 def _facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]:
     """Return the key figures below the verdict: name, figure and remark each."""
-    headline = f"{part}_accuracy"
+    headline, metric = headline_of(comparison), metric_of(comparison)
+    selecting = f"validation_{metric.name}"
     rows = {row["technique"]: row for row in comparison.to_dict("records")}
     facts = []
     if has_figures(comparison, headline) and pd.notna(rows.get(BASELINE, {}).get(headline)):
-        baseline = numbers.percent(rows[BASELINE][headline], 2)
-        facts.append(("Baseline", baseline, f"{part} accuracy"))
-    if has_figures(comparison, "validation_accuracy"):
-        by_name = comparison.set_index("technique")["validation_accuracy"].sort_index()
+        baseline = numbers.metric_value(rows[BASELINE][headline], metric, 2)
+        facts.append(("Baseline", baseline, f"{part} {metric.title}"))
+    if has_figures(comparison, "largest_class"):
+        value = numbers.metric_value(comparison["largest_class"].iloc[0], metric, 2)
+        facts.append((numbers.LARGEST_CLASS.capitalize(), value, f"{part} {metric.title}"))
+    if has_figures(comparison, selecting):
+        by_name = comparison.set_index("technique")[selecting].map(metric.gain).sort_index()
         best = rows[by_name.idxmax()]  # of equal ones the first by name: test selects nothing
-        figure = numbers.percent(best[headline], 2)
-        facts.append(("Best on validation", figure, f"{best['technique']}, {part} accuracy"))
+        figure = numbers.metric_value(best[headline], metric, 2)
+        facts.append(("Best on validation", figure, f"{best['technique']}, {part} {metric.title}"))
     detectable = _statistics(comparison)["detectable"]
     if detectable:
         facts.append(
-            ("Detectable difference", f"{detectable} points", "found with 80 % probability")
+            (
+                "Detectable difference",
+                f"{detectable} {metric.short_unit}",
+                "found with 80 % probability",
+            )
         )
     trainings, failed = (
         int(comparison["trainings"].sum()),
@@ -224,8 +234,12 @@ def _facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]:
 
 
 def _statistics(comparison: pd.DataFrame) -> dict[str, Any]:
-    """Return what the section on the method cites; differences in percentage points."""
-    study = comparison.attrs
+    """Return what the section on the method cites; differences in points or nats."""
+    study, metric = comparison.attrs, metric_of(comparison)
+
+    def written(difference: float) -> str:
+        return f"{metric.factor * difference:.{metric.digits}f}"
+
     seeds = int((comparison["trainings"] - comparison["failed_trainings"]).max())
     by_technique = comparison.get("detectable_difference", pd.Series(dtype=float)).dropna()
     detectable = study.get("detectable_difference", by_technique.median())
@@ -233,9 +247,9 @@ def _statistics(comparison: pd.DataFrame) -> dict[str, Any]:
     return {
         "seeds": study.get("seeds", seeds),
         "judged": int(comparison.get("verdict", pd.Series(dtype=str)).isin(JUDGED).sum()),
-        "band": f"{100 * study['band']:g}" if "band" in study else None,
-        "detectable": "" if pd.isna(detectable) else f"{100 * detectable:.2f}",
-        "detectable_range": [f"{100 * end:.2f}" for end in ends],
+        "band": f"{metric.factor * study['band']:g}" if "band" in study else None,
+        "detectable": "" if pd.isna(detectable) else written(detectable),
+        "detectable_range": [written(end) for end in ends],
         "min_seeds": MIN_SEEDS,
     }
 
@@ -243,9 +257,16 @@ def _statistics(comparison: pd.DataFrame) -> dict[str, Any]:
 def _verdicts(comparison: pd.DataFrame) -> dict[str, str]:
     """Return the meaning of each verdict, with this study's band and number of seeds."""
     band = comparison.attrs.get("band")
-    width = "the band of practical equivalence" if band is None else f"±{100 * band:g} points"
+    metric = metric_of(comparison)
+    width = "the band of practical equivalence"
+    if band is not None:
+        width = f"±{metric.factor * band:g} {metric.short_unit}"
+    sides = ("above", "below") if metric.higher_is_better else ("below", "above")
     return {
-        name: verdict.meaning.replace("{band}", width).replace("{seeds}", str(MIN_SEEDS))
+        name: verdict.meaning.replace("{band}", width)
+        .replace("{seeds}", str(MIN_SEEDS))
+        .replace("{better}", sides[0])
+        .replace("{worse}", sides[1])
         for name, verdict in VERDICTS.items()
     }
 
@@ -255,7 +276,7 @@ def _baseline_and_best(
 ) -> dict[str, Any]:
     """Return confusion, recall and disagreements of the baseline and the best technique.
 
-    The best is the technique with the highest validation accuracy besides the baseline.
+    The best is the technique that is best on validation besides the baseline.
     """
     best_besides_baseline = tables.best_besides_baseline(content.comparison, trained)
     names = [

@@ -6,29 +6,33 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regbench.comparison.compare import UNTRAINED
-from regbench.comparison.statistics import MIN_SEEDS
+from regbench.comparison.compare import UNTRAINED, headline_of, metric_of
+from regbench.comparison.statistics import LEVEL, MIN_SEEDS
 from regbench.comparison.verdicts import BETTER, EQUIVALENT, JUDGED, UNDECIDED, WORSE
 from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
+from regbench.metrics.base import Metric
+from regbench.metrics.registry import metric_named
 from regbench.networks.base import Network
 from regbench.networks.registry import NETWORKS
 from regbench.optimization.optimizers import OPTIMIZERS
 from regbench.optimization.schedules import SCHEDULES
 from regbench.regularizers.registry import REGULARIZERS
-from regbench.report.numbers import interval_text, listed, percent, signed
+from regbench.report.numbers import difference_text, listed, metric_value, percent, signed
 from regbench.study.schema import BASELINE
 
-AFFORDABLE_LOSS = 0.005  # accuracy, a share of 1: weights 'can go' if pruning costs no more
+AFFORDABLE_LOSS = 0.005  # accuracy, a share of 1: weights 'can be removed' if pruning costs no more
 _MOSTLY_ZERO = 0.5  # the share of near-zero weights from which a sentence names it
+_ROUNDING = 1e-9  # by so much a mean may lie above a figure that all seeds have
 _NAMED = 3  # techniques named in a list; the rest is counted
 
 
 def verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None = None) -> str:
     """Return the verdict on all techniques in one sentence.
 
-    It names the techniques that are better, with their differences in percentage points, and
-    counts or names those that are worse, equivalent or undecided. Without enough seeds for a
-    verdict it describes; without a trained baseline it says what is missing.
+    Where no technique, or not the baseline, beats always answering the largest class, a sentence
+    before it says so. It names the techniques that are better, with their differences, and counts
+    or names those that are worse, equivalent or undecided. Without enough seeds for a verdict it
+    describes; without a trained baseline it says what is missing.
 
     Args:
         comparison: From ``compare``.
@@ -36,8 +40,52 @@ def verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None = No
             can be set to zero at a loss of at most ``AFFORDABLE_LOSS``, if more than the
             baseline's.
     """
-    headline = f"{judged_part(comparison)}_accuracy"
-    figure = headline.replace("_", " ")
+    remark = largest_class_sentence(comparison)
+    return f"{remark} {_verdict_sentence(comparison, pruning)}".strip()
+
+
+def largest_class_sentence(comparison: pd.DataFrame) -> str:
+    """Return which techniques do not beat always answering the largest class, or ''.
+
+    All techniques are named as one, the baseline by name; others are left to the table. With at
+    least ``MIN_SEEDS`` seeds a technique beats it if the 95 % t interval of its mean does, with
+    fewer if its mean does.
+
+    Args:
+        comparison: From ``compare``.
+    """
+    headline, metric = headline_of(comparison), metric_of(comparison)
+    if "largest_class" not in comparison or headline not in comparison:
+        return ""
+    trained = comparison.dropna(subset=[headline]).to_dict("records")
+    beaten = {row["technique"]: _beats_largest_class(row, headline, metric) for row in trained}
+    line = f"always answering the largest class ({_figure_name(comparison)} "
+    line += f"{metric_value(comparison['largest_class'].iloc[0], metric)})"
+    if trained and not any(beaten.values()):
+        return f"No technique is shown to beat {line}."
+    if not beaten.get(BASELINE, True):
+        return f"The baseline is not shown to beat {line}."
+    return ""
+
+
+def _beats_largest_class(row: Mapping[Any, Any], headline: str, metric: Metric) -> bool:
+    from scipy.special import stdtrit  # noqa: PLC0415 - slow to import
+
+    above = metric.gain(row[headline] - row["largest_class"])
+    seeds, spread = row["trainings"] - row["failed_trainings"], row.get(f"{headline}_sd")
+    if seeds >= MIN_SEEDS and pd.notna(spread):
+        above -= float(stdtrit(seeds - 1, 1 - LEVEL / 2)) * spread / seeds**0.5
+    return bool(above > _ROUNDING)
+
+
+def _figure_name(comparison: pd.DataFrame) -> str:
+    """Return the headline in words, such as 'test accuracy'."""
+    return f"{judged_part(comparison)} {metric_of(comparison).title}"
+
+
+def _verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None) -> str:
+    headline, metric = headline_of(comparison), metric_of(comparison)
+    figure = _figure_name(comparison)
     if headline not in comparison or comparison[headline].isna().all():
         found = dict.fromkeys(comparison["status"])
         if set(found) <= {UNTRAINED}:
@@ -45,21 +93,21 @@ def verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None = No
         return f"Nothing can be compared: the techniques are {listed(list(found))}."
     trained = comparison.dropna(subset=[headline]).to_dict("records")
     names = [row["technique"] for row in trained]
-    best = max(row[headline] for row in trained)
+    best = max((row[headline] for row in trained), key=metric.gain)
     leaders = listed([row["technique"] for row in trained if row[headline] == best])
     if BASELINE not in names:
         return (
-            f"No verdict: the baseline has no results to compare with; the highest {figure} is "
-            f"that of {leaders}, {percent(best)}."
+            f"No verdict: the baseline has no results to compare with; the {metric.best_word} "
+            f"{figure} is that of {leaders}, {metric_value(best, metric)}."
         )
     rows = [row for row in trained if pd.notna(row.get("difference"))]
     if not rows:
         baseline = trained[names.index(BASELINE)][headline]
         return (
-            f"The baseline's {figure} is {percent(baseline)}; no technique has results to "
-            "compare with it."
+            f"The baseline's {figure} is {metric_value(baseline, metric)}; no technique has "
+            "results to compare with it."
         )
-    rows.sort(key=lambda row: -row["difference"])
+    rows.sort(key=lambda row: -metric.gain(row["difference"]))
     gains = _size_gains(comparison, pruning)
     judged = [row for row in rows if row.get("verdict") in JUDGED]
     if not judged:
@@ -72,7 +120,7 @@ def verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None = No
     ):
         of_verdict = [row for row in judged if row["verdict"] == verdict]
         clauses += [
-            f"{row['technique']} {words}, but {gains[row['technique']]}"
+            f"{row['technique']}: {words}, but {gains[row['technique']]}"
             for row in of_verdict
             if row["technique"] in gains
         ]
@@ -109,8 +157,9 @@ def _better_clauses(judged: list[dict[Any, Any]], gains: Mapping[str, str]) -> l
         return [f"Every technique is worse than the baseline: {listed(differences, _NAMED)}"]
     clause = "No technique is shown to be better than the baseline"
     names, figures = _highest(judged)
-    if judged[0]["verdict"] == UNDECIDED and judged[0]["difference"] > 0:
-        clause += f" (the highest, {names}, {figures}, {_verb(names)} undecided)"
+    metric = metric_named(judged[0].get("metric"))
+    if judged[0]["verdict"] == UNDECIDED and metric.gain(judged[0]["difference"]) > 0:
+        clause += f" (the {metric.best_word}, {names}, {figures}, {_verb(names)} undecided)"
     return [clause]
 
 
@@ -123,11 +172,13 @@ def _descriptive_clauses(
         f"A description, not a verdict: {seeds} seed{'s' if seeds > 1 else ''}, "
         f"and a verdict takes {MIN_SEEDS}; "
     )
-    if rows[0]["difference"] > 0:
+    metric = metric_named(rows[0].get("metric"))
+    if metric.gain(rows[0]["difference"]) > 0:
         names, figures = _highest(rows)
-        clause += f"the highest {figure} is that of {names}, {figures} on the baseline"
+        clause += f"the {metric.best_word} {figure} is that of {names}, {figures} on the baseline"
     else:
-        clause += f"the baseline's {figure}, {percent(baseline)}, is the highest"
+        value = metric_value(baseline, metric)
+        clause += f"the baseline's {figure}, {value}, is the {metric.best_word}"
     return [clause, *(f"{name}: {gain}" for name, gain in gains.items())]
 
 
@@ -142,8 +193,8 @@ def _size_gains(comparison: pd.DataFrame, pruning: pd.DataFrame | None) -> dict[
         most = max(share for share, _ in can_go.values())
         baselines, _ = can_go[BASELINE]
         return {
-            name: f"{percent(share, 0)} of its weights can go (accuracy {signed(change)} points; "
-            f"of the baseline's {percent(baselines, 0)})"
+            name: f"{percent(share, 0)} of its weights can be removed, which changes its accuracy "
+            f"by {signed(change)} points, of the baseline's only {percent(baselines, 0)}"
             for name, (share, change) in can_go.items()
             if share == most > baselines
         }
@@ -183,8 +234,9 @@ def _highest(rows: list[dict[Any, Any]]) -> tuple[str, str]:
 
 
 def _points(row: Mapping[Any, Any]) -> str:
-    """Return a row's difference and interval: '+1.60 points [1.20, 2.00]'."""
-    return f"{signed(100 * row['difference'])} points {interval_text(row, 'difference')}".strip()
+    """Return a row's difference and interval: '+1.60 points [1.20, 2.00]', or in nats."""
+    difference, *interval = difference_text(row).split(" ", 1)
+    return " ".join([difference, metric_named(row.get("metric")).short_unit, *interval])
 
 
 def _appended(gain: str | None) -> str:

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
+from regbench.comparison.compare import metric_of
 from regbench.comparison.tables import corruption_table, pruning_curves
 from regbench.evaluation.results import Results
 from regbench.evaluation.split_parts import judged_part
@@ -58,8 +59,8 @@ def difference_picture(comparison: pd.DataFrame, results: Mapping[str, Results])
         for row in rows
     ]
     alternative = (
-        "Each technique's difference to the baseline in percentage points with its 95 % "
-        f"interval: {_enumerated(described)}."
+        f"Each technique's difference to the baseline in {metric_of(comparison).unit} with its "
+        f"95 % interval: {_enumerated(described)}."
     )
     return _responsive(
         "difference",
@@ -69,14 +70,14 @@ def difference_picture(comparison: pd.DataFrame, results: Mapping[str, Results])
 
 
 def gap_picture(comparison: pd.DataFrame) -> Picture:
-    """Draw each technique's train accuracy beside its headline accuracy."""
-    headline = f"{judged_part(comparison)}_accuracy"
+    """Draw each technique's train accuracy beside its accuracy on the judged part."""
+    judged = f"{judged_part(comparison)}_accuracy"
     described = [
-        f"{row['technique']} {percent(row['train_accuracy'])} and {percent(row[headline])}"
-        for row in comparison.dropna(subset=["train_accuracy", headline]).to_dict("records")
+        f"{row['technique']} {percent(row['train_accuracy'])} and {percent(row[judged])}"
+        for row in comparison.dropna(subset=["train_accuracy", judged]).to_dict("records")
     ]
     alternative = (
-        f"Each technique's train and {headline.replace('_', ' ')}: {_enumerated(described)}."
+        f"Each technique's train and {judged.replace('_', ' ')}: {_enumerated(described)}."
     )
     return _responsive("gap", lambda width: gaps.gap_plot(comparison, width), alternative)
 

@@ -8,15 +8,16 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from regbench.comparison.compare import STALE, UNTRAINED, failure
+from regbench.comparison.compare import STALE, UNTRAINED, failure, headline_of, metric_of
 from regbench.comparison.statistics import MIN_SEEDS
 from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, WORSE
 from regbench.evaluation.figures import registry
-from regbench.evaluation.figures.accuracy import VALIDATION_ACCURACY
-from regbench.evaluation.figures.base import ACCURACY, POINTS, Figure, Shown
+from regbench.evaluation.figures.base import ACCURACY, Figure, Shown
 from regbench.evaluation.results import FAILED
 from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
-from regbench.report.numbers import MISSING, in_text, with_spread
+from regbench.metrics.registry import metric_named
+from regbench.report.numbers import LARGEST_CLASS, MISSING, in_text, with_spread
+from regbench.report.sentences import largest_class_sentence
 from regbench.study.schema import BASELINE
 
 
@@ -33,21 +34,23 @@ class ReadableTable:
 def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
     """Return the comparison as a text table: the headline, the difference, further figures.
 
+    The last line is that of always answering the largest class.
+
     Args:
         comparison: From ``compare``.
         command: The study's ``kedro run`` command, for notes that suggest the next command.
     """
     part = judged_part(comparison.columns)
-    headline = f"{part}_accuracy"
+    headline = headline_of(comparison)
+    selecting = registry.named(f"validation_{metric_of(comparison).name}")
     columns = {"technique": comparison.apply(_name, axis=1).tolist()}
     if headline not in comparison:
         columns["status"] = comparison["status"].tolist()
     else:
         heading = registry.named(headline).text_heading(part)
         columns[heading] = comparison.apply(_headline, axis=1, figure=headline).tolist()
-    if {headline, VALIDATION_ACCURACY.name} <= set(comparison) and part != "validation":
-        heading = VALIDATION_ACCURACY.text_heading(part)
-        columns[heading] = _cells(comparison, VALIDATION_ACCURACY)
+    if {headline, selecting.name} <= set(comparison) and part != "validation":
+        columns[selecting.text_heading(part)] = _cells(comparison, selecting)
     if "difference" in comparison:
         columns["to baseline [95 %]"] = comparison.apply(_interval, axis=1).tolist()
         columns["verdict"] = comparison["verdict"].fillna(MISSING).tolist()
@@ -60,6 +63,11 @@ def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
     }
     rows = [list(row) for row in zip(*columns.values(), strict=True)]
     notes = [*_legend(comparison), *status_notes(comparison, command)]
+    if headline in comparison and "largest_class" in comparison:
+        figure, value = registry.named(headline), comparison["largest_class"].iloc[0]
+        line = [LARGEST_CLASS, in_text(value, figure.unit, figure.digits)]
+        rows.append(line + [MISSING] * (len(columns) - len(line)))
+        notes[:0] = filter(None, [largest_class_sentence(comparison)])
     return ReadableTable("Comparison of techniques", list(columns), rows, notes)
 
 
@@ -120,31 +128,38 @@ def _headline(row: pd.Series, figure: str) -> str:
     """Return the headline figure with its spread and failed trainings, or else the status."""
     if pd.isna(row[figure]):
         return str(row["status"])
-    accuracy = with_spread(in_text, row[figure], row.get(f"{figure}_sd"), ACCURACY)
+    of = registry.named(figure)
+    value = with_spread(in_text, row[figure], row.get(f"{figure}_sd"), of.unit, of.digits)
     failed = (
         f"; {row['failed_trainings']} of {row['trainings']} failed"
         if row["failed_trainings"]
         else ""
     )
-    return accuracy + failed
+    return value + failed
 
 
 def _interval(row: pd.Series) -> str:
-    """Return the difference to the baseline in percentage points, with its 95 % interval."""
+    """Return the difference to the baseline in points or nats, with its 95 % interval."""
     if pd.isna(row["difference"]):
         return MISSING
-    if pd.isna(row.get("difference_low")):
-        return in_text(row["difference"], POINTS)
+    metric = metric_named(row.get("metric"))
     mean, low, high = (
-        in_text(row[figure], POINTS)
+        f"{metric.factor * row.get(figure, np.nan):+.{metric.digits}f}"
         for figure in ("difference", "difference_low", "difference_high")
     )
+    if pd.isna(row.get("difference_low")):
+        return mean
     return f"{mean} [{low}, {high}]"
 
 
 def _further_figures(comparison: pd.DataFrame) -> list[Figure]:
-    """Return the figures of any technique, other than the accuracies of the split parts."""
-    first = {f"{part}_accuracy" for part in SPLIT_PARTS}
+    """Return the figures of any technique, other than the headline and what selects.
+
+    Of accuracies only that of the judged part is shown, where another metric decides.
+    """
+    part, metric = judged_part(comparison.columns), metric_of(comparison)
+    first = {f"{of}_{metric.name}" for of in SPLIT_PARTS}
+    first |= {f"{of}_accuracy" for of in SPLIT_PARTS if of != part}
     return [
         figure
         for figure in registry.single(Shown.TEXT)
@@ -167,12 +182,20 @@ def _legend(comparison: pd.DataFrame) -> list[str]:
     trained = comparison["trainings"] - comparison["failed_trainings"]
     seeds = int(trained.max())
     most = "" if (trained[trained > 0] == seeds).all() else "at most "
-    over = f"Mean ± standard deviation over {most}{seeds} seeds" if seeds > 1 else "One seed each"
+    over = (
+        f"Mean ± standard deviation over {most}{seeds} seeds"
+        if seeds > 1
+        else "One seed each"
+        if seeds
+        else "No training is up to date"
+    )
     part = judged_part(comparison.columns)
     meanings = [
         f"{of.text_heading(part)}: {of.legend(part)}" for of in _further_figures(comparison)
     ]
-    paired = "'to baseline' in percentage points, paired by seed"
+    metric = metric_of(comparison)
+    better = "" if metric.higher_is_better else ", less is better"
+    paired = f"'to baseline' in {metric.unit}, paired by seed{better}"
     legend = [f"{'; '.join([over, paired, *meanings])}."]
     if "difference" not in comparison:
         return [*legend, "No differences: the baseline and another technique must be trained."]

@@ -34,12 +34,17 @@ _TRAIN = "regbench.pipelines.training.nodes"
 _PREPARE = "regbench.pipelines.data.nodes"
 
 # The code of all trainings; that of images and split counts by its result, the data's fingerprint.
-TRAINING_CODE = (f"{_TRAIN}:train_network", f"{_PREPARE}:fit_normalization")
+TRAINING_CODE = (
+    f"{_TRAIN}:train_network",
+    f"{_PREPARE}:fit_normalization",
+    "regbench.metrics",  # discovered in their folder, not imported by name
+)
 
 EVALUATION_CODE = (
     f"{_TRAIN}:evaluate_network",
     f"{_PREPARE}:corrupt_images",
-    "regbench.evaluation.figures",  # discovered in their folder, not imported by name
+    "regbench.evaluation.figures",  # discovered in their folders, not imported by name
+    "regbench.metrics",
 )
 
 # The code that uses each group of settings that all techniques share: first what makes the
@@ -217,11 +222,11 @@ def techniques_in_both_protocols(one: Mapping[str, Any], other: Mapping[str, Any
     and the fair one do.
 
     Args:
-        one: ``fingerprints`` by technique, from ``current_fingerprints``, and
+        one: ``fingerprints`` by technique, from ``current_fingerprints``, ``metric`` and
             ``equivalence_band``.
         other: The same of the other study; may be empty.
     """
-    if one["equivalence_band"] != other.get("equivalence_band"):
+    if any(one.get(key) != other.get(key) for key in ("metric", "equivalence_band")):
         return set()
     others = other["fingerprints"]
     return {

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from regbench.errors import quoted
+from regbench.metrics.registry import DEFAULT
 from regbench.networks.base import Network
 from regbench.networks.registry import NETWORKS, network_of
 from regbench.regularizers.registry import REGULARIZERS
@@ -54,13 +55,16 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
     if study is not None and not problems:
         problems += fit_problems(study)
     if study is not None:
+        problems += _metric_problems(study)
         problems += _published_problems(study.reporting.published, combined)
     for group in ("prediction", "alarms"):
         if isinstance(parameters.get(group), Mapping):
             problems += _technique_problems(group, parameters[group].get("technique"), combined)
     if study is None or problems:
         raise InvalidStudy(list(dict.fromkeys(problems)))
-    return study
+    metric = study.reporting.metric
+    techniques = {name: found.following(metric) for name, found in study.techniques.items()}
+    return study.model_copy(update={"techniques": techniques})
 
 
 def read_schedules(entries: Mapping[Any, Any]) -> dict[str, Schedule]:
@@ -151,6 +155,20 @@ def _technique_problems(group: str, technique: Any, techniques: Iterable[str]) -
             (group, "technique"),
             f"{quoted(technique)} is not a technique; allowed: {', '.join(known)}"
             f"{nearest(technique, known)}",
+        )
+    ]
+
+
+def _metric_problems(study: Study) -> list[Problem]:
+    """Return the problem of published accuracies beside verdicts on another metric."""
+    metric = study.reporting.metric
+    if metric == DEFAULT or not study.reporting.published:
+        return []
+    return [
+        Problem(
+            ("reporting", "metric"),
+            f"must be {DEFAULT} where reporting.published has accuracies to judge, not "
+            f"{quoted(metric)}; without --env=article there are none",
         )
     ]
 

@@ -17,6 +17,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from regbench.fields import Count, Float, Name, Points, Seed, Settings, Share, Side
+from regbench.metrics.base import POINTS
+from regbench.metrics.registry import METRICS
 from regbench.networks.base import Network
 from regbench.optimization.optimizers import Optimizer
 from regbench.optimization.schedules import Constant, Schedule
@@ -42,6 +44,11 @@ def _usable(address: str, *, to_write: bool = False) -> str:
         raise ValueError(problem)
     return addresses.clean_address(address)
 
+
+if TYPE_CHECKING:
+    MetricName = str
+else:
+    MetricName = Literal[tuple(METRICS)]
 
 Address = Annotated[Name, AfterValidator(_usable)]
 Results = Annotated[Name, AfterValidator(partial(_usable, to_write=True))]
@@ -253,9 +260,18 @@ class Publication(Settings):
 class Reporting(Settings):
     """How the comparison is judged, and published figures to show beside it."""
 
+    metric: MetricName  # decides the headline, the tests, the best on validation and the stop
     equivalence_band: Annotated[Float, Field(ge=0, le=100, description="percentage points")]
+    equivalence_band_nats: Annotated[Float, Field(ge=0, description="where the metric is in nats")]
     published: dict[str, Publication]
     failed: Annotated[list[Name], Field(description="techniques that a scheduler saw fail")]
+
+    @property
+    def band(self) -> float:
+        """The band of practical equivalence in the metric's stored unit: a share of 1, or nats."""
+        metric = METRICS[self.metric]
+        band = self.equivalence_band if metric.unit == POINTS else self.equivalence_band_nats
+        return band / metric.factor
 
     @field_validator("failed", mode="before")
     @classmethod

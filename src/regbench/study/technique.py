@@ -1,7 +1,7 @@
 """A technique: a named set of regularizers. Its keys are the modules in ``regularizers``."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BeforeValidator, create_model
 from pydantic_core import PydanticCustomError
@@ -18,6 +18,13 @@ class _Technique(Settings):
         """Return its regularizers by key; of those that inherit settings, only its own values."""
         values = {key: getattr(self, key) for key in REGULARIZERS}
         return {key: value for key, value in values.items() if value not in (None, False)}
+
+    def following(self, metric: str) -> Self:
+        """Return a copy whose regularizers follow the metric that decides the study."""
+        entries = self.entries().items()
+        return self.model_copy(
+            update={k: e.following(metric) for k, e in entries if isinstance(e, Regularizer)}
+        )
 
     def prepared(self) -> list[str]:
         """Return the names of the data pipeline's datasets that its trainings need."""

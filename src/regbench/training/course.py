@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from regbench.metrics.registry import METRICS
 from regbench.networks.base import Phase
 from regbench.optimization.schedules import Horizon
 from regbench.regularizers.base import Stop
@@ -14,15 +15,17 @@ from regbench.study.schema import Protocol
 from regbench.training.step import Step
 
 Arrays = dict[str, np.ndarray]
+_VALIDATION = "validation_"
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """The figures of one epoch; the names are the columns of a history.
+    """The figures of one epoch.
 
     Train figures are means over the epoch's batches, computed while training (augmented, with
-    dropout); validation figures are those of the epoch's last weights. Accuracies are shares of
-    1, cross-entropies in nats without the regularizers' penalty. The learning rate is that of
+    dropout); validation figures are those of the epoch's last weights: every metric by name, so
+    that a study may be decided by another one without being trained again. Accuracies are shares
+    of 1, cross-entropies in nats without the regularizers' penalty. The learning rate is that of
     the epoch's first optimizer step.
     """
 
@@ -30,16 +33,34 @@ class Epoch:
     train_cross_entropy: float
     train_accuracy: float
     penalty: float
-    validation_cross_entropy: float
-    validation_accuracy: float
+    validation: Mapping[str, float]
     seconds: float
     learning_rate: float
 
     @property
     def finite(self) -> bool:
         """Whether the loss is finite, after the epoch's last step too."""
-        losses = (self.train_cross_entropy, self.penalty, self.validation_cross_entropy)
+        losses = (self.train_cross_entropy, self.penalty, self.validation["cross_entropy"])
         return bool(np.isfinite(losses).all())
+
+    def as_row(self) -> dict[str, float]:
+        """Return its row of a history, by column: ``validation_<metric>`` for every metric."""
+        own = {name: value for name, value in vars(self).items() if name != "validation"}
+        return own | {f"{_VALIDATION}{name}": value for name, value in self.validation.items()}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Epoch":
+        """Return the epoch of a row of a history, by column."""
+        own = {name: value for name, value in row.items() if not name.startswith(_VALIDATION)}
+        validation = {
+            name.removeprefix(_VALIDATION): value for name, value in row.items() if name not in own
+        }
+        return cls(**own, validation=validation)
+
+    @classmethod
+    def columns(cls) -> list[str]:
+        """Return the columns of a history."""
+        return list(cls(0, 0, 0, 0, dict.fromkeys(METRICS, 0.0), 0, 0).as_row())
 
 
 def planned_epochs(protocol: Protocol, phases: Sequence[Phase]) -> int:
@@ -108,16 +129,16 @@ class Course:
         if not epoch.finite:
             self.over = True
             return
-        if epoch.validation_accuracy > self._best_accuracy:
-            self._best_accuracy, self.best_weights = epoch.validation_accuracy, self._weights()
+        if epoch.validation["accuracy"] > self._best_accuracy:
+            self._best_accuracy, self.best_weights = epoch.validation["accuracy"], self._weights()
         in_phase = self._epochs_in_phase()
         is_last = self._phase == len(self.phases) - 1
         # All are asked: each keeps the weights that it may restore.
         votes = [
-            stop.should_stop(epoch.epoch, vars(epoch), self._weights)
+            stop.should_stop(epoch.epoch, epoch.as_row(), self._weights)
             for stop in (self._stops if is_last else ())
         ]
-        stalled = self._stall is not None and self._stall.should_stop(in_phase, vars(epoch))
+        stalled = self._stall is not None and self._stall.should_stop(in_phase, epoch.as_row())
         if not (any(votes) or stalled or in_phase == self.phases[self._phase].epochs):
             return
         if is_last:
@@ -159,9 +180,10 @@ class Course:
             "phase": np.asarray(self._phase),
             "phase_of_epoch": np.asarray(self._phase_of_epoch, dtype=int),
         }
-        figures = [asdict(epoch) for epoch in self.epochs]
+        rows = [epoch.as_row() for epoch in self.epochs]
+        columns = list(rows[0]) if rows else Epoch.columns()
         groups: dict[str, Mapping[str, Any]] = {
-            "epochs": {f.name: [row[f.name] for row in figures] for f in fields(Epoch)},
+            "epochs": {name: [row[name] for row in rows] for name in columns},
             "best_weights": self.best_weights,
             "stall": self._stall.state() if self._stall else {},
             "step": self._step.state(),
@@ -181,7 +203,7 @@ class Course:
         columns = _group(state, "epochs")
         numbers = range(len(columns["epoch"]))
         self.epochs = [
-            Epoch(**{name: column[number].item() for name, column in columns.items()})
+            Epoch.from_row({name: column[number].item() for name, column in columns.items()})
             for number in numbers
         ]
         self.over = bool(state["over"])

@@ -4,7 +4,9 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,7 +18,7 @@ from regbench.networks.inference import architecture, network_from_architecture
 from regbench.networks.weights import hidden_kernels, kernel_variables
 from regbench.optimization.optimizers import Optimizer
 from regbench.regularizers.base import PLACES, Batch, Regularizer
-from regbench.regularizers.registry import REGULARIZERS
+from regbench.study.digests import hexadecimal, new_hash
 from regbench.training.fused_normalization import fuse_batch_normalization
 from regbench.training.optimizers import applied
 from regbench.training.phase_step import PhaseStep
@@ -52,33 +54,54 @@ def step_for(
         optimizer: Its settings; the learning rates are given to the step.
         regularizers: Those of the technique.
     """
-    acting = [
-        [type(regularizer).key(), regularizer.model_dump(mode="json")]
-        for regularizer in regularizers
-        if set(type(regularizer).acts()) & set(_IN_A_STEP)
-    ]
+    acting = [of for of in regularizers if set(type(of).acts()) & set(_IN_A_STEP)]
     settings = optimizer.model_copy(update={"learning_rate": 1.0})  # no part of what is compiled
-    return compiled_step(architecture(network), batch_size, settings, json.dumps(acting))
+    return compiled_step(architecture(network), batch_size, settings, _Acting.of(acting))
+
+
+@dataclass(frozen=True)
+class _Acting:
+    """The regularizers that act in a step; equal if their settings and bound data are.
+
+    Attributes:
+        described: Their keys and settings, and a digest of their data, as JSON.
+        regularizers: Themselves.
+    """
+
+    described: str
+    regularizers: tuple[Regularizer, ...] = field(compare=False)
+
+    @classmethod
+    def of(cls, regularizers: Sequence[Regularizer]) -> "_Acting":
+        described = [
+            [type(of).key(), of.model_dump(mode="json"), _described(of.__pydantic_private__)]
+            for of in regularizers
+        ]
+        return cls(json.dumps(described), tuple(regularizers))
+
+
+def _described(data: Any) -> Any:
+    """Return data that a regularizer is bound to as plain values; arrays as their digests."""
+    if isinstance(data, Mapping):
+        return {str(key): _described(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_described(value) for value in data]
+    if isinstance(data, np.ndarray):
+        return [data.shape, str(data.dtype), hexadecimal(new_hash(data.tobytes()))]
+    return data if data is None or isinstance(data, bool | int | float | str) else repr(data)
 
 
 @lru_cache(maxsize=1)  # the seeds of a technique follow one another
-def compiled_step(
-    described: str, batch_size: int, optimizer: Optimizer, regularizers: str
-) -> "Step":
+def compiled_step(described: str, batch_size: int, optimizer: Optimizer, acting: _Acting) -> "Step":
     """Return a step; cached, as compiling takes a second, much of a small training.
 
     Args:
         described: From ``architecture``.
         batch_size: Images.
         optimizer: Its settings.
-        regularizers: Keys and settings of those that act in a step, as JSON.
+        acting: The regularizers that act in a step, bound to their data.
     """
-    return Step(
-        network_from_architecture(described),
-        batch_size,
-        optimizer,
-        [REGULARIZERS[key].model_validate(entry) for key, entry in json.loads(regularizers)],
-    )
+    return Step(network_from_architecture(described), batch_size, optimizer, acting.regularizers)
 
 
 class Step:

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from regbench.evaluation.epochs import best_epoch
-from regbench.evaluation.scores import accuracy, cross_entropy
+from regbench.metrics.base import answers_of
+from regbench.metrics.registry import METRICS
 from regbench.networks.base import Phase
 from regbench.networks.inference import predict
 from regbench.networks.weights import set_weights, weights_of
@@ -114,7 +115,7 @@ def train(
     kept, kept_weights = course.kept()
     if kept_weights is not None:
         set_weights(network, kept_weights)
-    history = pd.DataFrame([vars(epoch) for epoch in course.epochs])
+    history = pd.DataFrame([epoch.as_row() for epoch in course.epochs])
     if phases:
         history = history.assign(phase=course.phase_names())
     history = history.assign(kept=history["epoch"] == kept)
@@ -162,13 +163,13 @@ def _train_epoch(
         step.gather_statistics(in_chunks(images, rows, step.rows_a_call))
     with step.evaluated() as network:
         probabilities = predict(network, images, validation_part.rows)
+    answers = answers_of(probabilities, validation_part.targets)
     return Epoch(
         number,
         train_cross_entropy=sums[0] / len(order),
         train_accuracy=sums[1] / len(order),
         penalty=step.penalty(),
-        validation_cross_entropy=cross_entropy(probabilities, validation_part.targets),
-        validation_accuracy=accuracy(probabilities, validation_part.targets),
+        validation={name: metric.of(answers) for name, metric in METRICS.items()},
         seconds=time.perf_counter() - started,
         learning_rate=float(learning_rates[0]),
     )

@@ -45,9 +45,9 @@ def test_a_file_is_enough(folder: Path) -> None:
 
 
 def test_a_name_is_given_once(folder: Path) -> None:
-    figure = 'Figure(name="macro_f1", title="t", meaning="m", unit=COUNT, compute=len)'
+    figure = 'Figure(name="recall", title="t", meaning="m", unit=COUNT, compute=len)'
     declare(folder, "twice", f"({figure},)")
-    with pytest.raises(ValueError, match=r"twice\.py: there is another figure 'macro_f1'"):
+    with pytest.raises(ValueError, match=r"twice\.py: there is another figure 'recall'"):
         registry.figures()
 
 

@@ -30,9 +30,13 @@ NumPy at the top, and Keras inside of ``compute``.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from regbench.metrics.base import NATS as IN_NATS
+from regbench.metrics.base import Metric, answers_of
 
 if TYPE_CHECKING:
     import keras
@@ -201,3 +205,35 @@ class Figure:
 
     def _with_unit(self, title: str) -> str:
         return f"{title}, {self.unit.heading}" if self.unit.heading else title
+
+
+@cache
+def figures_of(metric: Metric) -> tuple[Figure, ...]:
+    """Return a metric's figures: its value on the validation and on the test images."""
+    in_nats = metric.unit == IN_NATS
+    shown = Shown.COMPARISON | Shown.HISTORY | Shown.MLFLOW
+    return tuple(
+        Figure(
+            name=f"{part}_{metric.name}",
+            title=metric.title,
+            text_title=f"{part} {metric.title}",
+            meaning=f"on the {part} images: {metric.meaning}",
+            unit=NATS if in_nats else ACCURACY,
+            digits=3 if in_nats else 2,
+            compute=partial(metric_on, metric, part),
+            better=Better.HIGHER if metric.higher_is_better else Better.LOWER,
+            shown=shown | Shown.REPORT if metric.in_report else shown,
+            only_judged_on=part,
+            spread=True,
+            position=110,
+            source=metric.source,
+        )
+        for part in ("validation", "test")
+    )
+
+
+def metric_on(metric: Metric, part: str, trained: Trained) -> float | None:
+    """Return a metric of the finished network on a split part; None if the study lacks it."""
+    if part not in trained.rows:
+        return None
+    return metric.of(answers_of(trained.probabilities[part], trained.targets[part]))

@@ -2,14 +2,15 @@
 
 from functools import partial
 
-from regbench.evaluation.figures.base import NATS, USUAL, Better, Figure, Shown, Trained
-from regbench.evaluation.scores import cross_entropy
-
-
-def _cross_entropy(trained: Trained, part: str) -> float | None:
-    if part not in trained.rows:
-        return None
-    return cross_entropy(trained.probabilities[part], trained.targets[part])
+from regbench.evaluation.figures.base import (
+    NATS,
+    USUAL,
+    Better,
+    Figure,
+    Shown,
+    metric_on,
+)
+from regbench.metrics.registry import METRICS
 
 
 def _declared(part: str, shown: Shown, position: int) -> Figure:
@@ -20,10 +21,11 @@ def _declared(part: str, shown: Shown, position: int) -> Figure:
         meaning=f"on the {part} images, in nats, without the regularizers' penalty",
         unit=NATS,
         digits=3,
-        compute=partial(_cross_entropy, part=part),
+        compute=partial(metric_on, METRICS["cross_entropy"], part),
         better=Better.LOWER,
         shown=shown,
         only_judged_on=part,
+        spread=part != "train",
         position=position,
     )
 

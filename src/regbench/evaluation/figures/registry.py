@@ -2,7 +2,8 @@
 
 from functools import cache
 
-from regbench.evaluation.figures.base import Figure, Shown
+from regbench.evaluation.figures.base import Figure, Shown, figures_of
+from regbench.metrics.registry import METRICS
 from regbench.registry import modules_of
 
 _PACKAGE = __name__.rpartition(".")[0]
@@ -14,7 +15,7 @@ TAKEN = frozenset(
         *("trainings", "failed_trainings", "missing_trainings", "failed_seeds"),
         *("difference", "difference_sd", "difference_low", "difference_high"),
         *("p_value", "p_adjusted", "bootstrap_low", "bootstrap_high", "win_share"),
-        *("detectable_difference", "verdict", "published_accuracy"),
+        *("detectable_difference", "verdict", "published_accuracy", "metric", "largest_class"),
         *("schema", "run", "time", "run_seconds", "versions", "alarms"),
         *("images_train", "images_validation", "images_test", "rejected"),
         *("data", "split", "protocol", "training", "evaluation", "settings"),
@@ -25,7 +26,9 @@ TAKEN = frozenset(
 
 @cache
 def figures() -> tuple[Figure, ...]:
-    """Return every figure in the order of columns.
+    """Return every figure in the order of columns: those declared here, and every metric's.
+
+    A file of this folder may declare a metric's figure itself, to show it elsewhere.
 
     Raises:
         TypeError: A file of this folder declares no ``FIGURES``.
@@ -44,6 +47,9 @@ def figures() -> tuple[Figure, ...]:
             if figure.name in TAKEN:
                 raise ValueError(f"{module.__file__}: {figure.name!r} is another column's name")
             by_name[figure.name] = figure
+    for metric in METRICS.values():
+        for figure in figures_of(metric):
+            by_name.setdefault(figure.name, figure)
     return tuple(sorted(by_name.values(), key=lambda figure: (figure.position, figure.name)))
 
 

@@ -47,9 +47,10 @@ def choose_network(
     protocol: dict[str, Any],
     data_fingerprint: dict[str, Any],
     settings: dict[str, Any],
+    reporting: dict[str, Any],
     *results: Results,
 ) -> dict[str, Any]:
-    """Choose the up-to-date training with the highest validation accuracy.
+    """Choose the up-to-date training whose metric is best on validation.
 
     Returns:
         ``technique``, ``seed`` and ``weights``, the digest of the network's weights.
@@ -62,17 +63,22 @@ def choose_network(
     stored = dict(zip(fingerprints, results, strict=True))
     current = fingerprint.current_fingerprints(data_fingerprint, preparation, fingerprints)
     by_technique, stale = compare.set_aside_stale(stored, current, protocol["seeds"])
-    technique = settings["technique"]
+    technique, metric = settings["technique"], reporting["metric"]
     if technique == BEST:
-        technique = compare.best_technique(by_technique)
+        technique = compare.best_technique(by_technique, metric)
         if technique is None:
             lacks = "up to date" if stale else "trained yet"
             raise StudyError(f"no technique is {lacks}; kedro run trains them all")
-    seed = compare.best_seed(by_technique[technique])
+    seed = compare.best_seed(by_technique[technique], metric)
     if seed is None:
         lacks = f"stale ({stale[technique]})" if technique in stale else "not trained"
         raise StudyError(f"{technique} is {lacks}; kedro run --pipelines={technique} trains it")
-    logger.info("labelling with %s, seed %d: the best on validation", technique, seed)
+    logger.info(
+        "labelling with %s, seed %d: the best %s on validation",
+        technique,
+        seed,
+        metric.replace("_", " "),
+    )
     trainings = by_technique[technique].trainings.set_index("seed")
     weights = str(trainings.loc[seed, "fingerprint_weights"])
     return {"technique": technique, "seed": seed, "weights": weights}

@@ -29,6 +29,7 @@ def create_pipeline(techniques: list[str]) -> Pipeline:
                     "params:protocol",
                     "data_fingerprint",
                     "params:prediction",
+                    "params:reporting",
                     *results,
                 ],
                 "chosen_network",

@@ -36,8 +36,8 @@ def set_aside_stale(
 
     Returns:
         Each technique's trainings that are up to date; by technique, why others are stale; and
-        what the comparison is made from: ``fingerprints``, ``equivalence_band`` and ``images``,
-        the digest of the image files.
+        what the comparison is made from: ``fingerprints``, ``metric``, ``equivalence_band`` and
+        ``images``, the digest of the image files.
     """
     from regbench.comparison import compare
 
@@ -46,8 +46,11 @@ def set_aside_stale(
     )
     stored = dict(zip(fingerprints, results, strict=True))
     fresh, stale = compare.set_aside_stale(stored, current, protocol["seeds"])
-    band = reporting["equivalence_band"]
-    made_from = {"fingerprints": current, "equivalence_band": band, "images": image_digest}
+    made_from = {
+        "fingerprints": current,
+        **{key: reporting[key] for key in ("metric", "equivalence_band")},
+        "images": image_digest,
+    }
     return fresh, stale, made_from
 
 
@@ -56,14 +59,25 @@ def compare_techniques(
     stale: dict[str, str],
     settings: dict[str, Any],
     protocol: dict[str, Any],
+    split_index: DataFrame,
 ) -> DataFrame:
     """Compare all techniques with the baseline, those without results included."""
     from regbench.comparison import compare
+    from regbench.evaluation import split_parts
 
     reporting = Reporting.model_validate(settings)
     published = {name: said.accuracy for name, said in reporting.published.items()}
-    band, seeds = reporting.equivalence_band / 100, len(protocol["seeds"])
-    return compare.compare(results, stale, band, published, seeds, reporting.failed)
+    part, metric = split_parts.judged_part(set(split_index["split"])), reporting.metric
+    return compare.compare(
+        results,
+        stale,
+        reporting.band,
+        published,
+        seeds=len(protocol["seeds"]),
+        died=reporting.failed,
+        metric=metric,
+        largest_class=compare.of_largest_class(split_index, part, metric),
+    )
 
 
 def write_markdown(compared: DataFrame, command: str) -> str:
@@ -83,7 +97,7 @@ def plot_differences(
 
 
 def plot_gaps(compared: DataFrame) -> Figure:
-    """Draw the gap: train accuracy minus the headline accuracy."""
+    """Draw the gap: train accuracy minus that of the judged part."""
     from regbench.report.plots import gaps
 
     return gaps.gap_plot(compared)
@@ -117,14 +131,16 @@ def plot_reliability(results: dict[str, Results]) -> Figure:
     return reliability.reliability_plot(results)
 
 
-def plot_confusion(results: dict[str, Results], classes: list[str]) -> Figure:
+def plot_confusion(
+    results: dict[str, Results], classes: list[str], settings: dict[str, Any]
+) -> Figure:
     """Draw the confusion matrices of the baseline and of the best technique."""
     from regbench.comparison import compare, tables
     from regbench.report.plots import confusion
 
     judged_part = compare.judged_part_of(results)
     others = {name: of_one for name, of_one in results.items() if name != BASELINE}
-    best = compare.best_technique(others)
+    best = compare.best_technique(others, Reporting.model_validate(settings).metric)
     shown = [name for name in (BASELINE, best) if name and len(results[name].trainings)]
     matrices = {
         name: tables.confusion_matrix(results[name], judged_part, classes) for name in shown
@@ -203,5 +219,4 @@ def _with_band(compared: DataFrame, settings: dict[str, Any]) -> DataFrame:
     """Return a comparison with the figures of the study that its CSV file does not hold."""
     from regbench.comparison import compare
 
-    band = Reporting.model_validate(settings).equivalence_band / 100
-    return compare.with_study_figures(compared, band)
+    return compare.with_study_figures(compared, Reporting.model_validate(settings).band)

@@ -71,7 +71,13 @@ def create_pipeline(techniques: list[str], *, with_publication: bool) -> Pipelin
             ),
             Node(
                 nodes.compare_techniques,
-                [results, "stale_techniques", "params:reporting", "params:protocol"],
+                [
+                    results,
+                    "stale_techniques",
+                    "params:reporting",
+                    "params:protocol",
+                    "split_index",
+                ],
                 compared,
                 name="compare",
             ),
@@ -99,7 +105,7 @@ def create_pipeline(techniques: list[str], *, with_publication: bool) -> Pipelin
             Node(nodes.plot_reliability, results, "reliability_plot", name="plot_reliability"),
             Node(
                 nodes.plot_confusion,
-                [results, "classes"],
+                [results, "classes", "params:reporting"],
                 "confusion_plot",
                 name="plot_confusion",
             ),

@@ -47,6 +47,8 @@ def train_network(
         and the fingerprint: digests of what the network was made from and of what was made.
         A long training keeps its state in ``checkpoint_file``, and goes on from there.
     """
+    import numpy as np
+
     from regbench.networks import weights
     from regbench.networks.base import Plan
     from regbench.training import events, tensorflow_setup
@@ -58,7 +60,9 @@ def train_network(
     tensorflow_setup.set_up_tensorflow()
     tensorflow_setup.forget_earlier_networks()
     shared = Protocol.model_validate(protocol)
-    regularizers = Technique.model_validate(training["regularizers"]).regularizers(prepared)
+    train_part = split_part(split_index, "train")
+    known = prepared | {"train_counts": np.bincount(train_part.targets, minlength=len(classes))}
+    regularizers = Technique.model_validate(training["regularizers"]).regularizers(known)
     plan = Plan(images.shape[1:], len(classes), seed, normalization, regularizers)
     kind = network_of(network)
     fit.check_fit(
@@ -79,7 +83,7 @@ def train_network(
     history, best_epoch_weights = train(
         model,
         images,
-        split_part(split_index, "train"),
+        train_part,
         split_part(split_index, "validation"),
         shared,
         seed,
@@ -91,7 +95,7 @@ def train_network(
                 epoch.epoch,
                 planned_epochs(shared, phases),
                 epoch.train_accuracy,
-                epoch.validation_accuracy,
+                epoch.validation["accuracy"],
             )
         ),
         phases=phases,
@@ -200,7 +204,7 @@ def training_failed(
 
     made_from = {part: data_fingerprint[part] for part in ("data", "split")} | training_fingerprint
     made_from = digests.sealed(made_from | {"weights": "", **fingerprints.description_of_machine()})
-    columns = [*course.Epoch.__annotations__, "kept"]
+    columns = [*course.Epoch.columns(), "kept"]
     return FailedTraining(reason), pd.DataFrame(columns=columns), {}, made_from
 
 

@@ -10,11 +10,17 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
+from regbench.comparison.compare import metric_of
 from regbench.comparison.tables import seed_differences
 from regbench.comparison.verdicts import UNDECIDED, VERDICTS
 from regbench.evaluation.results import Results
 from regbench.report.numbers import difference_text, signed, verdict_text
 from regbench.report.plots.style import COLOURS, WIDE, draw_legend, in_style, row_axis
+
+_MIRRORED = {
+    ">": "<",
+    "<": ">",
+}  # an arrow points where the difference lies, left if less is better
 
 
 @in_style
@@ -30,38 +36,42 @@ def difference_plot(
 
     Args:
         comparison: From ``compare``; its order is the order of rows, and ``attrs["band"]`` the
-            band of practical equivalence, a share of 1.
-        results: The trainings by technique, for the dots: a training's accuracy minus the
+            band of practical equivalence in the metric's stored unit.
+        results: The trainings by technique, for the dots: a training's headline minus the
             baseline's with the same seed.
         width: Width in pixels.
     """
     rows = rows_with_figures(comparison, ["difference"])
-    differences = seed_differences(results or {})
+    metric = metric_of(comparison)
+    factor = metric.factor
+    differences = seed_differences(results or {}, metric.name)
     remarks = [f"{difference_text(row)}\u2002{verdict_text(row)}".strip() for row in rows]
     figure, axis = row_axis([str(row["technique"]) for row in rows], remarks, width)
-    band = 100 * float(comparison.attrs.get("band", 0))
+    band = factor * float(comparison.attrs.get("band", 0))
     if band:
         axis.axvspan(-band, band, color=COLOURS["accent"], alpha=0.16, linewidth=0, zorder=0)
     axis.axvline(0, color=COLOURS["ink"], linewidth=1, zorder=1)
-    limit_low, limit_high = _difference_limits(rows, band)
+    limit_low, limit_high = _difference_limits(rows, band, factor)
     for height, row in enumerate(reversed(rows)):
         verdict = VERDICTS.get(str(row.get("verdict")), VERDICTS[UNDECIDED])
         colour = COLOURS[verdict.colour]
-        centre = 100 * row["difference"]
+        centre = factor * row["difference"]
         if not limit_low <= centre <= limit_high:
             edge = limit_low if centre < 0 else limit_high
             axis.plot(edge, height, "<" if centre < 0 else ">", color=colour, markersize=10)
             continue
-        low, high = _ends(row, "bootstrap")
+        low, high = _ends(row, "bootstrap", factor)
         axis.plot([low, high], [height - 0.2] * 2, color=colour, linewidth=1.2, marker="|")
-        low, high = _ends(row, "difference")
+        low, high = _ends(row, "difference", factor)
         axis.plot([low, high], [height] * 2, color=colour, linewidth=4.5, alpha=0.55)
-        seeds = 100 * differences.get(row["technique"], pd.Series(dtype=float))
+        seeds = factor * differences.get(row["technique"], pd.Series(dtype=float))
         axis.plot(seeds, [height + 0.2] * len(seeds), "o", color=colour, markersize=3.5, alpha=0.7)
         axis.plot(
             centre,
             height,
-            verdict.marker,
+            verdict.marker
+            if metric.higher_is_better
+            else _MIRRORED.get(verdict.marker, verdict.marker),
             color=colour,
             markersize=8,
             markerfacecolor=COLOURS["surface"] if verdict.colour == "muted" else colour,
@@ -69,7 +79,8 @@ def difference_plot(
         )
     axis.set_xlim(limit_low, limit_high)
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: signed(value, "g")))
-    axis.set_xlabel("difference to the baseline in percentage points; right is better")
+    side = "right" if metric.higher_is_better else "left"
+    axis.set_xlabel(f"difference to the baseline in {metric.unit}; {side} is better")
     colour = COLOURS["muted"]
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=colour, linewidth=4.5, alpha=0.55, label="95 % interval (paired t)"),
@@ -93,21 +104,27 @@ def rows_with_figures(comparison: pd.DataFrame, figures: list[str]) -> list[dict
     return comparison.dropna(subset=figures).to_dict("records")
 
 
-def _ends(row: Mapping[Any, Any], interval: str) -> tuple[float, float]:
-    """Return the ends of an interval in percentage points; NaN without one."""
+def _ends(row: Mapping[Any, Any], interval: str, factor: float) -> tuple[float, float]:
+    """Return the ends of an interval in the plot's unit; NaN without one."""
     low, high = (row.get(f"{interval}_{end}") for end in ("low", "high"))
-    return (np.nan if pd.isna(low) else 100 * low, np.nan if pd.isna(high) else 100 * high)
+    return (np.nan if pd.isna(low) else factor * low, np.nan if pd.isna(high) else factor * high)
 
 
-def _difference_limits(rows: Sequence[Mapping[Any, Any]], band: float) -> tuple[float, float]:
-    """Return the ends of the x axis in percentage points, around all intervals but outliers'.
+def _difference_limits(
+    rows: Sequence[Mapping[Any, Any]], band: float, factor: float
+) -> tuple[float, float]:
+    """Return the ends of the x axis in the plot's unit, around all intervals but outliers'.
 
     Outliers are the techniques, fewer than half, whose intervals reach more than four times as far
     from zero as the next one's.
     """
     reaches = []
     for row in rows:
-        ends = [100 * row["difference"], *_ends(row, "difference"), *_ends(row, "bootstrap")]
+        ends = [
+            factor * row["difference"],
+            *_ends(row, "difference", factor),
+            *_ends(row, "bootstrap", factor),
+        ]
         reaches.append((max(abs(end) for end in ends if np.isfinite(end)), ends))
     reaches.sort(key=lambda reach: reach[0])
     kept = len(reaches)
@@ -116,6 +133,7 @@ def _difference_limits(rows: Sequence[Mapping[Any, Any]], band: float) -> tuple[
             kept = place
             break
     ends = [end for _, found in reaches[:kept] for end in found if np.isfinite(end)]
-    low, high = min([*ends, -2 * band, -0.1]), max([*ends, 2 * band, 0.1])
+    least = factor / 1000  # of the range on either side: 0.1 points or 0.001 nats
+    low, high = min([*ends, -2 * band, -least]), max([*ends, 2 * band, least])
     room = 0.05 * (high - low)
     return low - room, high + room

@@ -1,0 +1,1 @@
+"""Metrics: what a study may be decided by. A module per metric."""

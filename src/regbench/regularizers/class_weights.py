@@ -1,0 +1,66 @@
+"""Class weights: each image's loss weighted, so that small classes count as much as large ones."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import PrivateAttr
+
+from regbench.regularizers.base import Regularizer
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
+
+
+class ClassWeights(Regularizer):
+    """Multiply an image's loss by n / (k n_c): n train images of k classes, n_c of its class.
+
+    An image with mixed targets has the mean of its classes' weights, by their shares. The weights
+    are those of scikit-learn's ``class_weight="balanced"``; their mean over train images is 1.
+    """
+
+    title = "class weights"
+    effect = "make every class count alike, however few images it has"
+    source = "King and Zeng, Logistic Regression in Rare Events Data, 2001"
+    shorthand = "weights"
+
+    weights: Literal["balanced"] = "balanced"
+    _counts: Any = PrivateAttr(default=None)
+
+    def bound(self, prepared: Mapping[str, Any]) -> Self:
+        """Return a copy that has the number of train images of each class."""
+        bound = self.model_copy()
+        bound._counts = prepared.get("train_counts")
+        return bound
+
+    def change_losses(
+        self, losses: "tf.Tensor", targets: "tf.Tensor", logits: "tf.Tensor"
+    ) -> "tf.Tensor":
+        """Return the losses times the weights of their images' classes.
+
+        Raises:
+            ValueError: ``bound`` gave no numbers of train images.
+        """
+        import tensorflow as tf
+
+        if self._counts is None:
+            raise ValueError("class weights need the number of train images of each class")
+        weights = tf.constant(balanced_weights(self._counts))
+        if len(targets.shape) == 2:
+            return losses * tf.linalg.matvec(targets, weights)
+        return losses * tf.gather(weights, targets)
+
+
+def balanced_weights(counts: "np.ndarray") -> "np.ndarray":
+    """Return n / (k n_c) for each class, float32; 0 for a class without train images.
+
+    Args:
+        counts: Train images of each class, K ints; k of them are not 0.
+    """
+    import numpy as np
+
+    counts = np.asarray(counts)
+    present = counts > 0
+    weights = np.zeros(len(counts), dtype=np.float32)
+    weights[present] = counts.sum() / (present.sum() * counts[present])
+    return weights
