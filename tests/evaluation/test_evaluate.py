@@ -316,6 +316,32 @@ def test_a_figure_of_another_form_than_declared_is_told_of(
         evaluate(network, images, split_index, CLASSES, history, {}, corrupted, CORRUPTED_ROWS)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_figure_that_is_no_number_is_left_out_with_a_warning(
+    value: float,
+    network: keras.Model,
+    images: np.ndarray,
+    split_index: pd.DataFrame,
+    history: pd.DataFrame,
+    corrupted: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    of_classes = replace(named("recall"), compute=lambda _: {"ant": value, "bee": 0.5})
+    found = (replace(named("test_macro_f1"), compute=lambda _: value), of_classes, named("epochs"))
+    monkeypatch.setattr("regbench.evaluation.evaluate.figures", lambda: found)
+    _, metrics = evaluate(
+        network, images, split_index, CLASSES, history, {}, corrupted, CORRUPTED_ROWS
+    )
+    assert metrics == {"status": "trained", "recall": {"bee": 0.5}, "epochs": 4}
+    json.dumps(metrics, allow_nan=False)
+    said = "it is left out of this training's figures"
+    assert caplog.messages == [
+        f"the figure test_macro_f1 is {value}: {said}",
+        f"the figure recall of ant is {value}: {said}",
+    ]
+
+
 def test_predictions_are_of_every_image_held_out(
     evaluated: Evaluated, probabilities: np.ndarray, split_index: pd.DataFrame
 ) -> None:

@@ -191,6 +191,15 @@ class TestTrend:
         np.testing.assert_allclose(drawn, [[[0, 89], [0, 91]], [[2, 91], [2, 93]]])
         assert [text.get_text() for text in axis.texts] == ["data"]
 
+    def test_no_share_below_zero_is_on_the_axis(self, a_past_run: APast) -> None:
+        """Words below the curves need room, and accuracies near zero leave none above it."""
+        past = pd.concat([a_past_run(1, {"l2": 0.02}), a_past_run(2, {"l2": 0.9}, data="d2")])
+        axis = trend.trend_plot(past, ["l2"]).axes[0]
+        assert axis.get_ylim()[0] < -20
+        ticks = axis.get_yticks()
+        assert 0 <= ticks[0] < ticks[-1] <= 100
+        assert len(ticks) >= 3
+
     def test_marks_that_stand_close_share_a_word(self, a_past_run: APast) -> None:
         days = range(1, 29)
         past = pd.concat([a_past_run(day, {"l2": 0.9}, data=f"d{day}") for day in days])

@@ -32,11 +32,17 @@ def results(*accuracies: float, **others: str) -> Results:
 
 
 def choose(
-    technique: str, baseline: Results, l2: Results, seeds: tuple[int, ...] = (1, 2)
+    technique: str,
+    baseline: Results,
+    l2: Results,
+    seeds: tuple[int, ...] = (1, 2),
+    metric: str = "accuracy",
 ) -> dict[str, Any]:
     settings = {"technique": technique}
     protocol = {"seeds": list(seeds)}
-    return choose_network(FINGERPRINTS, PREPARATION, protocol, STORED, settings, baseline, l2)
+    return choose_network(
+        FINGERPRINTS, PREPARATION, protocol, STORED, settings, {"metric": metric}, baseline, l2
+    )
 
 
 class Network:

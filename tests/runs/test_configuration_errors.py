@@ -54,7 +54,9 @@ CASES = {
         "techniques: {dropout: {dropout: -0.1}}", "techniques.dropout.dropout", "greater than 0"
     ),
     "everything dropped out": Case(
-        "techniques: {dropout: {dropout: 1.0}}", "techniques.dropout.dropout", "less than 1"
+        "techniques: {dropout: {dropout: 1.0}}",
+        "techniques.dropout.dropout",
+        "must be greater than 0 and less than 1, not 1.0",
     ),
     "negative penalty": Case("techniques: {l1: {l1: -1}}", "techniques.l1.l1", "greater than 0"),
     "negative learning rate": Case(
@@ -65,10 +67,21 @@ CASES = {
     "shares that do not sum": Case(
         "protocol: {split: {train: 0.9}}", "protocol.split", "must sum to 1, not 1.2"
     ),
+    "metric": Case(
+        "reporting: {metric: balanced}",
+        "reporting.metric",
+        "must be 'accuracy', 'balanced_accuracy', 'cross_entropy', 'log_likelihood_per_class' or "
+        "'macro_f1', not 'balanced'; did you mean 'balanced_accuracy'?",
+    ),
+    "class weights": Case(
+        "techniques: {dropout: {class_weights: even}}",
+        "techniques.dropout.class_weights",
+        "must be 'balanced', not 'even'",
+    ),
     "unknown monitor": Case(
         "techniques: {early_stopping: {early_stopping: {monitor: val_loss, patience: 2}}}",
         "techniques.early_stopping.early_stopping.monitor",
-        "'validation_cross_entropy' or 'validation_accuracy', not 'val_loss'",
+        "must be 'metric', 'validation_accuracy', 'validation_balanced_accuracy', ",
     ),
     "a name twice in a file": Case(
         technique("mine") + "  mine: {l2: 0.1}\n", "mine", "line 3: found duplicate key mine"

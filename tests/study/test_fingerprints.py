@@ -102,7 +102,9 @@ class TestTechniques:
             ({"protocol__split__train": 0.6, "protocol__split__test": 0.25}, {}),
             ({"ingest__size": 14}, {}),
             ({"images": "mine.zip", "data_root": "elsewhere", "mnist_source": "x"}, {}),
-            ({"reporting__equivalence_band": 5}, {}),
+            ({"reporting__equivalence_band": 5, "reporting__equivalence_band_nats": 1}, {}),
+            # Early stopping monitors the metric, if it names no other figure.
+            ({"reporting__metric": "macro_f1"}, only("early_stopping")),
             ({"reporting__published": {"l2": {"accuracy": 0.9}}}, {}),
             ({"prediction__technique": "l2"}, {}),
             ({"techniques__mine": {"l2": 0.0001}}, {}),
@@ -122,6 +124,7 @@ class TestTechniques:
             {"techniques__augmentation__augmentation": {}},
             {"techniques__augmentation__augmentation": {"rotation": 10, "fill": "constant"}},
             {"techniques__early_stopping__early_stopping": {"patience": 2}},
+            {"techniques__early_stopping__early_stopping__monitor": "validation_accuracy"},
             {"networks__mlp__hidden_units": [500.0] * 5},
             {"protocol__seeds": [1, 2, 3, 4, 5]},
         ],

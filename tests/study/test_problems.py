@@ -156,10 +156,13 @@ OUT_OF_RANGE: list[tuple[str, Any, str]] = [
     ("evaluation.robustness_images", 0, "1"),
     ("reporting.equivalence_band", -0.1, "0"),
     ("reporting.equivalence_band", 101, "100"),
+    ("reporting.equivalence_band_nats", -0.1, "0"),
     ("reporting.published.l2", {"accuracy": 97.39}, "1"),
 ]
 
 CHOICES = [
+    ("reporting.metric", "f1", ["accuracy", "macro_f1", "log_likelihood_per_class"]),
+    ("reporting.metric", None, ["accuracy", "balanced_accuracy", "cross_entropy"]),
     ("ingest.layout", "autoo", ["auto", "label_file", "class_folders"]),
     ("ingest.mode", "grey", ["L", "RGB"]),
     ("ingest.background", "grey", ["black", "white"]),
@@ -191,6 +194,18 @@ class TestWrongValues:
         said, _, given_value = found.message.rpartition("not ")
         assert given_value == repr(own)
         assert bound in said
+
+    @pytest.mark.parametrize(
+        ("path", "value", "said"),
+        [
+            ("techniques.dropout.dropout", 1.5, "must be greater than 0 and less than 1, not 1.5"),
+            ("ingest.max_rejected", -1, "must be at least 0 and at most 1, not -1"),
+            ("protocol.batch_size", 0, "must be at least 1, not 0"),
+            ("alarms.drop", -1, "must be at least 0, not -1"),
+        ],
+    )
+    def test_out_of_range_are_told_of_both_bounds(self, path: str, value: Any, said: str) -> None:
+        assert problem(changed(path, value)).message == said
 
     @pytest.mark.parametrize(("path", "value", "allowed"), CHOICES)
     def test_not_among_the_choices(self, path: str, value: Any, allowed: list[str]) -> None:

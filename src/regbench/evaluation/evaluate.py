@@ -1,5 +1,7 @@
 """Evaluation of a trained network: its predictions and figures."""
 
+import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +15,8 @@ from regbench.evaluation.figures.registry import figures
 from regbench.evaluation.results import FAILED, TRAINED
 from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
 from regbench.networks.inference import predict
+
+logger = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -97,11 +101,14 @@ def failed(
 def _values(trained: Trained) -> dict[str, float | int | Mapping[str, float]]:
     """Return the figures by name, without those that the study does not have.
 
+    A value that is no finite number is left out, and a warning says which: JSON has no form for
+    it, and a mean over seeds with it is none. The training's figure is then missing.
+
     Raises:
         RuntimeError: A figure cannot be computed; it says which.
         TypeError: A figure's value is not of the form that it declares.
     """
-    values = {}
+    values: dict[str, float | int | Mapping[str, float]] = {}
     for figure in figures():
         try:
             value = figure.compute(trained)
@@ -113,8 +120,26 @@ def _values(trained: Trained) -> dict[str, float | int | Mapping[str, float]]:
         if isinstance(value, Mapping) != bool(figure.setting):
             form = f"a mapping from each {figure.setting}" if figure.setting else "one number"
             raise TypeError(f"figure {figure.name} must be {form}, not {type(value).__name__}")
-        values[figure.name] = value
+        if not isinstance(value, Mapping):
+            if _is_finite(value, figure.name):
+                values[figure.name] = value
+            continue
+        values[figure.name] = {
+            setting: of_setting
+            for setting, of_setting in value.items()
+            if _is_finite(of_setting, f"{figure.name} of {setting}")
+        }
     return values
+
+
+def _is_finite(value: float, name: str) -> bool:
+    """Return whether a figure is a finite number; a warning names it if not."""
+    finite = math.isfinite(value)
+    if not finite:
+        logger.warning(
+            "the figure %s is %s: it is left out of this training's figures", name, value
+        )
+    return finite
 
 
 def _predictions(

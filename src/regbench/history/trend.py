@@ -128,7 +128,10 @@ def _draw_panel(
         markersize=6.5,
     )
     _label_runs(axis, shown, places)
-    axis.yaxis.set_major_locator(MaxNLocator(5))
+    # The room for words below the curves may reach below 0: no accuracy is there.
+    ends = max(scale[0], 0.0), min(scale[1], 100.0)
+    ticks = MaxNLocator(5).tick_values(*ends)
+    axis.set_yticks([at for at in ticks if ends[0] <= at <= ends[1]])
     axis.grid(visible=False, axis="x")
     axis.tick_params(labelsize=10, pad=3, length=2)
 

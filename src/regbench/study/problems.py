@@ -20,10 +20,10 @@ from regbench.study.technique import Technique
 
 # Message for a wrong value, by pydantic's name of the error.
 _FAULTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "greater_than": lambda bound: f"must be greater than {bound['gt']:.10g}",
-    "greater_than_equal": lambda bound: f"must be at least {bound['ge']:.10g}",
-    "less_than": lambda bound: f"must be less than {bound['lt']:.10g}",
-    "less_than_equal": lambda bound: f"must be at most {bound['le']:.10g}",
+    **dict.fromkeys(
+        ("greater_than", "greater_than_equal", "less_than", "less_than_equal"),
+        lambda bounds: f"must be {_range(bounds)}",
+    ),
     "string_too_short": lambda bound: f"must have at least {bound['min_length']} character",
     "string_too_long": lambda bound: f"must have at most {bound['max_length']} character",
     "too_short": lambda bound: f"must have at least {bound['min_length']} entry",
@@ -104,7 +104,7 @@ def problems_of(
             given, context = detail["input"], detail.get("ctx", {})
             if detail["type"] == "union_tag_invalid":
                 path, given = (*path, "name"), given["name"]
-            message = f"{fault(context)}, not {quoted(given)}"
+            message = f"{fault(_bounds(path, context))}, not {quoted(given)}"
             if detail["type"] in ("literal_error", "union_tag_invalid"):
                 expected = context.get("expected") or context.get("expected_tags", "")
                 choices = re.findall("'(.*?)'", expected)
@@ -120,35 +120,72 @@ def _as_written(path: tuple[str, ...]) -> tuple[str, ...]:
     return path
 
 
+def _range(bounds: Mapping[str, Any]) -> str:
+    """Return the values between bounds, in words: 'greater than 0 and less than 1'."""
+    words = {"gt": "greater than", "ge": "at least", "lt": "less than", "le": "at most"}
+    return " and ".join(f"{words[key]} {bounds[key]:.10g}" for key in words if key in bounds)
+
+
+def _bounds(path: tuple[str, ...], violated: dict[str, Any]) -> dict[str, Any]:
+    """Return the bound of a value that is violated, and the other one if its setting has one."""
+    if not set(violated) & {"gt", "ge", "lt", "le"}:
+        return violated
+    try:
+        field = _model_under(*_nearest_model(path[:-1])).model_fields[path[-1]]
+    except KeyError:
+        return violated  # an entry of a list, or of a network: its own bound is enough
+    constraints = {
+        key: bound
+        for of in field.metadata
+        for key in ("gt", "ge", "lt", "le")
+        if (bound := getattr(of, key, None)) is not None
+    }
+    return constraints | violated
+
+
 def _allowed_keys(path: tuple[str, ...]) -> list[str]:
     """Return the keys that may stand under a path of a study's keys."""
-    model: type[BaseModel] = Study
-    if path[:1] == ("techniques",):
-        model, path = Technique, path[2:]
-        if path and path[0] in REGULARIZERS:
-            model, path = REGULARIZERS[path[0]], path[1:]
-    elif path[:2] == ("reporting", "published") and len(path) > 2:
-        model, path = Publication, path[3:]
-    elif path[:2] in _BY_NAME:
-        model, path = _BY_NAME[path[:2]][path[2]], path[3:]
+    model, path = _nearest_model(path)
     keys = keys_in(model, path)
     return [*keys, "combine"] if model is Technique and not path else keys
 
 
 def keys_in(model: type[BaseModel], path: Iterable[str]) -> list[str]:
     """Return the keys of a model, or of the model that a path of keys leads to in it."""
+    found = _model_under(model, path)
+    return [field.alias or name for name, field in found.model_fields.items()]
+
+
+def _nearest_model(path: tuple[str, ...]) -> tuple[type[BaseModel], tuple[str, ...]]:
+    """Return the last model of a study's path that mappings lead to, and the rest of the path."""
+    if path[:1] == ("techniques",):
+        if len(path) > 2 and path[2] in REGULARIZERS:
+            return REGULARIZERS[path[2]], path[3:]
+        return Technique, path[2:]
+    if path[:2] == ("reporting", "published") and len(path) > 2:
+        return Publication, path[3:]
+    if len(path) > 2 and path[:2] in _BY_NAME:
+        return _BY_NAME[path[:2]][path[2]], path[3:]
+    return Study, path
+
+
+def _model_under(model: type[BaseModel], path: Iterable[str]) -> type[BaseModel]:
     for key in path:
         model = _model_in(model.model_fields[key].annotation)
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return model
 
 
 def _model_in(annotation: Any) -> type[BaseModel]:
-    """Return the model in ``Model`` or ``Model | None``."""
+    """Return the model in ``Model`` or ``Model | None``.
+
+    Raises:
+        KeyError: There is none.
+    """
     options = get_args(annotation) or (annotation,)
-    model: type[BaseModel] = next(
-        o for o in options if isinstance(o, type) and issubclass(o, BaseModel)
-    )
-    return model
+    for option in options:
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            return option
+    raise KeyError(annotation)
 
 
 def nearest(name: str, names: Iterable[Any]) -> str:

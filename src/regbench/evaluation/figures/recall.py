@@ -1,14 +1,18 @@
 """Recall of each class."""
 
+import math
+
 from regbench.evaluation import classification
 from regbench.evaluation.figures.base import SHARE, Better, Figure, Shown, Trained
 
 
 def _recall(trained: Trained) -> dict[str, float]:
+    """Return the recall of each class that the judged part has images of."""
     answers = trained.judged_probabilities.argmax(axis=1)
     classes = list(trained.classes)
     recalls = classification.recall_by_class(trained.judged_targets, answers, len(classes))
-    return dict(zip(classes, recalls.tolist(), strict=True))
+    by_class = zip(classes, recalls.tolist(), strict=True)
+    return {label: found for label, found in by_class if not math.isnan(found)}
 
 
 FIGURES = (
