@@ -109,7 +109,7 @@ def test_is_checked(with_toy: Path, kedro: Callable[..., "object"]) -> None:
     done = kedro("--pipelines=baseline")
     assert done.returncode == 2
     told = " ".join(done.stderr.split())
-    assert "techniques.strong.noise: must be at most 2, not 3" in told
+    assert "techniques.strong.noise: must be greater than 0 and at most 2, not 3" in told
     assert "techniques.on.noise: must be a number, not True" in told
     assert "unknown key; allowed: strength, darkness; did you mean 'strength'?" in told
     assert "techniques.unknown.noize: unknown key; allowed: " in told

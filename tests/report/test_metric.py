@@ -12,7 +12,7 @@ from regbench.evaluation.results import Results
 from regbench.report.page import ReportContent, render_report
 from regbench.report.plots.differences import difference_plot
 from regbench.report.sentences import largest_class_sentence, verdict_sentence
-from regbench.report.text_table import comparison_table
+from regbench.report.text_table import comparison_table, results_table
 
 COMMAND = "kedro run"
 
@@ -191,3 +191,22 @@ def test_the_legend_of_no_training_that_is_up_to_date_counts_no_seed() -> None:
     stale = compare({"baseline": Results.none()}, {"baseline": "changed since: the images"}, 0.001)
     (first, *_) = comparison_table(stale, COMMAND).notes
     assert first.startswith("No training is up to date; 'to baseline' in percentage points")
+
+
+def test_the_table_of_a_techniques_seeds_is_of_the_metric() -> None:
+    trainings = STUDY["worse"].trainings
+    table = results_table("worse", trainings, "cross_entropy", 0.9)
+    assert table.columns[:4] == [
+        *("seed", "status", "test cross-entropy", "validation cross-entropy"),
+    ]
+    assert "test accuracy" in table.columns
+    assert [row[2] for row in table.rows[:-1]] == [
+        f"{value:.3f}" for value in trainings["test_cross_entropy"]
+    ]
+    last = ["always the largest class", "–", "0.900"]
+    assert table.rows[-1] == last + ["–"] * (len(table.columns) - 3)
+    assert results_table("worse", trainings).columns[2:4] == [
+        "test accuracy",
+        "validation accuracy",
+    ]
+    assert len(results_table("worse", trainings).rows) == 5

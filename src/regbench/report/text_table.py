@@ -15,7 +15,7 @@ from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import ACCURACY, Figure, Shown
 from regbench.evaluation.results import FAILED
 from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
-from regbench.metrics.registry import metric_named
+from regbench.metrics.registry import DEFAULT, metric_named
 from regbench.report.numbers import LARGEST_CLASS, MISSING, in_text, with_spread
 from regbench.report.sentences import largest_class_sentence
 from regbench.study.schema import BASELINE
@@ -71,23 +71,42 @@ def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
     return ReadableTable("Comparison of techniques", list(columns), rows, notes)
 
 
-def results_table(technique: str, results: pd.DataFrame) -> ReadableTable:
+def results_table(
+    technique: str,
+    results: pd.DataFrame,
+    metric: str = DEFAULT,
+    largest_class: float | None = None,
+) -> ReadableTable:
     """Return a technique's trainings as a text table, a row per seed.
 
     Args:
         technique: Name of the technique.
         results: The table ``trainings`` of its results.
+        metric: The name of the metric that decides.
+        largest_class: The metric of always answering the largest class, for a last row.
     """
     part = judged_part(results.columns)
+    headline, deciding = f"{part}_{metric}", {f"{of}_{metric}" for of in SPLIT_PARTS}
     columns = {"seed": [str(seed) for seed in results["seed"]], "status": list(results["status"])}
-    shown = [figure for figure in registry.single(Shown.TRAININGS) if figure.name in results]
-    for figure in sorted(shown, key=lambda figure: figure.name != f"{part}_accuracy"):
+    shown = [
+        figure
+        for figure in registry.figures()
+        if figure.name in results
+        and ((Shown.TRAININGS in figure.shown and not figure.setting) or figure.name in deciding)
+    ]
+    order = [headline, f"validation_{metric}"]
+    shown.sort(key=lambda of: order.index(of.name) if of.name in order else len(order))
+    for figure in shown:
         columns[figure.text_heading(part)] = [
             in_text(value, figure.unit, figure.digits) for value in results[figure.name]
         ]
+    rows = [list(row) for row in zip(*columns.values(), strict=True)]
+    if largest_class is not None and headline in results:
+        of = registry.named(headline)
+        line = [LARGEST_CLASS, MISSING, in_text(largest_class, of.unit, of.digits)]
+        rows.append(line + [MISSING] * (len(columns) - len(line)))
     failed = results[results["status"] == FAILED]
     notes = [f"seed {training.seed}: {training.reason}" for training in failed.itertuples()]
-    rows = [list(row) for row in zip(*columns.values(), strict=True)]
     return ReadableTable(f"Results of {technique}", list(columns), rows, notes)
 
 

@@ -156,9 +156,16 @@ class StudyHooks:
             compared = catalog.load("comparison")
             table = text_table.comparison_table(compared, catalog.load("params:command"))
             text_table.print_table(table)
-        else:
+        elif results_by_technique:
+            metric, split_index = (
+                catalog.load("params:reporting")["metric"],
+                catalog.load("split_index"),
+            )
+            part = compare.judged_part_of(results_by_technique)
+            line = compare.of_largest_class(split_index, part, metric)
             for technique, results in results_by_technique.items():
-                text_table.print_table(text_table.results_table(technique, results.trainings))
+                table = text_table.results_table(technique, results.trainings, metric, line)
+                text_table.print_table(table)
         failed = compare.failures(results_by_technique)
         if "alarms" in made:
             raise_alarms(catalog, self._notify, failed)
