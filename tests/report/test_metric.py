@@ -75,6 +75,7 @@ def test_the_page_is_of_the_metric_and_its_unit(
     lower = metric == "cross_entropy"
     assert f'aria-sort="{"ascending" if lower else "descending"}"' in shown
     assert f'<button type="button">{heading}</button>' in shown
+    assert '<button type="button">test accuracy, %</button>' in shown
     assert f'<button type="button">difference, {unit} [95 %]</button>' in shown
     assert shown.count(heading) == 2  # the column's heading and its meaning: no second column
     other = {"points": "nats", "nats": "points"}[unit]

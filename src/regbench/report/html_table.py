@@ -11,7 +11,9 @@ from regbench.comparison.verdicts import VERDICTS
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import ACCURACY, SHARE, Better, Figure, Shown
 from regbench.evaluation.results import TRAINED
+from regbench.evaluation.split_parts import SPLIT_PARTS
 from regbench.metrics.base import POINTS, Metric
+from regbench.metrics.registry import DEFAULT
 from regbench.report.numbers import (
     LARGEST_CLASS,
     difference_text,
@@ -104,6 +106,13 @@ def _columns(part: str, metric: Metric, *, failures: bool) -> list[Column]:
         for figure in registry.single(Shown.REPORT)
         if figure.name not in {headline, selecting} and figure.only_judged_on in {"", part}
     ]
+    if metric.name != DEFAULT:  # 'test' alone would be taken for the headline
+        shown = [
+            replace(figure, title=figure.text_heading(part))
+            if figure.name in {f"{of}_{DEFAULT}" for of in SPLIT_PARTS}
+            else figure
+            for figure in shown
+        ]
     if selecting != headline:
         found = registry.named(selecting)
         if not found.title.startswith("validation"):  # beside a column of the judged part
