@@ -10,6 +10,7 @@ import pytest
 
 from regbench.errors import StudyError
 from regbench.evaluation.corruption import CORRUPTIONS
+from regbench.metrics.registry import METRICS
 from regbench.networks.weights import weights_of
 from regbench.pipelines.training.nodes import collect_results, evaluate_network, train_network
 from regbench.storage.stored_file import LocalFile
@@ -172,3 +173,28 @@ def test_a_failed_training_is_told_to_who_watches(
     (done,) = told
     assert (done.technique, done.seed, done.epochs) == ("l2", 7, 3)
     assert done.failure == "the loss stopped being finite in epoch 3"
+
+
+def test_the_train_images_of_each_class_are_counted_for_class_weights() -> None:
+    """Weights change a training on uneven classes, and none on even ones."""
+    uneven = INDEX.assign(target=[1, 0, 0, 0] * 10)
+
+    def weights_after(regularizers: dict[str, Any], index: pd.DataFrame) -> np.ndarray:
+        network, history, *_ = train_network(
+            IMAGES,
+            index,
+            CLASSES,
+            {"offset": [128.0], "scale": [60.0]},
+            PROTOCOL,
+            {"kind": "mlp", "hidden_units": [4], "activation": "relu"},
+            {"technique": "any", "regularizers": regularizers},
+            7,
+            DATA,
+            SETTINGS,
+        )
+        assert {f"validation_{name}" for name in METRICS} <= set(history)
+        return np.concatenate([value.ravel() for value in weights_of(network).values()])
+
+    weighted = {"class_weights": "balanced"}
+    assert (weights_after(weighted, uneven) != weights_after({}, uneven)).any()
+    np.testing.assert_array_equal(weights_after(weighted, INDEX), weights_after({}, INDEX))
