@@ -38,6 +38,19 @@ def test_a_report_is_made_again_only_if_what_it_was_made_from_changed(
     assert json.loads((root / "08_reporting/made_from.json").read_text())["equivalence_band"] == 0.5
 
 
+def test_another_metric_decides_and_nothing_is_trained(
+    root: Path, resume: Callable[..., None]
+) -> None:
+    resume("reporting")
+    before = made_at(root)
+    resume(reporting={"metric": "cross_entropy"})  # of the trainings, none is stale
+    resume("reporting", reporting={"metric": "cross_entropy"})
+    assert made_at(root) == before
+    comparison = pd.read_csv(root / "08_reporting/comparison.csv")
+    assert set(comparison["metric"]) == {"cross_entropy"}
+    assert comparison["test_cross_entropy"].dropna().is_monotonic_increasing  # the best first
+
+
 def test_a_failed_evaluation_is_tried_again(root: Path, resume: Callable[..., None]) -> None:
     before = made_at(root)
     file = root / "07_model_output/l2/seed_1/metrics.json"
