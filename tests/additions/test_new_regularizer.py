@@ -17,7 +17,7 @@ from typing import Annotated
 from pydantic import Field
 
 from regbench.fields import Float
-from regbench.regularizers.base import Batch, Position, Regularizer, Traits
+from regbench.regularizers.base import Batch, Position, Regularizer
 
 
 class Noise(Regularizer):
@@ -31,9 +31,8 @@ class Noise(Regularizer):
     strength: Annotated[Float, Field(gt=0, le=2)] = 0.5
     darkness: Annotated[Float, Field(ge=0, lt=1)] = 0.0
 
-    def problem(self, network: Traits) -> str | None:
-        small = network.image_shape is not None and network.image_shape[0] < 4
-        return "means nothing for images as small as that" if small else None
+    def problem(self, network: str, image_shape: tuple[int, int, int]) -> str | None:
+        return "means nothing for images as small as that" if image_shape[0] < 4 else None
 
     def layers_after_activation(self, at: Position) -> list:
         import keras

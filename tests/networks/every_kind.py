@@ -71,7 +71,7 @@ def means_something(name: str, technique: str) -> bool:
         return technique in WITHOUT_LAYERS
     traits = network(name).traits(SHAPE)
     regularizers = Technique.model_validate(TECHNIQUES[technique]).regularizers(PREPARED)
-    return not any(regularizer.problem(traits) for regularizer in regularizers)
+    return not any(regularizer.misfit(traits) for regularizer in regularizers)
 
 
 PREPARED = {"zca": ZCA, "augmentation": AUGMENTATION}

@@ -14,12 +14,18 @@ def test_the_docs_are_what_the_files_declare(name: str) -> None:
 
 
 def test_a_regularizer_is_told_with_range_default_and_source() -> None:
-    page = PAGES["regularizers.md"]()
-    line, on_kinds = (line for line in page.splitlines() if "`dropout`" in line[:14])
+    (line,) = (line for line in PAGES["regularizers.md"]().splitlines() if "`dropout`" in line[:14])
     assert "**`rate`** (number > 0 and < 1) = 0.25" in line
     assert "`rate`: 0.05 to 0.6" in line
     assert "Srivastava" in line
-    assert "| after every activation |" in on_kinds
+
+
+def test_what_a_regularizer_means_on_each_kind_is_told() -> None:
+    lines = PAGES["regularizers.md"]().splitlines()
+    (line,) = (line for line in lines if line.startswith("| dropout |"))
+    assert "| after every activation |" in line
+    (line,) = (line for line in lines if line.startswith("| early stopping |"))
+    assert line == "| early stopping | the same | the same | the same | the same | the same |"
 
 
 def test_settings_in_a_group_are_told_with_the_key_that_is_written() -> None:

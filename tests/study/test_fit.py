@@ -53,16 +53,8 @@ def test_a_technique_that_means_nothing_is_told_with_the_way_out(
     network: dict[str, Any], technique: str, said: str
 ) -> None:
     assert told(settings(network, some={technique: True})) == [
-        f"techniques.some.{technique}: {said}; to go without: --params=techniques.some=null"
+        f"techniques.some.{technique}: {said}; set the technique to null to go without"
     ]
-
-
-def test_the_way_out_is_said_once_for_all_techniques() -> None:
-    first, second = told(settings(SMALL, white={"zca": True}, wet={"zca": True, "dropout": 0.5}))
-    said = "a network of kind pretrained has no place for its layers"
-    assert first == f"techniques.white.zca: {said}"
-    way_out = "; to go without: --params=techniques.white=null,techniques.wet=null"
-    assert second == f"techniques.wet.zca: {said}{way_out}"
 
 
 def test_whitening_of_large_images_is_told() -> None:
@@ -71,7 +63,7 @@ def test_whitening_of_large_images_is_told() -> None:
     study["ingest"]["mode"] = "RGB"
     assert told(study) == [
         "techniques.white.zca: whitens at most 4096 values an image; 64 x 64 x 3 are 12288: set a "
-        "smaller ingest.size; to go without: --params=techniques.white=null"
+        "smaller ingest.size; set the technique to null to go without"
     ]
 
 

@@ -46,6 +46,8 @@ PLACES = {
     "stop": ("stop",),
 }
 
+WITHOUT = "; set the technique to null to go without"  # how a message ends
+
 
 @dataclass(frozen=True)
 class Range:
@@ -268,16 +270,29 @@ class Regularizer(Settings):
             return cls.on[kind]
         return "" if {"layer", "kernel"} & set(cls.acts()) else "the same"
 
-    def problem(self, network: Traits) -> str | None:
-        """Return why it means nothing for a network; None if it means something.
+    def problem(self, network: str, image_shape: tuple[int, int, int]) -> str | None:
+        """Return why it does not apply to a network; None if it does.
+
+        Args:
+            network: The kind, such as ``mlp``.
+            image_shape: Height, width, channels.
+        """
+        return None
+
+    def misfit(self, network: Traits) -> str | None:
+        """Return why it means nothing for a network; None if it means something, as far as known.
+
+        Here: the network has no place for its layers, or ``problem`` says so.
 
         Args:
             network: What is known of it before it is built.
         """
         needed = [method for method in PLACES["layer"] if self.does(method)]
         if needed and not network.asks.intersection(needed):
-            return f"a network of kind {network.kind} has no place for its layers"
-        return None
+            return f"a network of kind {network.kind} has no place for its layers{WITHOUT}"
+        if network.image_shape is None:
+            return None
+        return self.problem(network.kind, network.image_shape)
 
     def following(self, metric: str) -> Self:
         """Return a copy that follows the metric that decides the study, where settings leave it.

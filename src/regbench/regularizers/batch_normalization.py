@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from regbench.regularizers.base import Position, Regularizer, Traits
+from regbench.regularizers.base import WITHOUT, Position, Regularizer, Traits
 
 if TYPE_CHECKING:
     import keras
@@ -29,8 +29,8 @@ class BatchNormalization(Regularizer):
 
         return [keras.layers.BatchNormalization(name=f"batch_normalization_{at.number}")]
 
-    def problem(self, network: Traits) -> str | None:
+    def misfit(self, network: Traits) -> str | None:
         """Return that the network has batch normalization already, if it has."""
         if network.batch_normalization:
-            return f"a {network.kind} with {network.batch_normalization} has it already"
-        return super().problem(network)
+            return f"a {network.kind} with {network.batch_normalization} has it already{WITHOUT}"
+        return super().misfit(network)

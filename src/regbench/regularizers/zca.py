@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from pydantic import Field, PrivateAttr
 
 from regbench.fields import Float, Settings
-from regbench.regularizers.base import Position, Regularizer, Traits
+from regbench.regularizers.base import WITHOUT, Position, Regularizer
 
 if TYPE_CHECKING:
     import keras
@@ -44,16 +44,15 @@ class Zca(Regularizer):
         """Return the settings of the fit, which all techniques share."""
         return Whitening
 
-    def problem(self, network: Traits) -> str | None:
+    def problem(self, network: str, image_shape: tuple[int, int, int]) -> str | None:
         """Return that the images are too large to whiten, if they are."""
-        values, most = math.prod(network.image_shape or ()), Whitening.MAX_VALUES
-        no_place = super().problem(network)
-        if no_place or network.image_shape is None or values <= most:
-            return no_place
-        shape = " x ".join(map(str, network.image_shape))
+        values, most = math.prod(image_shape), Whitening.MAX_VALUES
+        if values <= most:
+            return None
+        shape = " x ".join(map(str, image_shape))
         return (
             f"whitens at most {most} values an image; {shape} are {values}: set a smaller "
-            "ingest.size"
+            f"ingest.size{WITHOUT}"
         )
 
     def bound(self, prepared: Mapping[str, Any]) -> Self:

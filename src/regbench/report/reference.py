@@ -137,8 +137,8 @@ def _on_kinds() -> str:
     """Return a table of what regularizers mean on each kind of network."""
     head = [["regularizer", *(f"`{kind}`" for kind in NETWORKS)], ["---"] * (len(NETWORKS) + 1)]
     rows = [
-        [f"`{key}`", *(regularizer.meaning_on(kind) for kind in NETWORKS)]
-        for key, regularizer in REGULARIZERS.items()
+        [regularizer.title, *(regularizer.meaning_on(kind) for kind in NETWORKS)]
+        for regularizer in REGULARIZERS.values()
     ]
     return _rows([*head, *rows])
 

@@ -45,22 +45,11 @@ def misfits(
         techniques: By name.
         shared: The settings that all techniques share, by the key of the regularizer.
     """
-    found = {
-        (name, regularizer.key()): misfit
+    return [
+        Problem(("techniques", name, regularizer.key()), misfit)
         for name, technique in techniques.items()
         for regularizer in technique.regularizers(shared)
-        if (misfit := regularizer.problem(network))
-    }
-    if not found:
-        return []
-    without = ",".join(dict.fromkeys(f"techniques.{name}=null" for name, _ in found))
-    *_, last = found  # the way out is said once
-    return [
-        Problem(
-            ("techniques", *place),
-            f"{misfit}; to go without: --params={without}" if place == last else misfit,
-        )
-        for place, misfit in found.items()
+        if (misfit := regularizer.misfit(network))
     ]
 
 
