@@ -255,7 +255,7 @@ class TestCurrent:
         found = current_fingerprints(STORED, PREPARED, NOW)
         assert list(found) == list(BASE["techniques"])
         for name, fingerprint in found.items():
-            assert set(fingerprint) == set(COMPONENTS)
+            assert set(fingerprint) == {*COMPONENTS, "protocol_but_schedule"}
             assert (fingerprint["data"], fingerprint["split"]) == ("d", "s")
             recorded = {**NOW[name]["training"], "evaluation": NOW[name]["evaluation"]}
             assert changed_components(recorded | {"data": "d", "split": "s"}, fingerprint) == []
