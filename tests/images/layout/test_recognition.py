@@ -1,11 +1,11 @@
 """Recognition holds for any set: a reading or one line, and no split part is ever a class."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.test_layouts import DEFAULTS, rows
+from tests.test_layouts import DEFAULTS, excel, parquet, rows
 
 from regbench.errors import StudyError
 from regbench.images.layout.recognize import recognize, recognize_unlabeled
@@ -207,3 +207,93 @@ def test_pictures_outside_of_the_image_folder_are_counted() -> None:
     found = read(files, image_folder="in")
     assert {row.label for row in found.labeled.rows} == {"cat", "dog"}
     assert found.warnings == ("1 pictures outside of ingest.image_folder are not used",)
+
+
+class TestUnlabelledPicturesBesideALabelFile:
+    FILES: ClassVar[dict[str, bytes]] = {
+        **dict.fromkeys([f"old/{n}.png" for n in range(1, 13)], b""),
+        **dict.fromkeys([f"new/{n}.png" for n in range(13, 16)], b""),
+        "spare/16.png": b"",
+        "labels.csv": rows("{n}.png,{l}", 12, "file,label").encode(),
+    }
+
+    def names(self, files: dict[str, bytes], **changes: Any) -> list[str]:
+        table = read(files, **changes).unlabeled
+        return [_stored(row.filename, table.folder) for row in table.rows]
+
+    def test_are_all_others(self) -> None:
+        expected = ["new/13.png", "new/14.png", "new/15.png", "spare/16.png"]
+        assert self.names(self.FILES) == expected
+
+    def test_are_those_in_the_folder_of_the_settings(self) -> None:
+        expected = ["new/13.png", "new/14.png", "new/15.png"]
+        assert self.names(self.FILES, unlabeled_folder="new") == expected
+
+    def test_are_those_of_the_list_of_the_settings(self) -> None:
+        files = self.FILES | {"todo.csv": b"file\n14.png\n", "other.csv": b"file\n15.png\n"}
+        assert self.names(files, unlabeled_file="todo.csv") == ["new/14.png"]
+        assert sorted(self.names(files)) == ["new/14.png", "new/15.png"]
+        found = read(files)
+        assert "2 of 16 pictures are in no list and are not used" in found.warnings[0]
+
+
+def test_a_folder_of_unlabelled_pictures_beside_labels_in_file_names() -> None:
+    names = [f"old/{kind}{n}.png" for kind in ("cat", "dog") for n in range(3)]
+    files = dict.fromkeys([*names, "unlabeled/cat9.png", "/x.png"], b"")
+    found = read(files, label_pattern=r"(?P<label>[a-z]+)\d\.png")
+    assert len(found.labeled.rows) == 7  # with the one that cannot be read
+    assert [row.filename for row in found.unlabeled.rows] == ["unlabeled/cat9.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "line"),
+    [
+        ("labels.json", b"{}", "'labels.json' is not read: labels are taken from CSV"),
+        ("labels.xlsx", excel("\n,"), "is empty"),
+        ("labels.parquet", parquet("file,label\n"), "is empty"),
+        ("labels.csv", b"\xff\xfef\x00\x00", "is damaged UTF-16"),
+        ("labels.csv", b"# only\n# comments\n", "is empty"),
+    ],
+)
+def test_label_files_without_labels_are_one_line(name: str, data: bytes, line: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        read({"1.png": b"", name: data}, label_file=name)
+    assert line in caught.value.message
+
+
+def test_an_excel_file_that_inflates_to_gigabytes_is_refused() -> None:
+    data = bytearray(excel("file,label\n1.png,a"))
+    at = data.index(b"PK\x01\x02") + 24  # the size of the first file, in the list of files
+    data[at : at + 4] = (1 << 30).to_bytes(4, "little")
+    with pytest.raises(StudyError, match="too large: more than 268435456 bytes"):
+        read({"1.png": b"", "labels.xlsx": bytes(data)}, label_file="labels.xlsx")
+
+
+def test_a_parquet_file_without_a_value_has_an_empty_cell() -> None:
+    data = parquet("file,label\n1.png,a\n2.png,\n3.png,b\n")
+    found = read(dict.fromkeys(["1.png", "2.png", "3.png"], b"") | {"labels.parquet": data})
+    assert [row.label for row in found.labeled.rows] == ["a", "", "b"]
+
+
+def test_names_in_class_folders_may_hold_a_dot() -> None:
+    found = read(dict.fromkeys(["001.cat/1.png", "002.dog/1.png"], b""))
+    assert {row.label for row in found.labeled.rows} == {"001.cat", "002.dog"}
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("train", "train"),
+        ("TRAIN", "train"),
+        ("TrainImages", "train"),
+        ("test1", "test"),
+        ("train_val", "train"),
+        ("valid", "validation"),
+        ("test tube", None),
+        ("bullet train", None),
+        ("trainer", None),
+        ("images", None),
+    ],
+)
+def test_what_a_folder_is_named_for(name: str, part: str | None) -> None:
+    assert split_part_of(name) == part
