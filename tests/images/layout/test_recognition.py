@@ -193,6 +193,12 @@ def test_settings_that_do_not_fit_are_one_line(changes: dict[str, Any], line: st
     assert line in caught.value.message
 
 
+def test_settings_of_a_label_file_where_there_is_none_are_one_line() -> None:
+    files = dict.fromkeys(["cat/1.png", "dog/1.png"], b"")
+    with pytest.raises(StudyError, match=r"SET holds no label file that names its pictures"):
+        read(files, label_column="kind")
+
+
 def test_two_flags_of_a_split_are_a_question() -> None:
     table = rows("{n}.png,{l},0,0", 12, "file,label,is_valid,is_test").encode()
     files = dict.fromkeys((f"{n}.png" for n in range(1, 13)), b"") | {"labels.csv": table}

@@ -28,6 +28,7 @@ from regbench.images.layout.words import split_parts_of
 from regbench.images.sources.base import ImageSource
 from regbench.study.schema import Ingest
 
+_OF_TABLE = ("filename_column", "label_column", "split_column", "separator")  # of a label file
 _AGREE = 200  # rows of a label file that are compared with the folders
 
 
@@ -87,7 +88,9 @@ def _recognized(
     others = set(inventory.others)
     used = {file.name for file in every}
     used |= {name for file in every for name in file.found.names if name in others}
-    if settings.label_file != "auto" or settings.layout == "label_file":
+    of_table = [getattr(settings, name) for name in _OF_TABLE]
+    asked_for = settings.label_file != "auto" or not {"auto", "none"}.issuperset(of_table)
+    if asked_for or settings.layout == "label_file":
         if not files.labeled or files.labeled[0].labels is None:
             raise _no_label_column(source, files, settings)
         return read_from_files(source, inventory, files, settings), used
