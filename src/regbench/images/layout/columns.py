@@ -73,7 +73,7 @@ def filename_column(
         cells = [table.first[at], *table.columns[at]]
         unlike = len(set(cells)) >= 0.9 * len(cells) or len(set(cells)) > len(cells) - 3
         share = len({hit.value for hit in found}) / len(sample) if sample else 0
-        shares.append(share if unlike else 0)
+        shares.append(share if unlike and len(cells) > 1 else 0)
     good = [at for at, share in enumerate(shares) if share >= 0.4]  # the title names none
     usual = [at for at in good if _rank(table.first[at], FILENAME_TITLES) < len(FILENAME_TITLES)]
     with_suffix = [at for at in good if not all(hit.bare for hit in hits[at])]
@@ -89,6 +89,12 @@ def titled_filename_column(titles: Sequence[str]) -> int | None:
     """Return the position of the column whose title is a usual one for file names, or None."""
     found = [at for at, title in enumerate(titles) if plain_title(title) in FILENAME_TITLES]
     return min(found, key=lambda at: _rank(titles[at], FILENAME_TITLES)) if found else None
+
+
+def is_titled_label_file(titles: Sequence[str]) -> bool:
+    """Return whether one title is usual for file names, and another one for labels."""
+    names = titled_filename_column(titles) is not None
+    return names and any(plain_title(title) in LABEL_TITLES for title in titles)
 
 
 def has_header(table: Table, filename: int, hits: Sequence[Hit]) -> bool:

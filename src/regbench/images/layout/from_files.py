@@ -90,6 +90,8 @@ def _shown(cell: str, name: str | None, folder: str) -> str:
     if name is None:
         return cell.replace("\\", "/") if "\\" in cell and ".." not in cell else cell
     stored = relative(name, folder)
+    if cell == stored:
+        return cell
     parts = [part for part in cell.split("/") if part not in ("", ".")]
     return cell if "/".join(parts) == stored and not cell.startswith("/") else stored
 

@@ -10,6 +10,7 @@ from regbench.images.layout.columns import (
     choose_columns,
     filename_column,
     has_header,
+    is_titled_label_file,
     labels_of,
     missing_column,
     titled_filename_column,
@@ -200,7 +201,7 @@ def _read_if_it_names_pictures(
     ]
     if filename_column(head, samples, hits_of(inventory, samples), settings) is None:
         at = titled_filename_column(head.first)
-        if at is not None and len(head.first) > 1:
+        if at is not None and is_titled_label_file(head.first):
             if not head.columns[0]:
                 raise StudyError(f"{where} has a header and no rows")
             example = quoted(head.columns[at][0])
@@ -248,7 +249,12 @@ def _label_file(
     columns = choose_columns(table, at, header, settings, where)
     cells = table.columns[at]
     folder = None if settings.image_folder == "auto" else folder_setting(settings, "image_folder")
-    found = find_names(inventory, cells, hits[at], name, folder)
+    try:
+        found = find_names(inventory, cells, hits[at], name, folder)
+    except TwoReadingsError as problem:
+        if columns.labels:
+            raise
+        raise StudyError(problem.message) from None  # no question where labels are elsewhere
     return LabelFile(
         name,
         cells,

@@ -28,6 +28,7 @@ from regbench.images.layout.words import split_parts_of
 from regbench.images.sources.base import ImageSource
 from regbench.study.schema import Ingest
 
+_OF_TABLE = ("filename_column", "label_column", "split_column", "separator")  # of a label file
 _AGREE = 200  # rows of a label file that are compared with the folders
 
 
@@ -87,7 +88,9 @@ def _recognized(
     others = set(inventory.others)
     used = {file.name for file in every}
     used |= {name for file in every for name in file.found.names if name in others}
-    if settings.label_file != "auto" or settings.layout == "label_file":
+    of_table = [getattr(settings, name) for name in _OF_TABLE]
+    asked_for = settings.label_file != "auto" or not {"auto", "none"}.issuperset(of_table)
+    if asked_for or settings.layout == "label_file":
         if not files.labeled or files.labeled[0].labels is None:
             raise _no_label_column(source, files, settings)
         return read_from_files(source, inventory, files, settings), used
@@ -100,12 +103,13 @@ def _recognized(
     if asked and not files.labeled:
         instead = "" if reading is None else "; ingest.layout=class_folders leaves the file alone"
         raise TwoReadingsError(asked[0].message + instead)
+    faults = tuple(f"{fault.message}; it is not used" for fault in files.faults[:3])
     if files.labeled and (reading is None or _file_says_more(files.labeled, reading, inside)):
-        return read_from_files(source, inventory, files, settings), used
+        layout = read_from_files(source, inventory, files, settings)
+        return layout._replace(warnings=layout.warnings + faults), used
     if reading is not None:
         layout = read_from_folders(inside, outside, files.lists, settings)
-        lines = tuple(f"{fault.message}; it is not used" for fault in files.faults[:3])
-        return layout._replace(warnings=layout.warnings + lines), used
+        return layout._replace(warnings=layout.warnings + faults), used
     if isinstance(why, TwoReadingsError):
         raise why
     raise _no_labels(inventory, tree, files, str(why), settings)
@@ -170,12 +174,17 @@ def _file_says_more(
 ) -> bool:
     """Return whether labels are taken from the files rather than from the folders.
 
-    They are, if the labels are the same and the files name more pictures; or as many, unless the
-    folders give a split and the files do not.
+    They are, if all these pictures lie in one folder and have several labels. They are, too, if
+    the labels are the same and the files name more pictures; or as many, unless the folders give a
+    split and the files do not.
 
     Raises:
         TwoReadingsError: The labels differ.
     """
+    folders_of = ({name.rpartition("/")[0] for name in f.found.names if name} for f in files)
+    said = {reading.places.get(each, Place("")).label for each in set().union(*folders_of)}
+    if len(said) == 1 and len({label for file in files for label in file.labels or ()}) > 1:
+        return True  # all that they name lies in one folder, which is no class
     for file in files:
         labels = file.labels or []
         known = [at for at, name in enumerate(file.found.names) if name]
