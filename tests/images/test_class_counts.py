@@ -30,8 +30,12 @@ def index_of(counts: dict[str, tuple[int, ...]]) -> pd.DataFrame:
 UNEVEN = {"ok": (133, 28, 29), "bad": (7, 2, 1)}
 
 
-def test_they_are_counted_in_the_order_of_targets() -> None:
-    counts = count_classes(index_of(UNEVEN))
+def counted(numbers: dict[str, tuple[int, ...]]) -> pd.DataFrame:
+    return count_classes(index_of(numbers), list(numbers))
+
+
+def test_they_are_counted_in_the_order_of_classes() -> None:
+    counts = counted(UNEVEN)
     assert counts.to_dict("list") == {
         "label": ["ok", "bad"],
         "images": [190, 10],
@@ -39,14 +43,14 @@ def test_they_are_counted_in_the_order_of_targets() -> None:
         "validation": [28, 2],
         "test": [29, 1],
     }
-    assert list(count_classes(index_of({"a": (3, 1), "b": (2, 2)}))) == [
+    assert list(counted({"a": (3, 1), "b": (2, 2)})) == [
         *("label", "images", "train", "validation")
     ]
 
 
 def test_the_accuracy_of_one_answer_is_that_of_a_plain_count() -> None:
     index = index_of({"a": (9, 1, 1), "b": (5, 9, 9), "c": (2, 2, 6)})
-    label, accuracy = largest_class(count_classes(index))
+    label, accuracy = largest_class(count_classes(index, ["a", "b", "c"]))
     test = index[index["split"] == "test"]
     assert label == "a"  # the largest of train, whatever test has
     assert accuracy == pytest.approx(np.mean(test["label"] == "a"))
@@ -54,8 +58,8 @@ def test_the_accuracy_of_one_answer_is_that_of_a_plain_count() -> None:
 
 def test_they_are_said_before_training(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    counts = nodes.count_classes(index_of(UNEVEN), {"metric": "accuracy"})
-    pd.testing.assert_frame_equal(counts, count_classes(index_of(UNEVEN)))
+    counts = nodes.count_classes(index_of(UNEVEN), list(UNEVEN), {"metric": "accuracy"})
+    pd.testing.assert_frame_equal(counts, counted(UNEVEN))
     said, warned = caplog.records
     assert said.getMessage() == (
         "images of each class in train, validation, test: 'ok' 133, 28, 29; 'bad' 7, 2, 1. "
@@ -68,12 +72,12 @@ def test_they_are_said_before_training(caplog: pytest.LogCaptureFixture) -> None
         "class alike"
     )
     caplog.clear()
-    nodes.count_classes(index_of(UNEVEN), {"metric": "balanced_accuracy"})
+    nodes.count_classes(index_of(UNEVEN), list(UNEVEN), {"metric": "balanced_accuracy"})
     assert [record.levelname for record in caplog.records] == ["INFO"]
 
 
 def test_many_classes_are_summed_up() -> None:
-    counts = count_classes(index_of({f"c{number}": (3 + number, 1, 2) for number in range(30)}))
+    counts = counted({f"c{number}": (3 + number, 1, 2) for number in range(30)})
     assert describe_counts(counts) == (
         "images of each of 30 classes: 3 to 32 train, 1 to 1 validation, 2 to 2 test; the largest "
         "is 'c29' (35 images), the smallest 'c0' (6 images). Always answering 'c29' has a test "
@@ -82,5 +86,5 @@ def test_many_classes_are_summed_up() -> None:
 
 
 def test_classes_up_to_twice_as_large_are_even_enough() -> None:
-    assert uneven_classes(count_classes(index_of({"a": (10, 5, 5), "b": (5, 3, 2)}))) is None
-    assert uneven_classes(count_classes(index_of({"a": (11, 5, 5), "b": (5, 3, 2)}))) is not None
+    assert uneven_classes(counted({"a": (10, 5, 5), "b": (5, 3, 2)})) is None
+    assert uneven_classes(counted({"a": (11, 5, 5), "b": (5, 3, 2)})) is not None

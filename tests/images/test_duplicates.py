@@ -3,6 +3,7 @@
 import itertools
 import logging
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -109,8 +110,10 @@ def test_what_was_found_is_said_in_one_line(
 ) -> None:
     assert summarize_duplicates(count_duplicates(find_duplicates(index(*images)))) == sentence
     caplog.set_level(logging.INFO)
-    duplicates = nodes.find_duplicates(index(*images))
-    [record] = caplog.records
+    plain = np.zeros((len(images), 8, 8, 1), np.uint8)
+    duplicates = nodes.find_duplicates(plain, index(*images))
+    record, near = caplog.records
+    assert near.getMessage().startswith("no image was found to be nearly the same")
     assert record.getMessage() == sentence
     assert record.levelname == ("WARNING" if duplicates["finding"].any() else "INFO")
 

@@ -22,7 +22,9 @@ from PIL import Image
 from sklearn.metrics import recall_score
 
 from regbench.evaluation.results import Results
+from regbench.images.duplicates import find_duplicates
 from regbench.report import svg as pictures
+from regbench.report.images_of_study import images_by_class
 from regbench.report.page import ReportContent, render_report
 from regbench.report.plots import style as drawing
 
@@ -38,6 +40,7 @@ SECTIONS = {
     "pruning": "Pruning",
     "robustness": "Robustness",
     "calibration": "Calibration",
+    "counts": "Images by class",
     "classes": "Classes",
     "images": "Images they differ on",
     "method": "How this was compared",
@@ -423,7 +426,7 @@ def contrast(one: str, other: str) -> float:
 class TestBaselineBesideBest:
     def test_recall_is_that_of_scikit_learn(self, page: Page) -> None:
         tables = [page.rows(place) for place in range(len(page.all("table")))]
-        rows = next(rows for rows in tables if rows[0][0] == "class")
+        rows = next(rows for rows in tables if rows[0][0] == "class" and "bar" not in rows[0])
         assert rows[0] == ["class", "images", "baseline, %", "dropout, %", "difference, points"]
         content = a_report()
         expected = []
@@ -522,7 +525,7 @@ class TestOtherParts:
 
     def test_without_claims_or_figures_says_so_in_a_line_each(self, empty: Page) -> None:
         said = [text for attrs, text in empty.all("p") if attrs.get("class") == "missing"]
-        assert len(said) == len(SECTIONS) - 2  # the table and the method are never missing
+        assert len(said) == len(SECTIONS) - 3  # the tables and the method are never missing
         assert empty.all("svg") == []
         nothing = Page(render_report(replace(nothing_trained(), claims=pd.DataFrame())))
         assert "No published claims are configured." in nothing.html
@@ -534,7 +537,17 @@ class TestDuplicates:
         index.loc[0, "split"] = "train"
         index.loc[3, "digest"] = index.loc[0, "digest"]  # ant, in another part
         index.loc[5, "digest"] = index.loc[1, "digest"]  # bee, and the hostile class
-        html = render_report(a_report(results={}, split_index=index))
+        near = pd.DataFrame(
+            {
+                "group": "3",
+                "filename": [FILES[7], FILES[8]],
+                "label": "bee",
+                "split": ["train", "test"],
+                "finding": "nearly the same pixels, in several parts",
+            }
+        )
+        found = pd.concat([find_duplicates(index).astype(str), near])
+        html = render_report(a_report(results={}, split_index=index, duplicates=found))
         page = Page(html)
         told = next(text for _, text in page.all("dd") if "same pixels" in text)
         assert told.startswith(
@@ -548,18 +561,45 @@ class TestDuplicates:
             ["1", FILES[3], "ant", "test", "in several parts"],
             ["2", FILES[1], "bee", "test", "different labels"],
             ["2", FILES[5], HOSTILE, "test", "different labels"],
+            ["3", FILES[7], "bee", "train", "nearly the same pixels, in several parts"],
+            ["3", FILES[8], "bee", "test", "nearly the same pixels, in several parts"],
         ]
+        assert "2 images in 1 group are nearly the same as one in another part" in told
         assert HOSTILE not in html
 
     def test_are_said_to_be_absent_or_unknown(self) -> None:
         index = a_report().split_index
-        for split_index, said in (
-            (index.assign(digest=index["filename"]), "No two images have the same pixels."),
-            (index, "Not looked for by the version that read the images."),
+        none = find_duplicates(index.assign(digest=index["filename"]))
+        for found, said in (
+            (none, "No two images have the same pixels."),
+            (None, "Not looked for by the version that read the images."),
         ):
-            page = Page(render_report(a_report(results={}, split_index=split_index)))
-            assert said in [text for _, text in page.all("dd")]
+            page = Page(render_report(a_report(results={}, duplicates=found)))
+            assert any(text.startswith(said) for _, text in page.all("dd"))
             assert "Images with the same pixels" not in page.html
+
+
+def test_images_are_counted_by_class_and_part() -> None:
+    page = Page(render_report(a_report()))
+    tables = [page.rows(place) for place in range(len(page.all("table")))]
+    rows = next(rows for rows in tables if rows[0][:2] == ["class", "images"] and "bar" in rows[0])
+    assert [(row[0], row[1], row[3]) for row in rows[1:]] == [
+        ("ant", "14", "14"),
+        ("bee", "13", "13"),
+        (HOSTILE, "13", "13"),
+    ]
+    assert re.search(
+        r"answering ant, the largest class, has a test accuracy of 35\.0\s%", page.html
+    )
+
+
+def test_of_many_classes_the_largest_and_smallest_are_counted() -> None:
+    classes = [f"c{number:03}" for number in range(300)]
+    labels = [label for number, label in enumerate(classes) for _ in range(number + 3)]
+    index = pd.DataFrame({"filename": labels, "label": labels, "split": "test"})
+    counts = images_by_class(index, classes)
+    assert [row["label"] for row in counts["rows"]] == [*classes[:199:-1], *classes[99::-1]]
+    assert counts["uneven"] is not None
 
 
 def test_alarms_stand_before_the_verdict() -> None:

@@ -178,7 +178,10 @@ class MatplotlibDataset(AbstractDataset[Any, NoReturn]):
         raise DatasetError("a figure is only written")
 
     def save(self, data: Any) -> None:
-        """Write a ``matplotlib.figure.Figure`` atomically."""
+        """Write a ``matplotlib.figure.Figure`` atomically, its text in fonts that have it."""
+        from regbench.report.plots.fonts import in_any_script  # noqa: PLC0415 - Matplotlib
+
+        data = in_any_script(data)
         with self._file.atomic_write() as partial:
             data.savefig(partial, **self._save_args)
 

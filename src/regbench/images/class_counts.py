@@ -1,5 +1,7 @@
 """Images by class and split part: how many there are, and whether classes are uneven."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from regbench.errors import quoted
@@ -9,20 +11,20 @@ UNEVEN = 2  # the largest class has more than so many times the images of the sm
 _MOST_LISTED = 12  # classes that a log line lists; of more it tells the range
 
 
-def count_classes(split_index: pd.DataFrame) -> pd.DataFrame:
+def count_classes(split_index: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """Return the number of images of each class, in all and in each split part.
 
     Args:
-        split_index: A row per image: label, target, split.
+        split_index: A row per image: label, split.
+        classes: The labels, in the order of the rows to return.
 
     Returns:
-        A row per class in the order of targets: label (str), images, and a column for each split
+        A row per class: label (str), images, and a column for each split
         part that the split has (int).
     """
     parts = [part for part in SPLIT_PARTS if part in set(split_index["split"])]
-    labels = split_index.drop_duplicates("target").sort_values("target")["label"]
     counts = pd.crosstab(split_index["label"], split_index["split"])
-    counts = counts.reindex(index=labels, columns=parts, fill_value=0)
+    counts = counts.reindex(index=list(classes), columns=parts, fill_value=0)
     counts.insert(0, "images", counts.sum(axis=1))
     return counts.rename_axis("label").rename_axis(None, axis=1).reset_index()
 
@@ -36,7 +38,7 @@ def largest_class(counts: pd.DataFrame) -> tuple[str, float]:
     Returns:
         The label (of equally large ones the first), and its share of the judged part's images.
     """
-    largest = counts.iloc[int(counts["train"].argmax())]
+    largest = counts.iloc[int(counts.get("train", counts["images"]).argmax())]
     part = judged_part(counts.columns)
     return str(largest["label"]), float(largest[part] / counts[part].sum())
 

@@ -25,13 +25,11 @@ from regbench.evaluation.figures.accuracy_under_corruption import ACCURACY_UNDER
 from regbench.evaluation.figures.base import ACCURACY, POINTS, Shown
 from regbench.evaluation.results import Results
 from regbench.evaluation.split_parts import judged_part
-from regbench.images import duplicates
-from regbench.report import legend, numbers, sentences, svg
+from regbench.report import images_of_study, legend, numbers, sentences, svg
 from regbench.report.html_table import has_figures, techniques_table
 from regbench.study.schema import BASELINE
 
 MOST_REJECTED = 200  # rejected images listed by name; the rest is counted
-MOST_DUPLICATES = 200  # images with equal pixels listed by name; the rest is counted
 MOST_SHOWN = 18  # images on a contact sheet
 
 _COMMAND = re.compile(r"kedro run(?: --[\w-]+(?:=[^\s;,]+(?:,[^\s;,]+)*)?)*")
@@ -61,6 +59,8 @@ class ReportContent:
         notes: Notes above the figures, such as on stale results, a line each.
         claims: A row per published claim beside the study's figures; None for no such section.
         alarms: Messages of the run's alarms, a line each.
+        duplicates: Images with equal or nearly equal pixels: group, filename, label, split and
+            finding; None if they were not looked for.
     """
 
     comparison: pd.DataFrame
@@ -74,6 +74,7 @@ class ReportContent:
     notes: list[str]
     claims: pd.DataFrame | None
     alarms: Sequence[str] = ()
+    duplicates: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -175,19 +176,9 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "reliability": svg.reliability_pictures(comparison, trained),
         **_baseline_and_best(content, trained, part),
         "claims": None if content.claims is None else _claims(content.claims),
-        "duplicates": _duplicates(content.split_index),
+        "duplicates": images_of_study.duplicates_found(content.duplicates),
+        "counts": images_of_study.images_by_class(content.split_index, content.classes),
         "rejected": content.rejected.head(MOST_REJECTED).to_dict("records"),
-    }
-
-
-def _duplicates(split_index: pd.DataFrame) -> dict[str, Any]:
-    """Return the images with equal pixels: a sentence on all, and the first of them as rows."""
-    if "digest" not in split_index:
-        return {"sentence": "not looked for by the version that read the images", "images": []}
-    found = duplicates.find_duplicates(split_index)
-    return {
-        "sentence": duplicates.summarize_duplicates(duplicates.count_duplicates(found)),
-        "images": found.head(MOST_DUPLICATES).to_dict("records"),
     }
 
 

@@ -85,7 +85,9 @@ def split_images(image_index: DataFrame, split: dict[str, Any]) -> DataFrame:
     return index
 
 
-def count_classes(split_index: DataFrame, reporting: dict[str, Any]) -> DataFrame:
+def count_classes(
+    split_index: DataFrame, classes: list[str], reporting: dict[str, Any]
+) -> DataFrame:
     """Count the images of each class in each split part; warn of uneven classes.
 
     The warning is left out if the study's metric is another than accuracy.
@@ -95,7 +97,7 @@ def count_classes(split_index: DataFrame, reporting: dict[str, Any]) -> DataFram
     """
     from regbench.images import class_counts
 
-    counts = class_counts.count_classes(split_index)
+    counts = class_counts.count_classes(split_index, classes)
     logger.info("%s", class_counts.describe_counts(counts))
     warning = class_counts.uneven_classes(counts)
     if warning and reporting.get("metric", "accuracy") == "accuracy":
@@ -103,21 +105,31 @@ def count_classes(split_index: DataFrame, reporting: dict[str, Any]) -> DataFram
     return counts
 
 
-def find_duplicates(split_index: DataFrame) -> DataFrame:
-    """Find images with the same pixels, and warn if their labels or split parts differ.
+def find_duplicates(images: ndarray, split_index: DataFrame) -> DataFrame:
+    """Find images with the same pixels, and nearly the same in another part; warn if it matters.
+
+    It matters if equal images differ in label or split part.
 
     Returns:
         A row per such image: group, filename, label, split and finding.
     """
-    from regbench.images import duplicates
+    import pandas as pd
 
-    found = duplicates.find_duplicates(split_index)
-    counts = duplicates.count_duplicates(found)
+    from regbench.images import duplicates, near_duplicates
+
+    equal = duplicates.find_duplicates(split_index)
+    counts = duplicates.count_duplicates(equal)
     serious = counts.conflicting or counts.leaking
     logger.log(
         logging.WARNING if serious else logging.INFO, "%s", duplicates.summarize_duplicates(counts)
     )
-    return found
+    near = near_duplicates.find_near_duplicates(images, split_index, counts.groups + 1)
+    logger.log(
+        logging.INFO if near.empty else logging.WARNING,
+        "%s",
+        near_duplicates.summarize_near_duplicates(near),
+    )
+    return pd.concat([equal, near], ignore_index=True)
 
 
 def fit_normalization(

@@ -2,8 +2,9 @@
 
 labeled_images (, earlier_ingestion)
     -> ingest -> images, image_index, rejected_images, classes, ingested_files -> check_network
-    image_index -> split -> split_index -> find_duplicates -> duplicate_images
-    split_index -> count_classes -> class_counts
+    image_index -> split -> split_index
+    images, split_index -> find_duplicates -> duplicate_images
+    split_index, classes -> count_classes -> class_counts
     train rows -> fit_normalization, fit_zca; build_augmentation -> preview_augmentation
     test rows -> corrupt -> preview_corruptions
     images, split_index, classes -> fingerprint -> data_fingerprint
@@ -67,13 +68,13 @@ def create_pipeline(*, with_zca: bool) -> Pipeline:
             ),
             Node(
                 nodes.count_classes,
-                ["split_index", "params:reporting"],
+                ["split_index", "classes", "params:reporting"],
                 "class_counts",
                 name="count_classes",
             ),
             Node(
                 nodes.find_duplicates,
-                "split_index",
+                ["images", "split_index"],
                 "duplicate_images",
                 name="find_duplicates",
             ),

@@ -184,6 +184,7 @@ def write_report(
     split_index: DataFrame,
     classes: list[str],
     rejected: DataFrame,
+    duplicates: DataFrame,
     data_fingerprint: dict[str, Any],
     parameters: dict[str, Any],
     alarms: dict[str, Any],
@@ -199,6 +200,7 @@ def write_report(
         images=images,
         split_index=split_index,
         rejected=rejected,
+        duplicates=duplicates,
         settings={key: _shown(parameters[key]) for key in Study.model_fields},
         provenance=provenance.study_provenance(
             data_fingerprint, parameters["fingerprints"], results

@@ -32,6 +32,7 @@ def create_pipeline(techniques: list[str], *, with_publication: bool) -> Pipelin
         "split_index": "split_index",
         "classes": "classes",
         "rejected": "rejected_images",
+        "duplicates": "duplicate_images",
         "data_fingerprint": "data_fingerprint",
         "parameters": "parameters",
         "alarms": "alarms",
