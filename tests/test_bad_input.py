@@ -72,7 +72,7 @@ class Case:
 
 CASES: dict[str, Case] = {}
 PICTURES: dict[str, tuple[Callable[[], bytes], str, str | None]] = {}  # file, its name, as listed
-FLAT = {"size": 2, "max_rejected": 1}
+FLAT = {"size": 2, "mode": "L", "max_rejected": 1}
 
 
 def add(case: str, made: Case) -> None:

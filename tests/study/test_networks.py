@@ -49,7 +49,7 @@ def test_a_regularizer_that_means_nothing_for_it_is_told(monkeypatch: pytest.Mon
         return f"means nothing for {network.kind} on {network.image_shape}"
 
     monkeypatch.setattr(Dropout, "problem", problem)
-    found = problems()
+    found = problems(ingest={**BASE["ingest"], "size": 28, "mode": "L"})
     names = ("dropout", "zca_dropout", "dropout_augmentation")
     assert {problem.path for problem in found} == {
         ("techniques", name, "dropout") for name in names

@@ -161,7 +161,7 @@ OUT_OF_RANGE: list[tuple[str, Any, str]] = [
 
 CHOICES = [
     ("ingest.layout", "autoo", ["auto", "label_file", "class_folders"]),
-    ("ingest.mode", "grey", ["L", "RGB"]),
+    ("ingest.mode", "grey", ["auto", "L", "RGB"]),
     ("ingest.background", "grey", ["black", "white"]),
     ("normalization.method", "minmax", ["min_max", "mean_std"]),
     ("augmentation.fill", "black", ["constant", "nearest", "reflect", "wrap"]),
