@@ -324,7 +324,7 @@ STOPS: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "MATLAB": (
         lambda root: folder(root / "set", {"train_32x32.mat": b"MATLAB"}),
-        "SET holds no pictures, but 'train_32x32.mat': which is not read; save the arrays as npz, "
+        "SET holds no pictures, but 'train_32x32.mat': it is not read; save the arrays as npz, "
         "or the pictures as files",
     ),
     "a zip in a folder": (
@@ -386,7 +386,7 @@ STOPS: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "standardized": (
         lambda root: npz(root / "set.npz", x=(X - 128.0) / 64, y=Y),
-        f"SET: x hold values from {int(X.min()) / 64 - 2:g} to {int(X.max()) / 64 - 2:g}; grey "
+        f"SET: x: values from {int(X.min()) / 64 - 2:g} to {int(X.max()) / 64 - 2:g}; grey "
         "levels are read as whole numbers from 0 to 255, floats from 0 to 1, or uint16",
     ),
     "no numbers": (

@@ -111,13 +111,13 @@ THREE = tar([(name, name.encode() * 700) for name in "abc"])
 
 @pytest.mark.parametrize("length", [600, 1024, 1500, 2048, 4608])
 def test_one_that_is_cut_short_stops(tmp_path: Path, length: int) -> None:
-    assert stop(tmp_path / "set.tar", THREE[:length]) == "SET: cut short"
+    assert stop(tmp_path / "set.tar", THREE[:length]) == "SET cannot be read: cut short"
 
 
 def test_a_damaged_header_is_not_taken_for_the_end(tmp_path: Path) -> None:
     damaged = bytearray(THREE)
     damaged[1536:1540] = b"\xff\xff\xff\xff"  # in the name of the second
-    assert stop(tmp_path / "set.tar", bytes(damaged)) == "SET: damaged tar"
+    assert stop(tmp_path / "set.tar", bytes(damaged)) == "SET cannot be read: damaged tar"
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
@@ -126,10 +126,10 @@ def test_compressed_ones_are_cut_short_or_damaged_or_none(
 ) -> None:
     packed = pack(tar([("a", random.Random(0).randbytes(200_000))]))  # noqa: S311
     path = tmp_path / "set.tgz"
-    assert stop(path, packed[:-1000]) == "SET: cut short"
+    assert stop(path, packed[:-1000]) == "SET cannot be read: cut short"
     damaged = bytearray(packed)
     damaged[len(packed) // 2] ^= 0x40
-    assert stop(path, bytes(damaged)).startswith("SET: damaged")
+    assert stop(path, bytes(damaged)).startswith("SET cannot be read: damaged")
     assert stop(path, pack(b"filename,label\n" * 99)).endswith(
         " of another file than a tar; unpack it"
     )
@@ -143,13 +143,16 @@ def test_a_bomb_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inflate, "_BOMB_BYTES", 1 << 20)
     packed = gzip.compress(tar([("a", bytes(20 << 20))]))
     reason = "inflates to more than a hundred times its size, as a bomb does"
-    assert stop(tmp_path / "set.tgz", packed) == f"SET: {reason}"
+    assert stop(tmp_path / "set.tgz", packed) == f"SET cannot be read: {reason}"
 
 
 def test_a_long_header_is_not_read(tmp_path: Path) -> None:
     info = tarfile.TarInfo("long")
     info.type, info.size = tarfile.XHDTYPE, 1 << 30
-    assert stop(tmp_path / "set.tar", info.tobuf() + bytes(10_240)) == "SET: damaged tar"
+    assert (
+        stop(tmp_path / "set.tar", info.tobuf() + bytes(10_240))
+        == "SET cannot be read: damaged tar"
+    )
 
 
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -353,7 +353,7 @@ def _refuse_other_containers(source: ImageSource, names: list[str]) -> None:
     elif re.match(r"pkl|pickle|pt", suffix):
         way_out = "it could run code, and is not read; save the arrays as npz"
     else:
-        way_out = "which is not read; save the arrays as npz, or the pictures as files"
+        way_out = "it is not read; save the arrays as npz, or the pictures as files"
     raise StudyError(f"{source.display} holds no pictures, but {quoted(found)}: {way_out}")
 
 

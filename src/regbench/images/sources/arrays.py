@@ -174,7 +174,7 @@ class Scale:
         if all(array.dtype == np.uint16 for array in arrays):
             return cls(1 / 257, "; 16-bit values are divided by 257")
         raise StudyError(
-            f"{display}: {' and '.join(names)} hold values from {low:g} to {high:g}; grey levels "
+            f"{display}: {' and '.join(names)}: values from {low:g} to {high:g}; grey levels "
             "are read as whole numbers from 0 to 255, floats from 0 to 1, or uint16"
         )
 

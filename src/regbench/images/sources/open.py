@@ -65,7 +65,7 @@ def _open(path: Path, display: str) -> ImageSource:
     except StudyError:
         raise
     except Unreadable as fault:
-        raise StudyError(f"{display!r}: {fault.reason}") from None
+        raise StudyError(f"{display!r} cannot be read: {fault.reason}") from None
     except Exception as error:  # zipfile raises many types for a damaged file
         problem = str(error) or type(error).__name__
         raise StudyError(
