@@ -14,6 +14,7 @@ from benchmarks.speed.agreement import measure_agreement
 from benchmarks.speed.convolution import measure_convolution
 from benchmarks.speed.epoch import measure_augmented_epoch, measure_epoch
 from benchmarks.speed.ingestion import measure_ingestion
+from benchmarks.speed.photos import measure_photos
 from benchmarks.speed.scale import measure_scale
 from benchmarks.speed.study import measure_study
 
@@ -23,6 +24,7 @@ MEASUREMENTS = {
     "augmented_epoch": ("An epoch with augmentation.", 5, measure_augmented_epoch),
     "convolution": ("An epoch of convolutional networks.", 3, measure_convolution),
     "ingestion": ("Reading all pictures into one array.", 5, measure_ingestion),
+    "photos": ("Shrinking JPEG photos.", 3, measure_photos),
     "agreement": ("Accuracies beside the plain script's.", 1, measure_agreement),
     "scale": ("Time and memory by the number of images.", 3, measure_scale),
     "study": ("The whole published study (45 minutes).", 1, measure_study),
@@ -36,7 +38,7 @@ def main() -> None:
         os.environ.pop(name, None)
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     names = given.names or list(MEASUREMENTS)
-    images = harness.DIGITS if names == ["agreement"] else given.images
+    images = harness.DIGITS if set(names) <= {"agreement", "photos"} else given.images
     if not images.is_file():
         sys.exit(f"{images} is missing: kedro run --pipelines=fetch_mnist makes it")
     failed = []
@@ -84,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--epochs", type=int, help="of epoch (3 timed), study and agreement (10)")
     made.add_argument("--seeds", type=int, help="of study (3) and agreement (10)")
     made.add_argument("--techniques", help="of study and agreement, as a,b; default: all")
+    made.add_argument("--photos", type=int, default=20_000, help="of photos: how many")
     sizes = "10000,30000,100000,300000,1000000"
     made.add_argument("--sizes", default=sizes, help="of scale: numbers of images")
     return made

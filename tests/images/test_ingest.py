@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from regbench.errors import StudyError
+from regbench.images import batch_decoder
 from regbench.images import decode as images_decode
-from regbench.images.decode import decode_picture
+from regbench.images.decode import Decoding, decode_picture
 from regbench.images.ingest import (
     LabeledImages,
     UnlabeledImages,
@@ -46,7 +47,7 @@ Pixels = NDArray[np.generic]
 
 PARAMETERS = Path(__file__).parents[2] / "conf/base/parameters_data.yml"
 DEFAULTS: dict[str, Any] = yaml.safe_load(PARAMETERS.read_text())["ingest"]
-FLAT = {"size": 2, "max_rejected": 1}
+FLAT = {"size": 2, "mode": "L", "max_rejected": 1}
 TABLED = FLAT | {"label_file": "labels.csv", "image_folder": ""}
 PROPERTY = hypothesis_settings(
     deadline=None, max_examples=60, suppress_health_check=list(HealthCheck)
@@ -55,6 +56,13 @@ PROPERTY = hypothesis_settings(
 
 def ingest_settings(**changes: Any) -> Ingest:
     return Ingest.model_validate(DEFAULTS | changes)
+
+
+def decoding(**changes: Any) -> Decoding:
+    """Return the settings of decoding, grey and 28 x 28 where nothing else is said."""
+    settings = ingest_settings(**({"size": 28, "mode": "L"} | changes))
+    assert settings.size != "auto"
+    return Decoding.of(settings, (*settings.size, len(settings.mode)))
 
 
 def flat(**changes: Any) -> Ingest:
@@ -214,7 +222,7 @@ class TestClassFolders:
             ("/evil.png", "leaves the set"),
             ("cat/../../evil.png", "leaves the set"),
             ("dog/b.png", "duplicate file name"),
-            ("dog/c.eps", "unreadable: none of PNG, JPEG, BMP, GIF, TIFF, WEBP, PPM"),
+            ("dog/c.eps", "unreadable: none of PNG, JPEG, BMP, GIF, TIFF, WEBP, PPM, AVIF"),
             ("stray.png", "no label"),
         ]
 
@@ -322,7 +330,7 @@ class TestLabelFile:
             ("absent.png", "missing"),
             ("blank.png", "no label"),
             ("short.png", "no label"),
-            ("broken.png", "unreadable: none of PNG, JPEG, BMP, GIF, TIFF, WEBP, PPM"),
+            ("broken.png", "unreadable: none of PNG, JPEG, BMP, GIF, TIFF, WEBP, PPM, AVIF"),
             ("", "no file name"),
             ("sub/../good.png", "leaves the set"),
             ("/etc/passwd", "leaves the set"),
@@ -482,14 +490,14 @@ def decode(data: bytes, **changes: Any) -> list[Any]:
     """Return the pixels at the picture's own size, H x W x 3 or, for grey, H x W."""
     with Image.open(io.BytesIO(data)) as picture:
         size = (picture.height, picture.width)
-    pixels = decode_picture(data, ingest_settings(**({"size": size} | changes)))
+    pixels = decode_picture(data, decoding(**({"size": size} | changes)))
     rows: list[Any] = (pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).tolist()
     return rows
 
 
 def reason(data: bytes, **changes: Any) -> str:
     with pytest.raises(Unreadable) as caught:
-        decode_picture(data, ingest_settings(**changes))
+        decode_picture(data, decoding(**changes))
     return caught.value.reason
 
 
@@ -819,7 +827,7 @@ def test_any_damaged_picture_is_an_image_or_a_rejection(kind: str, seed: int, ch
         del data[rng.randrange(len(data)) :]
     with warnings.catch_warnings(), suppress(Unreadable):
         warnings.simplefilter("ignore")
-        pixels = decode_picture(bytes(data), ingest_settings(max_pixels=100_000))
+        pixels = decode_picture(bytes(data), decoding(max_pixels=100_000))
         assert pixels.shape == (28, 28, 1)
 
 
@@ -882,7 +890,7 @@ def test_the_fast_way_to_read_a_png_makes_no_difference(
     rows_found = plain.inflate(data)
     if rows_found is not None:
         size = {"size": (height, width), "mode": mode}
-        expected = decode_picture(data, ingest_settings(**size))
+        expected = decode_picture(data, decoding(**size))
         bright = bytes(255 if at % (1 + row_bytes) else 0 for at in range(len(rows_found)))
         decoded = plain.decode([bright, rows_found, bright])  # the row above has no influence
         np.testing.assert_array_equal(decoded[1], expected)
@@ -911,6 +919,6 @@ def test_plain_pngs_are_read_the_fast_way(
         raise AssertionError("not the fast way")
 
     monkeypatch.setattr(Image, "open", fail)
-    monkeypatch.setattr(images_decode, "_BATCH_BYTES", batch_size * pixels[0].nbytes)
+    monkeypatch.setattr(batch_decoder, "_BATCH_BYTES", batch_size * pixels[0].nbytes)
     ingested = ingest_labeled(open_source(path), ingest_settings(size=size, mode=mode))
     np.testing.assert_array_equal(ingested.images, pixels)

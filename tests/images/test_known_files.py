@@ -18,7 +18,7 @@ from PIL import Image
 from regbench.datasets.array_dataset import ArrayDataset
 from regbench.datasets.atomic import ParquetDataset
 from regbench.datasets.optional import EarlierIngestionDataset
-from regbench.images import decode
+from regbench.images import batch_decoder
 from regbench.images.ingest import LabeledImages, ingest_labeled
 from regbench.images.known_files import EarlierIngestion
 from regbench.images.sources.open import open_source
@@ -26,7 +26,7 @@ from regbench.study.schema import Ingest
 
 PARAMETERS = Path(__file__).parents[2] / "conf/base/parameters_data.yml"
 DEFAULTS: dict[str, Any] = yaml.safe_load(PARAMETERS.read_text())["ingest"]
-CLASS_FOLDERS = {"layout": "class_folders", "size": 3, "max_rejected": 1}
+CLASS_FOLDERS = {"layout": "class_folders", "size": 3, "mode": "L", "max_rejected": 1}
 BROKEN = b"no picture"
 
 
@@ -79,13 +79,13 @@ def assert_same(one: LabeledImages, other: LabeledImages) -> None:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list to which every decoded row is appended."""
     rows: list[int] = []
-    original = decode.BatchDecoder.decode_into
+    original = batch_decoder.BatchDecoder.put
 
-    def record(self: Any, row: int, data: bytes) -> str | None:
+    def record(self: Any, row: int, data: Any) -> str | None:
         rows.append(row)
         return original(self, row, data)
 
-    monkeypatch.setattr(decode.BatchDecoder, "decode_into", record)
+    monkeypatch.setattr(batch_decoder.BatchDecoder, "put", record)
     return rows
 
 

@@ -72,7 +72,8 @@ class TestFingerprint:
             files = source.digest()
         found = fingerprint_data(open_source(tmp_path), IMAGES, INDEX, CLASSES, PREPARATION)
         expected = fingerprints.fingerprint_of_data(IMAGES, INDEX, CLASSES)
-        assert found == {**expected, "made_from": {"files": files, **PREPARATION}}
+        shape = list(IMAGES.shape[1:])
+        assert found == {**expected, "shape": shape, "made_from": {"files": files, **PREPARATION}}
 
     def test_of_other_files_with_the_same_images_is_that_of_the_same_data(
         self, tmp_path: Path

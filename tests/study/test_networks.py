@@ -48,7 +48,7 @@ def test_a_regularizer_that_means_nothing_for_it_is_told(monkeypatch: pytest.Mon
         return f"means nothing for {network} on {image_shape}"
 
     monkeypatch.setattr(Dropout, "problem", problem)
-    found = problems()
+    found = problems(ingest={**BASE["ingest"], "size": 28, "mode": "L"})
     assert {found.path for found in found} == {
         ("techniques", name, "dropout")
         for name in ("dropout", "zca_dropout", "dropout_augmentation")

@@ -164,7 +164,7 @@ CHOICES = [
     ("reporting.metric", "f1", ["accuracy", "macro_f1", "log_likelihood_per_class"]),
     ("reporting.metric", None, ["accuracy", "balanced_accuracy", "cross_entropy"]),
     ("ingest.layout", "autoo", ["auto", "label_file", "class_folders"]),
-    ("ingest.mode", "grey", ["L", "RGB"]),
+    ("ingest.mode", "grey", ["auto", "L", "RGB"]),
     ("ingest.background", "grey", ["black", "white"]),
     ("normalization.method", "minmax", ["min_max", "mean_std"]),
     ("augmentation.fill", "black", ["constant", "nearest", "reflect", "wrap"]),

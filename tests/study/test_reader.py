@@ -32,7 +32,7 @@ class TestWhatIsGiven:
         assert study.protocol.seeds == [1, 2, 3, 4, 5]
         assert study.protocol.split.train == 0.7
         assert list(study.techniques) == list(BASE["techniques"])
-        assert study.ingest.size == (28, 28)
+        assert study.ingest.size == "auto"
 
     @pytest.mark.parametrize(
         ("seeds", "expected"),
@@ -48,7 +48,8 @@ class TestWhatIsGiven:
         assert read_study(changed("protocol.seeds", seeds)).protocol.seeds == expected
 
     @pytest.mark.parametrize(
-        ("size", "expected"), [(14, (14, 14)), ("14", (14, 14)), ([20, 30], (20, 30))]
+        ("size", "expected"),
+        [(14, (14, 14)), ("14", (14, 14)), ([20, 30], (20, 30)), ("auto", "auto")],
     )
     def test_one_number_is_a_square(self, size: Any, expected: tuple[int, int]) -> None:
         assert read_study(changed("ingest.size", size)).ingest.size == expected

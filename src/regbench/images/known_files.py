@@ -68,12 +68,6 @@ class KnownFiles:
         self._pixels = images.drop_duplicates("row").set_index("row")["pixels"]
         self._faults = dict(zip(faulty["content"], faulty["fault"], strict=True))
 
-    def clear(self) -> None:
-        """Empty the cache, and discard what was added by the current ingestion."""
-        for known in (self._rows, self._faults, self._reused_rows, self._new_faults):
-            known.clear()
-        self._new_images.clear()
-
     @property
     def reused(self) -> int:
         """The number of reused pictures."""
@@ -83,17 +77,13 @@ class KnownFiles:
         """Return why a file with this content digest cannot be decoded; None if unknown."""
         return self._faults.get(content)
 
-    def reuse(self, content: str, row: int) -> bool:
-        """Schedule a known picture to be copied to a row by ``copy_reused``.
+    def has(self, content: str) -> bool:
+        """Return whether the image of a file with this content digest is known."""
+        return content in self._rows
 
-        Returns:
-            Whether the picture is known.
-        """
-        earlier_row = self._rows.get(content)
-        if earlier_row is None:
-            return False
-        self._reused_rows[row] = earlier_row
-        return True
+    def reuse(self, content: str, row: int) -> None:
+        """Schedule a known picture to be copied to a row by ``copy_reused``."""
+        self._reused_rows[row] = self._rows[content]
 
     def add_image(self, content: str) -> None:
         """Record that the next row's image is of a file with this content digest."""

@@ -16,6 +16,8 @@ _INFLATE_BYTES = 1 << 20  # decompressed at once
 _FILTERS = bytes(range(5))  # the filter types of a row: None, Sub, Up, Average, Paeth
 _COLOUR_TYPES = {"L": 0, "RGB": 2}  # by Pillow's mode
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+_COLOUR_TYPE = {1: 0, 3: 2, 4: 6}  # by channels: grey, RGB, RGBA
+PNG_CHANNELS = tuple(_COLOUR_TYPE)
 # Adam7 interlacing: first column, first row, column step and row step of each of the seven passes.
 _PASSES = (
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2)),
@@ -27,6 +29,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = _chunk(b"IEND", b"")
 
 
@@ -36,7 +39,7 @@ class PlainPngDecoder:
     def __init__(self, height: int, width: int, mode: str) -> None:
         """Set the height and width in pixels and Pillow's mode, ``L`` or ``RGB``."""
         header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[mode], 0, 0, 0)
-        self._begin = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header)
+        self._begin = _SIGNATURE + _chunk(b"IHDR", header)
         self._height, self._width, self._mode = height, width, mode
         self._row = 1 + width * len(mode)  # bytes; the first is the filter type
 
@@ -76,6 +79,20 @@ class PlainPngDecoder:
         picture = Image.frombytes(self._mode, size, zlib.compress(tall, 0), "zip", self._mode, 0)
         shape = (len(rows), self._height + 1, self._width, len(self._mode))
         return np.frombuffer(picture.tobytes(), np.uint8).reshape(shape)[:, 1:]
+
+
+def encode_plain_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Return a PNG file of a picture, uncompressed: it is made to be decoded at once.
+
+    Args:
+        pixels: H x W x C; C is 1 (grey), 3 (RGB) or 4 (RGBA).
+    """
+    height, width, channels = pixels.shape
+    header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPE[channels], 0, 0, 0)
+    rows = np.zeros((height, 1 + width * channels), np.uint8)  # the first byte: not filtered
+    rows[:, 1:] = pixels.reshape(height, -1)
+    body = zlib.compress(rows.tobytes(), 0)
+    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _END
 
 
 def is_truncated(data: bytes) -> bool:

@@ -4,13 +4,13 @@ import json
 import os
 import platform
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regbench.study.code import LIBRARIES, digest_of_code
 from regbench.study.digests import digest, hexadecimal, new_hash
-from regbench.study.schema import Ingest, Study
+from regbench.study.schema import Study
 from regbench.study.technique import Technique
 
 if TYPE_CHECKING:  # imported when the configuration is read, which is to be fast
@@ -61,7 +61,8 @@ PREPARATION_CODE = {
     "evaluation": (f"{_PREPARE}:corrupt_images", f"{_PREPARE}:preview_corruptions"),
 }
 
-_DECODERS = ("pil", "jpg", "libtiff", "webp", "zlib")
+_DECODERS = ("pil", "jpg", "libtiff", "webp", "avif", "zlib")
+_HEIF_READER = "pillow-heif"  # of the extra `heic`
 
 Fingerprint = dict[str, str]  # digests by component
 
@@ -164,13 +165,20 @@ def digests_of_preparation(study: Study) -> dict[str, str]:
     }
 
 
-def digest_of_decoding(settings: Ingest) -> str:
-    """Return the digest of all that decoded pixels depend on besides the picture's file."""
+def digest_of_decoding(decoding: Mapping[str, Any]) -> str:
+    """Return the digest of all that decoded pixels depend on besides the picture's file.
+
+    Args:
+        decoding: What pictures are decoded to, with what ``auto`` has become.
+    """
     from PIL import features  # noqa: PLC0415 - only needed to decode
 
     decoders = {name: features.version(name) for name in _DECODERS}
-    used = settings.model_dump(mode="json", include={"mode", "size", "background", "max_pixels"})
-    return digest([used, digest_of_code("regbench.images.decode"), decoders])
+    try:
+        decoders[_HEIF_READER] = version(_HEIF_READER)
+    except PackageNotFoundError:
+        decoders[_HEIF_READER] = None
+    return digest([dict(decoding), digest_of_code("regbench.images.batch_decoder"), decoders])
 
 
 def description_of_machine() -> Fingerprint:

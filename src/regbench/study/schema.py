@@ -9,6 +9,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     SerializeAsAny,
+    ValidatorFunctionWrapHandler,
     create_model,
     field_serializer,
     field_validator,
@@ -81,6 +82,11 @@ def _label_pattern(pattern: str) -> str:
 
 Column = Annotated[Name, BeforeValidator(_column)]  # its title, or its number from 1
 
+if TYPE_CHECKING:
+    Size = Literal["auto"] | tuple[int, int]
+else:
+    Size = tuple[Side, Side]  # height, width; a validator lets "auto" pass
+
 
 class Ingest(Settings):
     """Where labels and pictures are, and how pictures are decoded."""
@@ -97,8 +103,10 @@ class Ingest(Settings):
     label_from: Literal["auto", "top_folder", "parent_folder", "pattern"]
     label_pattern: Annotated[str, AfterValidator(_label_pattern)] | None
     merge_labels: bool
-    mode: Literal["L", "RGB"]
-    size: tuple[Side, Side]  # height, width
+    mode: Literal["auto", "L", "RGB"]
+    size: Size
+    max_auto_size: Side
+    aspect: Literal["stretch", "pad", "crop"]
     background: Literal["black", "white"]
     max_pixels: Count
     max_rejected: Share
@@ -118,18 +126,24 @@ class Ingest(Settings):
             )
         return self
 
-    @field_validator("size", mode="before")
+    @field_validator("size", mode="wrap")
     @classmethod
-    def _square(cls, value: Any) -> Any:
-        """Accept one number for a square: ``--params`` takes no lists."""
-        if isinstance(value, list | tuple) and len(value) == 2:
+    def _auto_or_square(cls, value: Any, as_pair: ValidatorFunctionWrapHandler) -> Any:
+        """Accept ``auto``, and one number for a square: ``--params`` takes no lists."""
+        if value == "auto":
             return value
+        if isinstance(value, list | tuple) and len(value) == 2:
+            return as_pair(value)
         side = str(value)
         if not (side.isascii() and side.isdigit() and 1 <= int(side) <= 4096):
             raise PydanticCustomError(
-                "size", "must be one number from 1 to 4096, or height and width"
+                "size", "must be auto, one number from 1 to 4096, or height and width"
             )
         return (int(side), int(side))
+
+    @field_serializer("size")
+    def _plain_size(self, size: Any) -> Any:
+        return size if size == "auto" else list(size)
 
 
 class Normalization(Settings):

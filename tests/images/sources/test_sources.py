@@ -1,13 +1,16 @@
-"""Reading a set as a folder or a zip; no file outside of it can be read."""
+"""Reading a set as a folder, a zip or a tar; no file outside of it can be read."""
 
 import gc
+import io
 import os
 import random
 import socket
 import stat
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -56,10 +59,26 @@ def make_zip(path: Path, files: Files, compression: int = zipfile.ZIP_DEFLATED) 
     return path
 
 
-@pytest.fixture(params=["folder", "zip"])
+def make_tar(path: Path, files: Files) -> Path:
+    """Write a tar, compressed by its suffix: tar, gz, bz2 or xz."""
+    kind = path.suffix.removeprefix(".")
+    with tarfile.open(path, "w:" if kind == "tar" else f"w:{kind}") as archive:  # type: ignore[call-overload]
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+TARS = ["tar", "gz", "bz2", "xz"]
+
+
+@pytest.fixture(params=["folder", "zip", *TARS])
 def make_set(request: pytest.FixtureRequest, tmp_path: Path) -> MakeSet:
     if request.param == "zip":
         return lambda files: make_zip(tmp_path / "set.zip", files)
+    if request.param in TARS:
+        return lambda files: make_tar(tmp_path / f"set.{request.param}", files)
     return lambda files: make_folder(tmp_path / "set", files)
 
 
@@ -79,6 +98,19 @@ class TestEverySource:
             assert source.read("b/1.png", 100) == b"one"
             assert source.read("./b//2.png", 100) == b"two"
             assert source.read("a.csv", 100) == b""
+
+    def test_reads_a_file_of_any_size_in_pieces(self, make_set: MakeSet) -> None:
+        large = random.Random(0).randbytes(3_000_000)  # noqa: S311
+        with open_source(make_set({"a": large, "b": b"", "c": bytes(2_500_000)})) as source:
+            read: list[list[bytes]] = [[], [], []]
+            # In turn: one does not disturb another.
+            for pieces in zip_longest(*map(source.chunks, "abc"), fillvalue=b""):
+                for place, piece in zip(read, pieces, strict=True):
+                    assert len(piece) <= 1 << 20
+                    place.append(piece)
+            assert [b"".join(each) for each in read] == [large, b"", bytes(2_500_000)]
+            with pytest.raises(Unreadable, match="missing"):
+                list(source.chunks("d"))
 
     def test_hides_what_systems_leave_behind(self, make_set: MakeSet) -> None:
         hidden = [".DS_Store", "__MACOSX/a.png", "x/.git/a.png", "x/._a.png", "x/Thumbs.db"]
@@ -146,12 +178,14 @@ OTHERS: dict[str, Files] = {
 class TestDigest:
     """The digest of a set."""
 
-    @pytest.fixture(params=["folder", "zip"])
+    @pytest.fixture(params=["folder", "zip", "tar", "gz"])
     def digest(self, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Files], str]:
         def made(files: Files) -> str:
             place = tmp_path / f"set {len(list(tmp_path.iterdir()))}"
             if request.param == "zip":
                 make_zip(place, files)
+            elif request.param in TARS:
+                place = make_tar(place.with_suffix(f".{request.param}"), files)
             else:
                 place.mkdir()
                 make_folder(place, files)
@@ -357,7 +391,7 @@ class TestFolder:
 
         with open_source(root) as source:
             monkeypatch.setattr(os, "scandir", refuse)
-            for look in (source.names, source.top_folder):
+            for look in (source.top_folder, lambda: open_source(root)):
                 with pytest.raises(StudyError, match=r"cannot list .*: Permission denied"):
                     look()
 

@@ -1,7 +1,7 @@
 """The interface for reading the files of a set of images, and safe file names within a set.
 
-A set is a folder or a zip. File names come from untrusted label files and zips: no name may reach
-a file outside of the set (path traversal).
+A set is a folder, a zip, a tar or arrays. File names come from untrusted label files and archives:
+no name may reach a file outside of the set (path traversal).
 """
 
 import gc
@@ -70,11 +70,13 @@ class ImageSource(ABC):
 
     Attributes:
         display: The name of the set in messages: its path or address.
+        about: What was recognised in it besides files, such as arrays, for a message; or empty.
     """
 
-    def __init__(self, display: str) -> None:
-        """Set the name of the set in messages."""
+    def __init__(self, display: str, about: str = "") -> None:
+        """Set the name of the set in messages, and what was recognised."""
         self.display = display
+        self.about = about
         self._by_nfc: dict[str, list[str]] | None = None
 
     def __enter__(self) -> Self:
@@ -109,6 +111,18 @@ class ImageSource(ABC):
 
         Raises:
             Unreadable: It is missing, damaged, no regular file, too large, or outside of the set.
+        """
+
+    @abstractmethod
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """Return an iterator over the content of a file of any size, at most 1 MiB at a time.
+
+        Args:
+            name: A file name, need not be clean.
+
+        Raises:
+            Unreadable: As ``read`` would, here or while iterating; or it inflates as a
+                decompression bomb does.
         """
 
     def checksum(self, name: str, limit: int) -> str | None:

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -75,6 +76,17 @@ class FolderSource(ImageSource):
         if len(data) > limit:
             raise Unreadable(too_large_reason(limit))
         return data
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """See :class:`ImageSource`."""
+        file, _ = self._open(clean_name(name), sys.maxsize)
+        try:
+            while piece := os.read(file, READ_BYTES):
+                yield piece
+        except OSError as error:
+            raise _unreadable(error) from None
+        finally:
+            os.close(file)
 
     def digest(self) -> str:
         """See :class:`ImageSource`; every file is read, in chunks of 1 MiB."""

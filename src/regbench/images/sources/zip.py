@@ -5,24 +5,28 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from operator import itemgetter
-from typing import NamedTuple, Self
+from typing import IO, NamedTuple, Self
 
+from regbench.images.sources.archive import ArchiveSource, clean_if_possible
 from regbench.images.sources.base import (
-    ImageSource,
+    READ_BYTES,
     Unreadable,
-    clean_name,
-    is_clean,
     is_hidden,
     new_hash,
     too_large_reason,
 )
+from regbench.images.sources.inflate import check_inflation
 
 # The local file header (APPNOTE.TXT, 4.3.7): signature, lengths of file name and extra field.
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 
 # Only these can be read with a size limit; Python decompresses bzip2 and LZMA without one.
 _COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+
+_DAMAGED = "unreadable: damaged zip entry"
+_DAMAGES = (OSError, EOFError, ValueError, struct.error, zlib.error)
 
 
 class _Entry(NamedTuple):
@@ -49,32 +53,31 @@ class _Entry(NamedTuple):
         )
 
 
-class ZipSource(ImageSource):
+class ZipSource(ArchiveSource[_Entry]):
     """A set in a zip. Of several entries with the same name the first is read."""
 
     def __init__(
         self, display: str, archive: zipfile.ZipFile, entries: list[tuple[str, _Entry]]
     ) -> None:
         """Set the name in messages, the open archive, and the entries by clean name."""
-        super().__init__(display)
+        super().__init__(display, entries)
         self._archive = archive
-        self._entries = entries
-        self._by_name = {name: entry for name, entry in reversed(entries) if is_clean(name)}
 
     @classmethod
-    def open(cls, display: str, path: str) -> Self:
-        """Open a zip and read its central directory.
+    def open(cls, display: str, file: str | IO[bytes]) -> Self:
+        """Open a zip, given by its path or an open file, and read its central directory.
 
         Raises:
             ValueError: Its entries overlap (a zip bomb).
             Exception: Any type, from ``zipfile`` for a damaged file.
         """
-        archive = zipfile.ZipFile(path)
-        if sum(info.compress_size for info in archive.infolist()) > os.path.getsize(path):
+        archive = zipfile.ZipFile(file)
+        size = os.path.getsize(file) if isinstance(file, str) else file.seek(0, os.SEEK_END)
+        if sum(info.compress_size for info in archive.infolist()) > size:
             archive.close()
             raise ValueError("its entries overlap, as in a zip bomb")
         entries = [
-            (_clean_if_possible(info.filename), _Entry.of(info))
+            (clean_if_possible(info.filename), _Entry.of(info))
             for info in archive.infolist()
             if not info.filename.endswith("/")
         ]
@@ -86,55 +89,56 @@ class ZipSource(ImageSource):
         """See :class:`ImageSource`."""
         self._archive.close()
 
-    def names(self) -> list[str]:
-        """See :class:`ImageSource`; a name with two entries is listed twice."""
-        return sorted(name for name, _ in self._entries if not is_hidden(*name.split("/")))
-
-    def exists(self, name: str) -> bool:
-        """See :class:`ImageSource`."""
-        try:
-            clean = clean_name(name)
-        except Unreadable:
-            return False
-        return clean in self._by_name or self._unicode_variant(clean) is not None
-
     def read(self, name: str, limit: int) -> bytes:
         """See :class:`ImageSource`."""
+        entry = self._checked_entry(name)
+        if max(entry.size, entry.stored_size) > limit:
+            raise Unreadable(too_large_reason(limit))
         try:
-            return self._content(self._checked_entry(name, limit))
+            return self._content(entry)
         except MemoryError:
             raise Unreadable("too large: not enough memory") from None
-        except (OSError, EOFError, ValueError, struct.error, zlib.error):
-            raise Unreadable("unreadable: damaged zip entry") from None
+        except _DAMAGES:
+            raise Unreadable(_DAMAGED) from None
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """See :class:`ImageSource`."""
+        entry = self._checked_entry(name)
+        check_inflation(entry.stored_size, entry.size)
+        crc = size = 0
+        try:
+            for piece in self._inflated(entry):
+                size += len(piece)
+                crc = zlib.crc32(piece, crc)
+                if size > entry.size:
+                    break
+                yield piece
+        except _DAMAGES:
+            raise Unreadable(_DAMAGED) from None
+        if size != entry.size or crc != entry.crc:
+            raise Unreadable(_DAMAGED)
 
     def checksum(self, name: str, limit: int) -> str:
         """See :class:`ImageSource`: size and CRC-32, from the central directory."""
-        entry = self._checked_entry(name, limit)
+        entry = self._checked_entry(name)
+        if max(entry.size, entry.stored_size) > limit:
+            raise Unreadable(too_large_reason(limit))
         return f"{entry.size}\0{entry.crc}"
 
-    def _checked_entry(self, name: str, limit: int) -> _Entry:
+    def _checked_entry(self, name: str) -> _Entry:
         """Return the entry of a file that can be read.
 
         Raises:
-            Unreadable: It is missing, encrypted, a symbolic link, compressed by another method
-                than deflate, or too large.
+            Unreadable: It is missing, encrypted, a symbolic link, or compressed by another method
+                than deflate.
         """
-        entry = self._by_name.get(name)
-        if entry is None:
-            clean = clean_name(name)
-            entry = self._by_name.get(clean) or self._by_name.get(
-                self._unicode_variant(clean) or ""
-            )
-        if entry is None:
-            raise Unreadable("missing")
+        entry = self._entry(name)
         if entry.encrypted:
             raise Unreadable("unreadable: encrypted")
         if entry.is_link:
             raise Unreadable("unreadable: a link in a zip")
         if entry.compression not in _COMPRESSIONS:
             raise Unreadable("unreadable: compressed by neither deflate nor store")
-        if max(entry.size, entry.stored_size) > limit:
-            raise Unreadable(too_large_reason(limit))
         return entry
 
     def _content(self, entry: _Entry) -> bytes:
@@ -145,18 +149,48 @@ class ZipSource(ImageSource):
         Raises:
             ValueError, struct.error, zlib.error, OSError: The entry is damaged.
         """
-        file = self._archive.fp
-        if file is None:
-            raise ValueError("closed")
-        file.seek(entry.offset)
-        signature, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
-        file.seek(name + extra, os.SEEK_CUR)
+        file = self._at_content(entry)
         data = file.read(entry.stored_size)
         if entry.compression == zipfile.ZIP_DEFLATED:
             data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, entry.size + 1)
-        if signature != b"PK\3\4" or len(data) != entry.size or zlib.crc32(data) != entry.crc:
+        if len(data) != entry.size or zlib.crc32(data) != entry.crc:
             raise ValueError("not what the list of entries says")
         return data
+
+    def _inflated(self, entry: _Entry) -> Iterator[bytes]:
+        """Yield the content of an entry in pieces; nothing is checked."""
+        at = self._at_content(entry).tell()
+        end = at + entry.stored_size
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        while at < end and not inflater.eof:
+            file = self._file()
+            file.seek(at)  # another entry may have been read since
+            data = file.read(min(READ_BYTES, end - at))
+            if not data:
+                return
+            at += len(data)
+            if entry.compression != zipfile.ZIP_DEFLATED:
+                yield data
+                continue
+            while data:
+                yield inflater.decompress(data, READ_BYTES)
+                data = inflater.unconsumed_tail
+        yield inflater.flush()
+
+    def _at_content(self, entry: _Entry) -> IO[bytes]:
+        """Return the zip's file, at the beginning of an entry's content."""
+        file = self._file()
+        file.seek(entry.offset)
+        signature, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+        if signature != b"PK\3\4":
+            raise ValueError("not what the list of entries says")
+        file.seek(name + extra, os.SEEK_CUR)
+        return file
+
+    def _file(self) -> IO[bytes]:
+        if self._archive.fp is None:
+            raise ValueError("closed")
+        return self._archive.fp
 
     def digest(self) -> str:
         """See :class:`ImageSource`; sizes and CRC-32 sums are hashed in place of the contents."""
@@ -167,26 +201,5 @@ class ZipSource(ImageSource):
             hasher.update(f"{name}\0{entry.size}\0{entry.crc}\0".encode(errors="surrogateescape"))
         return hasher.hexdigest()
 
-    def top_folder(self) -> str | None:
-        """See :class:`ImageSource`."""
-        safe = (name.split("/") for name in self.names() if is_clean(name))
-        tops = {(components[0], len(components) > 1) for components in safe}
-        folder, is_folder = tops.pop() if len(tops) == 1 else ("", False)
-        return folder if is_folder else None
-
-    def within(self, folder: str) -> Self:
-        """See :class:`ImageSource`; unsafe names are kept, so that they are reported."""
-        prefix = f"{folder}/"
-        entries = [
-            (name.removeprefix(prefix), entry)
-            for name, entry in self._entries
-            if name.startswith(prefix) or not is_clean(name)
-        ]
+    def _with_entries(self, entries: list[tuple[str, _Entry]]) -> Self:
         return type(self)(self.display, self._archive, entries)
-
-
-def _clean_if_possible(name: str) -> str:
-    try:
-        return clean_name(name)
-    except Unreadable:
-        return name

@@ -247,13 +247,15 @@ def fingerprint_data(
     """Return the fingerprint of the prepared data.
 
     Returns:
-        ``data`` and ``split``, digests of the prepared images and of the split; and ``made_from``,
-        digests of the image files and of the settings that they were prepared with.
+        ``data`` and ``split``, digests of the prepared images and of the split; ``shape``, the
+        images' height, width and channels; and ``made_from``, digests of the image files and of
+        the settings that they were prepared with.
     """
     with labeled_images as source:
         made_from = {"files": source.digest(), **preparation}
     return {
         **fingerprints.fingerprint_of_data(images, split_index, classes),
+        "shape": list(images.shape[1:]),
         "made_from": made_from,
     }
 

@@ -26,18 +26,28 @@ logger = logging.getLogger(__name__)
 
 
 def ingest_unlabeled(
-    unlabeled_images: ImageSource, ingest: dict[str, Any]
+    unlabeled_images: ImageSource, ingest: dict[str, Any], data_fingerprint: dict[str, Any]
 ) -> tuple[ndarray, DataFrame, DataFrame]:
-    """Read all unlabelled images into one array.
+    """Read all unlabelled images into one array, in the size and colour of the labelled ones.
 
     Returns:
         Images (N x H x W x C, uint8), their index (filename) and the rejected ones (filename,
         reason).
+
+    Raises:
+        StudyError: The labelled images were prepared by a version that did not record their shape.
     """
     from regbench.images import ingest as ingestion
 
+    if "shape" not in data_fingerprint:
+        raise StudyError(
+            "the labelled images were prepared by an earlier version; kedro run --pipelines=data "
+            "prepares them again"
+        )
+    height, width, channels = data_fingerprint["shape"]
     with unlabeled_images as source:
-        made = ingestion.ingest_unlabeled(source, Ingest.model_validate(ingest))
+        settings = Ingest.model_validate(ingest)
+        made = ingestion.ingest_unlabeled(source, settings, (height, width, channels))
     return made.images, made.index, made.rejected
 
 

@@ -1,6 +1,6 @@
 """The prediction pipeline: labels of the unlabelled images.
 
-unlabeled_images -> ingest -> unlabeled, unlabeled_index, rejected_unlabeled
+unlabeled_images, data_fingerprint -> ingest -> unlabeled, unlabeled_index, rejected_unlabeled
 <technique>_results of all techniques -> choose_network -> chosen_network
 chosen_network, networks, unlabeled -> label -> unlabeled_predictions
 """
@@ -17,7 +17,7 @@ def create_pipeline(techniques: list[str]) -> Pipeline:
         [
             Node(
                 nodes.ingest_unlabeled,
-                ["unlabeled_images", "params:ingest"],
+                ["unlabeled_images", "params:ingest", "data_fingerprint"],
                 ["unlabeled", "unlabeled_index", "rejected_unlabeled"],
                 name="ingest",
             ),
