@@ -22,6 +22,7 @@ from kedro.pipeline import Node, Pipeline
 from regbench.datasets.atomic import JSONDataset
 from regbench.errors import StudyError
 from regbench.runs import runner, worker
+from regbench.runs.endings import reason_of
 from regbench.runs.runner import StudyRunner
 from regbench.runs.worker import NodeError
 
@@ -329,9 +330,9 @@ def test_a_fault_in_compiled_code_is_told_by_its_last_line() -> None:
 
     with pytest.raises(ValueError, match="in user code") as raised:
         compiled()
-    assert runner._reason(raised.value) == "ValueError: no such penalty"
+    assert reason_of(raised.value) == "ValueError: no such penalty"
     sent = NodeError(f"{type(raised.value).__name__}: {raised.value}")
-    assert runner._reason(sent) == "ValueError: no such penalty"
+    assert reason_of(sent) == "ValueError: no such penalty"
 
 
 def test_a_process_that_cannot_be_set_up_says_why_at_its_first_node(

@@ -39,10 +39,9 @@ def reason_of(error: BaseException) -> str:
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
     line = lines[0]
+    kind = line.partition(":")[0] if isinstance(error, NodeError) else type(error).__name__
     if _BEGINS_WITH_THE_PLACE.search(line):
         told = list(itertools.takewhile(lambda each: not _ARGUMENTS.match(each), lines[1:]))
-        line = next(
-            (each for each in reversed(told) if not _PLACE.match(each)), type(error).__name__
-        )
+        line = next((each for each in reversed(told) if not _PLACE.match(each)), kind)
         return _NODE.sub("", line)
-    return line if isinstance(error, NodeError) else f"{type(error).__name__}: {line}"
+    return line if isinstance(error, NodeError) else f"{kind}: {line}"
