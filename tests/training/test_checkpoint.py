@@ -52,7 +52,7 @@ def run(
 
     network = network_of(EVERYTHING)
     shared = protocol(**{"epochs": EPOCHS, "schedule": {"name": "cosine"}, **changes})
-    stopping = EarlyStopping(patience=4)
+    stopping = EarlyStopping(patience=4, monitor="validation_cross_entropy")
     regularizers = [*regularizers_of(EVERYTHING), SHAKEN, stopping]
     history, best = train(
         network, IMAGES, TRAIN, VALIDATION, shared, 1, regularizers, told, phases, checkpoint
