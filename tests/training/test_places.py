@@ -373,6 +373,18 @@ def test_updates_and_stops_are_in_a_checkpoint(tmp_path: Path) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def test_the_state_of_an_update_is_its_variables_wherever_they_are() -> None:
+    class Kept(Update):
+        def __init__(self) -> None:
+            self.one = tf.Variable(1.0)
+            self.rate = 0.1
+            self.several = [tf.Variable(2.0), (tf.Variable(3.0), "text")]
+            self.named = {"a": tf.Variable(4.0)}
+
+    assert sorted(float(variable) for variable in Kept().state()) == [1, 2, 3, 4]
+    assert Update().state() == []
+
+
 def test_a_stop_without_a_state_makes_no_checkpoints(tmp_path: Path) -> None:
     file = LocalFile(tmp_path / "checkpoint.npz")
     technique = [Second()]
