@@ -23,7 +23,7 @@ def settings(network: dict[str, Any], size: Any = (28, 28), **techniques: Any) -
         **BASE,
         "networks": {"mine": network},
         "protocol": {**BASE["protocol"], "network": "mine"},
-        "ingest": {**BASE["ingest"], "size": list(size)},
+        "ingest": {**BASE["ingest"], "size": list(size), "mode": "L"},
         "techniques": {"baseline": {}, **techniques},
     }
 
