@@ -4,6 +4,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from tests.networks.every_kind import (
     CLASSES,
@@ -17,6 +18,9 @@ from tests.networks.every_kind import (
 )
 from tests.training.small_study import protocol
 
+from regbench.evaluation.corruption import CORRUPTIONS, corrupt
+from regbench.evaluation.evaluate import evaluate
+from regbench.evaluation.figures.registry import figures
 from regbench.evaluation.pruning import pruned_accuracy
 from regbench.networks.inference import architecture, network_from_architecture, predict
 from regbench.networks.weights import hidden_kernels, kernel_variables, set_weights, weights_of
@@ -105,6 +109,32 @@ class TestKind:
         right = predict(network, IMAGES, np.arange(40)).argmax(axis=1) == TARGETS
         assert found[0.0] == pytest.approx(right.mean())
         assert 0 <= found[1.0] <= 1
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_every_figure_is_measured(name: str) -> None:
+    network = built(name)
+    parts = ["train"] * 20 + ["validation"] * 10 + ["test"] * 10
+    names = [f"{number}.png" for number in range(40)]
+    columns = {"filename": names, "label": TARGETS.astype(str), "target": TARGETS, "split": parts}
+    epoch = {"epoch": 1, "seconds": 1.0, "penalty": 0.0, "kept": True}
+    epoch |= dict.fromkeys(("train_cross_entropy", "validation_cross_entropy"), 1.0)
+    history = pd.DataFrame([epoch | dict.fromkeys(("train_accuracy", "validation_accuracy"), 0.5)])
+    rows = np.arange(30, 40)
+    corrupted = np.stack([corrupt(IMAGES[rows], name, 0) for name in CORRUPTIONS])
+    _, metrics = evaluate(
+        network, IMAGES, pd.DataFrame(columns), ["0", "1", "2"], history, {}, corrupted, rows
+    )
+    assert list(metrics) == ["status", *(figure.name for figure in figures())]
+    probabilities = predict(network, IMAGES, rows)
+    log_loss = -np.log(probabilities[np.arange(10), TARGETS[rows]]).mean()
+    assert metrics["test_cross_entropy"] == pytest.approx(log_loss, rel=1e-4)
+    blurred = predict(network, corrupted[list(CORRUPTIONS).index("blur")], np.arange(10))
+    right = (blurred.argmax(axis=1) == TARGETS[rows]).mean()
+    assert metrics["accuracy_under_corruption"]["blur"] == pytest.approx(right)
+    kernels = np.concatenate([kernel.numpy().ravel() for kernel in kernel_variables(network)])
+    assert metrics["near_zero_share"] == pytest.approx((np.abs(kernels) < 1e-3).mean())
+    assert metrics["multiply_adds"] > 0
 
 
 def test_images_are_normalized_inside() -> None:
