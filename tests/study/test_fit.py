@@ -72,6 +72,12 @@ def test_images_too_small_for_the_network_are_told() -> None:
     assert line.startswith("networks.mine: pools 2 times by 2: images must be at least 4 x 4 ")
 
 
+def test_what_only_the_images_tell_is_no_problem_yet() -> None:
+    study = settings(CNN, white={"zca": True})
+    study["ingest"]["size"] = "auto"
+    assert read_study(study).image_shape is None
+
+
 def test_unknown_keys_in_a_group_of_settings_are_told_with_its_own() -> None:
     network = {**SMALL, "fine_tune": {"from": 1, "epochs": 1, "learning_rate": 1, "rate": 2}}
     (line,) = told(settings(network))
