@@ -76,6 +76,11 @@ def test_what_only_the_images_tell_is_no_problem_yet() -> None:
     study = settings(CNN, white={"zca": True})
     study["ingest"]["size"] = "auto"
     assert read_study(study).image_shape is None
+    study["ingest"] |= {"size": [65, 64], "mode": "auto"}  # too large even in grey
+    (line,) = told(study)
+    assert line.startswith(
+        "techniques.white.zca: whitens at most 4096 values an image; 65 x 64 x 1"
+    )
 
 
 def test_unknown_keys_in_a_group_of_settings_are_told_with_its_own() -> None:

@@ -21,7 +21,7 @@ def fit_problems(study: Study) -> list[Problem]:
     A network that there is not, code and files of it that are missing, images that it cannot
     take, and techniques that mean nothing for it.
     """
-    name, shape = study.protocol.network, study.image_shape
+    name, shape = study.protocol.network, _least_shape(study)
     if name not in study.networks:
         allowed = ", ".join(study.networks)
         wrong = f"{quoted(name)} is not a network; allowed: {allowed}"
@@ -33,6 +33,15 @@ def fit_problems(study: Study) -> list[Problem]:
         problems.append(Problem(("networks", name), misfit))
     shared = {key: dict(settings) for key, settings in study.shared.items()}
     return problems + misfits(network.traits(shape), study.techniques, shared)
+
+
+def _least_shape(study: Study) -> Shape | None:
+    """Return the images' shape, with one channel as long as they decide on it; None without size.
+
+    What does not fit one channel does not fit three.
+    """
+    size = study.ingest.size
+    return study.image_shape or (None if isinstance(size, str) else (*size, 1))
 
 
 def misfits(
