@@ -59,6 +59,8 @@ def test_runs_are_remembered_compared_and_told_of(
         "conf": own_conf(credentials={"notifications": [webhook.url]}),
         "alarms": ALARMS,
         "history": {"keep_networks": 2},
+        # Two epochs that learn something: by a cosine, the second one hardly would.
+        "protocol": {"schedule": {"name": "constant"}},
     }
 
     run("baseline", "reporting", **shared)

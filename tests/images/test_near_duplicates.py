@@ -95,7 +95,7 @@ def test_images_of_one_colour_or_hardly_more_have_none() -> None:
 
 def test_handwritten_digits_are_not_taken_for_one_another() -> None:
     digits = Path(__file__).parents[2] / "data/01_raw/digits.zip"
-    with open_source(str(digits)) as source:
+    with open_source(digits) as source:
         made = ingest_labeled(source, Ingest.model_validate(BASE["ingest"]))
     images = made.images[:3000].copy()
     random = np.random.default_rng(0)

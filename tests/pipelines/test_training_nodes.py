@@ -1,5 +1,6 @@
 """The nodes of a training: what is trained is recognized when it is measured."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,7 @@ def test_a_failed_training_is_told_to_who_watches(
     assert done.failure == "the loss stopped being finite in epoch 3"
 
 
-def test_the_train_images_of_each_class_are_counted_for_class_weights() -> None:
+def test_the_train_images_of_each_class_are_counted_for_class_weights(tmp_path: Path) -> None:
     """Weights change a training on uneven classes, and none on even ones."""
     uneven = INDEX.assign(target=[1, 0, 0, 0] * 10)
 
@@ -191,6 +192,7 @@ def test_the_train_images_of_each_class_are_counted_for_class_weights() -> None:
             7,
             DATA,
             SETTINGS,
+            LocalFile(Path(tempfile.mkdtemp(dir=tmp_path)) / "checkpoint.npz"),
         )
         assert {f"validation_{name}" for name in METRICS} <= set(history)
         return np.concatenate([value.ravel() for value in weights_of(network).values()])

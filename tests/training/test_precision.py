@@ -27,7 +27,11 @@ from regbench.training.step import step_for
 from regbench.training.train import train
 
 EVERYTHING = Technique(
-    l2=1e-3, dropout=0.1, batch_normalization=True, zca=True, early_stopping={"patience": 9}
+    l2=1e-3,
+    dropout=0.1,
+    batch_normalization=True,
+    zca=True,
+    early_stopping={"patience": 9, "monitor": "validation_cross_entropy"},
 )
 MIXED = ("mixed_float16", "mixed_bfloat16")
 
