@@ -139,7 +139,7 @@ def test_final_figures_and_settings_have_names_of_their_own(study: Study) -> Non
         "protocol.epochs": "2",
         "network.hidden_units": "8",
         "protocol.optimizer.learning_rate": "0.001",
-        "protocol.split.method": "stratified",
+        "protocol.split.method": "auto",
     }
     assert expected.items() <= run.data.params.items()
     assert run.data.tags["fingerprint.weights"] == metrics["fingerprint"]["weights"]
