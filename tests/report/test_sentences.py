@@ -62,6 +62,27 @@ class TestVerdictSentence:
             "baseline's only 50 %."
         )
 
+    def test_says_once_what_several_techniques_can_lose(self) -> None:
+        compared = table(
+            row("l1", 0.1, "undecided"), row("l2", -0.1, "undecided"), row("zca", -5, "worse")
+        )
+        pruned = curves(
+            baseline=[0.9, 0.8, 0.7, 0.3], l1=[0.9, 0.9, 0.2, 0.2], zca=[0.8, 0.797, 0.2, 0.2]
+        )
+        assert verdict_sentence(compared, pruned) == (
+            "No technique is shown to be better than the baseline (the highest, l1, +0.10 points "
+            "[−0.40, 0.60], is undecided); worse: zca; 50 % of the weights of l1 and zca can be "
+            "removed, which changes accuracy by −0.30 to 0.00 points, of the baseline's only 0 %."
+        )
+        few = table(
+            *(row(name, -1, "descriptive only", trainings=1, failed_trainings=0) for name in "ab")
+        )
+        alike = curves(baseline=[0.9, 0.8, 0.7, 0.3], a=[0.9, 0.9, 0.2, 0.2], b=[0.9, 0.9, 0, 0])
+        assert verdict_sentence(few, alike).endswith(
+            "; 50 % of the weights of a and b can be removed, which changes accuracy by 0.00 "
+            "points, of the baseline's only 0 %."
+        )
+
     def test_says_of_no_weights_that_they_can_go_if_the_baselines_can_as_well(self) -> None:
         compared = table(row("l1", 0.1, "undecided"))
         alike = curves(baseline=[0.9, 0.9, 0.9, 0.3], l1=[0.9, 0.9, 0.9, 0.7])

@@ -108,11 +108,11 @@ def _verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None) ->
             "results to compare with it."
         )
     rows.sort(key=lambda row: -metric.gain(row["difference"]))
-    gains = _size_gains(comparison, pruning)
+    gains, shared_gain = _size_gains(comparison, pruning)
     judged = [row for row in rows if row.get("verdict") in JUDGED]
     if not judged:
         baseline = trained[names.index(BASELINE)][headline]
-        return f"{'; '.join(_descriptive_clauses(rows, gains, figure, baseline))}."
+        return f"{'; '.join([*_descriptive_clauses(rows, gains, figure, baseline), *shared_gain])}."
     clauses = _better_clauses(judged, gains)
     for verdict, words in (
         (UNDECIDED, "no detectable difference"),
@@ -138,7 +138,7 @@ def _verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None) ->
         clauses += [f"worse: {_names(rest)}"] if rest else []
     if len(judged) < len(rows):
         clauses.append(f"too few seeds to judge {_names([r for r in rows if r not in judged])}")
-    return f"{'; '.join(clauses)}."
+    return f"{'; '.join([*clauses, *shared_gain])}."
 
 
 def _better_clauses(judged: list[dict[Any, Any]], gains: Mapping[str, str]) -> list[str]:
@@ -182,31 +182,44 @@ def _descriptive_clauses(
     return [clause, *(f"{name}: {gain}" for name, gain in gains.items())]
 
 
-def _size_gains(comparison: pd.DataFrame, pruning: pd.DataFrame | None) -> dict[str, str]:
-    """Return how many weights can go, in words, by technique.
+def _size_gains(
+    comparison: pd.DataFrame, pruning: pd.DataFrame | None
+) -> tuple[dict[str, str], list[str]]:
+    """Return how many weights can go, in words: by technique, and a clause on several at once.
 
     Only the techniques with the largest share are included, and only if it is larger than the
-    baseline's. Without pruning curves it is the share of near-zero weights.
+    baseline's. Several that can lose the same share are one clause, or the sentence would say the
+    same of each. Without pruning curves it is the share of near-zero weights.
     """
     if pruning is not None and BASELINE in pruning.index:
         can_go = {str(name): _removable(curve) for name, curve in pruning.iterrows()}
         most = max(share for share, _ in can_go.values())
         baselines, _ = can_go[BASELINE]
+        changes = {name: change for name, (share, change) in can_go.items() if share == most}
+        if most == baselines:
+            return {}, []
+        end = f"of the baseline's only {percent(baselines, 0)}"
+        if len(changes) > 1:
+            low, high = signed(min(changes.values())), signed(max(changes.values()))
+            return {}, [
+                f"{percent(most, 0)} of the weights of {listed(list(changes), _NAMED)} can be "
+                f"removed, which changes accuracy by {low if low == high else f'{low} to {high}'} "
+                f"points, {end}"
+            ]
         return {
-            name: f"{percent(share, 0)} of its weights can be removed, which changes its accuracy "
-            f"by {signed(change)} points, of the baseline's only {percent(baselines, 0)}"
-            for name, (share, change) in can_go.items()
-            if share == most > baselines
-        }
+            name: f"{percent(most, 0)} of its weights can be removed, which changes its accuracy "
+            f"by {signed(change)} points, {end}"
+            for name, change in changes.items()
+        }, []
     if "near_zero_share" not in comparison:
-        return {}
+        return {}, []
     shares = dict(zip(comparison["technique"], comparison["near_zero_share"], strict=True))
     most = max(shares.values(), key=lambda share: -1 if pd.isna(share) else share)
     return {
         name: f"{percent(share, 0)} of its weights are nearly zero"
         for name, share in shares.items()
         if share == most > max(shares.get(BASELINE, 0), _MOSTLY_ZERO)
-    }
+    }, []
 
 
 def _removable(curve: pd.Series) -> tuple[float, float]:
