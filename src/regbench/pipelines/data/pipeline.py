@@ -17,8 +17,18 @@ from regbench.pipelines.data import nodes
 from regbench.study.schema import SHARED
 
 
-def create_pipeline(*, with_zca: bool) -> Pipeline:
-    """Return the pipeline that prepares the images, with the whitening if a technique whitens."""
+def create_pipeline(*, with_zca: bool, several_networks: bool = False) -> Pipeline:
+    """Return the pipeline that prepares the images.
+
+    Args:
+        with_zca: Whether a technique whitens.
+        several_networks: Whether the study trains more than one.
+    """
+    if several_networks:
+        check, of_network = nodes.check_networks, {"networks": "params:networks"}
+        of_network["chosen"] = "params:protocol.network"
+    else:
+        check, of_network = nodes.check_network, {"network": "params:network"}
     preview_inputs = {
         "images": "images",
         "split_index": "split_index",
@@ -48,11 +58,11 @@ def create_pipeline(*, with_zca: bool) -> Pipeline:
                 name="ingest",
             ),
             Node(
-                nodes.check_network,
+                check,
                 {
                     "images": "images",
                     "classes": "classes",
-                    "network": "params:network",
+                    **of_network,
                     "trainings": "params:trainings",
                     **{key: f"params:{key}" for key in SHARED},
                 },
