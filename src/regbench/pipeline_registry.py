@@ -1,6 +1,7 @@
 """All pipelines of the study at hand: data, one per technique, reporting, prediction."""
 
 import os
+import warnings
 
 from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
@@ -36,16 +37,21 @@ def register_pipelines() -> dict[str, Pipeline]:
         name: Pipeline([trainings[arm.name] for arm in study.arms if arm.technique == name])
         for name in study.techniques
     }
-    report = reporting.create_pipeline(
-        list(trainings), with_publication=bool(study.reporting.published)
-    )
+    with warnings.catch_warnings():
+        # Kedro warns of nodes that read what another namespace makes, as these do: the dot in
+        # `dropout.mlp_results` is that of its namespace.
+        warnings.filterwarnings("ignore", "One or more dataset names contain '.'")
+        report = reporting.create_pipeline(
+            list(trainings), with_publication=bool(study.reporting.published)
+        )
+        predict = prediction.create_pipeline(list(trainings))
     alone = {**by_technique, **trainings}  # of one network these are the same
     return {
         "__default__": Pipeline([prepare, *trainings.values(), report]),
         "data": prepare,
         **{name: Pipeline([prepare, pipeline]) for name, pipeline in alone.items()},
         "reporting": report,
-        "prediction": prediction.create_pipeline(list(trainings)),
+        "prediction": predict,
         "fetch_mnist": fetch_mnist.create_pipeline(),
         "sample_mnist": fetch_mnist.create_sample_pipeline(),
     }

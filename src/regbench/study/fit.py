@@ -10,7 +10,7 @@ from regbench.regularizers.base import Traits
 from regbench.study.arms import NAME, NAME_RULE
 from regbench.study.code import reachable_statements
 from regbench.study.problems import Problem, nearest
-from regbench.study.schema import Study
+from regbench.study.schema import RESERVED_NAMES, Study
 from regbench.study.technique import Technique
 
 Shape = tuple[int, int, int]  # height, width, channels
@@ -55,10 +55,16 @@ def _name_problems(name: str, study: Study) -> list[Problem]:
         allowed = ", ".join(study.networks)
         wrong = f"{quoted(name)} is not a network; allowed: {allowed}"
         return [Problem(path, wrong + nearest(name, study.networks))]
-    if len(study.protocol.networks) > 1 and not NAME.fullmatch(name):  # it is also a folder
-        wrong = f"{quoted(name)}: {NAME_RULE}, where there are several networks"
-        return [Problem(path, wrong)]
-    return []
+    if len(study.protocol.networks) == 1:
+        return []
+    if not NAME.fullmatch(name):
+        wrong = f"{quoted(name)}: where there are several networks, {NAME_RULE}"
+    elif name in RESERVED_NAMES:
+        wrong = f"{quoted(name)}: where there are several networks, the name is reserved, like all "
+        wrong += f"of: {', '.join(sorted(RESERVED_NAMES))}"
+    else:
+        return []
+    return [Problem(path, wrong)]
 
 
 def _least_shape(study: Study) -> Shape | None:

@@ -322,9 +322,10 @@ class Alarms(Settings):
 
 
 class Prediction(Settings):
-    """Technique that labels the unlabelled images; ``best`` is the best on validation."""
+    """What labels the unlabelled images; ``best`` is the best on validation."""
 
     technique: Name
+    network: Name = BEST  # of a study of several
 
 
 CHANNELS = {"L": 1, "RGB": 3}  # by colour mode

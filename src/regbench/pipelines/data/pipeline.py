@@ -11,6 +11,8 @@ labeled_images (, earlier_ingestion)
     all of it but the previews (, prepared_digests) -> record_files -> prepared_files
 """
 
+from collections.abc import Callable
+
 from kedro.pipeline import Node, Pipeline
 
 from regbench.pipelines.data import nodes
@@ -24,11 +26,11 @@ def create_pipeline(*, with_zca: bool, several_networks: bool = False) -> Pipeli
         with_zca: Whether a technique whitens.
         several_networks: Whether the study trains more than one.
     """
+    check: Callable[..., None] = nodes.check_network
+    of_network = {"network": "params:network"}
     if several_networks:
-        check, of_network = nodes.check_networks, {"networks": "params:networks"}
-        of_network["chosen"] = "params:protocol.network"
-    else:
-        check, of_network = nodes.check_network, {"network": "params:network"}
+        check = nodes.check_networks
+        of_network = {"networks": "params:networks", "chosen": "params:protocol.network"}
     preview_inputs = {
         "images": "images",
         "split_index": "split_index",
