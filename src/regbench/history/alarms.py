@@ -75,8 +75,8 @@ def last_comparable_run(run: pd.DataFrame, earlier: pd.DataFrame, technique: str
     """
     shared = ["network", "protocol", "part"]  # each network of a study has its own protocol
     now = set(run[shared].fillna("").itertuples(index=False, name=None))
-    is_alike = [row in now for row in earlier[shared].fillna("").itertuples(index=False, name=None)]
-    alike: pd.DataFrame = earlier[is_alike]
+    then = earlier[shared].fillna("").itertuples(index=False, name=None)
+    alike: pd.DataFrame = earlier[pd.Series([row in now for row in then], earlier.index, bool)]
     judged = set(run.loc[run["accuracy"].notna() | (run["status"] == FAILED), "technique"])
     for name in reversed(list(dict.fromkeys(alike["run"]))):
         found: pd.DataFrame = alike[alike["run"] == name]

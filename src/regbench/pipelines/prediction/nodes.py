@@ -76,7 +76,7 @@ def choose_network(
     current = fingerprint.current_fingerprints(data_fingerprint, preparation, fingerprints)
     by_technique, stale = compare.set_aside_stale(stored, current, protocol["seeds"])
     metric = reporting["metric"]
-    wanted, on_network = settings["technique"], settings["network"]
+    wanted, on_network = settings["technique"], settings.get("network", BEST)
     considered = {
         name: of_one
         for name, of_one in by_technique.items()

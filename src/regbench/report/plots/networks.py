@@ -104,7 +104,7 @@ def _draw_column(
 
 def _legend(shown: pd.DataFrame) -> list[Any]:
     """Return a handle for every verdict that is given, and one for the interval."""
-    metric = metric_of(shown)
+    higher_is_better = shown.empty or metric_of(shown).higher_is_better
     given = set(shown.get("verdict", pd.Series(dtype=str)).dropna())
     handles = [
         Line2D([], [], color=COLOURS["muted"], linewidth=4.5, alpha=0.55, label="95 % interval")
@@ -112,7 +112,7 @@ def _legend(shown: pd.DataFrame) -> list[Any]:
     for name, verdict in VERDICTS.items():
         if name in given:
             colour = COLOURS[verdict.colour]
-            marker = verdict.marker_of(higher_is_better=metric.higher_is_better)
+            marker = verdict.marker_of(higher_is_better=higher_is_better)
             face = COLOURS["surface"] if verdict.colour == "muted" else colour
             handle = Line2D([], [], color=colour, marker=marker, linewidth=0, markersize=9)
             handle.set_markerfacecolor(face)
