@@ -77,7 +77,7 @@ class TestAValidStudy:
         study, base = (
             loader(conf, env).study() for conf in [own_conf()] for env in ("photos", None)
         )
-        assert study.trained_networks[""].kind() == "cnn"
+        assert study.network.kind() == "cnn"
         assert study.ingest.mode == "RGB"
         assert study.shared["augmentation"].horizontal_flip
         assert study.shared["augmentation"].rotation == 10  # of base

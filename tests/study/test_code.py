@@ -341,7 +341,7 @@ def test_all_that_the_nodes_import_is_followed(small_set: Path) -> None:
         check=True,
     )
     imported = set(done.stdout.splitlines()[-1].split())
-    trained = training_code(STUDY.techniques["dropout_augmentation"], STUDY.trained_networks[""])
+    trained = training_code(STUDY.techniques["dropout_augmentation"], STUDY.network)
     followed = study_code.reachable_statements(
         *trained, *EVALUATION_CODE, *chain(*PREPARATION_CODE.values())
     )

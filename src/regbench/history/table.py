@@ -20,7 +20,7 @@ from regbench.evaluation.figures.base import Shown
 from regbench.evaluation.results import FAILED, TRAINED, Results
 from regbench.evaluation.split_parts import judged_part
 from regbench.metrics.registry import DEFAULT
-from regbench.study.arms import Arm, on_same_network
+from regbench.study.arms import Arm, arm_named, on_same_network
 from regbench.study.schema import BASELINE, BEST
 
 SCHEMA = 2  # version of the table, raised when a column is renamed, redefined or removed
@@ -233,7 +233,8 @@ def by_arm(table: pd.DataFrame) -> pd.DataFrame:
     networks = table["network"].fillna("")
     if (networks == "").all():
         return table
-    names = [Arm(*pair).name for pair in zip(table["technique"], networks, strict=True)]
+    techniques = [arm_named(name).technique for name in table["technique"]]
+    names = [Arm(*pair).name for pair in zip(techniques, networks, strict=True)]
     return table.assign(technique=names)
 
 

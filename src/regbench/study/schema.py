@@ -354,6 +354,11 @@ class _Study(Settings):
         return {name: network.as_entry() for name, network in networks.items()}
 
     @property
+    def network(self) -> Network:
+        """The network that every technique trains; of several, the first."""
+        return self.networks[self.protocol.networks[0]]
+
+    @property
     def trained_networks(self) -> dict[str, Network]:
         """The networks that every technique trains, by name; a single one is under ''."""
         names = self.protocol.networks
