@@ -1,6 +1,7 @@
 """All pipelines of the study at hand: data, one per technique, reporting, prediction."""
 
 import os
+import warnings
 
 from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
@@ -14,28 +15,43 @@ def register_pipelines() -> dict[str, Pipeline]:
 
     Returns:
         Pipelines by name. A technique's pipeline holds the data nodes too, so that it runs on
-        a fresh clone; ``__default__`` is everything up to the comparison.
+        a fresh clone; of several networks all, and ``dropout.mlp`` is that of one.
+        ``__default__`` is everything up to the comparison.
 
     Raises:
         SettingsError: The configuration is no valid study.
     """
     study = _config_loader().study()
+    networks = [name for name in study.trained_networks if name]
     prepare = data.create_pipeline(
-        with_zca=any("zca" in technique.prepared() for technique in study.techniques.values())
+        with_zca=any("zca" in technique.prepared() for technique in study.techniques.values()),
+        several_networks=bool(networks),
     )
     trainings = {
-        name: training.create_pipeline(name, technique, study.protocol.seeds)
-        for name, technique in study.techniques.items()
+        arm.name: training.create_pipeline(
+            arm.name, study.techniques[arm.technique], study.protocol.seeds
+        )
+        for arm in study.arms
     }
-    report = reporting.create_pipeline(
-        list(trainings), with_publication=bool(study.reporting.published)
-    )
+    by_technique = {
+        name: Pipeline([trainings[arm.name] for arm in study.arms if arm.technique == name])
+        for name in study.techniques
+    }
+    with warnings.catch_warnings():
+        # Kedro warns of nodes that read what another namespace makes, as these do: the dot in
+        # `dropout.mlp_results` is that of its namespace.
+        warnings.filterwarnings("ignore", "One or more dataset names contain '.'")
+        report = reporting.create_pipeline(
+            list(trainings), with_publication=bool(study.reporting.published)
+        )
+        predict = prediction.create_pipeline(list(trainings))
+    alone = {**by_technique, **trainings}  # of one network these are the same
     return {
         "__default__": Pipeline([prepare, *trainings.values(), report]),
         "data": prepare,
-        **{name: Pipeline([prepare, pipeline]) for name, pipeline in trainings.items()},
+        **{name: Pipeline([prepare, pipeline]) for name, pipeline in alone.items()},
         "reporting": report,
-        "prediction": prediction.create_pipeline(list(trainings)),
+        "prediction": predict,
         "fetch_mnist": fetch_mnist.create_pipeline(),
         "sample_mnist": fetch_mnist.create_sample_pipeline(),
     }

@@ -12,7 +12,7 @@ from regbench.comparison.compare import compare, with_study_figures
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import Shown
 from regbench.evaluation.results import Results
-from regbench.history import table
+from regbench.history import kept_networks, table
 
 APast = Callable[..., pd.DataFrame]
 CLOCK = {"started": "2026-02-01T02:00:00+00:00", "now": "2026-02-01T02:06:30.5+00:00"}
@@ -214,7 +214,7 @@ class TestNetworks:
 
     def plan(self, past: pd.DataFrame, name: str, last: int) -> dict[str, Any]:
         found = {"l2": results([0.9, 0.9, None]), "zca": Results.none()}
-        return table.networks_to_keep(past, name, found, last)
+        return kept_networks.networks_to_keep(past, name, found, last)
 
 
 def test_one_of_version_1_is_read(a_past_run: Callable[..., pd.DataFrame]) -> None:

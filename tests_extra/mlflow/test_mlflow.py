@@ -230,3 +230,40 @@ def test_a_wrong_key_is_named_before_anything_runs(study: Study) -> None:
 def test_logging_can_be_turned_off(study: Study) -> None:
     study.configure("mlflow", tracking={"disable_tracking": {"pipelines": ["reporting"]}})
     assert "MLflow" not in study.run("--pipelines=reporting").stderr
+
+
+def test_each_of_several_networks_is_a_study_of_its_own(tmp_path: Path) -> None:
+    made = Study(tmp_path)
+    shutil.copytree(PROJECT / "conf", made.folder / "conf", ignore=shutil.ignore_patterns("local"))
+    (made.folder / "conf" / "local").mkdir()
+    write_set(made.folder / "images")
+    networks = {"mlp": {"hidden_units": [8]}, "cnn": {"filters": [4], "convolutions_per_stage": 1}}
+    protocol = {"batch_size": 16, "epochs": 1, "seeds": 1, "network": ["mlp", "cnn"]}
+    given = SETTINGS | {"networks": networks, "protocol": protocol}
+    for key, values in given.items():
+        made.configure(f"parameters_{key}", **{key: values})
+    made.configure("parameters_techniques", techniques=dict.fromkeys((*OTHERS, "l2")))
+    made.run()
+    parents = made.logged("tags.kind = 'study'")
+    table = pd.read_csv(made.results / "08_reporting/comparison.csv")
+    table = table.set_index(["network", "technique"])
+    assert {run.data.params["protocol.network"] for run in parents} == {"mlp", "cnn"}
+    for parent in parents:
+        network = parent.data.params["protocol.network"]
+        assert f" {network} " in (parent.info.run_name or "")
+        assert parent.data.metrics["difference/dropout"] == pytest.approx(
+            table.loc[(network, "dropout"), "difference"]
+        )
+        children = made.logged(f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+        assert sorted(run.info.run_name or "" for run in children) == [
+            "baseline seed 1",
+            "dropout seed 1",
+        ]
+        for child in children:
+            technique = child.data.tags["technique"]
+            accuracy = table.loc[(network, technique), "test_accuracy"]
+            assert child.data.metrics["test_accuracy"] == pytest.approx(accuracy)
+            files = made.client().list_artifacts(child.info.run_id, "network")
+            assert [file.path for file in files] == ["network/seed_1.keras"]
+    made.run("--only-missing-outputs")
+    assert len(made.logged()) == 2 + 4  # nothing is logged twice

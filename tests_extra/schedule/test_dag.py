@@ -250,6 +250,27 @@ def test_each_seed_may_be_a_task(scheduled: Scheduled) -> None:
     assert len(tasks) == 2 + 3 * 3
 
 
+def test_each_seed_of_each_network_may_be_a_task(scheduled: Scheduled) -> None:
+    of_both = {
+        "networks": STUDY["parameters_study"]["networks"],
+        "protocol": {"epochs": 1, "seeds": [1], "network": ["mlp", "cnn"]},
+        "ingest": {"size": 8},
+    }
+    per_seed = {"default": STUDY["airflow"]["default"] | {"task_per_seed": True}}
+    configure(scheduled.project, {"airflow": per_seed, "parameters_study": of_both})
+    try:
+        made = scheduled.call("kedro", *CREATE.split(), "--target-dir=of_networks")
+    finally:
+        configure(scheduled.project, STUDY)
+    assert made.returncode == 0, made.stdout
+    tasks = describe(scheduled, "of_networks")["tasks"]
+    assert tasks["l2.cnn.seed_1"]["after"] == ["data"]
+    assert " --namespaces=l2.cnn.seed_1 " in tasks["l2.cnn.seed_1"]["command"]
+    assert tasks["l2"]["after"] == ["data", "l2.cnn.seed_1", "l2.mlp.seed_1"]
+    assert tasks["reporting"]["after"] == ["baseline", "data", "dropout", "l2"]
+    assert len(tasks) == 2 + 3 * 3
+
+
 def test_another_environment_is_another_dag(scheduled: Scheduled, tmp_path: Path) -> None:
     made = scheduled.call("kedro", *CREATE.split(), "--env=article", f"--target-dir={tmp_path}")
     assert made.returncode == 0, made.stdout

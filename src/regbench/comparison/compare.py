@@ -13,6 +13,7 @@ from regbench.evaluation.results import FAILED, TRAINED, Results
 from regbench.evaluation.split_parts import judged_part
 from regbench.metrics.base import Answers, Metric
 from regbench.metrics.registry import DEFAULT, METRICS, metric_named
+from regbench.study.arms import arm_named, networks_in, on_same_network
 from regbench.study.fingerprints import changed_components
 from regbench.study.schema import BASELINE
 
@@ -80,9 +81,13 @@ def compare(
 ) -> pd.DataFrame:
     """Return the comparison of all techniques with the baseline.
 
+    In a study of several networks every technique is compared with the baseline of the same
+    network, and the correction is over all techniques on all networks.
+
     Args:
-        results: By technique, only trainings that are up to date; may be empty.
-        stale: Techniques with stale trainings, and why.
+        results: By arm (a technique, or one on a network), only trainings that are up to date;
+            may be empty.
+        stale: Arms with stale trainings, and why.
         band: Of practical equivalence: the largest difference that counts as none, in the metric's
             stored unit: a share of 1, or nats.
         published: Published accuracies by technique, shares of 1.
@@ -93,10 +98,12 @@ def compare(
             ``of_largest_class``.
 
     Returns:
-        A row per technique, the best headline first, techniques without figures last.
-        Columns: technique; status (trained, failed, stale or not trained); trainings,
-        failed_trainings and missing_trainings; reason; validation_accuracy and (in a study with a
-        test part) test_accuracy with ``_sd``, the standard deviation over seeds (n - 1);
+        A row per technique, the best headline first, techniques without figures last; in a study
+        of several networks these rows for each network, in the networks' order.
+        Columns: network, only where there are several; technique; status (trained, failed, stale
+        or not trained); trainings, failed_trainings and missing_trainings; reason;
+        validation_accuracy and (in a study with a test part) test_accuracy with ``_sd``, the
+        standard deviation over seeds (n - 1);
         difference: the headline minus the baseline's, mean over the seeds that both have, with
         sd, low and high (95 % paired t interval), p_value, p_adjusted (Holm over techniques),
         bootstrap_low and bootstrap_high (over seeds and images), win_share,
@@ -107,13 +114,22 @@ def compare(
     """
     part, of = judged_part_of(results), METRICS[metric]
     headline = f"{part}_{metric}"
+
+    def died_in(arm: str) -> bool:
+        return arm in died or arm_named(arm).technique in died
+
     rows = pd.DataFrame(
         [
-            _row(technique, trainings, stale.get(technique), seeds, died=technique in died)
+            _row(technique, trainings, stale.get(technique), seeds, died=died_in(technique))
             for technique, trainings in results.items()
         ]
     )
     comparison = rows.join(_differences(results, of, part, band), on="technique")
+    networks = networks_in(results)
+    if networks != [""]:
+        arms = comparison["technique"].map(arm_named)
+        comparison["technique"] = [arm.technique for arm in arms]
+        comparison.insert(0, "network", [arm.network for arm in arms])
     comparison["published_accuracy"] = comparison["technique"].map(dict(published or {}))
     comparison = comparison.assign(metric=metric, largest_class=largest_class)
     order = comparison.sort_values(
@@ -122,7 +138,28 @@ def compare(
         na_position="last",
         ignore_index=True,
     )
+    if networks != [""]:
+        place = order["network"].map(networks.index)
+        order = order.iloc[np.argsort(place.to_numpy(), kind="stable")].reset_index(drop=True)
     return order.dropna(axis="columns", how="all")
+
+
+def networks_of(comparison: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows of each network, as a comparison of its own; those of a single one under ''.
+
+    Returns:
+        By network, in their order; without the column ``network``, and without columns that only
+        other networks have. ``attrs`` has the number of ``networks``.
+    """
+    if "network" not in comparison:
+        return {"": comparison}
+    found = {}
+    for network, rows in comparison.groupby("network", sort=False):
+        own = rows.drop(columns="network").dropna(axis="columns", how="all")
+        own = own.reset_index(drop=True)
+        own.attrs = comparison.attrs | {"networks": comparison["network"].nunique()}
+        found[str(network)] = own
+    return found
 
 
 def of_largest_class(split_index: pd.DataFrame, part: str, metric: str) -> float | None:
@@ -249,18 +286,21 @@ def _status(
 def _differences(
     results: Mapping[str, Results], metric: Metric, part: str, band: float
 ) -> pd.DataFrame:
-    """Return the statistics of every technique that has seeds in common with the baseline."""
+    """Return the statistics of every arm that has seeds in common with its network's baseline."""
     headline = f"{part}_{metric.name}"
     values = {name: stored.by_seed(headline).dropna() for name, stored in results.items()}
-    baseline = values.pop(BASELINE, pd.Series(dtype=float))
     differences = {}
     intervals = {}
     for technique, by_seed in values.items():
+        reference_name = on_same_network(technique, BASELINE)
+        if technique == reference_name:
+            continue
+        baseline = values.get(reference_name, pd.Series(dtype=float))
         both = by_seed.index.intersection(baseline.index).sort_values()  # pairs of trainings
         if not len(both):
             continue
         answers, reference = (
-            _answers(results[name].of_seeds(both), part) for name in (technique, BASELINE)
+            _answers(results[name].of_seeds(both), part) for name in (technique, reference_name)
         )
         differences[technique] = statistics.paired_difference(
             by_seed[both].to_numpy(),

@@ -160,7 +160,8 @@ def judge(differences: Mapping[str, PairedDifference]) -> dict[str, Judgement]:
     from two tests adds none: calling some differences equivalent only removes findings.
 
     Args:
-        differences: By technique, all with the same band.
+        differences: By technique, all with the same band; in a study of several networks those
+            on all of them, as one family.
     """
     tested = {name: paired for name, paired in differences.items() if paired.seeds >= MIN_SEEDS}
     p_values = dict(zip(tested, holm([paired.p_value for paired in tested.values()]), strict=True))

@@ -28,6 +28,11 @@ class Verdict:
     colour: str
     judged: bool = True
 
+    def marker_of(self, *, higher_is_better: bool) -> str:
+        """Return the marker; an arrow points where the difference lies, left if less is better."""
+        mirrored = {"<": ">", ">": "<"}
+        return self.marker if higher_is_better else mirrored.get(self.marker, self.marker)
+
 
 # In the order in which tables are sorted.
 VERDICTS = {

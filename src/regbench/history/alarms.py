@@ -7,8 +7,9 @@ import pandas as pd
 
 from regbench.comparison.compare import UNTRAINED, failure
 from regbench.evaluation.results import FAILED
-from regbench.history.table import is_complete, technique_row
+from regbench.history.table import by_arm, is_complete, technique_row
 from regbench.report.numbers import percent
+from regbench.study.arms import arm_named
 from regbench.study.schema import BEST, Alarms
 
 _ROUNDING = 1e-9  # added to a tolerance: rounding alone is no alarm
@@ -37,12 +38,24 @@ def check(run: pd.DataFrame, earlier: pd.DataFrame, settings: Alarms) -> list[Al
     """
     if run.empty:
         return []
+    run, earlier = by_arm(run), by_arm(earlier)
+    watched = _watched(run, settings)
     return [
         *_failed(run, settings),
-        *_drop(run, earlier, settings),
-        *_floor(run, settings),
+        *(alarm for name in watched for alarm in _drop(run, earlier, name, settings)),
+        *(alarm for name in watched for alarm in _floor(run, name, settings)),
         *_rejected(run, earlier, settings),
     ]
+
+
+def _watched(run: pd.DataFrame, settings: Alarms) -> list[str]:
+    """Return the names whose accuracy is watched: of several networks the technique on each."""
+    if settings.technique == BEST:
+        return [BEST]
+    on_networks = [name for name in run["technique"] if arm_named(name).network]
+    if not on_networks:
+        return [settings.technique]
+    return [name for name in on_networks if arm_named(name).technique == settings.technique]
 
 
 def last_comparable_run(run: pd.DataFrame, earlier: pd.DataFrame, technique: str) -> pd.DataFrame:
@@ -60,8 +73,10 @@ def last_comparable_run(run: pd.DataFrame, earlier: pd.DataFrame, technique: str
     Returns:
         Rows of the history; none if there is no such run.
     """
-    shared = ["protocol", "part"]
-    alike: pd.DataFrame = earlier[(earlier[shared] == run[shared].iloc[0]).all(axis="columns")]
+    shared = ["network", "protocol", "part"]  # each network of a study has its own protocol
+    now = set(run[shared].fillna("").itertuples(index=False, name=None))
+    then = earlier[shared].fillna("").itertuples(index=False, name=None)
+    alike: pd.DataFrame = earlier[pd.Series([row in now for row in then], earlier.index, bool)]
     judged = set(run.loc[run["accuracy"].notna() | (run["status"] == FAILED), "technique"])
     for name in reversed(list(dict.fromkeys(alike["run"]))):
         found: pd.DataFrame = alike[alike["run"] == name]
@@ -84,12 +99,14 @@ def _failed(run: pd.DataFrame, settings: Alarms) -> Iterator[Alarm]:
         yield Alarm("failed", failure(row))
 
 
-def _drop(run: pd.DataFrame, earlier: pd.DataFrame, settings: Alarms) -> Iterator[Alarm]:
+def _drop(
+    run: pd.DataFrame, earlier: pd.DataFrame, technique: str, settings: Alarms
+) -> Iterator[Alarm]:
     """Yield an alarm if the accuracy fell since the last comparable run, in percentage points."""
     if settings.drop is None:
         return
-    last = last_comparable_run(run, earlier, settings.technique)
-    now, then = technique_row(run, settings.technique), technique_row(last, settings.technique)
+    last = last_comparable_run(run, earlier, technique)
+    now, then = technique_row(run, technique), technique_row(last, technique)
     if now is None or then is None:
         return
     fell = 100 * (then["accuracy"] - now["accuracy"])
@@ -103,9 +120,9 @@ def _drop(run: pd.DataFrame, earlier: pd.DataFrame, settings: Alarms) -> Iterato
         )
 
 
-def _floor(run: pd.DataFrame, settings: Alarms) -> Iterator[Alarm]:
+def _floor(run: pd.DataFrame, technique: str, settings: Alarms) -> Iterator[Alarm]:
     """Yield an alarm if the accuracy is below a fixed share of 1."""
-    now = technique_row(run, settings.technique)
+    now = technique_row(run, technique)
     if settings.floor is None or now is None:
         return
     if now["accuracy"] < settings.floor - _ROUNDING:

@@ -10,7 +10,7 @@ import pandas as pd
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import ACCURACY, Figure, Shown
 from regbench.history import trend
-from regbench.history.table import runs_table
+from regbench.history.table import by_arm, runs_table
 from regbench.report.numbers import in_unit, interval_text, listed, percent, signed
 from regbench.report.page import page_environment, template_text
 from regbench.report.svg import Picture, inline_svg
@@ -29,6 +29,7 @@ def render_history(history: pd.DataFrame, alarms: Sequence[str], images: str) ->
     """
     environment = page_environment("regbench.history")
     environment.filters["percent"] = partial(in_unit, unit=ACCURACY)
+    history = by_arm(history)
     table = _newest_first(history)
     page = environment.get_template("history.html.j2").render(
         style=template_text("regbench.report", "report.css"),

@@ -20,6 +20,7 @@ from regbench.evaluation.figures.base import Shown
 from regbench.evaluation.results import FAILED, TRAINED, Results
 from regbench.evaluation.split_parts import judged_part
 from regbench.metrics.registry import DEFAULT
+from regbench.study.arms import Arm, arm_named, on_same_network
 from regbench.study.schema import BASELINE, BEST
 
 SCHEMA = 2  # version of the table, raised when a column is renamed, redefined or removed
@@ -50,6 +51,7 @@ _OWN = {
     "evaluation": "str",
     "settings": "str",  # the fingerprint of the technique's settings
     "technique": "str",
+    "network": "str",  # that it trained, in a study of several; empty in one of a single network
     "status": "str",
     "trainings": "int64",
     "failed_trainings": "int64",
@@ -107,7 +109,8 @@ def validated(table: pd.DataFrame) -> pd.DataFrame:
     renamed = {old: new for old, new in _RENAMED_SINCE_SCHEMA_1.items() if old in table}
     table = table.rename(columns=renamed)
     table = table.assign(schema=table["schema"].replace(1, SCHEMA)) if "schema" in table else table
-    table = table if "metric" in table else table.assign(metric=DEFAULT)  # of an earlier version
+    earlier = {"metric": DEFAULT, "network": ""}  # of versions without these columns
+    table = table.assign(**{name: of for name, of in earlier.items() if name not in table})
     missing = [name for name in _OWN if name not in table]
     if missing:
         raise ValueError(f"no column {missing[0]}")
@@ -133,8 +136,8 @@ def rows_of_run(
 
     Args:
         compared: From ``compare``.
-        results: The trainings that were compared, by technique.
-        fingerprints: From ``fingerprints.current``, by technique.
+        results: The trainings that were compared, by arm.
+        fingerprints: From ``fingerprints.current``, by arm.
         data_fingerprint: The stored digests, with the keys ``data`` and ``split``.
         parts: Each image's split part.
         rejected: Number of images that were not used.
@@ -156,13 +159,14 @@ def rows_of_run(
     }
     rows = []
     for row in compared.to_dict("records"):
-        made_from = fingerprints[row["technique"]]
+        arm = Arm(row["technique"], row.get("network", "")).name
+        made_from = fingerprints[arm]
         rows.append(
             shared
             | {key: made_from[key] for key in ("protocol", "training", "evaluation")}
             | {
                 "settings": made_from["technique"],
-                "failed_seeds": _failed_seeds(results.get(row["technique"])),
+                "failed_seeds": _failed_seeds(results.get(arm)),
                 "accuracy": row.get(f"{part}_accuracy"),
                 "accuracy_sd": row.get(f"{part}_accuracy_sd"),
                 **_interval(row, f"{part}_accuracy"),
@@ -224,32 +228,14 @@ def append_run(history: pd.DataFrame, rows: pd.DataFrame, alarms: Sequence[str])
     return described if earlier.empty else pd.concat([earlier, described], ignore_index=True)
 
 
-def networks_to_keep(
-    history: pd.DataFrame, run: str, results: Mapping[str, Results], last: int
-) -> dict[str, Any]:
-    """Return which trained networks to archive for a run, and which runs keep their archive.
-
-    Each training overwrites the network of the same technique and seed; the archive holds copies
-    of the networks of the last runs.
-
-    Args:
-        history: The runs so far, with this one.
-        run: Name of this run; empty if nothing was trained.
-        results: The trainings that this run compares, by technique.
-        last: Number of runs whose networks are kept. With 1 the networks in place are enough, and
-            nothing is archived.
-
-    Returns:
-        ``run``: its name; ``networks``: the digest of each network's weights, by
-        ``<technique>/seed_<n>``; ``keep``: names of the runs whose archive is kept.
-    """
-    names = list(dict.fromkeys(history["run"]))
-    networks = {}
-    for technique, found in results.items() if last > 1 and run else ():
-        trained = found.trainings[found.trainings["status"] == TRAINED]
-        for training in trained.to_dict("records"):
-            networks[f"{technique}/seed_{training['seed']}"] = training["fingerprint_weights"]
-    return {"run": run, "networks": networks, "keep": names[-last:]}
+def by_arm(table: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the arm's name as technique: of several networks ``dropout.mlp``."""
+    networks = table["network"].fillna("")
+    if (networks == "").all():
+        return table
+    techniques = [arm_named(name).technique for name in table["technique"]]
+    names = [Arm(*pair).name for pair in zip(techniques, networks, strict=True)]
+    return table.assign(technique=names)
 
 
 def technique_row(run: pd.DataFrame, technique: str) -> dict[str, Any] | None:
@@ -279,9 +265,11 @@ def runs_table(history: pd.DataFrame) -> pd.DataFrame:
         training_seconds, the sum over all trainings compared; images and rejected, numbers of
         images; techniques, how many there are; trained, how many have an accuracy; failed, the
         names of those that failed; best, the technique with the best validation accuracy, and its
-        accuracy with accuracy_low and accuracy_high; baseline_accuracy; better, the names of the
+        accuracy with accuracy_low and accuracy_high; baseline_accuracy, of the same network;
+        better, the names of the
         techniques with that verdict; changes, from ``changes``.
     """
+    history = by_arm(history)
     by_run: dict[str, list[dict[str, Any]]] = {}
     for row in _records(history):  # in one pass: there may be years of nightly runs
         by_run.setdefault(row["run"], []).append(row)
@@ -289,7 +277,9 @@ def runs_table(history: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, run in by_run.items():
         first = run[0]
-        best, baseline = _technique_row(run, BEST), _technique_row(run, BASELINE)
+        best = _technique_row(run, BEST)
+        reference = on_same_network(best["technique"] if best else BASELINE, BASELINE)
+        baseline = _technique_row(run, reference)
         of_best = {key: (best or {}).get(key) for key in _ACCURACY}
         seconds = [row["seconds"] * (row["trainings"] - row["failed_trainings"]) for row in run]
         rows.append(
@@ -321,6 +311,10 @@ def changes(history: pd.DataFrame, technique: str | None = None) -> dict[str, li
     if technique is not None:
         keys |= [_OWN_CHANGE]
         history = history[history["technique"] == technique]
+    elif (history["network"].fillna("") != "").any():  # each network has its own protocol
+        own = history["network"].fillna("") + " " + history["protocol"]
+        of_run = own.groupby(history["run"]).agg(lambda each: " ".join(sorted(set(each))))
+        history = history.assign(protocol=history["run"].map(of_run))
     found: dict[str, list[str]] = {}
     previous: dict[str, Any] | None = None
     for row in _records(history.drop_duplicates("run")):
@@ -359,7 +353,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def _outcome(run: pd.DataFrame) -> pd.DataFrame:
     """Return a run's rows without the columns in which two runs of the same results differ."""
     compared = run[[name for name in COLUMNS if name not in _RUN_ATTRIBUTES]]
-    return compared.sort_values("technique", ignore_index=True)
+    return compared.sort_values(["network", "technique"], ignore_index=True)
 
 
 def _last(history: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from regbench.evaluation.results import FAILED, Results
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.report.plots.style import line_styles
 from regbench.study import digests, fingerprints
+from regbench.study.arms import arm_named
 from regbench.study.schema import SHARED
 from regbench.study.technique import Technique
 
@@ -81,6 +82,19 @@ def study_fingerprint(of_technique: fingerprints.Fingerprint) -> str:
     return digests.digest({part: of_technique[part] for part in _OF_STUDY})
 
 
+def settings_of_network(settings: Mapping[str, Any], network: str) -> dict[str, Any]:
+    """Return a study's settings as if it trained this one of its networks alone.
+
+    Args:
+        settings: The study's settings, plain values.
+        network: Its name; '' in a study of a single one.
+    """
+    if not network:
+        return dict(settings)
+    protocol = {**settings["protocol"], "network": network}
+    return {**settings, "network": settings["networks"][network], "protocol": protocol}
+
+
 def shared_parameters(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return every setting that all techniques share, as text by dotted name.
 
@@ -126,7 +140,7 @@ def tracked_trainings(
     parameters = shared_parameters(settings) | technique_parameters(technique, settings)
     styles = line_styles(list(settings["techniques"]))
     for training in results.trainings.to_dict("records"):
-        name, seed = str(training["technique"]), int(training["seed"])
+        name, seed = arm_named(str(training["technique"])).technique, int(training["seed"])
         prints = {
             str(key).removeprefix(_FINGERPRINT): str(value)
             for key, value in training.items()

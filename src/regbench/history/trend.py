@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from regbench.history.table import changes
+from regbench.history.table import by_arm, changes
 from regbench.report.plots.style import COLOURS, in_style, shorten
+from regbench.study.arms import on_same_network
 from regbench.study.schema import BASELINE
 
 MOST_RUNS = 60  # runs in a plot: two months of nightly runs
@@ -35,6 +36,7 @@ def trend_plot(history: pd.DataFrame, techniques: Sequence[str] | None = None) -
         history: A history; runs with another judged part than the last run's are left out.
         techniques: Techniques to draw, on the y axis of all. Default: all, each with a title.
     """
+    history = by_arm(history)
     shown = recent_runs(history)
     every = techniques_with_figures(shown)
     names = every if techniques is None else list(techniques)
@@ -108,13 +110,14 @@ def _draw_panel(
     axis.set_xlim(-0.6, max(len(places) - 0.4, 1))
     axis.set_ylim(*scale)
     _mark_changes(axis, changed, places)
-    if name != BASELINE:
-        of_baseline = _by_place(shown, BASELINE, places)
+    baseline = on_same_network(name, BASELINE)
+    if name != baseline:
+        of_baseline = _by_place(shown, baseline, places)
         axis.plot(
             of_baseline.index, 100 * of_baseline["accuracy"], color=COLOURS["rule"], linewidth=2.4
         )
     own = _by_place(shown, name, places)
-    colour = COLOURS["ink" if name == BASELINE else "accent"]
+    colour = COLOURS["ink" if name == baseline else "accent"]
     low, high = (100 * own[f"accuracy_{end}"] for end in ("low", "high"))
     axis.vlines(own.index, low, high, color=colour, linewidth=1.4, alpha=0.55)
     axis.plot(own.index, 100 * own["accuracy"], color=colour, linewidth=1.4)

@@ -16,16 +16,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from regbench.comparison import tables
-from regbench.comparison.compare import headline_of, metric_of
-from regbench.comparison.statistics import MIN_SEEDS
-from regbench.comparison.verdicts import JUDGED, VERDICTS
+from regbench.comparison.compare import metric_of
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.accuracy_after_pruning import ACCURACY_AFTER_PRUNING
 from regbench.evaluation.figures.accuracy_under_corruption import ACCURACY_UNDER_CORRUPTION
 from regbench.evaluation.figures.base import ACCURACY, POINTS, Shown
 from regbench.evaluation.results import Results
 from regbench.evaluation.split_parts import judged_part
-from regbench.report import images_of_study, legend, numbers, sentences, svg
+from regbench.report import across_networks, images_of_study, legend, numbers, sentences, svg
+from regbench.report.facts import (
+    FACTS_OF_A_NETWORK,
+    key_facts,
+    statistics_cited,
+    verdict_meanings,
+)
 from regbench.report.html_table import has_figures, techniques_table
 from regbench.study.schema import BASELINE
 
@@ -110,7 +114,11 @@ def render_report(content: ReportContent) -> str:
         "with_commands": _with_commands,
         "yaml": _yaml,
     }
-    page = environment.get_template("report.html.j2").render(_context(content))
+    by_network = across_networks.contents_by_network(content)
+    context = (
+        _context_of_networks(content, by_network, environment) if by_network else _context(content)
+    )
+    page = environment.get_template("report.html.j2").render(context)
     return page.encode(errors="replace").decode()  # a file name may be no valid text
 
 
@@ -129,6 +137,43 @@ def page_environment(package: str) -> Environment:
     )
 
 
+def _context_of_networks(
+    content: ReportContent, by_network: Mapping[str, ReportContent], environment: Environment
+) -> dict[str, Any]:
+    """Return the values that the templates name, of a study of several networks."""
+    networks = list(by_network)
+    contexts = {
+        network: _context(own) | {"networks": networks} for network, own in by_network.items()
+    }
+    comparison = content.comparison
+
+    def section_of(network: str, section: str) -> Markup:
+        template = environment.get_template(f"_{section}.html.j2")
+        rendered = Markup(template.render(contexts[network]))  # noqa: S704 - escapes values
+        if section == "techniques":
+            rendered = Markup("<p>{}</p>\n").format(contexts[network]["verdict"]) + rendered
+        return across_networks.with_own_ids(rendered, network)
+
+    facts = [
+        (f"{name}, {network}", figure, remark)
+        for network, own in contexts.items()
+        for name, figure, remark in own["facts"]
+        if name in FACTS_OF_A_NETWORK
+    ]
+    others = key_facts(comparison, contexts[networks[0]]["part"])
+    facts += [fact for fact in others if fact[0] not in FACTS_OF_A_NETWORK]
+    return contexts[networks[0]] | {
+        "content": content,
+        "verdict": across_networks.sentence_on_networks(comparison),
+        "facts": facts,
+        "statistics": statistics_cited(comparison),
+        "section_of": section_of,
+        "network_picture": svg.network_picture(comparison)
+        if has_figures(comparison, "difference")
+        else None,
+    }
+
+
 def _context(content: ReportContent) -> dict[str, Any]:
     """Return the values that the templates name."""
     comparison = content.comparison
@@ -145,11 +190,12 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "style": style,
         "content": content,
+        "networks": [],  # where there are several
         "part": part,
         "headline": f"{part} {metric_of(comparison).title}",
         "metric": metric_of(comparison),
         "verdict": sentences.verdict_sentence(comparison, curves if len(curves) else None),
-        "facts": _facts(comparison, part),
+        "facts": key_facts(comparison, part),
         "split": sentences.split_text(
             content.settings.get("protocol", {}).get("split"), content.split_index
         ),
@@ -159,8 +205,8 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "table": techniques_table(comparison, part),
         "network": legend.network_used(content.settings),
         "regularizers": legend.regularizers_used(content.settings),
-        "statistics": _statistics(comparison),
-        "verdicts": _verdicts(comparison),
+        "statistics": statistics_cited(comparison),
+        "verdicts": verdict_meanings(comparison),
         "differences": svg.difference_picture(comparison, trained)
         if has_figures(comparison, "difference")
         else None,
@@ -186,80 +232,6 @@ def template_text(package: str, name: str) -> Markup:
     """Return a package's style sheet or script, to be put into a page unescaped."""
     text = files(package).joinpath("templates", name).read_text("utf-8")
     return Markup(text)  # noqa: S704 - our own
-
-
-def _facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]:
-    """Return the key figures below the verdict: name, figure and remark each."""
-    headline, metric = headline_of(comparison), metric_of(comparison)
-    selecting = f"validation_{metric.name}"
-    rows = {row["technique"]: row for row in comparison.to_dict("records")}
-    facts = []
-    if has_figures(comparison, headline) and pd.notna(rows.get(BASELINE, {}).get(headline)):
-        baseline = numbers.metric_value(rows[BASELINE][headline], metric, 2)
-        facts.append(("Baseline", baseline, f"{part} {metric.title}"))
-    if has_figures(comparison, "largest_class"):
-        value = numbers.metric_value(comparison["largest_class"].iloc[0], metric, 2)
-        facts.append((numbers.LARGEST_CLASS.capitalize(), value, f"{part} {metric.title}"))
-    if has_figures(comparison, selecting):
-        by_name = comparison.set_index("technique")[selecting].map(metric.gain).sort_index()
-        best = rows[by_name.idxmax()]  # of equal ones the first by name: test selects nothing
-        figure = numbers.metric_value(best[headline], metric, 2)
-        facts.append(("Best on validation", figure, f"{best['technique']}, {part} {metric.title}"))
-    detectable = _statistics(comparison)["detectable"]
-    if detectable:
-        facts.append(
-            (
-                "Detectable difference",
-                f"{detectable} {metric.short_unit}",
-                "found with 80 % probability",
-            )
-        )
-    trainings, failed = (
-        int(comparison["trainings"].sum()),
-        int(comparison["failed_trainings"].sum()),
-    )
-    of_techniques = f"{len(comparison)} technique{'s' if len(comparison) != 1 else ''}"
-    due = trainings + int(comparison.get("missing_trainings", pd.Series(dtype=int)).sum())
-    facts.append(("Trainings finished", f"{trainings - failed} of {due}", of_techniques))
-    return facts
-
-
-def _statistics(comparison: pd.DataFrame) -> dict[str, Any]:
-    """Return what the section on the method cites; differences in points or nats."""
-    study, metric = comparison.attrs, metric_of(comparison)
-
-    def written(difference: float) -> str:
-        return f"{metric.factor * difference:.{metric.digits}f}"
-
-    seeds = int((comparison["trainings"] - comparison["failed_trainings"]).max())
-    by_technique = comparison.get("detectable_difference", pd.Series(dtype=float)).dropna()
-    detectable = study.get("detectable_difference", by_technique.median())
-    ends = [by_technique.min(), by_technique.max()] if len(by_technique) else []
-    return {
-        "seeds": study.get("seeds", seeds),
-        "judged": int(comparison.get("verdict", pd.Series(dtype=str)).isin(JUDGED).sum()),
-        "band": f"{metric.factor * study['band']:g}" if "band" in study else None,
-        "detectable": "" if pd.isna(detectable) else written(detectable),
-        "detectable_range": [written(end) for end in ends],
-        "min_seeds": MIN_SEEDS,
-    }
-
-
-def _verdicts(comparison: pd.DataFrame) -> dict[str, str]:
-    """Return the meaning of each verdict, with this study's band and number of seeds."""
-    band = comparison.attrs.get("band")
-    metric = metric_of(comparison)
-    width = "the band of practical equivalence"
-    if band is not None:
-        width = f"±{metric.factor * band:g} {metric.short_unit}"
-    sides = ("above", "below") if metric.higher_is_better else ("below", "above")
-    return {
-        name: verdict.meaning.replace("{band}", width)
-        .replace("{seeds}", str(MIN_SEEDS))
-        .replace("{better}", sides[0])
-        .replace("{worse}", sides[1])
-        for name, verdict in VERDICTS.items()
-    }
 
 
 def _baseline_and_best(

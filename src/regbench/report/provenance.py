@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from regbench.evaluation.results import Results
+from regbench.study.arms import by_network
 
 _PACKAGES = (
     *("regbench", "kedro", "tensorflow", "keras", "numpy"),
@@ -24,13 +25,17 @@ def study_provenance(
 
     Args:
         data_fingerprint: The stored digests, with the keys ``data`` and ``split``.
-        fingerprints: Digests of settings and code, by technique.
+        fingerprints: Digests of settings and code, by arm.
         results: The trainings that are up to date, by technique.
 
     Returns:
         Texts by name, in the order in which the report lists them.
     """
     of_any = next(iter(fingerprints.values()))
+    protocols = {
+        network: next(iter(own.values()))["training"]["protocol"]
+        for network, own in by_network(fingerprints).items()
+    }
     trained_on = {
         machine
         for of_one in results.values()
@@ -39,7 +44,9 @@ def study_provenance(
     }
     return {
         "data fingerprint": f"{data_fingerprint['data']} (split {data_fingerprint['split']})",
-        "protocol fingerprint": of_any["training"]["protocol"],
+        "protocol fingerprint": ", ".join(
+            f"{network} {digest}".strip() for network, digest in protocols.items()
+        ),
         "training code fingerprint": of_any["training"]["training"],
         "trained on": " and ".join(sorted(trained_on)) or "nothing yet",
         "compiled on": f"{platform.platform()}, {os.cpu_count()} cores, "

@@ -45,7 +45,7 @@ _NETWORKS = """\
 # Networks
 
 What `kind` may be in [`parameters_networks.yml`](../conf/base/parameters_networks.yml), whose
-entries `protocol.network` names.
+entries `protocol.network` names: one, or [several in one study](results.md#several-networks).
 
 | kind | network | settings (range) | source |
 |---|---|---|---|

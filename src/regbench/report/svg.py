@@ -26,6 +26,7 @@ from regbench.report.plots import (
     differences,
     gaps,
     learning_curves,
+    networks,
     pruning,
     reliability,
 )
@@ -67,6 +68,21 @@ def difference_picture(comparison: pd.DataFrame, results: Mapping[str, Results])
         lambda width: differences.difference_plot(comparison, results, width),
         alternative,
     )
+
+
+def network_picture(comparison: pd.DataFrame) -> Picture:
+    """Draw each technique's difference to the baseline on every network."""
+    rows = comparison.dropna(subset=["difference"]).to_dict("records")
+    described = [
+        f"{row['technique']} on {row['network']} {difference_text(row)}, "
+        f"{verdict_text(row) or 'not judged'}"
+        for row in rows
+    ]
+    alternative = (
+        f"Each technique's difference to the baseline of each network in "
+        f"{metric_of(comparison).unit} with its 95 % interval: {_enumerated(described)}."
+    )
+    return Picture(inline_svg(networks.network_plot(comparison), "networks", alternative))
 
 
 def gap_picture(comparison: pd.DataFrame) -> Picture:

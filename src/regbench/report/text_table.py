@@ -1,6 +1,6 @@
 """The comparison as a text table, for the terminal and for Markdown."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from regbench.comparison.compare import STALE, UNTRAINED, failure, headline_of, metric_of
+from regbench.comparison.compare import (
+    STALE,
+    UNTRAINED,
+    failure,
+    headline_of,
+    metric_of,
+    networks_of,
+)
 from regbench.comparison.statistics import MIN_SEEDS
 from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, WORSE
 from regbench.evaluation.figures import registry
@@ -16,6 +23,7 @@ from regbench.evaluation.figures.base import ACCURACY, Figure, Shown
 from regbench.evaluation.results import FAILED
 from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
 from regbench.metrics.registry import DEFAULT, metric_named
+from regbench.report.across_networks import sentence_on_networks
 from regbench.report.numbers import LARGEST_CLASS, MISSING, in_text, with_spread
 from regbench.report.sentences import largest_class_sentence
 from regbench.study.schema import BASELINE
@@ -29,6 +37,27 @@ class ReadableTable:
     columns: list[str]
     rows: list[list[str]]
     notes: list[str]
+
+
+def comparison_tables(comparison: pd.DataFrame, command: str) -> list[ReadableTable]:
+    """Return the comparison as text tables, one for each network of the study.
+
+    The first says whether the verdicts hold on every network, where there are several.
+
+    Args:
+        comparison: From ``compare``.
+        command: As for ``comparison_table``.
+    """
+    shown = [
+        replace(table, title=f"{table.title}: {network}") if network else table
+        for network, own in networks_of(comparison).items()
+        for table in [comparison_table(own, command)]
+    ]
+    if len(shown) > 1:
+        first, *others = shown
+        notes = [sentence_on_networks(comparison), *first.notes]
+        shown = [replace(first, notes=notes), *others]
+    return shown
 
 
 def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
@@ -223,8 +252,13 @@ def _legend(comparison: pd.DataFrame) -> list[str]:
     return [
         *legend,
         "Verdicts: paired t tests, and two one-sided tests for 'equivalent', each at 5 % and "
-        "corrected for the techniques by Holm.",
+        f"corrected for the techniques{_everywhere(comparison)} by Holm.",
     ]
+
+
+def _everywhere(comparison: pd.DataFrame) -> str:
+    """Return a remark if the correction counts the techniques of several networks, else ''."""
+    return " on all networks" if comparison.attrs.get("networks", 1) > 1 else ""
 
 
 def status_notes(comparison: pd.DataFrame, command: str) -> list[str]:
@@ -234,6 +268,12 @@ def status_notes(comparison: pd.DataFrame, command: str) -> list[str]:
         comparison: From ``compare``.
         command: The study's command: ``kedro run`` with its environment and parameters.
     """
+    if "network" in comparison:
+        return [
+            f"{network}: {note}"
+            for network, own in networks_of(comparison).items()
+            for note in status_notes(own, command)
+        ]
     notes = [failure(row) for row in comparison[comparison["status"] == FAILED].to_dict("records")]
     stale = comparison[comparison["status"] == STALE]
     notes += [f"{row.technique} is stale; {row.reason}." for row in stale.itertuples()]

@@ -36,6 +36,7 @@ from regbench.storage.addresses import credentials_of, is_remote
 from regbench.storage.remote import RemoteFile
 from regbench.storage.results_marker import is_same_folder, mark_results
 from regbench.storage.stored_file import LocalFile, stored_file
+from regbench.study.arms import arm_named
 
 logger = logging.getLogger(__name__)
 
@@ -154,8 +155,8 @@ class StudyHooks:
         }
         if "comparison" in made:
             compared = catalog.load("comparison")
-            table = text_table.comparison_table(compared, catalog.load("params:command"))
-            text_table.print_table(table)
+            for table in text_table.comparison_tables(compared, catalog.load("params:command")):
+                text_table.print_table(table)
         elif results_by_technique:
             metric, split_index = (
                 catalog.load("params:reporting")["metric"],
@@ -298,14 +299,17 @@ def _summary(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> str:
     """Return what a pipeline makes, in a line: images, numbers of techniques and seeds, report."""
     boxes = {_box(node) for node in pipeline.nodes}
     parameters = catalog.load("parameters")
-    techniques = len(boxes & set(parameters["techniques"]))
+    arms = [arm_named(name) for name in parameters["trainings"] if name in boxes]
+    techniques = len({arm.technique for arm in arms})
+    networks = {arm.network for arm in arms if arm.network}
     seeds = len(parameters["protocol"]["seeds"])
     summary = []
     if "data" in boxes:
         image_digest = catalog.load("data_fingerprint")["made_from"]["files"]
         summary.append(f"images {parameters['images']} (digest {image_digest})")
     if techniques:
-        summary.append(f"{techniques} techniques x {seeds} seeds")
+        on = f" on {' and '.join(sorted(networks))}" if networks else ""
+        summary.append(f"{techniques} techniques{on} x {seeds} seeds")
     if "reporting" in boxes:
         summary.append("report")
     return ", ".join(summary)

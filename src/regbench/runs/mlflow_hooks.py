@@ -86,6 +86,7 @@ class TrackingHooks:
         from regbench.comparison import compare
         from regbench.history import mlflow, tracking
         from regbench.study import fingerprints
+        from regbench.study.arms import Arm, arm_named, by_network
         from regbench.study.technique import Technique
 
         settings = catalog.load("parameters")
@@ -94,38 +95,46 @@ class TrackingHooks:
         )
         stored = {name.removesuffix("_results"): catalog.load(name) for name in sorted(names)}
         fresh, _ = compare.set_aside_stale(stored, current, settings["protocol"]["seeds"])
-        trainings = [
-            training
-            for technique, results in fresh.items()
-            for training in tracking.tracked_trainings(
-                results, Technique.model_validate(settings["techniques"][technique]), settings
-            )
-        ]
-        study_fingerprint = tracking.study_fingerprint(next(iter(current.values())))
-        compared = "comparison" in made
-        files = [_file(catalog, name) for name in _REPORT if name in made]
-        study = tracking.TrackedStudy(
-            name=f"{Path(settings['images']).name} {study_fingerprint[:6]}",
-            fingerprint=study_fingerprint,
-            parameters=tracking.shared_parameters(settings),
-            comparison=catalog.load("comparison") if compared else None,
-            note=catalog.load("comparison_markdown") if compared else "",
-            files=[file for file in files if file],
-        )
-        networks = {
-            (training.technique, training.seed): _file(
-                catalog, f"{training.technique}.seed_{training.seed}.network"
-            )
-            for training in trainings
-        }
+        compared = compare.networks_of(catalog.load("comparison")) if "comparison" in made else {}
         self._open()
-        new = mlflow.log_study(
-            self._config.server._mlflow_client,
-            self._config.tracking.experiment._experiment.experiment_id,
-            study,
-            trainings,
-            {training: file for training, file in networks.items() if file},
-        )
+        new = 0
+        # Of several networks each is a study of its own here, with a protocol and a baseline.
+        for network, of_network in by_network(fresh).items():
+            own = tracking.settings_of_network(settings, network)
+            trainings = [
+                training
+                for technique, results in of_network.items()
+                for training in tracking.tracked_trainings(
+                    results, Technique.model_validate(settings["techniques"][technique]), own
+                )
+            ]
+            first = next(name for name in current if arm_named(name).network == network)
+            study_fingerprint = tracking.study_fingerprint(current[first])
+            pictures = [f"{network}.{name}" for name in _REPORT] if network else []
+            files = [_file(catalog, name) for name in [*_REPORT, *pictures] if name in made]
+            words = [Path(settings["images"]).name, network, study_fingerprint[:6]]
+            study = tracking.TrackedStudy(
+                name=" ".join(filter(None, words)),
+                fingerprint=study_fingerprint,
+                parameters=tracking.shared_parameters(own),
+                comparison=compared.get(network),
+                note=catalog.load("comparison_markdown") if compared else "",
+                files=[file for file in files if file],
+            )
+            networks = {
+                (training.technique, training.seed): _file(
+                    catalog,
+                    f"{Arm(training.technique, network).name}.seed_{training.seed}.network",
+                )
+                for training in trainings
+            }
+            new += mlflow.log_study(
+                self._config.server._mlflow_client,
+                self._config.tracking.experiment._experiment.experiment_id,
+                study,
+                trainings,
+                {training: file for training, file in networks.items() if file},
+            )
         logger.info("MLflow: %d new runs logged in %s", new, _without_password(self._uri()))
 
     def _open(self) -> None:

@@ -1,17 +1,15 @@
 """Combining techniques (``combine: [a, b]``), and checks of their names."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from regbench.errors import quoted
+from regbench.study.arms import NAME, NAME_RULE
 from regbench.study.problems import Problem, nearest
 from regbench.study.schema import (
     BASELINE,
     RESERVED_NAMES,
 )
-
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
 
 def combine_techniques(
@@ -78,8 +76,8 @@ def _settings(
 
 def _name_problems(name: str) -> list[Problem]:
     """Return what is wrong with a name: it is also a folder, a pipeline and a namespace."""
-    if not _NAME.fullmatch(name):
-        wrong = "a name is at most 60 small letters, digits and underscores, a letter first"
+    if not NAME.fullmatch(name):
+        wrong = NAME_RULE
     elif name in RESERVED_NAMES:
         wrong = f"the name is reserved, like all of: {', '.join(sorted(RESERVED_NAMES))}"
     else:

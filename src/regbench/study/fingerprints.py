@@ -91,37 +91,46 @@ def fingerprint_of_data(
 
 
 def fingerprints_of_techniques(study: Study) -> dict[str, dict[str, Any]]:
-    """Return the components that settings and code contribute to each technique's fingerprint.
+    """Return the components that settings and code contribute to each arm's fingerprint.
 
     Seeds do not count: one more seed leaves the other trainings as they are. Nor do the settings
-    of reporting.
+    of reporting. The network is part of the component ``protocol``.
 
     Returns:
-        By technique: ``training`` (the components ``protocol``, ``technique`` and ``training``,
-        and ``protocol_but_schedule``) and ``evaluation``.
+        By arm (a technique; where there are several networks, on one of them): ``training`` (the
+        components ``protocol``, ``technique`` and ``training``, and ``protocol_but_schedule``)
+        and ``evaluation``.
     """
-    no_part = {"split", "seeds", "network", "checkpoint_minutes"}
-    protocol = study.protocol.model_dump(mode="json", exclude=no_part)
-    protocol |= {
-        "network": study.network.as_entry(),
-        "normalization": study.normalization.model_dump(),
-    }
-    if files := study.network.files():
-        protocol["files"] = [_digest_of_file(path) for path in files]
-    but_schedule = {key: value for key, value in protocol.items() if key != "schedule"}
     evaluation = digest([digest_of_code(*EVALUATION_CODE), study.evaluation.model_dump()])
-    return {
-        name: {
+    protocols = {name: _protocol(study, net) for name, net in study.trained_networks.items()}
+    found = {}
+    for arm in study.arms:
+        technique, network = study.techniques[arm.technique], study.trained_networks[arm.network]
+        protocol = protocols[arm.network]
+        but_schedule = {key: value for key, value in protocol.items() if key != "schedule"}
+        found[arm.name] = {
             "training": {
                 "protocol": digest(protocol),
                 "protocol_but_schedule": digest(but_schedule),
                 "technique": digest(technique.in_full(study.shared)),
-                "training": digest_of_code(*training_code(technique, study.network)),
+                "training": digest_of_code(*training_code(technique, network)),
             },
             "evaluation": evaluation,
         }
-        for name, technique in study.techniques.items()
+    return found
+
+
+def _protocol(study: Study, network: "Network") -> dict[str, Any]:
+    """Return what all trainings of a network share, as plain values."""
+    no_part = {"split", "seeds", "network", "checkpoint_minutes"}
+    protocol = study.protocol.model_dump(mode="json", exclude=no_part)
+    protocol |= {
+        "network": network.as_entry(),
+        "normalization": study.normalization.model_dump(),
     }
+    if files := network.files():
+        protocol["files"] = [_digest_of_file(path) for path in files]
+    return protocol
 
 
 def _digest_of_file(path: str) -> str:

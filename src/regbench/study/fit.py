@@ -7,9 +7,10 @@ from typing import Any
 from regbench.errors import StudyError, quoted
 from regbench.networks.base import Network, Plan, without_place
 from regbench.regularizers.base import Traits
+from regbench.study.arms import NAME, NAME_RULE
 from regbench.study.code import reachable_statements
 from regbench.study.problems import Problem, nearest
-from regbench.study.schema import Study
+from regbench.study.schema import RESERVED_NAMES, Study
 from regbench.study.technique import Technique
 
 Shape = tuple[int, int, int]  # height, width, channels
@@ -21,18 +22,49 @@ def fit_problems(study: Study) -> list[Problem]:
     A network that there is not, code and files of it that are missing, images that it cannot
     take, and techniques that mean nothing for it.
     """
-    name, shape = study.protocol.network, _least_shape(study)
+    names, shape = study.protocol.networks, _least_shape(study)
+    problems = [problem for name in names for problem in _name_problems(name, study)]
+    if problems:
+        return problems
+    shared = {key: dict(settings) for key, settings in study.shared.items()}
+    for name in names:
+        network = study.networks[name]
+        problems += [
+            Problem(("networks", name, *place), wrong) for place, wrong in _missing(network)
+        ]
+        misfit = network.problem(shape, classes=2) if shape else None
+        if misfit:
+            problems.append(Problem(("networks", name), misfit))
+        of_techniques = misfits(network.traits(shape), study.techniques, shared)
+        if len(names) > 1:
+            others = " ".join(other for other in names if other != name)
+            way_out = f'; or without the network: --params="protocol.network={others}"'
+            of_techniques = [
+                Problem(problem.path, f"on network {name}: {problem.message}")
+                for problem in of_techniques
+            ]
+            of_techniques[-1:] = [Problem(p.path, p.message + way_out) for p in of_techniques[-1:]]
+        problems += of_techniques
+    return problems
+
+
+def _name_problems(name: str, study: Study) -> list[Problem]:
+    """Return what is wrong with the name of a network that a study trains."""
+    path = ("protocol", "network")
     if name not in study.networks:
         allowed = ", ".join(study.networks)
         wrong = f"{quoted(name)} is not a network; allowed: {allowed}"
-        return [Problem(("protocol", "network"), wrong + nearest(name, study.networks))]
-    network = study.networks[name]
-    problems = [Problem(("networks", name, *place), wrong) for place, wrong in _missing(network)]
-    misfit = network.problem(shape, classes=2) if shape else None
-    if misfit:
-        problems.append(Problem(("networks", name), misfit))
-    shared = {key: dict(settings) for key, settings in study.shared.items()}
-    return problems + misfits(network.traits(shape), study.techniques, shared)
+        return [Problem(path, wrong + nearest(name, study.networks))]
+    if len(study.protocol.networks) == 1:
+        return []
+    if not NAME.fullmatch(name):
+        wrong = f"{quoted(name)}: where there are several networks, {NAME_RULE}"
+    elif name in RESERVED_NAMES:
+        wrong = f"{quoted(name)}: where there are several networks, the name is reserved, like all "
+        wrong += f"of: {', '.join(sorted(RESERVED_NAMES))}"
+    else:
+        return []
+    return [Problem(path, wrong)]
 
 
 def _least_shape(study: Study) -> Shape | None:

@@ -56,6 +56,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += fit_problems(study)
     if study is not None:
         problems += _metric_problems(study)
+        problems += _network_problems(study)
         problems += _published_problems(study.reporting.published, combined)
     for group in ("prediction", "alarms"):
         if isinstance(parameters.get(group), Mapping):
@@ -171,6 +172,25 @@ def _metric_problems(study: Study) -> list[Problem]:
             f"{quoted(metric)}; without --env=article there are none",
         )
     ]
+
+
+def _network_problems(study: Study) -> list[Problem]:
+    """Return the problems of settings that name a network that the study does not train."""
+    problems = []
+    known = [BEST, *study.protocol.networks]
+    if study.prediction.network not in known:
+        wrong = f"{quoted(study.prediction.network)} is not trained; allowed: {', '.join(known)}"
+        near = nearest(study.prediction.network, known)
+        problems.append(Problem(("prediction", "network"), wrong + near))
+    if len(study.protocol.networks) > 1 and study.reporting.published:
+        problems.append(
+            Problem(
+                ("protocol", "network"),
+                "must be one network where reporting.published has accuracies, which are of one; "
+                "without --env=article there are none",
+            )
+        )
+    return problems
 
 
 def _published_problems(published: Iterable[str], techniques: Iterable[str]) -> list[Problem]:

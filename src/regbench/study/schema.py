@@ -25,6 +25,7 @@ from regbench.optimization.optimizers import Optimizer
 from regbench.optimization.schedules import Constant, Schedule
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.storage import addresses
+from regbench.study.arms import Arm
 from regbench.study.technique import Technique
 
 BASELINE = "baseline"
@@ -210,7 +211,7 @@ class Protocol(Settings):
     """What every technique of a study shares."""
 
     split: Split
-    network: Name  # an entry of ``networks``
+    network: Name | Annotated[list[Name], Field(min_length=2)]  # entries of ``networks``
     optimizer: Optimizer
     schedule: Schedule = Constant(name="constant")
     batch_size: Count
@@ -221,11 +222,20 @@ class Protocol(Settings):
 
     @field_validator("network", mode="before")
     @classmethod
-    def _name_of_entry(cls, value: Any) -> Any:
-        """Refuse a network's settings here: in version 0.1 they stood here."""
-        if not isinstance(value, str):
-            raise PydanticCustomError("network", "must name an entry of networks, such as mlp")
-        return value
+    def _names_of_entries(cls, value: Any) -> Any:
+        """Accept one name, or several: a list, or words, as ``--params`` takes no lists."""
+        names = value.split() if isinstance(value, str) else value
+        if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
+            wrong = "must name an entry of networks, such as mlp, or several of them"
+            raise PydanticCustomError("network", wrong)
+        if len(set(names)) < len(names):
+            raise PydanticCustomError("network", "must name every network once")
+        return names if len(names) > 1 else names[0]
+
+    @property
+    def networks(self) -> list[str]:
+        """The names of the networks that every technique trains."""
+        return [self.network] if isinstance(self.network, str) else self.network
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -312,9 +322,10 @@ class Alarms(Settings):
 
 
 class Prediction(Settings):
-    """Technique that labels the unlabelled images; ``best`` is the best on validation."""
+    """What labels the unlabelled images; ``best`` is the best on validation."""
 
     technique: Name
+    network: Name = BEST  # of a study of several
 
 
 CHANNELS = {"L": 1, "RGB": 3}  # by colour mode
@@ -344,8 +355,21 @@ class _Study(Settings):
 
     @property
     def network(self) -> Network:
-        """The network that every technique trains."""
-        return self.networks[self.protocol.network]
+        """The network that every technique trains; of several, the first."""
+        return self.networks[self.protocol.networks[0]]
+
+    @property
+    def trained_networks(self) -> dict[str, Network]:
+        """The networks that every technique trains, by name; a single one is under ''."""
+        names = self.protocol.networks
+        if len(names) == 1:
+            return {"": self.networks[names[0]]}
+        return {name: self.networks[name] for name in names}
+
+    @property
+    def arms(self) -> list[Arm]:
+        """What is trained with every seed: by technique, and within one by network."""
+        return [Arm(name, network) for name in self.techniques for network in self.trained_networks]
 
     @property
     def image_shape(self) -> tuple[int, int, int] | None:
@@ -364,20 +388,22 @@ class _Study(Settings):
         """Return the settings as plain values, for the nodes.
 
         Regularizers that a technique does not use are left out. The inputs of trainings are added:
-        ``network``, ``trainings`` (each technique's name and regularizers) and ``seeds``, by
-        ``seed_<n>``.
+        ``network`` (where there is one), ``trainings`` (name and regularizers by arm) and
+        ``seeds``, by ``seed_<n>``.
         """
         techniques = {
             name: technique.model_dump(mode="json", exclude_defaults=True)
             for name, technique in self.techniques.items()
         }
         trainings = {
-            name: {"technique": name, "regularizers": regularizers}
-            for name, regularizers in techniques.items()
+            arm.name: {"technique": arm.name, "regularizers": techniques[arm.technique]}
+            for arm in self.arms
         }
         seeds = {f"seed_{seed}": seed for seed in self.protocol.seeds}
         values = self.model_dump(mode="json", exclude={"techniques"})
-        inputs = {"network": self.network.as_entry(), "trainings": trainings, "seeds": seeds}
+        inputs: dict[str, Any] = {"trainings": trainings, "seeds": seeds}
+        if only := self.trained_networks.get(""):
+            inputs = {"network": only.as_entry(), **inputs}
         return values | {"techniques": techniques} | inputs
 
 

@@ -7,10 +7,12 @@ need not wait for it.
 import logging
 from typing import TYPE_CHECKING, Any
 
+from regbench.errors import StudyError
 from regbench.regularizers.augmentation import Augmentation
 from regbench.regularizers.zca import Whitening
 from regbench.study import digests as study_digests
 from regbench.study import fingerprints
+from regbench.study.arms import arm_named
 from regbench.study.schema import Evaluation, Ingest, Normalization, Split
 
 if TYPE_CHECKING:
@@ -71,6 +73,31 @@ def check_network(
     if built.built_to_check:
         for line in fit.check_built(built, techniques, shared, shape, len(classes)):
             logger.warning("%s", line)
+
+
+def check_networks(
+    images: ndarray,
+    classes: list[str],
+    networks: dict[str, Any],
+    chosen: list[str],
+    trainings: dict[str, Any],
+    **shared: dict[str, Any],
+) -> None:
+    """Check each network of a study of several as ``check_network`` does.
+
+    Raises:
+        StudyError: With a line for everything that does not fit one of them, and its name.
+    """
+    for name in chosen:
+        own = {
+            arm_named(arm).technique: training
+            for arm, training in trainings.items()
+            if arm_named(arm).network == name
+        }
+        try:
+            check_network(images, classes, networks[name], own, **shared)
+        except StudyError as error:
+            raise StudyError(f"on network {name}: {error.message}") from error
 
 
 def split_images(image_index: DataFrame, split: dict[str, Any]) -> DataFrame:

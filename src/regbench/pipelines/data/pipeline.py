@@ -11,14 +11,26 @@ labeled_images (, earlier_ingestion)
     all of it but the previews (, prepared_digests) -> record_files -> prepared_files
 """
 
+from collections.abc import Callable
+
 from kedro.pipeline import Node, Pipeline
 
 from regbench.pipelines.data import nodes
 from regbench.study.schema import SHARED
 
 
-def create_pipeline(*, with_zca: bool) -> Pipeline:
-    """Return the pipeline that prepares the images, with the whitening if a technique whitens."""
+def create_pipeline(*, with_zca: bool, several_networks: bool = False) -> Pipeline:
+    """Return the pipeline that prepares the images.
+
+    Args:
+        with_zca: Whether a technique whitens.
+        several_networks: Whether the study trains more than one.
+    """
+    check: Callable[..., None] = nodes.check_network
+    of_network = {"network": "params:network"}
+    if several_networks:
+        check = nodes.check_networks
+        of_network = {"networks": "params:networks", "chosen": "params:protocol.network"}
     preview_inputs = {
         "images": "images",
         "split_index": "split_index",
@@ -48,11 +60,11 @@ def create_pipeline(*, with_zca: bool) -> Pipeline:
                 name="ingest",
             ),
             Node(
-                nodes.check_network,
+                check,
                 {
                     "images": "images",
                     "classes": "classes",
-                    "network": "params:network",
+                    **of_network,
                     "trainings": "params:trainings",
                     **{key: f"params:{key}" for key in SHARED},
                 },

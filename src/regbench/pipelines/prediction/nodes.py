@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from regbench.errors import StudyError
 from regbench.study import digests
 from regbench.study import fingerprints as fingerprint
+from regbench.study.arms import Arm, arm_named
 from regbench.study.schema import BEST, Ingest
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def choose_network(
     """Choose the up-to-date training whose metric is best on validation.
 
     Returns:
-        ``technique``, ``seed`` and ``weights``, the digest of the network's weights.
+        ``technique``, ``network`` (in a study of several), ``seed`` and ``weights``, the digest of
+        the network's weights.
 
     Raises:
         StudyError: Nothing is trained, or the technique asked for is not trained or stale.
@@ -73,9 +75,19 @@ def choose_network(
     stored = dict(zip(fingerprints, results, strict=True))
     current = fingerprint.current_fingerprints(data_fingerprint, preparation, fingerprints)
     by_technique, stale = compare.set_aside_stale(stored, current, protocol["seeds"])
-    technique, metric = settings["technique"], reporting["metric"]
-    if technique == BEST:
-        technique = compare.best_technique(by_technique, metric)
+    metric = reporting["metric"]
+    wanted, on_network = settings["technique"], settings.get("network", BEST)
+    considered = {
+        name: of_one
+        for name, of_one in by_technique.items()
+        if wanted in (BEST, arm_named(name).technique)
+        and (on_network == BEST or arm_named(name).network in ("", on_network))
+    }
+    technique: str | None
+    if wanted != BEST and len(considered) == 1:
+        (technique,) = considered
+    else:
+        technique = compare.best_technique(considered, metric)
         if technique is None:
             lacks = "up to date" if stale else "trained yet"
             raise StudyError(f"no technique is {lacks}; kedro run trains them all")
@@ -91,7 +103,9 @@ def choose_network(
     )
     trainings = by_technique[technique].trainings.set_index("seed")
     weights = str(trainings.loc[seed, "fingerprint_weights"])
-    return {"technique": technique, "seed": seed, "weights": weights}
+    arm = arm_named(technique)
+    of_network = {"network": arm.network} if arm.network else {}
+    return {"technique": arm.technique, **of_network, "seed": seed, "weights": weights}
 
 
 def label_images(
@@ -113,9 +127,10 @@ def label_images(
     from regbench.evaluation import label
     from regbench.networks.weights import weights_of
 
-    name = f"{chosen['technique']}/seed_{chosen['seed']}"
+    arm = Arm(chosen["technique"], chosen.get("network", ""))
+    name = f"{arm.folder}/seed_{chosen['seed']}"
     if name not in networks:
-        raise StudyError(f"the network {name} is gone; kedro run --pipelines={chosen['technique']}")
+        raise StudyError(f"the network {name} is gone; kedro run --pipelines={arm.name}")
     network = networks[name]()
     if network.input_shape[1:] != unlabeled.shape[1:]:
         raise StudyError(
@@ -130,6 +145,6 @@ def label_images(
     if digests.digest_of_weights(weights_of(network)) != chosen["weights"]:
         raise StudyError(
             f"the network {name} is not the one that was evaluated; kedro run "
-            f"--pipelines={chosen['technique']} trains it again"
+            f"--pipelines={arm.name} trains it again"
         )
     return label.label_images(network, unlabeled, unlabeled_index, classes)

@@ -69,9 +69,9 @@ def keep_networks(
     run: DataFrame, results: dict[str, Results], history: DataFrame, settings: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the digests of this run's networks, and the runs whose networks are kept."""
-    from regbench.history import table
+    from regbench.history import kept_networks
 
-    return table.networks_to_keep(
+    return kept_networks.networks_to_keep(
         history, _name(run), results, History.model_validate(settings).keep_networks
     )
 

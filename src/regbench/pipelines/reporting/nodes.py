@@ -81,10 +81,33 @@ def compare_techniques(
 
 
 def write_markdown(compared: DataFrame, command: str) -> str:
-    """Write the comparison as a Markdown table."""
+    """Write the comparison as a Markdown table; of several networks one table each."""
     from regbench.report import text_table
 
-    return text_table.as_markdown(text_table.comparison_table(compared, command))
+    tables = text_table.comparison_tables(compared, command)
+    return "\n".join(text_table.as_markdown(table) for table in tables)
+
+
+def separate_networks(results: dict[str, Results], compared: DataFrame) -> tuple[Any, ...]:
+    """Separate a study of several networks into one per network, for the pictures of each.
+
+    Returns:
+        Each network's trainings by technique, then each network's comparison, both in the order
+        in which the study names the networks.
+    """
+    from regbench.comparison import compare
+    from regbench.study.arms import by_network
+
+    separate = by_network(results)
+    comparisons = compare.networks_of(compared)
+    return *separate.values(), *(comparisons[network] for network in separate)
+
+
+def plot_networks(compared: DataFrame, settings: dict[str, Any]) -> Figure:
+    """Draw every technique's difference to the baseline on every network."""
+    from regbench.report.plots import networks
+
+    return networks.network_plot(_with_band(compared, settings))
 
 
 def plot_differences(

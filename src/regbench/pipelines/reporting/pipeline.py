@@ -3,7 +3,8 @@
 <technique>_results of all techniques -> set_aside_stale -> current_trainings, stale_techniques,
                                                              comparison_made_from
     -> compare -> comparison -> write_markdown -> comparison_markdown
-    -> plot_... -> the pictures
+    -> plot_... -> the pictures (of several networks: separate_networks, then those of each, and
+       plot_networks -> comparison_plot)
     (comparison and fair_comparison -> compare_with_publication -> published_claims)
     -> describe_run -> described_run -> check_alarms -> alarms
     -> write_report -> report -> keep_report -> kept_reports
@@ -12,19 +13,31 @@ described_run, alarms and study_history_before -> append_run -> study_history
     -> keep_networks -> kept_networks
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from kedro.pipeline import Node, Pipeline
 
 from regbench.pipelines.reporting import history_nodes, nodes
+from regbench.study.arms import networks_in
+
+# Of a study, or of each of its networks, in the order of the nodes that draw them.
+_PICTURES = (
+    *("comparison_plot", "learning_curves", "gap_plot", "pruning_plot"),
+    *("corruption_heatmap", "reliability_plot", "confusion_plot"),
+)
 
 
-def create_pipeline(techniques: list[str], *, with_publication: bool) -> Pipeline:
+def create_pipeline(arms: list[str], *, with_publication: bool) -> Pipeline:
     """Return the pipeline that makes the report; a technique without results is not trained.
 
     Args:
-        techniques: Their names.
+        arms: Their names: of techniques, or of techniques on networks.
         with_publication: Whether there are published figures to compare with.
     """
     compared, results = "comparison", "current_trainings"
+    networks = [network for network in networks_in(arms) if network]
+    pictures = _of_networks(compared, results, networks) if networks else _pictures()
     report_inputs = {
         "compared": compared,
         "results": results,
@@ -65,7 +78,7 @@ def create_pipeline(techniques: list[str], *, with_publication: bool) -> Pipelin
                     "data_fingerprint",
                     "image_digest",
                     "params:reporting",
-                    *(f"{name}_results" for name in techniques),
+                    *(f"{name}_results" for name in arms),
                 ],
                 [results, "stale_techniques", "comparison_made_from"],
                 name="set_aside_stale",
@@ -88,28 +101,7 @@ def create_pipeline(techniques: list[str], *, with_publication: bool) -> Pipelin
                 "comparison_markdown",
                 name="write_markdown",
             ),
-            Node(
-                nodes.plot_differences,
-                [compared, results, "params:reporting"],
-                "comparison_plot",
-                name="plot_differences",
-            ),
-            Node(
-                nodes.plot_learning_curves,
-                results,
-                "learning_curves",
-                name="plot_learning_curves",
-            ),
-            Node(nodes.plot_gaps, compared, "gap_plot", name="plot_gaps"),
-            Node(nodes.plot_pruning, results, "pruning_plot", name="plot_pruning"),
-            Node(nodes.plot_corruptions, results, "corruption_heatmap", name="plot_corruptions"),
-            Node(nodes.plot_reliability, results, "reliability_plot", name="plot_reliability"),
-            Node(
-                nodes.plot_confusion,
-                [results, "classes", "params:reporting"],
-                "confusion_plot",
-                name="plot_confusion",
-            ),
+            *pictures,
             *publication,
             Node(nodes.write_report, report_inputs, "report", name="write_report"),
             *_history(compared, results),
@@ -117,6 +109,47 @@ def create_pipeline(techniques: list[str], *, with_publication: bool) -> Pipelin
         namespace="reporting",
         prefix_datasets_with_namespace=False,
     )
+
+
+def _pictures(network: str = "") -> list[Node]:
+    """Return the nodes that draw the pictures of a study, or of one of its networks."""
+    beginning, end = (f"{network}.", f"_{network}") if network else ("", "")
+    compared, results = f"{beginning}comparison", f"{beginning}current_trainings"
+    inputs: dict[Callable[..., Any], list[str]] = {
+        nodes.plot_differences: [compared, results, "params:reporting"],
+        nodes.plot_learning_curves: [results],
+        nodes.plot_gaps: [compared],
+        nodes.plot_pruning: [results],
+        nodes.plot_corruptions: [results],
+        nodes.plot_reliability: [results],
+        nodes.plot_confusion: [results, "classes", "params:reporting"],
+    }
+    return [
+        Node(plot, inputs[plot], f"{beginning}{picture}", name=f"{plot.__name__}{end}")
+        for plot, picture in zip(inputs, _PICTURES, strict=True)
+    ]
+
+
+def _of_networks(compared: str, results: str, networks: list[str]) -> list[Node]:
+    """Return the nodes that draw the pictures of each network, and the one of all."""
+    return [
+        Node(
+            nodes.separate_networks,
+            [results, compared],
+            [
+                *(f"{network}.current_trainings" for network in networks),
+                *(f"{network}.comparison" for network in networks),
+            ],
+            name="separate_networks",
+        ),
+        Node(
+            nodes.plot_networks,
+            [compared, "params:reporting"],
+            "comparison_plot",
+            name="plot_networks",
+        ),
+        *(node for network in networks for node in _pictures(network)),
+    ]
 
 
 def _history(compared: str, results: str) -> list[Node]:

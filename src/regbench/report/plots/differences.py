@@ -17,11 +17,6 @@ from regbench.evaluation.results import Results
 from regbench.report.numbers import difference_text, signed, verdict_text
 from regbench.report.plots.style import COLOURS, WIDE, draw_legend, in_style, row_axis
 
-_MIRRORED = {
-    ">": "<",
-    "<": ">",
-}  # an arrow points where the difference lies, left if less is better
-
 
 @in_style
 def difference_plot(
@@ -69,9 +64,7 @@ def difference_plot(
         axis.plot(
             centre,
             height,
-            verdict.marker
-            if metric.higher_is_better
-            else _MIRRORED.get(verdict.marker, verdict.marker),
+            verdict.marker_of(higher_is_better=metric.higher_is_better),
             color=colour,
             markersize=8,
             markerfacecolor=COLOURS["surface"] if verdict.colour == "muted" else colour,

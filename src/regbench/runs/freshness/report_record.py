@@ -16,6 +16,7 @@ from regbench.runs.freshness.stored import (
 )
 from regbench.study import code
 from regbench.study import digests as study_digests
+from regbench.study.arms import networks_in
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +51,11 @@ def is_report_current(catalog: Catalog, image_digest: str | None) -> bool:
     record = file_of(catalog, "report_made_from")
     now = _made_from_now(catalog, image_digest)
     files = recorded["files"]
-    fault = describe_changed_files("report_digests", now["files"], files, record, catalog)
-    if fault:
-        logger.warning("%s; the report is made again", fault)
+    for dataset in _file_digests(catalog):
+        own, recorded_own = (_of_dataset(dataset, of) for of in (now["files"], files))
+        fault = describe_changed_files(dataset, own, recorded_own, record, catalog)
+        if fault:
+            logger.warning("%s; the report is made again", fault)
     return recorded == study_digests.sealed(now)
 
 
@@ -63,4 +66,30 @@ def _made_from_now(catalog: Catalog, image_digest: str | None) -> dict[str, Any]
     inputs = pipelines["reporting"].inputs() - prepared - _NOT_COMPARED
     digests: dict[str, Any] = {name: digest_of_dataset(catalog, name) for name in sorted(inputs)}
     digests |= {"image_digest": image_digest, "code": code.digest_of_package()}
-    return digests | {"files": catalog.load("report_digests")}
+    files = {
+        f"{_beginning(dataset)}{name}": digest
+        for dataset in _file_digests(catalog)
+        for name, digest in catalog.load(dataset).items()
+    }
+    return digests | {"files": files}
+
+
+def _of_dataset(dataset: str, files: dict[str, str]) -> dict[str, str]:
+    """Return the digests of a dataset of them, by the names that it has itself."""
+    beginning = _beginning(dataset)
+    return {
+        name.removeprefix(beginning): digest
+        for name, digest in files.items()
+        if name.startswith(beginning)
+    }
+
+
+def _beginning(dataset: str) -> str:
+    """Return what the names of a network's files begin with in the record, such as ``mlp.``."""
+    return dataset.removesuffix("report_digests")
+
+
+def _file_digests(catalog: Catalog) -> list[str]:
+    """Return the datasets of the digests of the report's files, those of each network included."""
+    networks = [name for name in networks_in(catalog.load("params:trainings")) if name]
+    return ["report_digests", *(f"{network}.report_digests" for network in networks)]

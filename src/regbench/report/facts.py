@@ -1,0 +1,91 @@
+"""What the report cites of a comparison: key figures, statistics, the meaning of verdicts."""
+
+from typing import Any
+
+import pandas as pd
+
+from regbench.comparison.compare import headline_of, metric_of
+from regbench.comparison.statistics import MIN_SEEDS
+from regbench.comparison.verdicts import JUDGED, VERDICTS
+from regbench.report import numbers
+from regbench.report.html_table import has_figures
+from regbench.study.schema import BASELINE
+
+FACTS_OF_A_NETWORK = ("Baseline", "Best on validation")  # the others are of the whole study
+
+
+def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]:
+    """Return the key figures below the verdict: name, figure and remark each."""
+    headline, metric = headline_of(comparison), metric_of(comparison)
+    selecting = f"validation_{metric.name}"
+    rows = {row["technique"]: row for row in comparison.to_dict("records")}
+    facts = []
+    if has_figures(comparison, headline) and pd.notna(rows.get(BASELINE, {}).get(headline)):
+        baseline = numbers.metric_value(rows[BASELINE][headline], metric, 2)
+        facts.append(("Baseline", baseline, f"{part} {metric.title}"))
+    if has_figures(comparison, "largest_class"):
+        value = numbers.metric_value(comparison["largest_class"].iloc[0], metric, 2)
+        facts.append((numbers.LARGEST_CLASS.capitalize(), value, f"{part} {metric.title}"))
+    if has_figures(comparison, selecting):
+        by_name = comparison.set_index("technique")[selecting].map(metric.gain).sort_index()
+        best = rows[by_name.idxmax()]  # of equal ones the first by name: test selects nothing
+        figure = numbers.metric_value(best[headline], metric, 2)
+        facts.append(("Best on validation", figure, f"{best['technique']}, {part} {metric.title}"))
+    detectable = statistics_cited(comparison)["detectable"]
+    if detectable:
+        facts.append(
+            (
+                "Detectable difference",
+                f"{detectable} {metric.short_unit}",
+                "found with 80 % probability",
+            )
+        )
+    trainings, failed = (
+        int(comparison["trainings"].sum()),
+        int(comparison["failed_trainings"].sum()),
+    )
+    techniques = comparison["technique"].nunique()
+    of_techniques = f"{techniques} technique{'s' if techniques != 1 else ''}"
+    if "network" in comparison:
+        of_techniques += f" on {comparison['network'].nunique()} networks"
+    due = trainings + int(comparison.get("missing_trainings", pd.Series(dtype=int)).sum())
+    facts.append(("Trainings finished", f"{trainings - failed} of {due}", of_techniques))
+    return facts
+
+
+def statistics_cited(comparison: pd.DataFrame) -> dict[str, Any]:
+    """Return what the section on the method cites; differences in points or nats."""
+    study, metric = comparison.attrs, metric_of(comparison)
+
+    def written(difference: float) -> str:
+        return f"{metric.factor * difference:.{metric.digits}f}"
+
+    seeds = int((comparison["trainings"] - comparison["failed_trainings"]).max())
+    by_technique = comparison.get("detectable_difference", pd.Series(dtype=float)).dropna()
+    detectable = study.get("detectable_difference", by_technique.median())
+    ends = [by_technique.min(), by_technique.max()] if len(by_technique) else []
+    return {
+        "seeds": study.get("seeds", seeds),
+        "judged": int(comparison.get("verdict", pd.Series(dtype=str)).isin(JUDGED).sum()),
+        "band": f"{metric.factor * study['band']:g}" if "band" in study else None,
+        "detectable": "" if pd.isna(detectable) else written(detectable),
+        "detectable_range": [written(end) for end in ends],
+        "min_seeds": MIN_SEEDS,
+    }
+
+
+def verdict_meanings(comparison: pd.DataFrame) -> dict[str, str]:
+    """Return the meaning of each verdict, with this study's band and number of seeds."""
+    band = comparison.attrs.get("band")
+    metric = metric_of(comparison)
+    width = "the band of practical equivalence"
+    if band is not None:
+        width = f"±{metric.factor * band:g} {metric.short_unit}"
+    sides = ("above", "below") if metric.higher_is_better else ("below", "above")
+    return {
+        name: verdict.meaning.replace("{band}", width)
+        .replace("{seeds}", str(MIN_SEEDS))
+        .replace("{better}", sides[0])
+        .replace("{worse}", sides[1])
+        for name, verdict in VERDICTS.items()
+    }

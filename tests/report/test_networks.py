@@ -1,0 +1,191 @@
+"""The report on several networks: the sentence, the picture, the tables and the page."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.comparison.network_study import compared, content
+
+from regbench.report.across_networks import sentence_on_networks, with_own_ids
+from regbench.report.page import render_report
+from regbench.report.plots.networks import network_plot
+from regbench.report.text_table import as_markdown, comparison_tables, status_notes
+
+COMPARED = compared()
+
+
+def judged(**verdicts: str) -> pd.DataFrame:
+    """A comparison of these verdicts: by technique, on one network after the other."""
+    rows = [
+        {"network": network, "technique": name, "verdict": verdict or None}
+        for name, of_one in verdicts.items()
+        for network, verdict in zip(("mlp", "cnn", "resnet"), of_one.split(","), strict=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (
+            {"a": "better,worse", "b": "better,better"},
+            "a is better on mlp, worse on cnn: it flips; b is better on both networks.",
+        ),
+        (
+            {"a": "undecided,undecided", "b": "undecided,undecided", "c": "worse,worse"},
+            "a and b are undecided on both networks; c is worse on both networks.",
+        ),
+        (
+            {"a": "better,undecided", "b": "equivalent,worse"},
+            "a is better on mlp, undecided on cnn, which is no contradiction; b is equivalent on "
+            "mlp, worse on cnn.",
+        ),
+        (
+            {"a": "worse,better,worse", "b": "better,better,better"},
+            "a is better on cnn, worse on mlp and resnet: it flips; b is better on all 3 networks.",
+        ),
+        ({"a": "better,better,", "b": "worse,,"}, "a is better on mlp and cnn."),
+        (
+            {"a": "descriptive only,descriptive only"},
+            "Too few seeds to say whether a verdict holds on all of mlp and cnn: each network's "
+            "own sentence describes.",
+        ),
+        (
+            {"a": "better,"},
+            "No technique is compared with the baseline on more than one of mlp and cnn.",
+        ),
+    ],
+)
+def test_the_sentence(verdicts: dict[str, str], said: str) -> None:
+    assert sentence_on_networks(judged(**verdicts)) == said
+
+
+def test_the_sentence_without_any_difference() -> None:
+    untrained = judged(a=",").drop(columns="verdict")
+    assert sentence_on_networks(untrained).startswith("No technique is compared")
+
+
+def test_the_picture_has_a_row_per_technique_and_a_column_per_network() -> None:
+    figure = network_plot(COMPARED)
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["mlp", "cnn"]
+    first, second = figure.axes
+    names = [label.get_text() for label in first.get_yticklabels()]
+    assert names == ["dropout", "shifts"]  # from below: the best is on top
+    assert first.get_xlim() == second.get_xlim()
+    rows = COMPARED.dropna(subset=["difference"]).set_index(["network", "technique"])
+    for axis, network in zip(figure.axes, ("mlp", "cnn"), strict=True):
+        drawn = {
+            (
+                round(float(line.get_xdata()[0]), 6),
+                names[int(line.get_ydata()[0])],
+                line.get_marker(),
+            )
+            for line in axis.lines
+            if line.get_marker() not in ("None", None, "")
+        }
+        marker = {"better": ">", "worse": "<"}
+        assert drawn == {
+            (round(100 * row["difference"], 6), name, marker[row["verdict"]])
+            for name, row in rows.loc[network].iterrows()
+        }
+
+
+def test_the_picture_of_less_is_better_and_of_nothing() -> None:
+    reversed_ = COMPARED.assign(metric="cross_entropy")
+    markers = {line.get_marker() for axis in network_plot(reversed_).axes for line in axis.lines}
+    assert {"<", ">"} <= markers
+    network_plot(COMPARED.drop(columns=["difference", "verdict"]))
+
+
+def test_a_table_for_each_network_and_the_sentence_once() -> None:
+    tables = comparison_tables(COMPARED, "kedro run")
+    assert [table.title for table in tables] == [
+        "Comparison of techniques: mlp",
+        "Comparison of techniques: cnn",
+    ]
+    assert "it flips" in tables[0].notes[0]
+    assert not any("it flips" in note for note in tables[1].notes)
+    assert any("for the techniques on all networks by Holm" in note for note in tables[1].notes)
+    assert "| shifts | 0.9860" in as_markdown(tables[1])
+    alone = comparison_tables(COMPARED[COMPARED["network"] == "mlp"].drop(columns="network"), "run")
+    assert [table.title for table in alone] == ["Comparison of techniques"]
+    assert not any("on all networks" in note for note in alone[0].notes)
+
+
+def test_a_note_names_its_network() -> None:
+    stale = COMPARED.assign(status="stale", reason="changed since: the protocol")
+    notes = status_notes(stale, "kedro run")
+    assert "mlp: shifts is stale; changed since: the protocol." in notes
+    assert "cnn: shifts is stale; changed since: the protocol." in notes
+
+
+class References(HTMLParser):
+    """Ids of a page, and what refers to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.referred: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            elif name.endswith("href") and (value or "").startswith("#"):
+                self.referred.add((value or "")[1:])
+            elif name == "aria-labelledby":
+                self.referred |= set((value or "").split())
+            self.referred |= set(re.findall(r"url\(#(.*?)\)", value or ""))
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return render_report(content(COMPARED))
+
+
+def test_the_page_has_every_section_for_each_network_and_the_others_once(page: str) -> None:
+    titles = re.findall(r'<h2 id="([\w-]+)">', page)
+    for network in ("mlp", "cnn"):
+        assert f"{network}-techniques" in titles
+        assert f"{network}-learning" in titles
+    assert [titles.count(of) for of in ("networks", "method", "settings", "provenance")] == [1] * 4
+    assert "techniques" not in titles
+    assert "dropout is better on mlp, worse on cnn: it flips" in page
+    assert "for 4 techniques, each counted once for every one of the 2 networks" in page
+    assert "One data set, one split, mlp and cnn, one way" in page
+    assert "<li>mlp: a note</li>" in page
+
+
+def test_what_a_section_says_is_of_its_network(page: str) -> None:
+    section = {
+        network: page.split(f'<h2 id="{network}-techniques">')[1].split("<h2 id=", maxsplit=1)[0]
+        for network in ("mlp", "cnn")
+    }
+    assert "92.60 ± " in section["mlp"]
+    assert "98.60 ± " in section["cnn"]
+    assert "98.60 ± " not in section["mlp"]
+    assert "hidden units [7]" in section["mlp"]
+    assert "filters [9]" in section["cnn"]
+
+
+def test_every_id_of_the_page_is_there_once_and_every_reference_leads_to_one(page: str) -> None:
+    found = References()
+    found.feed(page)
+    assert len(found.ids) == len(set(found.ids)) > 20
+    assert found.referred <= set(found.ids)
+    assert "announcement" in found.ids  # that the script writes to
+
+
+def test_text_is_not_taken_for_an_id() -> None:
+    section = '<p id="a">id=&#34;b&#34; <a href="#a">x</a></p>'
+    assert with_own_ids(section, "n") == '<p id="n-a">id=&#34;b&#34; <a href="#n-a">x</a></p>'
+
+
+def test_figures_of_the_whole_study_stand_once(page: str) -> None:
+    facts = re.findall(r"<dt>(.*?)</dt><dd><strong>(.*?)</strong> <span>(.*?)</span>", page)
+    assert ("Baseline, mlp", "61.80 %", "test accuracy") in facts
+    assert ("Baseline, cnn", "87.60 %", "test accuracy") in facts
+    assert ("Trainings finished", "30 of 30", "3 techniques on 2 networks") in facts
+    assert np.unique([name for name, *_ in facts]).size == len(facts)
