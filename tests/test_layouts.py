@@ -228,7 +228,7 @@ CASES = {
     "a folder beside train and test": Case("{train,test,figures}/{cat,dog}/{1-2}.png"),
     "a folder beside train and test, left out": Case(
         "{train,test,figures}/{cat,dog}/{1-2}.png",
-        gives="train cat 2, train dog 2, test cat 2, test dog 2, rejected 4",
+        gives="train cat 2, train dog 2, test cat 2, test dog 2, unlabelled 4",
         settings={"layout": "split_folders"},
     ),
     "the class train": Case("{car,plane,train}/{1-3}.png"),
@@ -351,6 +351,9 @@ CASES = {
     "label file, Excel": Case(FLAT, {"labels.xlsx": lambda: excel(USUAL)}, HALF),
     "label file, Excel of two sheets": Case(
         FLAT, {"labels.xlsx": lambda: excel(USUAL, "a,b\n1,2")}, HALF
+    ),
+    "label file, Excel, labels on another sheet": Case(
+        FLAT, {"labels.xlsx": lambda: excel("about,this\nwas,made\n", USUAL)}, HALF
     ),
     "label file, damaged Excel": Case(FLAT, {"labels.xlsx": lambda: excel(USUAL)[:-100]}),
     "label file, Parquet": Case(FLAT, {"labels.parquet": lambda: parquet(USUAL)}, HALF),
@@ -571,6 +574,93 @@ CASES = {
         },
         THREE.format(2, 2),
     ),
+    "small ImageNet": Case(
+        "tiny/train/{n1,n2}/images/{1-3}.JPEG tiny/val/images/v{1-4}.JPEG tiny/test/images/t1.JPEG",
+        {"tiny/val/annotations.txt": rows("v{n}.JPEG\t{l}\t0\t4", 4, labels=("n2", "n1"))},
+        "train n1 3, train n2 3, validation n1 2, validation n2 2, unlabelled 1",
+    ),
+    "small ImageNet, validation set aside": Case(
+        "tiny/train/{n1,n2}/images/{1-3}.JPEG tiny/val/images/v{1-4}.JPEG tiny/test/images/t1.JPEG",
+        {"tiny/val/annotations.txt": rows("v{n}.JPEG\t{l}\t0\t4", 4, labels=("n2", "n1"))},
+        "n1 3, n2 3, unlabelled 5",
+        {"unlabeled_folder": "tiny/val"},
+    ),
+    "small ImageNet, other words for the classes": Case(
+        "tiny/train/{n1,n2}/images/{1-3}.JPEG tiny/val/images/v{1-4}.JPEG",
+        {"tiny/val/annotations.txt": rows("v{n}.JPEG\t{l}\t0\t4", 4)},
+    ),
+    "traffic signs, a file per class": Case(
+        "Training/{00000,00001}/{1-3}.ppm Test/t{1-4}.ppm",
+        {
+            "Training/00000/GT-0.csv": rows("{n}.ppm;4;0", 3, "Filename;Width;ClassId"),
+            "Training/00001/GT-1.csv": rows("{n}.ppm;4;1", 3, "Filename;Width;ClassId"),
+            "GT-test.csv": rows("t{n}.ppm;4;{l}", 4, "Filename;Width;ClassId", "01"),
+        },
+        "train 00000 3, train 00001 3, test 00000 2, test 00001 2",
+    ),
+    "satellite pictures, split by files": Case(
+        "{Lake,Wood}/{1-6}.jpg",
+        {
+            f"{part}.csv": "n,Filename,Label,ClassName\n"
+            + "".join(
+                f"{n},{name}/{n}.jpg,{at},{name}\n"
+                for at, name in enumerate(("Lake", "Wood"))
+                for n in numbers
+            )
+            for part, numbers in {"train": (1, 2, 3), "validation": (4,), "test": (5, 6)}.items()
+        },
+        "train Lake 3, train Wood 3, validation Lake 1, validation Wood 1, test Lake 2, "
+        "test Wood 2",
+    ),
+    "moles, two columns of labels and a list with groups": Case(
+        "jpeg/train/i{1-12}.jpg jpeg/test/t{1-6}.jpg",
+        {
+            "train.csv": "image_name,patient_id,diagnosis,target\n"
+            + "".join(f"i{n},p{n},{'abc'[n % 3]},{int(n % 3 == 1)}\n" for n in range(1, 13)),
+            "test.csv": rows("t{n},p{n},male", 6, "image_name,patient_id,sex"),
+        },
+    ),
+    "ultrasound with masks": Case(
+        "{cyst,mass}/{1-3}.png {cyst,mass}/{1-3}_mask.png cyst/1_mask_1.png",
+        gives="cyst 3, mass 3",
+    ),
+    "X-rays with folders of masks": Case(
+        "set/{ill,well}/{images,masks}/{1-3}.png", gives="ill 3, well 3"
+    ),
+    "face masks": Case(
+        "{with_mask,without_mask}/{1-2}.png with_mask/3_mask.png",
+        gives="with_mask 3, without_mask 2",
+    ),
+    "paths of another machine": Case(
+        "images/{1-12}.png",
+        {"labels.csv": rows("../input/pets/images/{n}.png,{l}", 12, "path,label")},
+        HALF,
+    ),
+    "leaves, several labels a cell between blanks": Case(
+        FLAT, {"labels.csv": rows("{n}.png,{l}", 11, "image,labels") + "12.png,a b\n"}
+    ),
+    "leaves, several labels a cell, as set": Case(
+        FLAT,
+        {"labels.csv": rows("{n}.png,{l}", 11, "image,labels") + "12.png,a b\n"},
+        "a 5, a b 1, b 6",
+        {"label_column": "labels"},
+    ),
+    "satellite pictures, several words a cell": Case(
+        FLAT,
+        {
+            "labels.csv": rows(
+                "{n}.png,{l}", 12, "image,words", ("clear sea", "clear sea ship", "clear sea sand")
+            )
+        },
+        "clear sea 4, clear sea sand 4, clear sea ship 4",
+    ),
+    "labels that are NaN": Case(
+        FLAT,
+        {"labels.csv": rows("{n}.png,{l}", 12, "image,label", ("a", "b", "nan"))},
+        "a 4, b 4, nan 4",
+    ),
+    "leaves in three versions": Case("set/{color,grey}/{rust,scab}/{1-2}.png"),
+    "pixels in a table": Case("", {"fer2013.csv": "emotion,pixels\n0,1 2 3\n1,2 3 4\n"}),
     "birds, all said twice": Case(
         "{train,valid,test}/{A,B}/{1-2}.jpg",
         {

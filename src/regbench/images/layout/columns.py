@@ -259,7 +259,7 @@ def _label_columns(
             raise _which(table, titles, usual, where)
         words = [at for at in usual if not _all_numbers(table, at)]
         label = (words or usual)[0]
-        _stop_at_several(table, label, where)
+        _stop_at_several(table, label, titles[label], where)
         return (label,), True
     rows = len(table.columns[0])
     binary = [at for at in rest if {c.strip().lower() for c in _values(table, at)} <= _BINARY]
@@ -284,16 +284,17 @@ def _label_columns(
     return tuple(others), False
 
 
-def _stop_at_several(table: Table, at: int, where: str) -> None:
+def _stop_at_several(table: Table, at: int, title: str, where: str) -> None:
     """Raise ``StudyError`` if cells hold several labels, each of which others hold alone."""
     values = {value.strip() for value in _values(table, at)}
     for value in values:
-        parts = [part.strip() for part in re.split(r"[|;,]", value)]
-        if len(parts) > 1 and values.issuperset(parts):
-            raise StudyError(
-                f"{where}: {quoted(value)} are several labels; RegBench takes one label per "
-                "picture: give such pictures one, or leave them out"
-            )
+        for parts in (re.split(r"[|;,]", value), value.split()):
+            if len(parts) > 1 and values.issuperset(part.strip() for part in parts):
+                raise StudyError(
+                    f"{where}: {quoted(value)} are several labels; RegBench takes one label per "
+                    "picture: give such pictures one, or leave them out; "
+                    f"ingest.label_column={title} makes each combination a class"
+                )
 
 
 def _can_be_labels(table: Table, at: int, rows: int) -> bool:

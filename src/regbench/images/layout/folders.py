@@ -4,13 +4,13 @@ Only the names of folders and the numbers of pictures in them are looked at.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from regbench.errors import StudyError, quoted
 from regbench.evaluation.split_parts import SPLIT_PARTS
 from regbench.images.layout.inventory import Folder, join
-from regbench.images.layout.labels import counted, listed
+from regbench.images.layout.labels import counted, listed, same_label
 from regbench.images.layout.table import NoLabelsError, TwoReadingsError
 from regbench.images.layout.words import (
     is_no_class,
@@ -45,6 +45,8 @@ class FolderReading(NamedTuple):
         has_split: Whether the folders give a split.
         description: What was recognised, in words.
         warnings: What a person should know, a line each.
+        flat: Folders of a split part without class folders, whose labels a file has: the class of
+            each of these labels.
     """
 
     base: str
@@ -52,13 +54,18 @@ class FolderReading(NamedTuple):
     has_split: bool
     description: str
     warnings: tuple[str, ...]
+    flat: dict[str, dict[str, str]]
 
 
-def read_folders(tree: Folder, settings: Ingest) -> FolderReading:
+def read_folders(
+    tree: Folder, settings: Ingest, listed_labels: Mapping[str, set[str]] | None = None
+) -> FolderReading:
     """Return how a set's folders are read.
 
     Args:
         tree: The folders that hold pictures.
+        listed_labels: The labels that label files give to the pictures of a folder, by its path,
+            if they name all of them: a part of the split without class folders has these.
         settings: ``layout`` and ``label_from`` tell what the folders are, where somebody said so;
             pictures in ``unlabeled_folder`` are unlabelled.
 
@@ -75,7 +82,7 @@ def read_folders(tree: Folder, settings: Ingest) -> FolderReading:
         parts = split_parts_of(list(node.below))
         plain = [name for name in node.below if name not in parts]
         if parts and (not plain or settings.layout != "class_folders"):
-            reading = _split_folders(base, node, parts, settings)
+            reading = _split_folders(base, node, parts, settings, listed_labels or {})
         elif settings.layout == "split_folders":
             raise StudyError(
                 f"ingest.layout=split_folders, but no folder{_where(base)} is named train, "
@@ -123,9 +130,13 @@ def descend(tree: Folder) -> tuple[str, Folder]:
 
 
 def _split_folders(
-    base: str, node: Folder, parts: dict[str, str], settings: Ingest
+    base: str,
+    node: Folder,
+    parts: dict[str, str],
+    settings: Ingest,
+    listed_labels: Mapping[str, set[str]],
 ) -> FolderReading:
-    """Read folders train, val, test with a folder per class in each."""
+    """Read folders train, val, test with a folder per class in each, or with labels in a file."""
     plain = [name for name in node.below if name not in parts]
     if plain and settings.layout != "split_folders":
         raise TwoReadingsError(
@@ -151,7 +162,14 @@ def _split_folders(
             f"the folders {sizes} are parts of a given split, never classes, and hold no folder "
             "per class"
         )
-    found = {parts[name] for name in labeled}
+    by_file: dict[str, dict[str, str]] = {}
+    for name in flat:
+        inside = [path for path, _ in node.below[name].paths(join(base, name))]
+        said = {path: _classes_of(listed_labels.get(path, set()), known) for path in inside}
+        by_file |= {path: each for path, each in said.items() if all(said.values())}
+        flat = flat if not all(said.values()) else [other for other in flat if other != name]
+    of_file = [name for name in parts if name not in flat and name not in labeled]
+    found = {parts[name] for name in (*labeled, *of_file)}
     if "train" not in found:
         raise StudyError(
             f"a given split without a train part: of its folders, {listed(sorted(labeled))} "
@@ -175,11 +193,25 @@ def _split_folders(
     )
     places |= level.places(settings)
     for name in plain:
-        places |= {path: Place("") for path, _ in node.below[name].paths(join(base, name))}
-    sizes = ", ".join(_said_part(name, parts[name], node.below[name].total) for name in labeled)
+        places |= {path: Place(None) for path, _ in node.below[name].paths(join(base, name))}
+    places |= {
+        path: Place("", parts[name])
+        for name in of_file
+        for path, _ in node.below[name].paths(join(base, name))
+    }
+    in_parts = [name for name in parts if name not in flat]
+    sizes = ", ".join(_said_part(name, parts[name], node.below[name].total) for name in in_parts)
     kind = f"given split folders {sizes}" if len(found) > 1 else f"the folder {sizes}"
     text = f"class folders inside {kind}; classes {_classes_in(places, level.nodes())}"
-    return FolderReading(base, places, len(found) > 1, text, level.differences())
+    return FolderReading(base, places, len(found) > 1, text, level.differences(), by_file)
+
+
+def _classes_of(labels: set[str], known: set[str]) -> dict[str, str]:
+    """Return the class of each label of a file; empty if one is none of the known classes."""
+    classes = {label: [each for each in known if same_label(label, each)] for label in labels}
+    if not all(len(each) == 1 or label in known for label, each in classes.items()):
+        return {}
+    return {label: label if label in known else each[0] for label, each in classes.items()}
 
 
 def _check_parts(base: str, parts: dict[str, str]) -> None:
@@ -218,7 +250,7 @@ def _parts_inside_classes(base: str, node: Folder) -> FolderReading:
     text = ", ".join(f"{part} ({sizes[part]})" for part in SPLIT_PARTS if sizes[part])
     classes = counted({label: inside.total for label, inside in node.below.items()})
     text = f"a given split, {text}, inside class folders{_where(base)}; classes {classes}"
-    return FolderReading(base, places, len(sizes) > 1, text, ())
+    return FolderReading(base, places, len(sizes) > 1, text, (), {})
 
 
 def _class_folders(base: str, node: Folder, settings: Ingest) -> FolderReading:
@@ -240,7 +272,7 @@ def _class_folders(base: str, node: Folder, settings: Ingest) -> FolderReading:
     level = _Level([(base, node, "")])
     places = level.places(settings)
     text = f"class folders{_where(base)}; classes {_classes_in(places, level.nodes())}"
-    return FolderReading(base, places, False, text, ())
+    return FolderReading(base, places, False, text, (), {})
 
 
 class _Level:
@@ -307,7 +339,7 @@ class _Level:
             f"two readings of nested folders such as {join(join(path, label), inner)!r}: the upper "
             f"ones are the classes ({listed(sorted(tops))}; ingest.label_from=top_folder), or "
             f"those that hold the pictures ({listed(sorted(parents))}; "
-            "ingest.label_from=parent_folder)"
+            f"ingest.label_from=parent_folder){_same_pictures(folder, nested)}"
         )
 
     def _ask_where_no_class(self) -> None:
@@ -326,6 +358,14 @@ class _Level:
                     "elsewhere (ingest.label_file=..., or ingest.label_pattern=... for labels in "
                     "file names)"
                 )
+
+
+def _same_pictures(first: Folder, nested: list[tuple[str, str, Folder]]) -> str:
+    """Return what to do if all upper folders hold the same folders: color/cat, grey/cat."""
+    if len(nested) < 2 or any(set(at.below) != set(first.below) for _, _, at in nested):
+        return ""
+    one = join(nested[0][0], nested[0][1])
+    return f"; if they are versions of the same pictures, set images to one of them ({one!r})"
 
 
 def _inside(folder: Folder, name: str) -> tuple[str, Folder]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from regbench.evaluation.split_parts import SPLIT_PARTS
-from regbench.images.layout.folders import Place, read_folders
+from regbench.images.layout.folders import FolderReading, Place, read_folders
 from regbench.images.layout.inventory import Folder, Inventory, join
 from regbench.images.layout.label_files import LabelFile, folder_setting
 from regbench.images.layout.labels import listed
@@ -31,7 +31,11 @@ def inside_image_folder(inventory: Inventory, settings: Ingest) -> tuple[Invento
 
 
 def read_from_folders(
-    inventory: Inventory, outside: int, lists: Sequence[LabelFile], settings: Ingest
+    inventory: Inventory,
+    outside: int,
+    lists: Sequence[LabelFile],
+    settings: Ingest,
+    labeled_files: Sequence[LabelFile] = (),
 ) -> Layout:
     """Return the pictures with what their folders say.
 
@@ -40,11 +44,14 @@ def read_from_folders(
         outside: How many pictures are not.
         lists: Files that name pictures without labels; train.txt and test.txt give a split.
         settings: Of the ingestion.
+        labeled_files: Files with the labels of a split part that has no class folders.
 
     Raises:
         StudyError: See ``read_folders``.
     """
-    reading = read_folders(Folder.tree(inventory.folders.items()), settings)
+    said = listed_labels(inventory, labeled_files)
+    reading = read_folders(Folder.tree(inventory.folders.items()), settings, said)
+    by_file = _labels_by_file(labeled_files, reading)
     warnings = list(reading.warnings)
     if outside:
         warnings.append(f"{outside} pictures outside of ingest.image_folder are not used")
@@ -57,13 +64,17 @@ def read_from_folders(
             unlabeled.append(Row(name, None))
         else:
             part = place.part or given.get(name, "")
-            labeled.append(Row(relative(name, reading.base), place.label, part))
+            label = by_file.get(name, place.label)
+            labeled.append(Row(relative(name, reading.base), label, part))
     labeled += [Row(name, "") for name in inventory.unusable]
     text = reading.description
     aside = unlabeled_table(unlabeled, settings)
     if unlabeled:
         text += f"; {len(unlabeled)} unlabelled pictures"
         text += f" in {listed([aside.folder])}/" if aside.folder else ""
+    if by_file:
+        origins = [f.name for f in labeled_files if not by_file.keys().isdisjoint(f.found.names)]
+        text += f"; the labels of {len(by_file)} pictures are from {listed(origins)}"
     if given:
         counts = Counter(row.given_split for row in labeled)
         order = {file.name: split_part_in(file.name) or "" for file in lists}
@@ -73,6 +84,33 @@ def read_from_folders(
         warnings += _unused(lists, {row.filename for row in unlabeled})
     table = LabelTable(labeled, reading.base, "the class folders", reading.has_split or bool(given))
     return Layout(table, aside, text, tuple(warnings))
+
+
+def listed_labels(inventory: Inventory, files: Sequence[LabelFile]) -> dict[str, set[str]]:
+    """Return the labels that files give to the pictures of a folder, if they name all of them."""
+    pairs = {
+        name: label
+        for file in files
+        for name, label in zip(file.found.names, file.labels or (), strict=False)
+        if name and label
+    }
+    counts = Counter(name.rpartition("/")[0] for name in pairs)
+    whole = {folder for folder, count in counts.items() if count == inventory.folders[folder]}
+    said: dict[str, set[str]] = {folder: set() for folder in whole}
+    for name, label in pairs.items():
+        if (folder := name.rpartition("/")[0]) in whole:
+            said[folder].add(label)
+    return said
+
+
+def _labels_by_file(files: Sequence[LabelFile], reading: FolderReading) -> dict[str, str]:
+    """Return the class of each picture whose folder has none and whose label a file has."""
+    return {
+        name: reading.flat[folder][label]
+        for file in files
+        for name, label in zip(file.found.names, file.labels or (), strict=False)
+        if name and label and (folder := name.rpartition("/")[0]) in reading.flat
+    }
 
 
 def _split_by_lists(lists: Sequence[LabelFile]) -> dict[str, str]:

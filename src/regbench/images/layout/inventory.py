@@ -50,13 +50,19 @@ class Inventory(NamedTuple):
         beside = set(used)
         counts = Counter(suffix_of(name) or "without suffix" for name in self.others)
         counts.subtract(suffix_of(name) or "without suffix" for name in beside & set(self.others))
-        kinds = [f"{count} {suffix}" for suffix, count in counts.most_common() if count > 0]
+        kinds = [
+            f"{count} {_printable(suffix)}" for suffix, count in counts.most_common() if count > 0
+        ]
         if not kinds:
             return ""
         total = sum(count for count in counts.values() if count > 0)
         shown = ", ".join(kinds[:6]) + (f", {len(kinds) - 6} other types" if kinds[6:] else "")
         files = "1 file of another type was" if total == 1 else f"{total} files of other types were"
         return f"{files} not used: {shown}"
+
+
+def _printable(suffix: str) -> str:
+    return suffix if suffix.isprintable() else ascii(suffix)
 
 
 class Folder:

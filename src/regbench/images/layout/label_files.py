@@ -86,7 +86,7 @@ def find_label_files(source: ImageSource, inventory: Inventory, settings: Ingest
     named = explicit_file(source, inventory, settings, "label_file")
     labeled = [read_label_file(source, named, inventory, settings)] if named else []
     lists: list[LabelFile] = []
-    faults: list[StudyError] = []
+    faults: list[tuple[bool, StudyError]] = []
     for name in _candidates(inventory):
         if name == named:
             continue
@@ -95,7 +95,10 @@ def find_label_files(source: ImageSource, inventory: Inventory, settings: Ingest
             file = _read_if_it_names_pictures(source, name, inventory, beside)
         except StudyError as problem:
             if suffix_of(name) not in _ANY_TEXT or isinstance(problem, TwoReadingsError):
-                faults.append(problem)
+                if is_submission(name) and not isinstance(problem, TwoReadingsError):
+                    continue  # probabilities of several classes, say; it would be a list at most
+                of_test = is_submission(name) or split_part_in(name) == "test"
+                faults.append((of_test, problem))
             continue
         if file is None:
             continue
@@ -104,7 +107,8 @@ def find_label_files(source: ImageSource, inventory: Inventory, settings: Ingest
         else:
             labeled.append(file)
     labeled, demoted = _with_the_same_labels(labeled)
-    return LabelFiles(labeled, lists + demoted, faults)
+    faults.sort(key=lambda fault: fault[0])  # what is asked of a file of train pictures goes first
+    return LabelFiles(labeled, lists + demoted, [problem for _, problem in faults])
 
 
 def _is_empty(labels: Sequence[str]) -> bool:
@@ -294,15 +298,22 @@ def folder_setting(settings: Ingest, setting: str) -> str:
         raise StudyError(f"ingest.{setting}={folder!r}: {problem.reason}") from None
 
 
+def parts_by_name(files: Sequence[LabelFile]) -> dict[str, str]:
+    """Return the split part that label files are named for; none unless they give a split."""
+    named = {file.name: split_part_in(file.name) for file in files}
+    parts = {name: part for name, part in named.items() if part}
+    gives = "train" in parts.values() and len(parts) == len(set(parts.values())) > 1
+    return parts if gives else {}
+
+
 def file_parts(files: Sequence[LabelFile]) -> dict[str, str]:
     """Return the split part that label files are named for: train.csv, test.csv; not meta.csv.
 
     Raises:
         TwoReadingsError: There are no such, or two for the same part.
     """
-    named = {file.name: split_part_in(file.name) for file in files}
-    parts = {name: part for name, part in named.items() if part}
-    if "train" not in parts.values() or not len(parts) == len(set(parts.values())) > 1:
+    parts = parts_by_name(files)
+    if not parts:
         names = ", ".join(quoted(file.name) for file in files[:5])
         raise TwoReadingsError(
             f"{len(files)} files have labels, {names}: ingest.label_file=... takes one of them "

@@ -48,6 +48,34 @@ def merged_spellings(table: LabelTable) -> tuple[LabelTable, list[list[str]]]:
     return table._replace(rows=rows), groups
 
 
+def same_label(one: str, other: str) -> bool:
+    """Return whether two texts are the same label: equal, or as whole numbers, as 0 and 00000."""
+    numbers = one.isascii() and other.isascii() and one.isdigit() and other.isdigit()
+    return one == other or (numbers and int(one) == int(other))
+
+
+def joined_labels(labels: Iterable[str]) -> list[str]:
+    """Return the labels that look like several in one: a|b beside a.
+
+    With blanks between them, each of several words must be a label by itself, or two words or more
+    of many labels must be another one: 'clear primary water' beside 'clear primary'.
+    """
+    values = set(labels)
+    marked = [[part.strip() for part in re.split(r"[|;,]", value)] for value in values]
+    known = Counter(part for parts in marked for part in set(parts) if part)
+    found = [
+        value
+        for value, parts in zip(values, marked, strict=True)
+        if len(parts) > 1 and all(parts) and any(known[part] > 1 for part in parts)
+    ]
+    several = {value: frozenset(words) for value in values if len(words := value.split()) > 1}
+    alone = [value for value, words in several.items() if values.issuperset(words)]
+    sets = set(several.values())
+    longer = [value for value, each in several.items() if any(other < each for other in sets)]
+    found += alone or (longer if len(longer) > max(1, len(values) / 4) else [])
+    return sorted(set(found))
+
+
 def listed(names: Iterable[str], most: int = _SHOWN) -> str:
     """Return names for a message; the middle of many is left out and their number is said."""
     texts = [name if name.isprintable() and name.strip() else quoted(name) for name in names]

@@ -100,7 +100,7 @@ def find_names(
     names: list[str | None] = []
     for value in listed:
         path = _path(value, drop, own)
-        absolute = _slashes(value).startswith("../")
+        absolute = not drop and _slashes(value).startswith("../")
         names.append(places.find(path, absolute=absolute) if path else None)
     stored = {name.rpartition("/")[0] for name in names if name}
     return Found(names, _base(folders, stored), ", ".join(places.how()))
@@ -121,7 +121,7 @@ def _folders(
     own = file.rpartition("/")[0]
     for hit in hits:
         path = _slashes(hit.value)
-        if path.startswith("../"):
+        if path.startswith("../") and _path(hit.value, 0, own) == hit.stored:
             by_drop.setdefault(0, {}).setdefault("", set()).add(hit.value)
             continue
         wanted = _components(_folded(path))
@@ -214,10 +214,11 @@ class _Places:
 def _path(value: str, drop: int, own: str) -> str:
     """Return a listed name as a path in normal form, without its first ``drop`` components.
 
-    ``../`` at its beginning leads out of the label file's folder. Empty: it is no path in the set.
+    ``../`` at its beginning leads out of the label file's folder, unless it is one of the first
+    components, as in ``../input/set/1.png`` of a machine elsewhere. Empty: no path in the set.
     """
     path = _slashes(value)
-    if path.startswith("../"):
+    if path.startswith("../") and not drop:
         path = posixpath.normpath(join(own, path))
     elif drop or path.startswith("/"):
         path = "/".join(_components(path)[drop:])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from regbench.errors import StudyError, quoted
 from regbench.images.layout.inventory import suffix_of
+from regbench.images.layout.words import FILENAME_TITLES, LABEL_TITLES, plain_title
 from regbench.images.sources.base import ImageSource, Unreadable
 from regbench.study.schema import Ingest
 
@@ -216,18 +217,31 @@ def _excel(data: bytes, where: str) -> Table:
         if inflated > MAX_LABEL_FILE_BYTES:
             raise StudyError(f"{where}: too large: more than {MAX_LABEL_FILE_BYTES} bytes")
         with pd.ExcelFile(io.BytesIO(data), engine="openpyxl") as book:
-            sheets = book.sheet_names
-            frame = pd.read_excel(book, header=None, dtype=str, na_filter=False)
+            sheets = {
+                str(name): frame[(frame != "").any(axis=1)]
+                for name, frame in pd.read_excel(
+                    book, sheet_name=None, header=None, dtype=str, na_filter=False
+                ).items()
+            }
     except StudyError:
         raise
     except Exception as error:  # openpyxl raises many types for a damaged file
         raise StudyError(f"{where} is no readable Excel file: {type(error).__name__}") from None
-    frame = frame[(frame != "").any(axis=1)]
+    names = list(sheets)
+    number = next((at for at, name in enumerate(names) if _has_labels(sheets[name])), 0)
+    frame = sheets[names[number]]
     if frame.empty:
         raise StudyError(f"{where} is empty")
-    how = f"the first of {len(sheets)} sheets, {sheets[0]!r}" if len(sheets) > 1 else ""
+    which = "the first" if number == 0 else f"number {number + 1}"
+    how = f"{which} of {len(names)} sheets, {names[number]!r}" if len(names) > 1 else ""
     cells = [[str(cell) for cell in frame[column]] for column in frame.columns]
     return Table([column[0] for column in cells], [column[1:] for column in cells], how)
+
+
+def _has_labels(sheet: "pd.DataFrame") -> bool:
+    """Return whether a sheet's first row has a usual title for file names and one for labels."""
+    titles = {plain_title(str(cell)) for cell in sheet.iloc[0]} if len(sheet) else set()
+    return not (titles.isdisjoint(FILENAME_TITLES) or titles.isdisjoint(LABEL_TITLES))
 
 
 def _parquet(data: bytes, where: str) -> Table:

@@ -5,16 +5,22 @@ from collections.abc import Sequence
 from regbench.errors import StudyError, quoted
 from regbench.images.layout.folders import FolderReading, Place, read_folders, without_unlabeled
 from regbench.images.layout.from_files import listed_in, read_from_files
-from regbench.images.layout.from_folders import inside_image_folder, read_from_folders
-from regbench.images.layout.inventory import Folder, Inventory
+from regbench.images.layout.from_folders import (
+    inside_image_folder,
+    listed_labels,
+    read_from_folders,
+)
+from regbench.images.layout.inventory import Folder, Inventory, suffix_of
 from regbench.images.layout.label_files import (
     LabelFile,
     LabelFiles,
     explicit_file,
     find_label_files,
+    parts_by_name,
     unread_label_files,
 )
-from regbench.images.layout.labels import counted, merged_spellings
+from regbench.images.layout.labels import counted, joined_labels, merged_spellings, same_label
+from regbench.images.layout.masks import without_masks
 from regbench.images.layout.pattern import proposed_pattern, read_names
 from regbench.images.layout.table import (
     LabelTable,
@@ -24,11 +30,16 @@ from regbench.images.layout.table import (
     TwoReadingsError,
 )
 from regbench.images.layout.unlabeled import unlabeled_table
-from regbench.images.layout.words import split_parts_of
+from regbench.images.layout.words import is_submission, split_parts_of
 from regbench.images.sources.base import ImageSource
 from regbench.study.schema import Ingest
 
 _OF_TABLE = ("filename_column", "label_column", "split_column", "separator")  # of a label file
+_TABLES = frozenset({".csv", ".tsv", ".parquet", ".xlsx"})
+_MISSING = frozenset({"nan", "n/a", "#n/a", "<na>", "null"})
+_SAVE_PIXELS = (
+    "such tables are not read; save it as an npz of x_train (pictures x height x width) and y_train"
+)
 _AGREE = 200  # rows of a label file that are compared with the folders
 
 
@@ -81,8 +92,9 @@ def _recognized(
     if settings.layout == "file_names" or by_name:
         return read_names(inventory, tree, settings), set()
     inside, outside = inside_image_folder(inventory, settings)
+    inside, masks = without_masks(inside) if settings.label_from != "top_folder" else (inside, [])
     if settings.layout in ("class_folders", "split_folders") or by_folder:
-        return read_from_folders(inside, outside, (), settings), set()
+        return _without(masks, read_from_folders(inside, outside, (), settings)), set()
     files = find_label_files(source, inventory, settings)
     every = (*files.labeled, *files.lists)
     others = set(inventory.others)
@@ -96,11 +108,13 @@ def _recognized(
         return read_from_files(source, inventory, files, settings), used
     reading, why = None, None
     try:
-        reading = read_folders(Folder.tree(inside.folders.items()), settings)
+        said = listed_labels(inside, files.labeled)
+        reading = read_folders(Folder.tree(inside.folders.items()), settings, said)
     except (NoLabelsError, TwoReadingsError) as problem:
         why = problem
     asked = [fault for fault in files.faults if isinstance(fault, TwoReadingsError)]
-    if asked and not files.labeled:
+    by_title = any(file.columns.known for file in files.labeled)
+    if asked and not (files.labeled and (by_title or reading is not None)):
         instead = "" if reading is None else "; ingest.layout=class_folders leaves the file alone"
         raise TwoReadingsError(asked[0].message + instead)
     faults = tuple(f"{fault.message}; it is not used" for fault in files.faults[:3])
@@ -108,11 +122,22 @@ def _recognized(
         layout = read_from_files(source, inventory, files, settings)
         return layout._replace(warnings=layout.warnings + faults), used
     if reading is not None:
-        layout = read_from_folders(inside, outside, files.lists, settings)
-        return layout._replace(warnings=layout.warnings + faults), used
+        layout = read_from_folders(inside, outside, files.lists, settings, files.labeled)
+        return _without(masks, layout._replace(warnings=layout.warnings + faults)), used
     if isinstance(why, TwoReadingsError):
         raise why
     raise _no_labels(inventory, tree, files, str(why), settings)
+
+
+def _without(masks: Sequence[str], layout: Layout) -> Layout:
+    """Return the layout with a warning that masks are left out, if there are any."""
+    if not masks:
+        return layout
+    warning = (
+        f"{len(masks)} masks of other pictures are not used, for example {quoted(masks[0])}; "
+        "rename them if they are pictures of their class"
+    )
+    return layout._replace(warnings=(*layout.warnings, warning))
 
 
 def _no_label_column(source: ImageSource, files: LabelFiles, settings: Ingest) -> StudyError:
@@ -139,8 +164,11 @@ def _no_labels(
         return StudyError(f"{files.faults[0].message}; no other labels were found")
     if not tree.total:
         kinds = inventory.other_types()
+        tables = (name for name in inventory.others if suffix_of(name) in _TABLES)
+        table = next((name for name in tables if not is_submission(name)), None)
+        pixels = f"; if {quoted(table)} is a table of pixels: {_SAVE_PIXELS}" if table else ""
         return NoLabelsError(
-            f"{inventory.display} holds no pictures{f'; {kinds}' if kinds else ''}"
+            f"{inventory.display} holds no pictures{f'; {kinds}' if kinds else ''}{pixels}"
         )
     kept, _ = without_unlabeled(tree, settings)
     names = [name for name in inventory.pictures if not _in_test_folder(name, kept)]
@@ -181,27 +209,40 @@ def _file_says_more(
     Raises:
         TwoReadingsError: The labels differ.
     """
+    in_flat = [
+        file
+        for file in files
+        if all(name.rpartition("/")[0] in reading.flat for name in file.found.names if name)
+    ]
+    files = [file for file in files if file not in in_flat]
+    if not files:
+        return False  # the labels of a split part without class folders
     folders_of = ({name.rpartition("/")[0] for name in f.found.names if name} for f in files)
     said = {reading.places.get(each, Place("")).label for each in set().union(*folders_of)}
+    if said == {None}:
+        return False  # pictures that the settings call unlabelled
     if len(said) == 1 and len({label for file in files for label in file.labels or ()}) > 1:
         return True  # all that they name lies in one folder, which is no class
+    of_files = f"label_file={files[0].name}" if len(files) == 1 else "layout=label_file"
     for file in files:
         labels = file.labels or []
         known = [at for at, name in enumerate(file.found.names) if name]
         for at in known[:: max(1, len(known) // _AGREE)]:
             name = file.found.names[at] or ""
             place = reading.places.get(name.rpartition("/")[0], Place(""))
-            if place.label != labels[at] and place.label is not None:
+            if place.label is not None and not same_label(place.label, labels[at]):
                 raise TwoReadingsError(
                     f"two readings of {name!r}: {file.name!r} says {quoted(labels[at])} "
-                    f"(ingest.label_file={file.name}), its folder says {quoted(place.label)} "
+                    f"(ingest.{of_files}), its folder says {quoted(place.label)} "
                     "(ingest.layout=class_folders)"
                 )
     named = {name for file in files for name in file.found.names if name}
     folders = (name.rpartition("/")[0] for name in inventory.pictures)
     if len(named) > sum(bool(reading.places.get(each, Place("")).label) for each in folders):
         return True
-    return len(files) == 1 and (not reading.has_split or files[0].parts is not None)
+    if len(files) > 1:
+        return not reading.has_split and bool(parts_by_name(files))
+    return not reading.has_split or files[0].parts is not None
 
 
 def _with_warnings(
@@ -223,6 +264,16 @@ def _with_warnings(
         )
         warnings.append(f"labels that differ in case or white space alone {how}: {shown}{more}")
     classes = {row.label for row in labeled.rows if row.label}
+    if missing := sorted(label for label in classes if label.casefold() in _MISSING):
+        warnings.append(
+            f"the label {quoted(missing[0])} counts as a class; where it stands for a missing "
+            "value, leave the cell empty"
+        )
+    if joined := joined_labels(classes):
+        warnings.append(
+            f"{len(joined)} of {len(classes)} labels look like several in one, such as "
+            f"{quoted(joined[0])}: each such combination counts as a class of its own"
+        )
     if len(classes) > 10 and len(classes) > len(labeled.rows) / 2:
         warnings.append(
             f"{len(classes)} classes for {len(labeled.rows)} pictures: are these labels? "

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from regbench.errors import StudyError, quoted
 from regbench.images.picture_files import is_picture
+from regbench.images.sources.archive import ArchiveSource
 from regbench.images.sources.array_formats import read_cifar, read_idx, read_npy
 from regbench.images.sources.arrays import ArraySource, Pictures
 from regbench.images.sources.base import ImageSource, Unreadable
@@ -36,7 +37,7 @@ _CIFAR_100_LABELS = "fine_label_names.txt"
 _PYTHON_CIFAR = re.compile(r"(.*/)?(batches\.meta|cifar-100-python/meta)")
 # Files that hold whole sets, and which are not read. Code may hide in the first three.
 _OTHER_CONTAINERS = re.compile(
-    r".*\.(pkl|pickle|pt|mat|h5|hdf5|tfrecords?|zip|tar|tar\.\w+|tgz|7z|rar)", re.IGNORECASE
+    r".*\.(pkl|pickle|pt|mat|bin|h5|hdf5|tfrecords?|zip|tar|tar\.\w+|tgz|7z|rar)", re.IGNORECASE
 )
 _NAMES_KNOWN = "x_train, y_train, x_test, y_test, or x and y"
 
@@ -347,7 +348,12 @@ def _refuse_other_containers(source: ImageSource, names: list[str]) -> None:
         return
     suffix = _base(found).partition(".")[2].lower()
     if re.match(r"zip|tar|tgz", suffix):
-        way_out = "set images to that file"
+        alone = len(names) == 1 and not isinstance(source, ArchiveSource)
+        way_out = (
+            "set images to that file"
+            if alone
+            else ("unpack it and what lies beside it, and set images to the folder")
+        )
     elif re.match(r"7z|rar", suffix):
         way_out = "unpack it, and set images to the folder"
     elif re.match(r"pkl|pickle|pt", suffix):
