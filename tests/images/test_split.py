@@ -301,3 +301,14 @@ class TestSmallClasses:
         assert set(images.columns) == {part for part, share in shares.items() if share}
         assert (images > 0).all(axis=None)
         assert images.to_numpy().sum() == len(index)
+
+
+def test_more_classes_than_images_in_a_part_are_one_line_with_a_way_out() -> None:
+    index = images_of({f"c{number}": 3 for number in range(20)})
+    with pytest.raises(StudyError) as stopped:
+        split(index)
+    assert stopped.value.message == (
+        "20 classes need 20 images in every part, and protocol.split gives the validation part 9 "
+        "of 60: give it a larger share (protocol.split.validation), or "
+        "ingest.min_images_per_class=7 leaves small classes out"
+    )

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -220,6 +221,15 @@ def _stratified(targets: np.ndarray, counts: Mapping[str, int], seed: int) -> np
     """
     from sklearn.model_selection import train_test_split  # noqa: PLC0415 - a second of start-up
 
+    classes, smallest = len(set(targets.tolist())), min(counts, key=lambda part: counts[part])
+    if counts[smallest] < classes:
+        fewest = math.ceil(len(targets) / counts[smallest])
+        raise StudyError(
+            f"{classes} classes need {classes} images in every part, and protocol.split gives the "
+            f"{smallest} part {counts[smallest]} of {len(targets)}: give it a larger share "
+            f"(protocol.split.{smallest}), or ingest.min_images_per_class={fewest} leaves small "
+            "classes out"
+        )
     *firsts, last = counts
     left = np.arange(len(targets))
     parts = np.full(len(targets), last, dtype=object)

@@ -247,6 +247,8 @@ def _parts_inside_classes(base: str, node: Folder) -> FolderReading:
             places |= {each: Place(label, part) for each, _ in inside.below[name].paths(path)}
     if "train" not in sizes:
         raise StudyError(f"a given split without a train part: only {listed(sizes)}")
+    if len(sizes) == 1:
+        places = {path: Place(place.label) for path, place in places.items()}
     text = ", ".join(f"{part} ({sizes[part]})" for part in SPLIT_PARTS if sizes[part])
     classes = counted({label: inside.total for label, inside in node.below.items()})
     text = f"a given split, {text}, inside class folders{_where(base)}; classes {classes}"
