@@ -269,6 +269,10 @@ class Network(Settings, ABC):
         RegBench.
         """
 
+    def epochs_of_phases(self) -> dict[str, int]:
+        """Return the epochs of the phases of a training, by name; empty if it has none."""
+        return {}
+
     def phases(self, model: "keras.Model") -> Sequence[Phase]:
         """Return the phases of a training, in order.
 

@@ -62,9 +62,16 @@ def _settings(
     for other in combined:
         if other in inside:
             problems.append(Problem(path, f"{quoted(other)} contains itself"))
-        elif not isinstance(other, str) or not isinstance(entries.get(other), Mapping):
+        elif (
+            isinstance(other, str) and other in entries and not isinstance(entries[other], Mapping)
+        ):
+            continue  # its own problem
+        elif not isinstance(other, str) or other not in entries:
             near = nearest(str(other), entries)
-            wrong = f"{quoted(other)} is not a technique, or is set to null{near}"
+            wrong = (
+                f"{quoted(other)} is not a technique, or is set to null{near}; "
+                f"techniques.{name}=null leaves this one out, too"
+            )
             problems.append(Problem(path, wrong))
         else:
             settings = _settings(other, (*inside, other), entries, problems)

@@ -1,6 +1,6 @@
 """Whether a study's settings fit one another: the network, the techniques and the images."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from regbench.networks.base import Network, Plan, without_place
 from regbench.regularizers.base import Traits
 from regbench.study.code import reachable_statements
 from regbench.study.problems import Problem, nearest
-from regbench.study.schema import Study
+from regbench.study.schema import Protocol, Study
 from regbench.study.technique import Technique
 
 Shape = tuple[int, int, int]  # height, width, channels
@@ -31,8 +31,23 @@ def fit_problems(study: Study) -> list[Problem]:
     misfit = network.problem(shape, classes=2) if shape else None
     if misfit:
         problems.append(Problem(("networks", name), misfit))
+    problems += _warmup_problems(study.protocol, network)
     shared = {key: dict(settings) for key, settings in study.shared.items()}
     return problems + misfits(network.traits(shape), study.techniques, shared)
+
+
+def _warmup_problems(protocol: Protocol, network: Network) -> list[Problem]:
+    """Return the problem of a warm-up that is longer than a training, or than a phase of one."""
+    warmup = getattr(protocol.schedule, "warmup", 0)
+    if getattr(protocol.schedule, "unit", "") != "epochs":
+        return []  # the number of steps is known with the images
+    phases = network.epochs_of_phases() or {"": protocol.epochs}
+    name = min(phases, key=lambda phase: phases[phase])
+    if warmup < phases[name]:
+        return []
+    of = f" of the network's phase {name}" if name else ""
+    wrong = f"must be less than the {phases[name]} epochs{of}, not {warmup:g}"
+    return [Problem(("protocol", "schedule", "warmup"), wrong)]
 
 
 def _least_shape(study: Study) -> Shape | None:
@@ -55,11 +70,16 @@ def misfits(
         shared: The settings that all techniques share, by the key of the regularizer.
     """
     return [
-        Problem(("techniques", name, regularizer.key()), misfit)
+        Problem(("techniques", name, regularizer.key()), misfit, leave_out=name)
         for name, technique in techniques.items()
         for regularizer in technique.regularizers(shared)
         if (misfit := regularizer.misfit(network))
     ]
+
+
+def without(problems: Iterable[Problem]) -> dict[str, None]:
+    """Return the parameters, such as ``techniques.zca``, that are null without the problems."""
+    return {f"techniques.{found.leave_out}": None for found in problems if found.leave_out}
 
 
 def check_fit(
@@ -85,10 +105,14 @@ def check_fit(
     if misfit := network.problem(image_shape, classes):
         lines.append(f"parameters_networks.yml: {network.kind()}: {misfit}")
     read = {name: Technique.model_validate(entry) for name, entry in techniques.items()}
+    problems = misfits(network.traits(image_shape), read, shared)
     lines += [
         f"parameters_techniques.yml: {'.'.join(problem.path)}: {problem.message}"
-        for problem in misfits(network.traits(image_shape), read, shared)
+        for problem in problems
     ]
+    if problems:
+        left_out = ",".join(f"{key}=null" for key in without(problems))
+        lines[-1] += f"; --params={left_out} in the command goes without"
     if lines:
         raise StudyError("\n       ".join(lines))
 

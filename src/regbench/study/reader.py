@@ -56,6 +56,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += fit_problems(study)
     if study is not None:
         problems += _metric_problems(study)
+        problems += _averaging_problems(study)
         problems += _published_problems(study.reporting.published, combined)
     for group in ("prediction", "alarms"):
         if isinstance(parameters.get(group), Mapping):
@@ -64,7 +65,9 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         raise InvalidStudy(list(dict.fromkeys(problems)))
     metric = study.reporting.metric
     techniques = {name: found.following(metric) for name, found in study.techniques.items()}
-    return study.model_copy(update={"techniques": techniques})
+    schedule = study.protocol.schedule.following(metric)
+    protocol = study.protocol.model_copy(update={"schedule": schedule})
+    return study.model_copy(update={"techniques": techniques, "protocol": protocol})
 
 
 def read_schedules(entries: Mapping[Any, Any]) -> dict[str, Schedule]:
@@ -170,6 +173,19 @@ def _metric_problems(study: Study) -> list[Problem]:
             f"must be {DEFAULT} where reporting.published has accuracies to judge, not "
             f"{quoted(metric)}; without --env=article there are none",
         )
+    ]
+
+
+def _averaging_problems(study: Study) -> list[Problem]:
+    """Return the problems of techniques that have several averages of the weights."""
+    return [
+        Problem(
+            ("techniques", name),
+            f"{' and '.join(averaging)} each average the weights: a technique can have one of them",
+        )
+        for name, technique in study.techniques.items()
+        if len(averaging := [k for k in technique.entries() if REGULARIZERS[k].averages_weights])
+        > 1
     ]
 
 
