@@ -124,7 +124,9 @@ def check_built(
     image_shape: Shape,
     classes: int,
 ) -> list[str]:
-    """Build a network to see its faults; return a line on techniques whose layers it leaves out.
+    """Build a network to see its faults; return what to warn of, a line each.
+
+    Such as techniques whose layers it leaves out.
 
     Args:
         network: That every technique trains.
@@ -139,16 +141,19 @@ def check_built(
     channels = image_shape[2]
     scaling = {"offset": [0.0] * channels, "scale": [1.0] * channels}
     plan = Plan(image_shape, classes, 0, scaling)
-    network.phases(network.built(plan))
+    model = network.built(plan)
+    network.phases(model)
+    lines = network.check(model)
     left_out: dict[str, list[str]] = {}
     for name, entry in techniques.items():
         regularizers = Technique.model_validate(entry).regularizers(shared)
         for key in without_place(regularizers, plan.asked()):
             left_out.setdefault(key, []).append(name)
     if not left_out:
-        return []
+        return lines
     names = ", ".join(dict.fromkeys(name for names in left_out.values() for name in names))
-    return [f"{network.leaves_out(list(left_out))}; these techniques cannot be trained: {names}"]
+    left = network.leaves_out(list(left_out))
+    return [*lines, f"{left}; these techniques cannot be trained: {names}"]
 
 
 def _missing(network: Network) -> list[tuple[tuple[str, ...], str]]:
