@@ -90,6 +90,10 @@ class _Schedule(Settings):
         """Return what lowers the rate by validation figures; None if nothing does."""
         return None
 
+    def problem(self, horizon: Horizon) -> str | None:
+        """Return why it does not suit a training, or a phase, of this length; None if it does."""
+        return None
+
     def following(self, metric: str) -> Self:
         """Return a copy that follows the metric that decides the study, where settings leave it.
 
@@ -111,6 +115,12 @@ class _WithWarmup(_Schedule):
         if step < warmup:
             return (step + 1) / (warmup + 1)
         return self._after_warmup(step, warmup, horizon)
+
+    def problem(self, horizon: Horizon) -> str | None:
+        """Return that a warm-up in steps does not end before the training does."""
+        if self.unit == "epochs" or self.warmup < horizon.steps:
+            return None  # epochs are checked with the settings
+        return f"warmup must be less than the {horizon.steps} steps, not {self.warmup:g}"
 
     def _after_warmup(self, step: int, warmup: int, horizon: Horizon) -> float:
         raise NotImplementedError
