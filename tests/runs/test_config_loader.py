@@ -194,6 +194,15 @@ class TestTheCommand:
             "batch_normalization" not in loader(PROJECT / "conf", params=given).study().techniques
         )
 
+    def test_without_what_combines_a_technique_that_is_null(self) -> None:
+        with pytest.raises(SettingsError) as caught:
+            loader(PROJECT / "conf", params={"techniques": {"zca": None}}).study()
+        (line,) = caught.value.message.splitlines()
+        assert line.endswith(
+            "techniques.zca_dropout.combine: 'zca' is not a technique, or is set to null; without: "
+            "uv run kedro run --params=techniques.zca=null,techniques.zca_dropout=null"
+        )
+
     def test_leaves_out_a_technique_that_the_command_itself_gives(self) -> None:
         given = {"batch_normalization": True, "l2": 0.1}
         params = {"protocol": {"network": "cnn"}, "techniques": {"mine": given}}
@@ -208,11 +217,11 @@ def test_what_an_environment_displaces_is_named(own_conf: MakeConf) -> None:
     conf = own_conf()
     (conf / "local").mkdir(exist_ok=True)
     path = conf / "local" / "parameters_networks.yml"
-    path.write_text("networks: {mine: {kind: resnet}}")
-    params = {"protocol": {"network": "mine"}, "techniques": {"batch_normalization": None}}
+    path.write_text("networks: {quite_other: {kind: resnet}}")
+    params = {"protocol": {"network": "quite_other"}, "techniques": {"batch_normalization": None}}
     assert loader(conf, params=params).study().network.kind() == "resnet"
     assert error(conf, "photos", params).endswith(
-        "'mine' is not a network; allowed: mlp, cnn, resnet, mobilenet; "
+        "'quite_other' is not a network; allowed: mlp, cnn, resnet, mobilenet; "
         f"{path} is not read with --env=photos, conf/photos is"
     )
 

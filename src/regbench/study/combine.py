@@ -68,11 +68,8 @@ def _settings(
             continue  # its own problem
         elif not isinstance(other, str) or other not in entries:
             near = nearest(str(other), entries)
-            wrong = (
-                f"{quoted(other)} is not a technique, or is set to null{near}; "
-                f"techniques.{name}=null leaves this one out, too"
-            )
-            problems.append(Problem(path, wrong))
+            wrong = f"{quoted(other)} is not a technique, or is set to null{near}"
+            problems.append(Problem(path, wrong, leave_out=name))
         else:
             settings = _settings(other, (*inside, other), entries, problems)
             for key, value in settings.items():
