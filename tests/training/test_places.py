@@ -338,7 +338,12 @@ def test_a_second_look_in_a_step_leaves_the_moving_statistics_alone() -> None:
         np.testing.assert_allclose(own.moving_variance.numpy(), expected.moving_variance.numpy())
 
 
-@pytest.mark.parametrize(("kind", "declared"), [(Averaged, False), (Halved, True)])
+class Idle(Toy):
+    def update(self, variables: Sequence[tf.Variable]) -> Update:
+        return Update()
+
+
+@pytest.mark.parametrize(("kind", "declared"), [(Averaged, False), (Idle, True)])
 def test_what_averages_weights_says_so(
     kind: type[Regularizer], declared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
