@@ -82,3 +82,45 @@ def model_before_inputs(
     image_shape: tuple[int, int, int], classes: int, hooks: Hooks
 ) -> keras.Model:
     return hooks.model(keras.Input((3,)))
+
+
+def _with(layer: keras.Layer, image_shape: tuple[int, int, int], classes: int) -> keras.Model:
+    return keras.Sequential(
+        [keras.Input(image_shape), layers.Flatten(), layer, layers.Dense(classes)]
+    )
+
+
+def with_a_penalty(image_shape: tuple[int, int, int], classes: int, _: Hooks) -> keras.Model:
+    return _with(layers.Dense(4, kernel_regularizer="l2", name="mine"), image_shape, classes)
+
+
+def with_a_constraint(image_shape: tuple[int, int, int], classes: int, _: Hooks) -> keras.Model:
+    return _with(layers.Dense(4, bias_constraint="max_norm", name="mine"), image_shape, classes)
+
+
+def with_an_activity_penalty(
+    image_shape: tuple[int, int, int], classes: int, _: Hooks
+) -> keras.Model:
+    inner = _with(layers.ActivityRegularization(l1=0.1, name="mine"), image_shape, 5)
+    image = keras.Input(image_shape)
+    return keras.Model(image, layers.Dense(classes)(inner(image)))
+
+
+def of_probabilities(image_shape: tuple[int, int, int], classes: int, _: Hooks) -> keras.Model:
+    image = keras.Input(image_shape)
+    shares = layers.Dense(classes, activation="softmax")(layers.Flatten()(image))
+    return keras.Model(image, layers.Activation("linear")(shares))
+
+
+def without_weights(image_shape: tuple[int, int, int], classes: int, _: Hooks) -> keras.Model:
+    pooled = layers.AveragePooling2D(image_shape[:2])
+    fixed = layers.Conv2D(classes, 1, trainable=False)
+    return keras.Sequential([keras.Input(image_shape), fixed, pooled, layers.Flatten()])
+
+
+def that_exits(image_shape: tuple[int, int, int], classes: int, _: Hooks) -> keras.Model:
+    raise SystemExit("not today")
+
+
+def that_scales_again(image_shape: tuple[int, int, int], classes: int, _: Hooks) -> keras.Model:
+    return _with(layers.Rescaling(1 / 255, name="mine"), image_shape, classes)

@@ -11,6 +11,7 @@ from tests.networks.every_kind import CLASSES, plan
 from regbench.errors import StudyError
 from regbench.networks.inference import predict
 from regbench.networks.kinds.own import Own
+from regbench.training.precision import built_in
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
 
@@ -76,6 +77,10 @@ def test_layers_that_it_does_not_ask_for_are_one_line() -> None:
         ),
         ("with_lambda", "it may have only Keras' own layers, no Lambda: "),
         ("that_fails", "RuntimeError: no such luck"),
+        ("that_exits", "SystemExit: not today"),
+        ("with_a_penalty", "its layer mine has a kernel_regularizer, which is not applied"),
+        ("with_a_constraint", "its layer mine has a bias_constraint, which is not applied"),
+        ("with_an_activity_penalty", "its layer mine has a activity_regularizer"),
         ("no_model", "must return a functional or sequential Keras model with its input"),
         ("model_before_inputs", "hooks.model needs what hooks.inputs began"),
         ("there_is_none", "AttributeError: module 'tests.networks.own_networks' has no attribute"),
@@ -107,3 +112,33 @@ def test_the_seed_is_the_trainings() -> None:
     from regbench.networks.hooks import Hooks
 
     assert Hooks(plan(seed=5)).seed == 5
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("of_probabilities", "returns probabilities, but not from a softmax at its end"),
+        ("without_weights", "its model has no weights to train"),
+    ],
+)
+def test_what_cannot_be_trained_soundly_is_told_once_built(function: str, said: str) -> None:
+    network = own(function)
+    with pytest.raises(StudyError, match=said):
+        network.check(network.built(plan()))
+
+
+def test_images_that_are_scaled_twice_are_told() -> None:
+    network = own("that_scales_again")
+    (line,) = network.check(network.built(plan()))
+    assert "scales images by 0.003922 in its layer mine, and they are normalized already" in line
+    for sound in ("of_raw_images", "with_hooks", "without_hooks", "nested"):
+        assert own(sound).check(own(sound).built(plan())) == []
+
+
+@pytest.mark.parametrize("function", ["without_hooks", "with_hooks", "of_raw_images"])
+def test_logits_and_probabilities_are_float32_in_mixed_precision(function: str) -> None:
+    with built_in("mixed_float16"):
+        network = own(function).built(plan())
+    assert any(layer.compute_dtype == "float16" for layer in network._flatten_layers())
+    for name in ("logits", "probabilities"):
+        assert network.get_layer(name).output.dtype == "float32"

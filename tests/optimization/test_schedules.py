@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from regbench.metrics.registry import METRICS
 from regbench.optimization.schedules import SCHEDULES, Horizon, Schedule
 
 EPOCHS, STEPS = 6, 7
@@ -105,7 +106,7 @@ def test_short_trainings_have_rates_too(name: str, horizon: Horizon) -> None:
 class TestPlateau:
     def followed(self, figures: list[float], **settings: Any) -> list[float]:
         """The shares of the epochs, as long as the training lasts."""
-        made = schedule("plateau", **settings)
+        made = schedule("plateau", **settings).following("cross_entropy")
         stall = made.stall()
         assert stall is not None
         found = []
@@ -125,6 +126,25 @@ class TestPlateau:
         figures = [0.9, 0.9, 0.8, 0.8, 0.7, 0.7, 0.6]
         assert self.followed(figures, patience=2) == [1] * 7
         assert self.followed(figures, patience=2, monitor="validation_accuracy") == [1] * 7
+
+    def test_follows_the_metric_of_the_study(self) -> None:
+        for metric in METRICS:
+            followed = schedule("plateau").following(metric)
+            assert followed.monitor == f"validation_{metric}"
+        own = schedule("plateau", monitor="validation_macro_f1")
+        assert own.following("accuracy") == own
+        with pytest.raises(ValueError, match="needs the name of the metric"):
+            schedule("plateau").stall()
+
+    @pytest.mark.parametrize("higher_is_better", [False, True])
+    def test_a_figure_stalls_where_it_no_longer_gets_better(self, higher_is_better: bool) -> None:
+        metric = next(m for m in METRICS.values() if m.higher_is_better is higher_is_better)
+        stall = schedule("plateau", patience=1).following(metric.name).stall()
+        assert stall is not None
+        rising = [0.1, 0.2, 0.3]
+        for epoch, value in enumerate(rising, start=1):
+            stall.should_stop(epoch, {f"validation_{metric.name}": value})
+        assert stall.share == (1.0 if higher_is_better else pytest.approx(0.2**2))
 
     @pytest.mark.parametrize("monitor", ["validation_cross_entropy", "validation_accuracy"])
     def test_the_rates_are_those_of_keras(self, monitor: str) -> None:
@@ -156,7 +176,9 @@ class TestPlateau:
             for value in (0.5, 0.6, 0.4, 0.4, 0.5, 0.5, 0.3)
         ]
         for cut in range(len(rows)):
-            whole, first, second = (schedule("plateau").stall() for _ in range(3))
+            whole, first, second = (
+                schedule("plateau").following("cross_entropy").stall() for _ in range(3)
+            )
             assert whole
             assert first
             assert second

@@ -168,6 +168,7 @@ class TestTheCommand:
             {"data_root": "a$HOME;b", "protocol": {"epochs": 2}},
             {"techniques": {"augmentation": {"augmentation": {"horizontal_flip": True}}}},
             {"zca": {"epsilon": 1e-5}},
+            {"techniques": {"zca": None, "zca_dropout": None}},
         ],
     )
     def test_means_the_same_to_a_shell_and_to_kedro(self, params: dict[str, Any]) -> None:
@@ -176,6 +177,53 @@ class TestTheCommand:
         given = option.removeprefix("--params=")
         context = click.Context(click.Command("run"))
         assert _split_params(context, click.Option(["--params"]), given) == params
+
+    def test_of_a_study_without_what_does_not_fit_it(self) -> None:
+        with pytest.raises(SettingsError) as caught:
+            loader(PROJECT / "conf", params={"protocol": {"network": "cnn"}}).study()
+        (line,) = caught.value.message.splitlines()
+        assert line.endswith(
+            "techniques.batch_normalization.batch_normalization: a cnn with normalization: batch "
+            "has it already; without: uv run kedro run "
+            "--params=protocol.network=cnn,techniques.batch_normalization=null"
+        )
+        _, _, _, _, option = shlex.split(line[line.index("uv run") :])
+        context = click.Context(click.Command("run"))
+        given = _split_params(context, click.Option(["--params"]), option.removeprefix("--params="))
+        assert (
+            "batch_normalization" not in loader(PROJECT / "conf", params=given).study().techniques
+        )
+
+    def test_without_what_combines_a_technique_that_is_null(self) -> None:
+        with pytest.raises(SettingsError) as caught:
+            loader(PROJECT / "conf", params={"techniques": {"zca": None}}).study()
+        (line,) = caught.value.message.splitlines()
+        assert line.endswith(
+            "techniques.zca_dropout.combine: 'zca' is not a technique, or is set to null; without: "
+            "uv run kedro run --params=techniques.zca=null,techniques.zca_dropout=null"
+        )
+
+    def test_leaves_out_a_technique_that_the_command_itself_gives(self) -> None:
+        given = {"batch_normalization": True, "l2": 0.1}
+        params = {"protocol": {"network": "cnn"}, "techniques": {"mine": given}}
+        with pytest.raises(SettingsError) as caught:
+            loader(PROJECT / "conf", params=params).study()
+        assert caught.value.message.endswith(
+            "--params=protocol.network=cnn,techniques.batch_normalization=null,techniques.mine=null"
+        )
+
+
+def test_what_an_environment_displaces_is_named(own_conf: MakeConf) -> None:
+    conf = own_conf()
+    (conf / "local").mkdir(exist_ok=True)
+    path = conf / "local" / "parameters_networks.yml"
+    path.write_text("networks: {quite_other: {kind: resnet}}")
+    params = {"protocol": {"network": "quite_other"}, "techniques": {"batch_normalization": None}}
+    assert loader(conf, params=params).study().network.kind() == "resnet"
+    assert error(conf, "photos", params).endswith(
+        "'quite_other' is not a network; allowed: mlp, cnn, resnet, mobilenet; "
+        f"{path} is not read with --env=photos, conf/photos is"
+    )
 
 
 class TestTheFileIsNamed:

@@ -109,7 +109,7 @@ class TestSetting:
         found = problems(parameters)
         assert found[-1] == (
             "techniques.batch_normalization.batch_normalization: on network cnn: a cnn with "
-            "normalization: batch has it already; set the technique to null to go without; or "
+            "normalization: batch has it already; or "
             f'without the network: {WAY_OUT}mlp"'
         )
         assert found[0].startswith("techniques.zca.zca: on network mlp: whitens at most")

@@ -11,10 +11,12 @@ from tests.study.base_study import BASE, problems
 from regbench.errors import StudyError
 from regbench.networks.registry import network_of
 from regbench.pipelines.data.nodes import check_network
+from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.fingerprints import fingerprints_of_techniques, training_code
 from regbench.study.reader import read_study
 
 CNN = {"kind": "cnn", "filters": [4, 4, 4]}
+PHASE = {"epochs": 4, "learning_rate": 0.1}
 SMALL = {"kind": "pretrained", "application": "MobileNetV2", "alpha": 0.35, "weights": None}
 
 
@@ -49,12 +51,37 @@ def told(parameters: dict[str, Any]) -> list[str]:
         (SMALL, "zca", "a network of kind pretrained has no place for its layers"),
     ],
 )
-def test_a_technique_that_means_nothing_is_told_with_the_way_out(
+def test_a_technique_that_means_nothing_is_told(
     network: dict[str, Any], technique: str, said: str
 ) -> None:
     assert told(settings(network, some={technique: True})) == [
-        f"techniques.some.{technique}: {said}; set the technique to null to go without"
+        f"techniques.some.{technique}: {said}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("warmup", "network", "of"),
+    [
+        (10, CNN, "10 epochs, not 10"),
+        (9.5, CNN, None),
+        (2.5, {**SMALL, "head": PHASE, "fine_tune": {**PHASE, "epochs": 3, "from": 0.5}}, None),
+        (4, {**SMALL, "head": PHASE}, "4 epochs of the network's phase head, not 4"),
+        (
+            3,
+            {**SMALL, "head": PHASE, "fine_tune": {**PHASE, "epochs": 2, "from": 0.5}},
+            "2 epochs of the network's phase fine_tune, not 3",
+        ),
+    ],
+)
+def test_a_warmup_as_long_as_a_training_or_a_phase_is_told(
+    warmup: float, network: dict[str, Any], of: str | None
+) -> None:
+    study = settings(network)
+    study["protocol"]["schedule"] = {"name": "cosine", "warmup": warmup}
+    if of is None:
+        assert read_study(study)
+    else:
+        assert told(study) == [f"protocol.schedule.warmup: must be less than the {of}"]
 
 
 def test_whitening_of_large_images_is_told() -> None:
@@ -63,8 +90,26 @@ def test_whitening_of_large_images_is_told() -> None:
     study["ingest"]["mode"] = "RGB"
     assert told(study) == [
         "techniques.white.zca: whitens at most 4096 values an image; 64 x 64 x 3 are 12288: set a "
-        "smaller ingest.size; set the technique to null to go without"
+        "smaller ingest.size"
     ]
+
+
+def test_two_averages_of_the_weights_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("l1", "l2"):
+        monkeypatch.setattr(REGULARIZERS[key], "averages_weights", True)
+    assert read_study(settings(CNN, one={"l1": 0.1, "dropout": 0.1}, other={"l2": 0.1}))
+    assert told(settings(CNN, both={"l1": 0.1, "dropout": 0.1, "l2": 0.1})) == [
+        "techniques.both: l1 and l2 each average the weights: a technique can have one of them"
+    ]
+
+
+def test_a_plateau_is_of_the_metric_that_decides() -> None:
+    study = settings(CNN)
+    study["protocol"]["schedule"] = {"name": "plateau"}
+    study["reporting"] = {**study["reporting"], "metric": "macro_f1"}
+    assert read_study(study).as_parameters()["protocol"]["schedule"]["monitor"] == (
+        "validation_macro_f1"
+    )
 
 
 def test_images_too_small_for_the_network_are_told() -> None:
@@ -188,8 +233,10 @@ class TestOnceTheImagesAreThere:
         lines = [line.strip() for line in caught.value.message.splitlines()]
         assert len(lines) == 2
         assert lines[0].startswith("parameters_networks.yml: cnn: pools 2 times by 2: ")
-        assert lines[1].startswith(
-            "parameters_techniques.yml: techniques.norm.batch_normalization:"
+        assert lines[1] == (
+            "parameters_techniques.yml: techniques.norm.batch_normalization: a cnn with "
+            "normalization: batch has it already; --params=techniques.norm=null in the command "
+            "goes without"
         )
 
     def test_what_a_network_does_with_the_images_is_said(

@@ -279,8 +279,8 @@ class TestWrongValues:
         assert dotted(found) == "protocol.optimizer"
         assert found.message.startswith("nesterov needs a momentum above 0")
         found = problem(changed("protocol.schedule.warmup", 10))
-        assert dotted(found) == "protocol"
-        assert found.message == "schedule.warmup must be less than the 10 epochs, not 10"
+        assert dotted(found) == "protocol.schedule.warmup"
+        assert found.message == "must be less than the 10 epochs, not 10"
 
     def test_seeds_given_twice(self) -> None:
         found = problem(changed("protocol.seeds", [3, 1, 3]))

@@ -11,7 +11,6 @@ import tensorflow as tf
 from pydantic import PrivateAttr
 from scipy.special import log_softmax, softmax
 
-from regbench.errors import StudyError
 from regbench.networks.base import Plan
 from regbench.networks.kinds.mlp import Mlp
 from regbench.networks.weights import trained_kernels
@@ -131,6 +130,8 @@ class Confident(Toy):
 
 
 class Recorded(Toy):
+    averages_weights = True
+
     def update(self, variables: Sequence[tf.Variable]) -> Update:
         class Twice(Update):
             """Computes gradients twice; counts steps; averages all weights to zero."""
@@ -265,6 +266,8 @@ def test_updates() -> None:
 
 
 class Averaged(Toy):
+    averages_weights = True
+
     def update(self, variables: Sequence[tf.Variable]) -> Update:
         class Mean(Update):
             """The mean of the initial weights and those after each step."""
@@ -335,9 +338,18 @@ def test_a_second_look_in_a_step_leaves_the_moving_statistics_alone() -> None:
         np.testing.assert_allclose(own.moving_variance.numpy(), expected.moving_variance.numpy())
 
 
-def test_a_technique_can_average_its_weights_once() -> None:
-    with pytest.raises(StudyError, match="Recorded and Averaged each average the weights"):
-        trained(Recorded(), Averaged())
+class Idle(Toy):
+    def update(self, variables: Sequence[tf.Variable]) -> Update:
+        return Update()
+
+
+@pytest.mark.parametrize(("kind", "declared"), [(Averaged, False), (Idle, True)])
+def test_what_averages_weights_says_so(
+    kind: type[Regularizer], declared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kind, "averages_weights", declared)
+    with pytest.raises(TypeError, match="averages_weights is to say whether"):
+        trained(kind())
 
 
 def test_updates_and_stops_are_in_a_checkpoint(tmp_path: Path) -> None:

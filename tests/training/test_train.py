@@ -23,6 +23,7 @@ from tests.training.small_study import (
     trained,
 )
 
+from regbench.errors import StudyError
 from regbench.evaluation.epochs import diverged
 from regbench.fields import MAX_SEED
 from regbench.networks.weights import hidden_kernels, trained_kernels
@@ -313,3 +314,14 @@ class TestDivergence:
 
     def test_is_not_seen_in_a_good_training(self, baseline: Baseline) -> None:
         assert diverged(baseline.history) is None
+
+
+@pytest.mark.parametrize(("warmup", "right"), [(9, True), (10, False)])
+def test_a_warmup_of_more_steps_than_there_are_is_told(warmup: int, right: bool) -> None:
+    schedule = {"name": "cosine", "warmup": warmup, "unit": "steps"}
+    shared = protocol(schedule=schedule, epochs=2, batch_size=16)  # 65 images: 5 steps an epoch
+    if right:
+        trained(Technique(), shared)
+        return
+    with pytest.raises(StudyError, match="warmup must be less than the 10 steps, not 10"):
+        trained(Technique(), shared)

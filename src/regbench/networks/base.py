@@ -269,6 +269,24 @@ class Network(Settings, ABC):
         RegBench.
         """
 
+    def check(self, model: "keras.Model") -> list[str]:
+        """Look at a built model, once before anything is trained.
+
+        Args:
+            model: From ``built``.
+
+        Returns:
+            What the user should be warned of, a line each.
+
+        Raises:
+            StudyError: It cannot be trained soundly.
+        """
+        return []
+
+    def epochs_of_phases(self) -> dict[str, int]:
+        """Return the epochs of the phases of a training, by name; empty if it has none."""
+        return {}
+
     def phases(self, model: "keras.Model") -> Sequence[Phase]:
         """Return the phases of a training, in order.
 

@@ -71,7 +71,8 @@ class Hooks:
                 of uint8) to logits or probabilities.
 
         Raises:
-            StudyError: Its input or output has another shape, or it ends in another activation.
+            StudyError: Its input or output has another shape, it ends in another activation, or
+                layers have penalties or constraints, which only techniques have.
         """
         import keras
 
@@ -79,13 +80,15 @@ class Hooks:
             raise StudyError("must return a functional or sequential Keras model with its input")
         _check_shape("takes", model.inputs, self._plan.image_shape)
         _check_shape("returns", model.outputs, (self._plan.classes,))
+        _check_no_penalties(model)
         if model is self._made:
             return model
         model = _up_to_logits(model)
         image, normalization = self._plan.first_layers()
         values = model(image if model.inputs[0].dtype == "uint8" else normalization(image))
-        values = keras.layers.Activation("linear", name=LOGITS)(values)
-        values = keras.layers.Softmax(name="probabilities")(values)
+        # In float32, whatever precision the layers before them have.
+        values = keras.layers.Activation("linear", name=LOGITS, dtype="float32")(values)
+        values = keras.layers.Softmax(name="probabilities", dtype="float32")(values)
         return keras.Model(image, values, name="network")
 
     @staticmethod
@@ -100,6 +103,17 @@ def _check_shape(what: str, tensors: "list[keras.KerasTensor]", expected: tuple[
     if found != [expected]:
         shown = ", ".join(str(shape) for shape in found)
         raise StudyError(f"its model {what} {shown} an image, not {expected}")
+
+
+def _check_no_penalties(model: "keras.Model") -> None:
+    """Refuse penalties and constraints of layers: no training would apply them."""
+    for layer in model._flatten_layers():
+        for name, value in vars(layer).items():
+            if name.endswith(("_regularizer", "_constraint")) and value is not None:
+                raise StudyError(
+                    f"its layer {layer.name} has a {name.lstrip('_')}, which is not applied; leave "
+                    "it out: techniques such as l2 have penalties"
+                )
 
 
 def _up_to_logits(model: "keras.Model") -> "keras.Model":

@@ -8,11 +8,17 @@ every epoch, and ends the training.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from regbench.fields import Count, Float, Settings, Share
+from regbench.metrics.registry import METRICS
+
+if TYPE_CHECKING:
+    Monitor = str
+else:
+    Monitor = Literal[("metric", *(f"validation_{name}" for name in METRICS))]
 
 Length = Annotated[Float, Field(ge=0)]  # epochs or steps
 Positive = Annotated[Float, Field(gt=0)]
@@ -84,6 +90,18 @@ class _Schedule(Settings):
         """Return what lowers the rate by validation figures; None if nothing does."""
         return None
 
+    def problem(self, horizon: Horizon) -> str | None:
+        """Return why it does not suit a training, or a phase, of this length; None if it does."""
+        return None
+
+    def following(self, metric: str) -> Self:
+        """Return a copy that follows the metric that decides the study, where settings leave it.
+
+        Args:
+            metric: Its name, such as ``accuracy``.
+        """
+        return self
+
 
 class _WithWarmup(_Schedule):
     """A schedule whose rate first rises, linearly, over ``warmup``."""
@@ -97,6 +115,12 @@ class _WithWarmup(_Schedule):
         if step < warmup:
             return (step + 1) / (warmup + 1)
         return self._after_warmup(step, warmup, horizon)
+
+    def problem(self, horizon: Horizon) -> str | None:
+        """Return that a warm-up in steps does not end before the training does."""
+        if self.unit == "epochs" or self.warmup < horizon.steps:
+            return None  # epochs are checked with the settings
+        return f"warmup must be less than the {horizon.steps} steps, not {self.warmup:g}"
 
     def _after_warmup(self, step: int, warmup: int, horizon: Horizon) -> float:
         raise NotImplementedError
@@ -186,14 +210,15 @@ class Plateau(_WithWarmup):
 
     After ``patience`` epochs without a better figure the rate is multiplied by ``factor``; if that
     is below the share ``minimum``, the training ends instead. The epochs of the protocol are then
-    the most that a training may take. Epochs of warm-up do not count.
+    the most that a training may take. Epochs of warm-up do not count. ``metric`` monitors the
+    metric that decides the study, on the validation images.
     """
 
     title = "decay on a plateau"
     source = "as ReduceLROnPlateau of Keras and PyTorch, with an end"
 
     name: Literal["plateau"]
-    monitor: Literal["validation_cross_entropy", "validation_accuracy"] = "validation_cross_entropy"
+    monitor: Monitor = "metric"
     patience: Count = 2
     factor: Inner = 0.2
     minimum: Annotated[Float, Field(gt=0, le=1)] = 0.01
@@ -201,8 +226,19 @@ class Plateau(_WithWarmup):
     def _after_warmup(self, step: int, warmup: int, horizon: Horizon) -> float:
         return 1.0
 
+    def following(self, metric: str) -> Self:
+        """Return a copy that monitors the study's metric, if it names no other figure."""
+        own = self.monitor != "metric"
+        return self if own else self.model_copy(update={"monitor": f"validation_{metric}"})
+
     def stall(self) -> Stall:
-        """Return the rule that lowers the rate and ends the training."""
+        """Return the rule that lowers the rate and ends the training.
+
+        Raises:
+            ValueError: ``following`` named no metric.
+        """
+        if self.monitor == "metric":
+            raise ValueError("the schedule plateau needs the name of the metric")
         return _Patience(self)
 
 
@@ -211,6 +247,8 @@ class _Patience(Stall):
 
     def __init__(self, settings: Plateau) -> None:
         self._settings = settings
+        metric = METRICS[settings.monitor.removeprefix("validation_")]
+        self._sign = -1 if metric.higher_is_better else 1
         self._best = math.inf
         self._waited = 0
         self.share = 1.0
@@ -220,8 +258,7 @@ class _Patience(Stall):
         settings = self._settings
         if settings.unit == "epochs" and epoch <= settings.warmup:
             return False
-        figure = figures[settings.monitor]
-        figure = figure if settings.monitor == "validation_cross_entropy" else -figure
+        figure = self._sign * figures[settings.monitor]
         if figure < self._best:
             self._best, self._waited = figure, 0
             return False

@@ -46,8 +46,6 @@ PLACES = {
     "stop": ("stop",),
 }
 
-WITHOUT = "; set the technique to null to go without"  # how a message ends
-
 
 @dataclass(frozen=True)
 class Range:
@@ -148,7 +146,7 @@ class Update:
     def averages(self) -> "Sequence[tf.Variable]":
         """Return the averaged weights to evaluate and keep; empty for the last step's weights.
 
-        One per variable, always or never. Of a technique one update may have them. The moving
+        One per variable, always or never: its regularizer has ``averages_weights``. The moving
         statistics of batch normalization are computed anew for the averaged weights.
         """
         return ()
@@ -224,6 +222,7 @@ class Regularizer(Settings):
     shorthand: ClassVar[str | None] = None
     search: ClassVar[Mapping[str, Range | Choice]] = {}  # by setting
     prepared: ClassVar[tuple[str, ...]] = ()  # datasets of the data pipeline it needs
+    averages_weights: ClassVar[bool] = False  # its update has `averages`: one of a technique may
     on: ClassVar[Mapping[str, str]] = {}  # what it means, by kind of network; `meaning_on`
 
     @classmethod
@@ -282,14 +281,15 @@ class Regularizer(Settings):
     def misfit(self, network: Traits) -> str | None:
         """Return why it means nothing for a network; None if it means something, as far as known.
 
-        Here: the network has no place for its layers, or ``problem`` says so.
+        How to go without it is said by who asks. Here: the network has no place for its layers,
+        or ``problem`` says so.
 
         Args:
             network: What is known of it before it is built.
         """
         needed = [method for method in PLACES["layer"] if self.does(method)]
         if needed and not network.asks.intersection(needed):
-            return f"a network of kind {network.kind} has no place for its layers{WITHOUT}"
+            return f"a network of kind {network.kind} has no place for its layers"
         if network.image_shape is None:
             return None
         return self.problem(network.kind, network.image_shape)

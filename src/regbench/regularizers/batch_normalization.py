@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from regbench.regularizers.base import WITHOUT, Position, Regularizer, Traits
+from regbench.regularizers.base import Position, Regularizer, Traits
 
 if TYPE_CHECKING:
     import keras
@@ -32,5 +32,5 @@ class BatchNormalization(Regularizer):
     def misfit(self, network: Traits) -> str | None:
         """Return that the network has batch normalization already, if it has."""
         if network.batch_normalization:
-            return f"a {network.kind} with {network.batch_normalization} has it already{WITHOUT}"
+            return f"a {network.kind} with {network.batch_normalization} has it already"
         return super().misfit(network)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from pydantic import Field, PrivateAttr
 
 from regbench.fields import Float, Settings
-from regbench.regularizers.base import WITHOUT, Position, Regularizer
+from regbench.regularizers.base import Position, Regularizer
 
 if TYPE_CHECKING:
     import keras
@@ -52,7 +52,7 @@ class Zca(Regularizer):
         shape = " x ".join(map(str, image_shape))
         return (
             f"whitens at most {most} values an image; {shape} are {values}: set a smaller "
-            f"ingest.size{WITHOUT}"
+            "ingest.size"
         )
 
     def bound(self, prepared: Mapping[str, Any]) -> Self:

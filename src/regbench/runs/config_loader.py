@@ -1,8 +1,9 @@
 """Kedro's configuration loader, which checks the study's settings as it reads them."""
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import yaml
@@ -15,6 +16,7 @@ from regbench.errors import SettingsError
 from regbench.redaction import keep_secret, without_secrets
 from regbench.storage import addresses
 from regbench.study import fingerprints
+from regbench.study.fit import without
 from regbench.study.problems import InvalidStudy, Problem, shown_path
 from regbench.study.reader import read_schedules, read_study
 from regbench.study.schema import Study
@@ -103,17 +105,26 @@ class StudyConfigLoader(OmegaConfigLoader):
             "command": self._command(),
         }
 
-    def _command(self) -> str:
-        """Return the command that runs the study at hand, for messages that name the next one."""
+    def _command(self, changed: Mapping[str, Any] = MappingProxyType({})) -> str:
+        """Return the command that runs the study at hand, for messages that name the next one.
+
+        Args:
+            changed: Parameters to give it besides its own, by keys that dots join.
+        """
         words = ["kedro run"]
         if Path(self.conf_source).resolve() != PROJECT / settings.CONF_SOURCE:
             words.append(shlex.join([f"--conf-source={self.conf_source}"]))
         if self.env not in (None, self.default_run_env):
             words.append(f"--env={self.env}")
         given = _flat(self.runtime_params or {})
+        # A whole group may be null, and takes the place of what is in it.
+        given = {k: v for k, v in given.items() if not any(k.startswith(f"{n}.") for n in changed)}
+        given |= changed
         given.pop("reporting.failed", None)  # of this run only, not of the next command
         if given:
-            params = ",".join(f"{key}={value}" for key, value in given.items())
+            params = ",".join(
+                f"{key}={'null' if value is None else value}" for key, value in given.items()
+            )
             words.append(shlex.join([f"--params={without_secrets(params)}"]))
         return " ".join(words)
 
@@ -134,6 +145,11 @@ class StudyConfigLoader(OmegaConfigLoader):
     def _settings_error(self, error: InvalidStudy, *kinds: str) -> SettingsError:
         """Return an error with a line for each problem: its file, its key, and what is wrong."""
         lines = [self._where(problem, *kinds) + problem.message for problem in error.problems]
+        # If that is all there is to do, a command does it.
+        if all(problem.leave_out for problem in error.problems):
+            lines[-1] += f"; without: uv run {self._command(without(error.problems))}"
+        elif unread := self._unread(*kinds):
+            lines[-1] += f"; {unread} is not read with --env={self.env}, conf/{self.env} is"
         return SettingsError("\n       ".join(lines))
 
     def _where(self, problem: Problem, *kinds: str) -> str:
@@ -144,6 +160,15 @@ class StudyConfigLoader(OmegaConfigLoader):
         deepest = max(range(len(places)), key=lambda place: depths[place])
         where = places[deepest][0] if depths[deepest] else str(Path(self.conf_source))
         return f"{where}: {shown_path(problem.path)}: "
+
+    def _unread(self, *kinds: str) -> str:
+        """Return the first file of the user's own that an environment displaces; empty if none."""
+        own = Path(self.conf_source, self.default_run_env)
+        if self.env in (None, self.default_run_env) or not own.is_dir():
+            return ""
+        patterns = [pattern for kind in kinds for pattern in self.config_patterns.get(kind, [])]
+        found = sorted(p for pattern in patterns for p in own.glob(pattern) if p.is_file())
+        return str(_shortest(found[0])) if found else ""
 
     def _files(self, *kinds: str) -> Iterator[tuple[Path, Any]]:
         """Yield the files of some kinds of configuration, with content, the environment's first."""

@@ -60,10 +60,14 @@ def _settings(
     for other in combined:
         if other in inside:
             problems.append(Problem(path, f"{quoted(other)} contains itself"))
-        elif not isinstance(other, str) or not isinstance(entries.get(other), Mapping):
+        elif (
+            isinstance(other, str) and other in entries and not isinstance(entries[other], Mapping)
+        ):
+            continue  # its own problem
+        elif not isinstance(other, str) or other not in entries:
             near = nearest(str(other), entries)
             wrong = f"{quoted(other)} is not a technique, or is set to null{near}"
-            problems.append(Problem(path, wrong))
+            problems.append(Problem(path, wrong, leave_out=name))
         else:
             settings = _settings(other, (*inside, other), entries, problems)
             for key, value in settings.items():

@@ -1,6 +1,7 @@
 """Whether a study's settings fit one another: the network, the techniques and the images."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from regbench.regularizers.base import Traits
 from regbench.study.arms import NAME, NAME_RULE
 from regbench.study.code import reachable_statements
 from regbench.study.problems import Problem, nearest
-from regbench.study.schema import RESERVED_NAMES, Study
+from regbench.study.schema import RESERVED_NAMES, Protocol, Study
 from regbench.study.technique import Technique
 
 Shape = tuple[int, int, int]  # height, width, channels
@@ -35,15 +36,18 @@ def fit_problems(study: Study) -> list[Problem]:
         misfit = network.problem(shape, classes=2) if shape else None
         if misfit:
             problems.append(Problem(("networks", name), misfit))
+        problems += _warmup_problems(study.protocol, network)
         of_techniques = misfits(network.traits(shape), study.techniques, shared)
         if len(names) > 1:
             others = " ".join(other for other in names if other != name)
             way_out = f'; or without the network: --params="protocol.network={others}"'
             of_techniques = [
-                Problem(problem.path, f"on network {name}: {problem.message}")
+                replace(problem, message=f"on network {name}: {problem.message}")
                 for problem in of_techniques
             ]
-            of_techniques[-1:] = [Problem(p.path, p.message + way_out) for p in of_techniques[-1:]]
+            of_techniques[-1:] = [
+                replace(last, message=last.message + way_out) for last in of_techniques[-1:]
+            ]
         problems += of_techniques
     return problems
 
@@ -67,6 +71,20 @@ def _name_problems(name: str, study: Study) -> list[Problem]:
     return [Problem(path, wrong)]
 
 
+def _warmup_problems(protocol: Protocol, network: Network) -> list[Problem]:
+    """Return the problem of a warm-up that is longer than a training, or than a phase of one."""
+    warmup = getattr(protocol.schedule, "warmup", 0)
+    if getattr(protocol.schedule, "unit", "") != "epochs":
+        return []  # the number of steps is known with the images
+    phases = network.epochs_of_phases() or {"": protocol.epochs}
+    name = min(phases, key=lambda phase: phases[phase])
+    if warmup < phases[name]:
+        return []
+    of = f" of the network's phase {name}" if name else ""
+    wrong = f"must be less than the {phases[name]} epochs{of}, not {warmup:g}"
+    return [Problem(("protocol", "schedule", "warmup"), wrong)]
+
+
 def _least_shape(study: Study) -> Shape | None:
     """Return the images' shape, with one channel as long as they decide on it; None without size.
 
@@ -87,11 +105,16 @@ def misfits(
         shared: The settings that all techniques share, by the key of the regularizer.
     """
     return [
-        Problem(("techniques", name, regularizer.key()), misfit)
+        Problem(("techniques", name, regularizer.key()), misfit, leave_out=name)
         for name, technique in techniques.items()
         for regularizer in technique.regularizers(shared)
         if (misfit := regularizer.misfit(network))
     ]
+
+
+def without(problems: Iterable[Problem]) -> dict[str, None]:
+    """Return the parameters, such as ``techniques.zca``, that are null without the problems."""
+    return {f"techniques.{found.leave_out}": None for found in problems if found.leave_out}
 
 
 def check_fit(
@@ -117,10 +140,14 @@ def check_fit(
     if misfit := network.problem(image_shape, classes):
         lines.append(f"parameters_networks.yml: {network.kind()}: {misfit}")
     read = {name: Technique.model_validate(entry) for name, entry in techniques.items()}
+    problems = misfits(network.traits(image_shape), read, shared)
     lines += [
         f"parameters_techniques.yml: {'.'.join(problem.path)}: {problem.message}"
-        for problem in misfits(network.traits(image_shape), read, shared)
+        for problem in problems
     ]
+    if problems:
+        left_out = ",".join(f"{key}=null" for key in without(problems))
+        lines[-1] += f"; --params={left_out} in the command goes without"
     if lines:
         raise StudyError("\n       ".join(lines))
 
@@ -132,7 +159,9 @@ def check_built(
     image_shape: Shape,
     classes: int,
 ) -> list[str]:
-    """Build a network to see its faults; return a line on techniques whose layers it leaves out.
+    """Build a network to see its faults; return what to warn of, a line each.
+
+    Such as techniques whose layers it leaves out.
 
     Args:
         network: That every technique trains.
@@ -147,16 +176,19 @@ def check_built(
     channels = image_shape[2]
     scaling = {"offset": [0.0] * channels, "scale": [1.0] * channels}
     plan = Plan(image_shape, classes, 0, scaling)
-    network.phases(network.built(plan))
+    model = network.built(plan)
+    network.phases(model)
+    lines = network.check(model)
     left_out: dict[str, list[str]] = {}
     for name, entry in techniques.items():
         regularizers = Technique.model_validate(entry).regularizers(shared)
         for key in without_place(regularizers, plan.asked()):
             left_out.setdefault(key, []).append(name)
     if not left_out:
-        return []
+        return lines
     names = ", ".join(dict.fromkeys(name for names in left_out.values() for name in names))
-    return [f"{network.leaves_out(list(left_out))}; these techniques cannot be trained: {names}"]
+    left = network.leaves_out(list(left_out))
+    return [*lines, f"{left}; these techniques cannot be trained: {names}"]
 
 
 def _missing(network: Network) -> list[tuple[tuple[str, ...], str]]:

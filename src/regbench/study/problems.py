@@ -52,10 +52,17 @@ _BY_NAME: dict[tuple[str, ...], Mapping[str, type[BaseModel]]] = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One wrong key or value: where it stands (a path of keys) and what is wrong with it."""
+    """One wrong key or value.
+
+    Attributes:
+        path: Where it stands, by keys.
+        message: What is wrong with it.
+        leave_out: The technique without which there is no problem; empty if there is none.
+    """
 
     path: tuple[str, ...]
     message: str
+    leave_out: str = ""
 
 
 class InvalidStudy(ValueError):  # noqa: N818 - the configuration's reader turns it into an error

@@ -57,6 +57,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
     if study is not None:
         problems += _metric_problems(study)
         problems += _network_problems(study)
+        problems += _averaging_problems(study)
         problems += _published_problems(study.reporting.published, combined)
     for group in ("prediction", "alarms"):
         if isinstance(parameters.get(group), Mapping):
@@ -65,7 +66,9 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         raise InvalidStudy(list(dict.fromkeys(problems)))
     metric = study.reporting.metric
     techniques = {name: found.following(metric) for name, found in study.techniques.items()}
-    return study.model_copy(update={"techniques": techniques})
+    schedule = study.protocol.schedule.following(metric)
+    protocol = study.protocol.model_copy(update={"schedule": schedule})
+    return study.model_copy(update={"techniques": techniques, "protocol": protocol})
 
 
 def read_schedules(entries: Mapping[Any, Any]) -> dict[str, Schedule]:
@@ -191,6 +194,19 @@ def _network_problems(study: Study) -> list[Problem]:
             )
         )
     return problems
+
+
+def _averaging_problems(study: Study) -> list[Problem]:
+    """Return the problems of techniques that have several averages of the weights."""
+    return [
+        Problem(
+            ("techniques", name),
+            f"{' and '.join(averaging)} each average the weights: a technique can have one of them",
+        )
+        for name, technique in study.techniques.items()
+        if len(averaging := [k for k in technique.entries() if REGULARIZERS[k].averages_weights])
+        > 1
+    ]
 
 
 def _published_problems(published: Iterable[str], techniques: Iterable[str]) -> list[Problem]:

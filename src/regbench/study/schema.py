@@ -256,15 +256,6 @@ class Protocol(Settings):
             raise PydanticCustomError("seeds", "must name every seed once")
         return value
 
-    @model_validator(mode="after")
-    def _warmup_ends(self) -> Self:
-        warmup = getattr(self.schedule, "warmup", 0)
-        if getattr(self.schedule, "unit", "") == "epochs" and warmup >= self.epochs:
-            raise ValueError(
-                f"schedule.warmup must be less than the {self.epochs} epochs, not {warmup:g}"
-            )
-        return self
-
 
 class Evaluation(Settings):
     """How a trained network is measured beyond its predictions."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from regbench.errors import StudyError
 from regbench.metrics.registry import METRICS
 from regbench.networks.base import Phase
 from regbench.optimization.schedules import Horizon
@@ -98,6 +99,9 @@ class Course:
             stops: Of the technique's regularizers.
             phases: Of the network; without any the training is one phase by the protocol.
             weights: Returns a copy of the network's weights by name.
+
+        Raises:
+            StudyError: The schedule does not suit the number of steps, which the images decide.
         """
         whole = Phase("", protocol.epochs, protocol.optimizer.learning_rate)
         self.phases = list(phases) or [whole]
@@ -109,6 +113,11 @@ class Course:
         self._schedule = protocol.schedule
         self._steps_an_epoch = math.ceil(rows / protocol.batch_size)
         self._phase_of_epoch: list[int] = []
+        for phase in self.phases:
+            wrong = self._schedule.problem(Horizon(phase.epochs, self._steps_an_epoch))
+            if wrong:
+                of = f" (phase {phase.name})" if phase.name else ""
+                raise StudyError(f"parameters_protocol.yml: protocol.schedule: {wrong}{of}")
         self._begin_phase(0)
 
     def learning_rates(self) -> np.ndarray:

@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from regbench.errors import StudyError
 from regbench.networks.base import LOGITS
 from regbench.networks.inference import architecture, network_from_architecture
 from regbench.networks.weights import hidden_kernels, kernel_variables
@@ -302,16 +301,13 @@ class Step:
             partial(self._statistics_of_batch, frozen),
             input_signature=[tf.TensorSpec(shape, tf.uint8)],
         )
-        averaging = [
-            type(regularizer).key()
-            for regularizer, update in zip(self._acting["update"], phase.updates, strict=True)
-            if update.averages()
-        ]
-        if len(averaging) > 1:
-            raise StudyError(
-                f"{' and '.join(averaging)} each average the weights: a technique can have one of "
-                "them"
-            )
+        for regularizer, update in zip(self._acting["update"], phase.updates, strict=True):
+            # Settings are checked by what is declared: a technique can average weights once.
+            if bool(update.averages()) != regularizer.averages_weights:
+                raise TypeError(
+                    f"{type(regularizer).__module__}: averages_weights is to say whether its "
+                    "update has averages"
+                )
         return phase
 
     def _statistics_of_batch(self, frozen: frozenset[str], images: tf.Tensor) -> list[tf.Tensor]:

@@ -11,7 +11,7 @@ _NO_FIGURES = {"base", "registry"}
 # Columns that are no figures, in a training's record, the comparison or the history.
 TAKEN = frozenset(
     (
-        *("technique", "seed", "status", "reason", "fingerprint"),
+        *("network", "technique", "seed", "status", "reason", "fingerprint"),
         *("trainings", "failed_trainings", "missing_trainings", "failed_seeds"),
         *("difference", "difference_sd", "difference_low", "difference_high"),
         *("p_value", "p_adjusted", "bootstrap_low", "bootstrap_high", "win_share"),

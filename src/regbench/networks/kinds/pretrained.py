@@ -137,6 +137,11 @@ class Pretrained(Network):
             values = layer(values)
         return keras.Model(image, values, name="network")
 
+    def epochs_of_phases(self) -> dict[str, int]:
+        """Return the epochs of the head's phase and of fine-tuning, those of them that are set."""
+        phases = {"head": self.head, "fine_tune": self.fine_tune}
+        return {name: phase.epochs for name, phase in phases.items() if phase}
+
     def phases(self, model: "keras.Model") -> Sequence[Phase]:
         """Return the head's phase and fine-tuning, those of them that are set.
 
