@@ -122,7 +122,7 @@ def stock_epoch(folder: Path, epochs: int, network: Network) -> float:
         ],
         verbose=0,
     )
-    return statistics.median(np.diff(ends)[1:])
+    return float(statistics.median(np.diff(ends)[1:]))
 
 
 def torch_epoch(folder: Path, epochs: int, filters: list[int]) -> float:

@@ -52,7 +52,7 @@ def become_worker(threads: int) -> None:
     """Set this process up as ``kedro run`` sets up its training processes."""
     from regbench.runs import worker
 
-    worker.start_process(queue.SimpleQueue(), threads)
+    worker.start_process(queue.SimpleQueue(), threads, None, tempfile.gettempdir())
 
 
 def logging_variables() -> dict[str, str]:
