@@ -46,12 +46,12 @@ Trained = tuple[keras.Model, pd.DataFrame, dict[str, np.ndarray], dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def checkpoint_file(tmp_path_factory: pytest.TempPathFactory) -> LocalFile:
-    return LocalFile(tmp_path_factory.mktemp("models") / "seed_7_checkpoint.npz")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> LocalFile:
+    return LocalFile(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")
-def trained(checkpoint_file: LocalFile) -> Trained:
+def trained(checkpoints: LocalFile) -> Trained:
     return train_network(
         IMAGES,
         INDEX,
@@ -63,7 +63,7 @@ def trained(checkpoint_file: LocalFile) -> Trained:
         7,
         DATA,
         SETTINGS,
-        checkpoint_file,
+        checkpoints,
     )
 
 
@@ -75,7 +75,7 @@ def evaluated(made: Trained, **changes: Any) -> tuple[pd.DataFrame, dict[str, An
         "history": history,
         "best_epoch_weights": best_epoch_weights,
         "made_from": made_from,
-        "checkpoint_file": LocalFile(Path("no_checkpoint.npz")),
+        "checkpoints": LocalFile(Path("no_checkpoints")),
         **changes,
     }
     return evaluate_network(
@@ -119,7 +119,7 @@ def test_a_network_computes_in_the_protocols_precision(precision: str) -> None:
         7,
         DATA,
         SETTINGS,
-        LocalFile(Path("no_checkpoint.npz")),
+        LocalFile(Path("no_checkpoints")),
     )
     assert network.get_layer("hidden_1").compute_dtype == precision.removeprefix("mixed_")
     assert keras.config.dtype_policy().name == "float32"
@@ -144,14 +144,15 @@ def test_its_metrics_carry_the_fingerprint(trained: Trained) -> None:
 
 
 def test_a_training_leaves_its_checkpoint_until_what_it_made_is_stored_and_evaluated(
-    trained: Trained, checkpoint_file: LocalFile
+    trained: Trained, checkpoints: LocalFile
 ) -> None:
+    checkpoint_file = checkpoints.joinpath("l2/seed_7_checkpoint.npz")
     assert checkpoint_file.exists()
     other = keras.models.clone_model(trained[0])
     with pytest.raises(StudyError):
-        evaluated(trained, trained=other, checkpoint_file=checkpoint_file)
+        evaluated(trained, trained=other, checkpoints=checkpoints)
     assert checkpoint_file.exists()
-    evaluated(trained, checkpoint_file=checkpoint_file)
+    evaluated(trained, checkpoints=checkpoints)
     assert not checkpoint_file.exists()
 
 
@@ -192,7 +193,7 @@ def test_the_train_images_of_each_class_are_counted_for_class_weights(tmp_path: 
             7,
             DATA,
             SETTINGS,
-            LocalFile(Path(tempfile.mkdtemp(dir=tmp_path)) / "checkpoint.npz"),
+            LocalFile(Path(tempfile.mkdtemp(dir=tmp_path))),
         )
         assert {f"validation_{name}" for name in METRICS} <= set(history)
         return np.concatenate([value.ravel() for value in weights_of(network).values()])

@@ -319,7 +319,7 @@ from pathlib import Path
 from regbench.storage.stored_file import LocalFile
 
 values = {"labeled_images": open_source(sys.argv[1]), "earlier_ingestion": None}
-values["mine.seed_1.checkpoint"] = LocalFile(Path("no_checkpoint.npz"))
+values["checkpoints"] = LocalFile(Path("no_checkpoints"))
 for name in pipeline.inputs() - values.keys():
     value = parameters
     for key in name.removeprefix("params:").split("."):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from regbench.errors import StudyError
 from regbench.networks.registry import network_of
 from regbench.study import digests, fingerprints, fit
+from regbench.study.arms import arm_named
 from regbench.study.schema import Protocol
 from regbench.study.technique import Technique
 from regbench.training.on_failure import on_failure_of
@@ -36,7 +37,7 @@ def train_network(
     seed: int,
     data_fingerprint: dict[str, Any],
     training_fingerprint: dict[str, str],
-    checkpoint_file: StoredFile,
+    checkpoints: StoredFile,
     **prepared: Any,
 ) -> tuple[KerasModel, DataFrame, dict[str, ndarray], dict[str, str]]:
     """Build and train the network of one technique and seed.
@@ -45,7 +46,8 @@ def train_network(
         The network (raw uint8 images in, class probabilities out); its history, a row per
         epoch; the weights of the epoch that was best on validation, if the network has others;
         and the fingerprint: digests of what the network was made from and of what was made.
-        A long training keeps its state in ``checkpoint_file``, and goes on from there.
+        A long training keeps its state in a file of the folder ``checkpoints``, and goes on from
+        there.
     """
     import numpy as np
 
@@ -79,7 +81,8 @@ def train_network(
     checkpoint = None
     if shared.checkpoint_minutes is not None:
         bound_to = digests.digest([made_from, seed])
-        checkpoint = Checkpoint(checkpoint_file, bound_to, shared.checkpoint_minutes)
+        file = _checkpoint_file(checkpoints, training, seed)
+        checkpoint = Checkpoint(file, bound_to, shared.checkpoint_minutes)
     history, best_epoch_weights = train(
         model,
         images,
@@ -121,7 +124,7 @@ def evaluate_network(
     evaluation_fingerprint: str,
     training: dict[str, Any],
     seed: int,
-    checkpoint_file: StoredFile,
+    checkpoints: StoredFile,
 ) -> tuple[DataFrame, dict[str, Any]]:
     """Evaluate a trained network; what is stored of it needs no checkpoint any more.
 
@@ -148,7 +151,7 @@ def evaluate_network(
             f"the network of {name}, seed {seed}, is not the one that its fingerprint describes; "
             f"kedro run --pipelines={name} trains it again"
         )
-    checkpoint_file.remove()
+    _checkpoint_file(checkpoints, training, seed).remove()
     measured = evaluate.evaluate(
         trained,
         images,
@@ -160,6 +163,11 @@ def evaluate_network(
         np.asarray(corrupted_rows),
     )
     return _finished(measured, training, seed, made_from)
+
+
+def _checkpoint_file(checkpoints: StoredFile, training: dict[str, Any], seed: int) -> StoredFile:
+    folder = arm_named(training["technique"]).folder
+    return checkpoints.joinpath(f"{folder}/seed_{seed}_checkpoint.npz")
 
 
 def _finished(

@@ -55,7 +55,7 @@ def _training(arm: Arm, technique: Technique, seed: int) -> list[Node]:
                 "protocol": "params:protocol",
                 "network": network,
                 "data_fingerprint": "data_fingerprint",
-                "checkpoint_file": f"{namespace}.checkpoint",
+                "checkpoints": "checkpoints",
             },
             [
                 f"{namespace}.{made}"
@@ -75,7 +75,7 @@ def _training(arm: Arm, technique: Technique, seed: int) -> list[Node]:
                 "history": f"{namespace}.history",
                 "best_epoch_weights": f"{namespace}.best_epoch_weights",
                 "made_from": f"{namespace}.fingerprint",
-                "checkpoint_file": f"{namespace}.checkpoint",
+                "checkpoints": "checkpoints",
                 "corrupted_images": "corrupted_images",
                 "corrupted_rows": "corrupted_rows",
                 **training,
