@@ -74,7 +74,14 @@ def checkpoint_in(folder: Path, made_from: str = "this", minutes: float = 0) -> 
         {},
         {"phases": PHASES},
         {"optimizer": {"name": "rmsprop", "learning_rate": 0.01, "momentum": 0.9}},
-        {"schedule": {"name": "plateau", "patience": 1, "factor": 0.5}},
+        {
+            "schedule": {
+                "name": "plateau",
+                "patience": 1,
+                "factor": 0.5,
+                "monitor": "validation_cross_entropy",
+            }
+        },
     ],
     ids=["adam", "phases", "rmsprop", "plateau"],
 )

@@ -133,7 +133,13 @@ def test_the_seeds_of_a_technique_begin_with_an_empty_optimizer() -> None:
 
 def test_plateau_ends_a_training_that_stalls() -> None:
     shared = protocol(
-        schedule={"name": "plateau", "patience": 1, "factor": 0.1, "minimum": 0.1},
+        schedule={
+            "name": "plateau",
+            "monitor": "validation_cross_entropy",
+            "patience": 1,
+            "factor": 0.1,
+            "minimum": 0.1,
+        },
         learning_rate=1e-9,  # it learns next to nothing
         epochs=30,
     )
