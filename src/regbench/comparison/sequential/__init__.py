@@ -1,0 +1,1 @@
+"""Verdicts on a study that is judged several times while it trains: staged looks."""
