@@ -30,7 +30,6 @@ _GRID, _NODES, _SHARES = 241, 64, 32  # of the present t, the two-sample t, the 
 _Free = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]  # by angle, see ``_angle``
 
 
-@lru_cache(maxsize=1024)
 def boundaries(pairs: tuple[int, ...], spent: tuple[float, ...]) -> tuple[float, ...]:
     """Return the values that t has to reach at each look, on one side.
 
@@ -40,21 +39,24 @@ def boundaries(pairs: tuple[int, ...], spent: tuple[float, ...]) -> tuple[float,
             strictly rising.
 
     Returns:
-        The boundaries, in the order of the looks, exact to about four digits.
+        The boundaries, in the order of the looks, exact to about three digits.
     """
+    looks = range(1, len(pairs) + 1)
+    return tuple(_look(pairs[:number], spent[:number])[0] for number in looks)
+
+
+@lru_cache(maxsize=1024)
+def _look(pairs: tuple[int, ...], spent: tuple[float, ...]) -> tuple[float, _Free | None]:
+    """Return the last look's boundary, and the probability of no crossing before it by its t."""
     from scipy.optimize import brentq  # noqa: PLC0415 - slow to import
 
-    found: list[float] = []
     free: _Free | None = None
-    before = 0.0
-    for number, (count, until) in enumerate(zip(pairs, spent, strict=True)):
-        if number:
-            free = _free(pairs[number - 1], count, found[-1], free)
-        allowed = until - before
-        score = brentq(lambda at, f=free, n=count, p=allowed: _beyond(at, n, f) - p, -_FAR, _FAR)
-        found.append(float(_t_of(np.array([score]), count)[0]))
-        before = until
-    return tuple(found)
+    allowed = spent[-1]
+    if len(pairs) > 1:
+        free = _free(pairs[-2], pairs[-1], *_look(pairs[:-1], spent[:-1]))
+        allowed -= spent[-2]
+    score = brentq(lambda at: _beyond(at, pairs[-1], free) - allowed, -_FAR, _FAR)
+    return float(_t_of(np.array([score]), pairs[-1])[0]), free
 
 
 def crossing(pairs: Sequence[int], at: Sequence[float]) -> list[float]:

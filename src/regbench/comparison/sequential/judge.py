@@ -1,15 +1,11 @@
 """Verdicts on techniques whose trainings are added look by look.
 
-At a look, the interval of a technique's mean difference to the baseline is
-``mean +- critical * standard error``, the critical value that of ``boundaries``. The verdict is
-read from it: *equivalent* if it lies within the band, otherwise *better* or *worse* if it leaves
-out 0. The first verdict is final, and the technique trains no further.
+At each look the verdict on a technique is read from the interval of its mean difference to the
+baseline (``interval``). The first verdict is final, and the technique trains no further.
 
-**What is kept.** The intervals of all techniques at all looks hold the true differences together in
-95 % of studies (repeated confidence intervals, Jennison and Turnbull 1989). A wrong verdict needs
-an interval that misses the truth, whatever the truth is: so in 95 % of studies all verdicts are
-right, differences and equivalences together, however many looks there are and wherever one stops.
-Exact for normal differences; ``benchmarks/README.md`` has simulated rates for others.
+**What is kept.** In 95 % of studies all verdicts are right and all intervals hold the true
+differences, differences and equivalences together, however many looks there are and wherever one
+stops. Exact for normal differences; ``benchmarks/README.md`` has simulated rates for others.
 
 **Failed trainings.** A look counts the pairs that exist: the boundary is the one for so many pairs,
 and spends what the look may spend. A look that adds no pair to a technique, or at which it has
@@ -23,8 +19,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regbench.comparison.sequential.boundaries import boundaries
 from regbench.comparison.sequential.design import MIN_PAIRS, Design
+from regbench.comparison.sequential.interval import ABOVE, BELOW, NOTHING, WITHIN, interval, read
+from regbench.comparison.sequential.interval import critical as critical_values
 from regbench.comparison.sequential.outlook import chance_of_verdict, further_seeds
 from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
 
@@ -50,7 +47,7 @@ class StagedVerdict:
         pairs: The number of pairs of trainings that the figures rest on.
         mean: The mean difference; after an early verdict a little too large.
         sd: The standard deviation of the differences.
-        critical: The boundary of t at this look.
+        critical: The boundary of t for a difference at this look.
         low: Lower end of the interval that the verdict is read from.
         high: Upper end of it.
         plain_low: Lower end of the 95 % t interval, uncorrected.
@@ -108,18 +105,6 @@ def judge(
     }
 
 
-def read(
-    mean: "NDArray[np.float64]", half_width: "NDArray[np.float64]", band: float
-) -> "NDArray[np.int8]":
-    """Return what intervals show: 1 or -1 above or below 0, 2 within the band, 0 nothing.
-
-    An interval within the band that leaves out 0 is read as equivalent.
-    """
-    within = np.abs(mean) + half_width < band
-    outside = np.abs(mean) > half_width
-    return np.where(within, 2, np.where(outside, np.sign(mean), 0)).astype(np.int8)
-
-
 def _judge(
     values: "NDArray[np.float64]",
     design: Design,
@@ -127,14 +112,14 @@ def _judge(
     higher_is_better: bool,
     until: int | None,
 ) -> StagedVerdict:
-    by_sign = {1: BETTER, -1: WORSE, 2: EQUIVALENT, 0: UNDECIDED}
+    names = {ABOVE: BETTER, BELOW: WORSE, WITHIN: EQUIVALENT, NOTHING: UNDECIDED}
     if not higher_is_better:
-        by_sign |= {1: WORSE, -1: BETTER}
+        names |= {ABOVE: WORSE, BELOW: BETTER}
     counts: list[int] = []
-    spent: list[float] = []
+    shares: list[float] = []
     latest = StagedVerdict(DESCRIPTIVE)
     last = design.looks[-1]
-    for look, allowed in zip(design.looks, design.spent, strict=True):
+    for look, share in zip(design.looks, design.shares, strict=True):
         if look > len(values) or look > (until or last):
             break
         known = values[:look][~np.isnan(values[:look])]
@@ -143,12 +128,13 @@ def _judge(
             latest = _passed_over(latest, known, look, look == last)
             continue
         counts.append(pairs)
-        spent.append(allowed)
-        critical = boundaries(tuple(counts), tuple(spent))[-1]
+        shares.append(share)
+        at = critical_values(tuple(counts), tuple(shares), design)
         mean, sd = float(known.mean()), max(float(known.std(ddof=1)), smallest_sd)
-        half_width = critical * design.standard_error(sd, pairs)
-        plain = _t_quantile(pairs - 1, 0.975) * design.standard_error(sd, pairs)
-        verdict = by_sign[int(read(np.array(mean), np.array(half_width), design.band))]
+        se = design.standard_error(sd, pairs)
+        plain = _t_quantile(pairs - 1, 0.975) * se
+        verdict = names[int(read(mean, se, at, design.band))]
+        low, high = interval(mean, se, at, design.band)
         futile, further = False, None
         if verdict == UNDECIDED:
             further = further_seeds(mean, sd, pairs, look, design)
@@ -162,9 +148,9 @@ def _judge(
             pairs=pairs,
             mean=mean,
             sd=sd,
-            critical=critical,
-            low=mean - half_width,
-            high=mean + half_width,
+            critical=at.difference,
+            low=float(low),
+            high=float(high),
             plain_low=mean - plain,
             plain_high=mean + plain,
             further_seeds=further,

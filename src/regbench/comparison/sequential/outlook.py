@@ -5,13 +5,12 @@ all the same (non-binding futility).
 """
 
 import math
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regbench.comparison.sequential.boundaries import boundaries
 from regbench.comparison.sequential.design import Design
+from regbench.comparison.sequential.interval import NOTHING, Critical, critical, read
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -39,23 +38,19 @@ def chance_of_verdict(
 
     present, spread = np.abs(np.asarray(mean, float)), np.asarray(sd, float)
     final = pairs + design.looks[-1] - look  # if no further training fails
-    half_width = _last_boundary(design) * design.standard_error(1, final) * spread
+    at = _at_last_look(design)
+    se = design.standard_error(1, final) * spread
     change = np.maximum(spread * math.sqrt(1 / pairs - 1 / final), np.finfo(float).tiny)
 
-    def below(limit: "NDArray[np.float64]") -> "NDArray[np.float64]":
-        return np.asarray(stdtr(pairs - 1, (limit - present) / change))
+    def inside(limit: "NDArray[np.float64]") -> "NDArray[np.float64]":
+        """Return the probability of a mean between -limit and limit."""
+        up, down = ((side * limit - present) / change for side in (1, -1))
+        return np.asarray(stdtr(pairs - 1, up) - stdtr(pairs - 1, down))
 
-    outside = 1 - below(half_width) + below(-half_width)
-    room = design.band - half_width  # where the interval's centre may lie if it is in the band
-    within = np.where(room > 0, below(room) - below(-room), 0.0)
-    # Both at once where the interval is shorter than half the band.
-    overlap = np.where(room > half_width, 2, 0)
-    both = np.where(
-        overlap > 0,
-        below(room) - below(half_width) + below(-half_width) - below(-room),
-        0.0,
-    )
-    return np.asarray(outside + within - both)
+    # Undecided are means too near to 0 to differ and too far from it to be equivalent.
+    outer = at.difference * se
+    inner = np.clip(design.band - at.equivalence * se, 0, outer)
+    return np.asarray(1 - inside(outer) + inside(inner))
 
 
 def further_seeds(mean: float, sd: float, pairs: int, look: int, design: Design) -> int | None:
@@ -74,16 +69,16 @@ def further_seeds(mean: float, sd: float, pairs: int, look: int, design: Design)
     Returns:
         At least 1; None if more than ``MOST_SEEDS`` would be needed, or no number is enough.
     """
-    by_look = zip(design.looks, boundaries(design.looks, design.spent), strict=True)
-    for later, critical in by_look:
-        if later > look and _decides(mean, sd, pairs + later - look, critical, design):
-            return later - look
+    for number, later in enumerate(design.looks, start=1):
+        if later > look:
+            at = critical(design.looks[:number], design.shares[:number], design)
+            if _decides(mean, sd, pairs + later - look, at, design):
+                return later - look
     low, high = max(look, design.looks[-1]), MOST_SEEDS
-    tail = _last_tail(design)
 
     def enough(seeds: int) -> bool:
         there = pairs + seeds - look
-        return _decides(mean, sd, there, _critical(there, tail), design)
+        return _decides(mean, sd, there, _at_more_seeds(there, design), design)
 
     if not enough(high):
         return None
@@ -93,24 +88,23 @@ def further_seeds(mean: float, sd: float, pairs: int, look: int, design: Design)
     return high - look
 
 
-def _decides(mean: float, sd: float, pairs: int, critical: float, design: Design) -> bool:
-    half_width = critical * design.standard_error(sd, pairs)
-    return abs(mean) > half_width or abs(mean) + half_width < design.band
+def _decides(mean: float, sd: float, pairs: int, at: Critical, design: Design) -> bool:
+    return int(read(mean, design.standard_error(sd, pairs), at, design.band)) != NOTHING
 
 
-def _last_boundary(design: Design) -> float:
-    return boundaries(design.looks, design.spent)[-1]
+def _at_last_look(design: Design) -> Critical:
+    return critical(design.looks, design.shares, design)
 
 
-def _critical(pairs: int, tail: float) -> float:
-    from scipy.special import stdtrit  # noqa: PLC0415 - slow to import
+def _at_more_seeds(pairs: int, design: Design) -> Critical:
+    """Return the values of t that have the tail probabilities of the last look's boundaries."""
+    from scipy.special import stdtr, stdtrit  # noqa: PLC0415 - slow to import
 
-    return float(-stdtrit(pairs - 1, tail))
-
-
-@lru_cache(maxsize=64)
-def _last_tail(design: Design) -> float:
-    """Return the probability of t beyond the last boundary, by itself."""
-    from scipy.special import stdtr  # noqa: PLC0415 - slow to import
-
-    return float(stdtr(design.looks[-1] - 1, -_last_boundary(design)))
+    last = _at_last_look(design)
+    freedom = design.looks[-1] - 1
+    return Critical(
+        *(
+            float(-stdtrit(pairs - 1, stdtr(freedom, -boundary)))
+            for boundary in (last.difference, last.equivalence, last.beyond)
+        )
+    )
