@@ -9,7 +9,7 @@ from typing import IO, Any, NoReturn
 
 import click
 
-from regbench import signals
+from regbench import early_signals, signals
 from regbench.redaction import without_secrets
 
 
@@ -92,7 +92,7 @@ def stopped(by: KeyboardInterrupt, how_far: str) -> InterruptedStudyError:
         how_far: The run's progress, in words.
     """
     name = by.name if isinstance(by, signals.Stopped) else "SIGINT"
-    return _STOPPED_BY.get(name, InterruptedStudyError)(signals.message(name, how_far))
+    return _STOPPED_BY.get(name, InterruptedStudyError)(early_signals.message(name, how_far))
 
 
 _LONGEST_QUOTE = 120  # characters; a wrong value may be a whole file
