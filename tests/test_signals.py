@@ -20,7 +20,7 @@ from typing import NoReturn
 import pytest
 from click.testing import CliRunner
 
-from regbench import cli, signals
+from regbench import cli, early_signals, signals
 from regbench.errors import StudyError
 
 PROJECT = Path(__file__).parents[1]
@@ -55,7 +55,7 @@ def test_the_first_signal_stops_the_work_and_others_change_nothing(number: int) 
     name = signal.Signals(number).name
     assert stop.value.name == signals.received() == name
     signal.raise_signal(number)  # the end is under way
-    assert signals.EXIT_CODES[name] == CODES[signal.Signals(number)]
+    assert early_signals.EXIT_CODES[name] == CODES[signal.Signals(number)]
 
 
 def test_what_takes_an_instant_is_not_interrupted() -> None:
@@ -119,15 +119,38 @@ def test_a_stop_that_a_finalizer_loses_comes_again() -> None:
     ],
 )
 def test_only_a_run_is_watched_from_its_start(command: list[str], is_run: bool) -> None:
-    assert signals.is_kedro_run(command) == is_run
-    signals.watch_the_start(command)
-    assert (signal.getsignal(signal.SIGTERM) is signals.end_at_once) == is_run
+    assert early_signals.is_kedro_run(command) == is_run
+    for module in (early_signals, signals):
+        module.watch_the_start(command)
+        assert (signal.getsignal(signal.SIGTERM) is module.end_at_once) == is_run
 
 
+def test_an_ignored_signal_is_ignored_from_the_start() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` has it
+    early_signals.watch_the_start(["python", "-m", "kedro", "run"])
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    assert signal.getsignal(signal.SIGTERM) is early_signals.end_at_once
+
+
+def test_the_first_handlers_wait_for_no_import() -> None:
+    # What they import takes 20 to 40 ms, in which Ctrl-C would be a stack trace.
+    script = "import sys; import regbench.early_signals; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", script],  # without site, which imports for other packages
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(PROJECT / "src")},
+    )
+    assert not {"signal", "typing", "contextlib", "re", "enum"} & {*done.stdout.split()}
+    assert "regbench.early_signals" in done.stdout
+
+
+@pytest.mark.parametrize("module", ["early_signals", "signals"])
 @pytest.mark.parametrize("number", CODES)
-def test_before_the_work_the_process_ends_at_once(number: signal.Signals) -> None:
+def test_before_the_work_the_process_ends_at_once(number: signal.Signals, module: str) -> None:
     script = (
-        "import signal; from regbench import signals\n"
+        f"import signal; from regbench import {module} as signals\n"
         "signals.watch_the_start(['python', 'kedro', 'run'])\n"
         f"signal.raise_signal({int(number)})\n"
         "print('not reached')\n"

@@ -28,7 +28,7 @@ from regbench.runs.surroundings import check_surroundings
 logger = logging.getLogger(__name__)
 logging.setLogRecordFactory(SafeRecord)  # Kedro imports this before it runs a command
 
-signals.watch_the_start(sys.orig_argv)  # if Python has not done so as it started
+signals.watch_the_start(sys.orig_argv)  # in the place of early_signals' handlers
 _kedro_run = cast(Callable[..., None], kedro_run.callback)
 
 

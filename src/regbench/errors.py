@@ -9,7 +9,7 @@ from typing import IO, Any, NoReturn
 
 import click
 
-from regbench import signals
+from regbench import early_signals, presence, signals
 from regbench.redaction import without_secrets
 
 
@@ -33,6 +33,10 @@ class StudyError(click.ClickException):
 
 class UnreachableError(StudyError):
     """A store cannot be reached or refuses access; its content is unknown."""
+
+
+class ResultsGoneError(StudyError):
+    """The folder of results was unmounted, moved or deleted while a run was at work."""
 
 
 class SettingsError(StudyError):
@@ -92,7 +96,7 @@ def stopped(by: KeyboardInterrupt, how_far: str) -> InterruptedStudyError:
         how_far: The run's progress, in words.
     """
     name = by.name if isinstance(by, signals.Stopped) else "SIGINT"
-    return _STOPPED_BY.get(name, InterruptedStudyError)(signals.message(name, how_far))
+    return _STOPPED_BY.get(name, InterruptedStudyError)(early_signals.message(name, how_far))
 
 
 _LONGEST_QUOTE = 120  # characters; a wrong value may be a whole file
@@ -107,7 +111,7 @@ def quoted(value: object) -> str:
 
 
 # A disk, share or mount that has gone while a run was at work.
-_GONE = {
+GONE = {
     getattr(errno, name)
     for name in (
         *("ENODEV", "ENXIO", "ENOTCONN", "ESHUTDOWN", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN"),
@@ -117,7 +121,7 @@ _GONE = {
 }
 
 # Errors of the disk and of paths that the user can put right.
-_EXPLAINED = _GONE | {
+_EXPLAINED = GONE | {
     *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
     *(errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOLCK),
@@ -128,16 +132,20 @@ def explanation(error: BaseException) -> StudyError | None:
     """Return the first of an error and its causes that the user can put right.
 
     Returns:
-        A ``StudyError`` as it is; for an ``OSError`` of ``_EXPLAINED``, one that names the file;
-        None if there is neither.
+        If the folder of results is gone, an error that says so: it explains any other. A
+        ``StudyError`` as it is; for an ``OSError`` of ``_EXPLAINED``, one that names the file; None
+        if there is neither.
     """
+    gone = presence.problem()
+    if gone and not isinstance(error, ResultsGoneError):
+        return ResultsGoneError(gone)
     for cause in with_causes(error):
         if isinstance(cause, StudyError):
             return cause
         if isinstance(cause, OSError) and cause.errno in _EXPLAINED:
             file = cause.filename2 or cause.filename  # of a rename, the target
             told = f"{cause.strerror}: {file}" if file else str(cause.strerror)
-            if cause.errno in _GONE:
+            if cause.errno in GONE:
                 told += f" (is the disk or share there?); {signals.HOW_TO_GO_ON}"
             return StudyError(told)
     return None

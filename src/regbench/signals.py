@@ -5,7 +5,7 @@ process at once; so does one after it. While it is at work, the first signal rai
 the main thread, so that locks, processes and half-written files are cleaned up; later ones change
 nothing. A cleaning up that takes longer than ``SECONDS_TO_CLEAN_UP`` is cut short.
 
-Imports nothing but the standard library: ``regbench_signals.pth`` imports it as Python starts.
+From Python's start until this module is imported, the handlers are those of ``early_signals``.
 """
 
 import atexit
@@ -20,17 +20,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
+from regbench.early_signals import EXIT_CODES, NOTHING_RAN, is_kedro_run, say
+
 SECONDS_TO_CLEAN_UP = 10.0
 _SECONDS_BETWEEN_LOOKS = 0.2
 HOW_TO_GO_ON = (
     "what was finished is kept; the same command with --only-missing-outputs goes on from there"
 )
-_REASONS = {
-    "SIGINT": "",
-    "SIGTERM": "terminated (SIGTERM): ",
-    "SIGHUP": "the terminal was closed (SIGHUP): ",
-}
 
 
 class Stopped(KeyboardInterrupt):
@@ -47,11 +43,6 @@ class Stopped(KeyboardInterrupt):
         self.name = name
 
 
-def message(name: str, how_far: str) -> str:
-    """Return the line that says which signal ended a run, and how far the run was."""
-    return f"{_REASONS[name]}{how_far}"
-
-
 class _Command:
     """The signals of this process's command."""
 
@@ -63,11 +54,11 @@ class _Command:
         self.was_lost = False
         self.clean_ups = ExitStack()
         self.files: set[Path] = set()
-        self.how_far = "stopped before anything ran"
+        self.how_far = NOTHING_RAN
 
     def end_now(self, name: str) -> NoReturn:
         """Clean up what is registered, say the line, and end the process without a stack trace."""
-        self.say(name)
+        say(name, self.how_far)
         try:
             with suppress(Exception):  # whatever fails, the process has to end
                 self.clean_ups.close()
@@ -76,11 +67,6 @@ class _Command:
                     file.unlink(missing_ok=True)
         finally:
             os._exit(EXIT_CODES[name])
-
-    def say(self, name: str) -> None:
-        """Write the line past any buffer that the process may hold locked."""
-        with suppress(OSError):  # the terminal is gone
-            os.write(2, f"Error: {message(name, self.how_far)}\n".encode())
 
 
 _command = _Command()
@@ -102,21 +88,6 @@ def watch_the_start(command: list[str]) -> None:
     """
     if is_kedro_run(command):
         _set_handlers(end_at_once)
-
-
-def is_kedro_run(command: list[str]) -> bool:
-    """Return whether a command line is ``kedro run ...`` or ``python -m kedro run ...``."""
-    words = iter(command[1:])
-    for word in words:
-        if word in ("-X", "-W"):  # options of Python with a value
-            next(words, "")
-        elif word == "-m" or not word.startswith("-"):
-            program = next(words, "") if word == "-m" else os.path.basename(word)
-            arguments = [each for each in words if not each.startswith("-")]
-            return program in ("kedro", "kedro.exe") and arguments[:1] == ["run"]
-        elif word == "-c":
-            return False
-    return False
 
 
 @contextmanager

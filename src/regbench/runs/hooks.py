@@ -11,6 +11,7 @@ from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
+from regbench import presence
 from regbench.errors import (
     FailedTrainingsError,
     SettingsError,
@@ -91,7 +92,7 @@ class StudyHooks:
         if any("tensorflow" in node.tags for node in pipeline.nodes):
             _set_keras_settings_aside()
         only_missing_outputs = bool(run_params.get("only_missing_outputs"))
-        self._locks.close()  # left by an interrupted run in the same process
+        self._give_back_locks()  # left by an interrupted run in the same process
         at_the_end(self._end)  # Kedro calls no hook for an interrupted run
         try:
             self._lock(pipeline, catalog)
@@ -107,9 +108,8 @@ class StudyHooks:
             )
             remove_report_record(pipeline, catalog)
         except Exception as error:  # Kedro calls on_pipeline_error only for errors of nodes
-            self._locks.close()
-            notify_of_error(error, catalog, self._notify)
-            raise_explained(error)
+            self._end_with(error, catalog)
+            raise
         # Evaluation ends a training; one that was trained earlier may still lack it.
         to_do = [node for node in pipeline.nodes if node.name.endswith(".evaluate")]
         if only_missing_outputs:
@@ -131,7 +131,7 @@ class StudyHooks:
         """
         self._stop_progress()
         if self._nothing_to_do:
-            self._locks.close()
+            self._give_back_locks()
             logger.info("up to date: %s", _summary(pipeline, catalog))
             if "alarms" in pipeline.all_outputs():
                 raise_alarms(catalog, self._notify)  # their causes have not changed
@@ -146,7 +146,7 @@ class StudyHooks:
             notify_of_error(error, catalog, self._notify)
             raise_explained(error)
         finally:
-            self._locks.close()
+            self._give_back_locks()
         made = pipeline.all_outputs()
         results_by_technique = {
             name.removesuffix("_results"): catalog.load(name)
@@ -183,11 +183,26 @@ class StudyHooks:
             StudyError: It explains the error and replaces it.
         """
         self._stop_progress()
-        self._locks.close()
-        notify_of_error(error, catalog, self._notify)
-        explained = explanation(error)
+        self._end_with(error, catalog)
+
+    def _end_with(self, error: Exception, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Give the locks back, and send a notification of an error.
+
+        Raises:
+            StudyError: It explains the error.
+        """
+        explained = explanation(error)  # while the folder of results is still looked at
+        self._give_back_locks()
+        notify_of_error(explained or error, catalog, self._notify)
         if explained:
             raise explained
+
+    def _give_back_locks(self) -> None:
+        """Release the locks; a disk that refuses is no error, as locks end with the process."""
+        try:
+            self._locks.close()
+        except OSError as error:
+            logger.warning("a lock stays until this process ends: %s", error)
 
     def _lock(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         """Lock what the run makes and reads, on this machine and in a store.
@@ -208,16 +223,21 @@ class StudyHooks:
         wait = parameters["if_in_use"] == "wait"
         here = PROJECT / root.path
         display = str(here if isinstance(root, LocalFile) else root)
-        self._locks.enter_context(machine_lock(here, use, command, wait=wait, display=display))
+        record = self._locks.enter_context(
+            machine_lock(here, use, command, wait=wait, display=display)
+        )
         if isinstance(root, RemoteFile):
             logger.info("results go to %s, copies to %s", root, root.path)
             self._locks.enter_context(store_lock(root, use, command, wait=wait))
-        mark_results(root if isinstance(root, RemoteFile) else LocalFile(here))
+            mark_results(root)
+        else:  # a cache that is gone is filled again; what is here is nowhere else
+            mark_results(LocalFile(here))
+            self._locks.enter_context(presence.watching(here, record))
 
     def _end(self) -> None:
         """Stop the display of progress and release the locks; may be called twice."""
         self._stop_progress()
-        self._locks.close()
+        self._give_back_locks()
 
     def _silence_runner(self) -> None:
         """Keep the runner from logging the nodes that it skips, until the locks end."""

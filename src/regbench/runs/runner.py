@@ -30,7 +30,7 @@ from kedro.runner import AbstractRunner
 from kedro.runner.task import Task
 from pluggy import PluginManager
 
-from regbench import signals
+from regbench import presence, signals
 from regbench.errors import StudyError, stopped
 from regbench.runs import devices, worker
 from regbench.runs.endings import KILLED, how_a_process_ended, reason_of
@@ -142,7 +142,8 @@ class _Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if signals.received():  # also where the interruption has become another error
+        # Also where the interruption has become another error; and nothing more can be stored.
+        if signals.received() or presence.problem():
             self.kill()
         busy = set(self._busy.values())
         for process in self._processes:
@@ -297,7 +298,7 @@ class _Worker:
             1,
             self._context,
             initializer=worker.start_process,
-            initargs=(records, self._threads, self._gpu, util.get_temp_dir()),
+            initargs=(records, self._threads, self._gpu, util.get_temp_dir(), presence.watched()),
         )
 
     def _living(self) -> list[BaseProcess]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from regbench.errors import DamagedFileError, explanation, with_causes
+from regbench import presence
+from regbench.errors import DamagedFileError, ResultsGoneError, explanation, with_causes
 from regbench.signals import own_file
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.partial(\.\w+)?")
@@ -29,7 +30,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     Raises:
         OSError: The file cannot be written (no space, no permission).
+        ResultsGoneError: The folder of results is no longer there.
     """
+    gone = presence.problem()
+    if gone:  # or the folder would be made anew, where it was mounted
+        raise ResultsGoneError(gone)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{secrets.token_hex(4)}.partial{path.suffix}")
     with own_file(temporary):
@@ -81,6 +86,10 @@ def damaged_file_errors(path: object) -> Iterator[None]:
         reason = " ".join(str(error).split())[:100] or type(error).__name__
         if "pickle" in reason:  # NumPy's message would advise the unsafe allow_pickle=True
             reason = "no plain array"
+        if any(isinstance(cause, FileNotFoundError) for cause in with_causes(error)):
+            raise DamagedFileError(
+                f"{path} is gone; kedro run --only-missing-outputs makes it anew"
+            ) from error
         raise DamagedFileError(
             f"{path} is damaged, or made by another version of RegBench ({reason}); delete it, and "
             "kedro run --only-missing-outputs makes it anew"

@@ -1,5 +1,6 @@
 """Reading a set as a folder, a zip or a tar; no file outside of it can be read."""
 
+import errno
 import gc
 import io
 import os
@@ -27,6 +28,8 @@ from regbench.images.sources.base import (
     rare_garbage_collection,
 )
 from regbench.images.sources.open import open_source
+from regbench.images.sources.tar import TarSource
+from regbench.images.sources.zip import ZipSource
 
 Files = dict[str, bytes]
 MakeSet = Callable[[Files], Path]
@@ -341,6 +344,29 @@ class TestFolder:
             assert source.digest() == whole
         assert os.listdir("/dev/fd") == before
 
+    @pytest.mark.parametrize("how", ["moved", "unmounted", "refused"])
+    def test_a_folder_that_is_gone_is_no_missing_picture(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch, how: str
+    ) -> None:
+        with open_source(root) as source:
+            assert reason(source, "none") == "missing"
+            if how == "moved":
+                root.rename(root.with_name("elsewhere"))
+            elif how == "unmounted":  # the folder below the mount is empty, on another disk
+                monkeypatch.setattr(sources_folder, "_disk_of", lambda _: -1)
+                (root / "a/1").unlink()
+            else:
+
+                def refuse(*_: object) -> None:
+                    raise OSError(errno.ESTALE, "Stale file handle")
+
+                monkeypatch.setattr(os, "open", refuse)
+                monkeypatch.setattr(os, "scandir", refuse)
+            with pytest.raises(
+                StudyError, match=r"there no more \(unmounted, moved or deleted\?\)"
+            ):
+                source.read("a/1", 9)
+
     def test_keeps_no_file_open(self, root: Path) -> None:
         (root / "out").symlink_to("../outside/secret")
         before = os.listdir("/dev/fd")
@@ -494,6 +520,31 @@ def test_no_damage_to_a_zip_raises_anything_else(
         for name in source.names():
             with suppress(Unreadable):
                 assert len(source.read(name, 1000)) <= 1000
+
+
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+def test_an_archive_whose_disk_is_gone_is_no_damaged_picture(
+    make: Callable[[Path, Files], Path], tmp_path: Path
+) -> None:
+    class Disk(io.BytesIO):
+        number = errno.EIO
+
+        def read(self, *_: object) -> bytes:
+            raise OSError(self.number, os.strerror(self.number))
+
+    disk = Disk()
+    with open_source(make(tmp_path / "set", {"a": b"one", "b": b"two"})) as source:
+        if isinstance(source, ZipSource):
+            source._archive.fp = disk
+        else:
+            assert isinstance(source, TarSource)
+            source._file = disk
+        assert reason(source, "a") == "unreadable: Input/output error"  # perhaps of one place
+        disk.number = errno.ENODEV
+        with pytest.raises(
+            StudyError, match=r"No such device: the disk or share .* is gone; bring"
+        ):
+            source.read("a", 9)
 
 
 class TestGarbageCollection:

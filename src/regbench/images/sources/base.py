@@ -4,6 +4,7 @@ A set is a folder, a zip, a tar or arrays. File names come from untrusted label 
 no name may reach a file outside of the set (path traversal).
 """
 
+import errno
 import gc
 import hashlib
 import re
@@ -12,6 +13,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
+
+from regbench.errors import GONE, StudyError
 
 _HIDDEN = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -193,6 +196,28 @@ def new_hash() -> "hashlib.blake2b":
 
 def _nfc(name: str) -> str:
     return unicodedata.normalize("NFC", name)
+
+
+def fault_in_archive(display: str, error: Exception, damaged: str) -> Unreadable:
+    """Return the rejection of one file in an archive that cannot be read.
+
+    Args:
+        display: The name of the archive in messages.
+        error: What reading the file raised.
+        damaged: The reason where the system does not name one.
+
+    Raises:
+        StudyError: The archive's disk is gone, so that no other file can be read either. A disk
+            error (EIO) may be one of a single place.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        if error.errno in GONE and error.errno != errno.EIO:
+            raise StudyError(
+                f"{display}: {error.strerror}: the disk or share that it lies on is gone; bring it "
+                "back, and run the same command again"
+            )
+        return Unreadable(f"unreadable: {error.strerror}")
+    return Unreadable(damaged)
 
 
 def is_hidden(*components: str) -> bool:

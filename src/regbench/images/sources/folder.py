@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn, Self
 
-from regbench.errors import StudyError
+from regbench.errors import GONE, StudyError
 from regbench.images.sources.base import (
     READ_BYTES,
     ImageSource,
@@ -42,6 +42,7 @@ class FolderSource(ImageSource):
         """Set the name in messages and the path of the folder."""
         super().__init__(display)
         self._root = os.path.realpath(root)
+        self._disk = _disk_of(self._root)
         self._real_folders: dict[str, str] = {}
         self._names: list[str] | None = None
 
@@ -70,7 +71,7 @@ class FolderSource(ImageSource):
             if len(data) < size:  # network file systems may return less than asked for
                 data = b"".join([data, *_read_rest(file, size + 1 - len(data))])
         except OSError as error:
-            raise _unreadable(error) from None
+            raise self._unreadable(error) from None
         finally:
             os.close(file)
         if len(data) > limit:
@@ -84,7 +85,7 @@ class FolderSource(ImageSource):
             while piece := os.read(file, READ_BYTES):
                 yield piece
         except OSError as error:
-            raise _unreadable(error) from None
+            raise self._unreadable(error) from None
         finally:
             os.close(file)
 
@@ -106,7 +107,7 @@ class FolderSource(ImageSource):
             while piece := os.read(file, READ_BYTES):
                 hasher.update(piece)
         except OSError as error:
-            raise _unreadable(error) from None
+            raise self._unreadable(error) from None
         finally:
             os.close(file)
 
@@ -135,12 +136,13 @@ class FolderSource(ImageSource):
                 os.close(file)
                 raise
         except (FileNotFoundError, NotADirectoryError):
+            self._check_presence()
             stored = self._unicode_variant(name)
             if stored is None:
                 raise Unreadable("missing") from None
             return self._open(stored, limit)
         except OSError as error:
-            raise _unreadable(error) from None
+            raise self._unreadable(error) from None
         return file, status.st_size
 
     def _open_descriptor(self, path: str) -> int:
@@ -193,6 +195,29 @@ class FolderSource(ImageSource):
             yield from (prefix + name for name in files if not is_hidden(name))
             yield from (f"{prefix}{n}/" for n in folders if os.path.islink(f"{folder}/{n}"))
 
+    def _unreadable(self, error: OSError) -> Unreadable:
+        """Return the rejection of one file that the system refuses to read.
+
+        Raises:
+            StudyError: Its disk is gone, so that no other file can be read either.
+        """
+        if error.errno in GONE:
+            self._check_presence()
+        return Unreadable(f"unreadable: {error.strerror}")
+
+    def _check_presence(self) -> None:
+        """Check that the folder is there: rejecting file by file would leave a part of the set.
+
+        Raises:
+            StudyError: It was moved or deleted, or its disk was unmounted or does not answer.
+        """
+        if self._disk is None or _disk_of(self._root) == self._disk:
+            return
+        raise StudyError(
+            f"{self.display}: the folder was there when this began, and is there no more "
+            "(unmounted, moved or deleted?); bring it back, and run the same command again"
+        )
+
     def _is_results(self, name: str) -> bool:
         """Return whether a folder at the root is one of results; a file is not."""
         try:
@@ -232,5 +257,11 @@ def _read_rest(file: int, due: int) -> Iterator[bytes]:
         due -= len(piece)
 
 
-def _unreadable(error: OSError) -> Unreadable:
-    return Unreadable(f"unreadable: {error.strerror}")
+def _disk_of(folder: str) -> int | None:
+    """Return the number of the file system that a folder lies on; None if it cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            next(entries, None)
+        return os.stat(folder).st_dev
+    except OSError:
+        return None

@@ -9,6 +9,7 @@ from regbench.images.sources.archive import ArchiveSource, clean_if_possible
 from regbench.images.sources.base import (
     READ_BYTES,
     Unreadable,
+    fault_in_archive,
     is_hidden,
     new_hash,
     too_large_reason,
@@ -110,8 +111,8 @@ class TarSource(ArchiveSource[_Member]):
             return _at(self._file, offset, size)
         except MemoryError:
             raise Unreadable("too large: not enough memory") from None
-        except (OSError, ValueError):
-            raise Unreadable("unreadable: damaged tar") from None
+        except (OSError, ValueError) as error:
+            raise fault_in_archive(self.display, error, "unreadable: damaged tar") from None
 
 
 class _ShortReads:

@@ -13,6 +13,7 @@ from regbench.images.sources.archive import ArchiveSource, clean_if_possible
 from regbench.images.sources.base import (
     READ_BYTES,
     Unreadable,
+    fault_in_archive,
     is_hidden,
     new_hash,
     too_large_reason,
@@ -98,8 +99,8 @@ class ZipSource(ArchiveSource[_Entry]):
             return self._content(entry)
         except MemoryError:
             raise Unreadable("too large: not enough memory") from None
-        except _DAMAGES:
-            raise Unreadable(_DAMAGED) from None
+        except _DAMAGES as error:
+            raise fault_in_archive(self.display, error, _DAMAGED) from None
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """See :class:`ImageSource`."""
@@ -113,8 +114,8 @@ class ZipSource(ArchiveSource[_Entry]):
                 if size > entry.size:
                     break
                 yield piece
-        except _DAMAGES:
-            raise Unreadable(_DAMAGED) from None
+        except _DAMAGES as error:
+            raise fault_in_archive(self.display, error, _DAMAGED) from None
         if size != entry.size or crc != entry.crc:
             raise Unreadable(_DAMAGED)
 

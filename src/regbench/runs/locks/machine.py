@@ -83,7 +83,7 @@ class Holder:
 @contextmanager
 def machine_lock(
     data_root: Path, use: Use, command: str, *, wait: bool, display: str = ""
-) -> Iterator[None]:
+) -> Iterator[Path]:
     """Lock what a run makes and reads against other runs on this machine.
 
     Args:
@@ -92,6 +92,9 @@ def machine_lock(
         command: How the run was started; other runs show it in their messages.
         wait: Whether to wait for conflicting runs instead of raising an error.
         display: The name of the folder in messages; default: its path.
+
+    Yields:
+        The record: a file in the folder that nobody else makes or removes.
 
     Raises:
         InUseError: Another run holds a conflicting lock.
@@ -108,7 +111,7 @@ def machine_lock(
             held.enter_context(_record_lock(record))
             held.enter_context(own_file(record))
         _write_when_free(record, own, display or str(data_root), wait=wait)
-        yield
+        yield record
 
 
 def in_use_error(display: str, holder: Holder) -> InUseError:
@@ -162,6 +165,8 @@ def _remove_leftovers_of_dead_processes(folder: Path) -> None:
 
     Whatever keeps it from that must not hide the error that ended the run; the next run does it.
     """
+    if not folder.exists():  # unmounted or moved; the lock would make it anew
+        return
     with suppress(OSError, InUseError), _folder_lock(folder):
         if not list(_holders(folder)):
             remove_leftovers(folder.parent)
