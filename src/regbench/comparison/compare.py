@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from regbench.comparison import statistics
-from regbench.comparison.scope import scope_of
+from regbench.comparison.answers import answers_of_results
+from regbench.comparison.scope import scope_of, verdicts_over_images
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import Shown
 from regbench.evaluation.resampling import Resampling, seeds_of, split_of_seed
@@ -112,9 +113,11 @@ def compare(
         sd, low and high (95 % paired t interval), p_value, p_adjusted (Holm over techniques),
         bootstrap_low and bootstrap_high (over seeds and images, where every seed judges the same
         images), win_share,
-        detectable_difference (80 % power) and verdict; means of other figures over seeds;
-        published_accuracy; metric, its name, largest_class, and scope, what verdicts are about, the
-        same in every row. Empty columns are left out. Figures are shares of 1, cross-entropies and
+        detectable_difference (80 % power), verdict and verdict_over_images (with the luck of the
+        images allowed for); means of other figures over seeds;
+        published_accuracy; metric, its name, largest_class, scope, what verdicts are about, and
+        variance_ratio (see ``paired_difference``), the same in every row. Empty columns are left
+        out. Figures are shares of 1, cross-entropies and
         log-likelihoods in nats, durations in seconds.
     """
     part, of = judged_part_of(results), METRICS[metric]
@@ -137,7 +140,11 @@ def compare(
         comparison.insert(0, "network", [arm.network for arm in arms])
     comparison["published_accuracy"] = comparison["technique"].map(dict(published or {}))
     comparison = comparison.assign(
-        metric=metric, largest_class=largest_class, scope=scope_of(resampling)
+        verdict_over_images=verdicts_over_images(comparison, of, band),
+        metric=metric,
+        largest_class=largest_class,
+        scope=scope_of(resampling),
+        variance_ratio=(resampling and resampling.variance_ratio) or None,
     )
     order = comparison.sort_values(
         [headline, "technique"],
@@ -319,7 +326,8 @@ def _differences(
         if not len(both):
             continue
         answers, reference = (
-            _answers(results[name].of_seeds(both), part) for name in (technique, reference_name)
+            answers_of_results(results[name].of_seeds(both), part)
+            for name in (technique, reference_name)
         )
         differences[technique] = statistics.paired_difference(
             by_seed[both].to_numpy(),
@@ -374,21 +382,6 @@ def _bootstrap_interval(
         )
         return statistics.bootstrap_interval(one, other)
     return statistics.bootstrap_interval_of(metric, technique, baseline)
-
-
-def _answers(results: Results, part: str) -> list[Answers]:
-    """Return the answers of each training (by seed) on a split part's images (by file name)."""
-    answers = results.predictions[results.predictions["split"] == part]
-    labels = pd.Index(np.unique(answers[["label", "predicted"]].to_numpy(dtype=str)))
-    found = []
-    for _, of_seed in answers.sort_values("filename", kind="stable").groupby("seed"):
-        targets, predicted = (
-            labels.get_indexer(of_seed[column].astype(str)) for column in ("label", "predicted")
-        )
-        given = of_seed.get("label_probability", pd.Series(np.nan, of_seed.index))
-        likelihoods = given.to_numpy(dtype=np.float64)
-        found.append(Answers(targets, predicted, likelihoods, len(labels)))
-    return found
 
 
 def _recorded(training: Mapping[Any, Any]) -> dict[str, Any]:
