@@ -43,7 +43,8 @@ from regbench.images.duplicates import find_duplicates
 from regbench.images.ingest import LabeledImages, ingest_labeled
 from regbench.images.sources.open import open_source
 from regbench.images.split import split_rows
-from regbench.study.schema import Ingest, Split
+from regbench.study.schema import Ingest
+from regbench.study.split import Split
 
 PROJECT = Path(__file__).parents[1]
 TABLE = PROJECT / "docs/bad-input.md"

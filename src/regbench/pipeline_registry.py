@@ -26,6 +26,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     prepare = data.create_pipeline(
         with_zca=any("zca" in technique.prepared() for technique in study.techniques.values()),
         several_networks=bool(networks),
+        resampled=study.protocol.split.resamples,
     )
     trainings = {
         arm.name: training.create_pipeline(

@@ -9,7 +9,7 @@ import pytest
 
 from regbench.errors import StudyError
 from regbench.images.split import method_of, split_rows
-from regbench.study.schema import Split
+from regbench.study.split import Split
 
 SETTINGS: dict[str, Any] = {
     "method": "auto",

@@ -13,7 +13,7 @@ from regbench.errors import StudyError
 from regbench.images.groups import grouped_parts, groups_of
 from regbench.images.split import split_rows
 from regbench.images.suspected_groups import warnings_of_groups
-from regbench.study.schema import Split
+from regbench.study.split import Split
 
 SETTINGS: dict[str, Any] = {
     "method": "stratified",

@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 from regbench.errors import StudyError
 from regbench.evaluation.split_parts import SPLIT_PARTS
 from regbench.images.split import hashed_parts, split_rows
-from regbench.study.schema import Split
+from regbench.study.split import Split
 
 DEFAULTS: dict[str, Any] = {
     "method": "stratified",

@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 
 from regbench.comparison import statistics
+from regbench.comparison.answers import answers_of_results
+from regbench.comparison.scope import scope_of, verdicts_over_images
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import Shown
+from regbench.evaluation.resampling import Resampling, seeds_of, split_of_seed
 from regbench.evaluation.results import FAILED, TRAINED, Results
 from regbench.evaluation.split_parts import judged_part
 from regbench.metrics.base import Answers, Metric
@@ -78,6 +81,7 @@ def compare(
     died: Container[str] = (),
     metric: str = DEFAULT,
     largest_class: float | None = None,
+    resampling: Resampling | None = None,
 ) -> pd.DataFrame:
     """Return the comparison of all techniques with the baseline.
 
@@ -96,6 +100,7 @@ def compare(
         metric: The metric that decides; on the judged part it is the headline.
         largest_class: The headline of always answering the largest class, from
             ``of_largest_class``.
+        resampling: From ``resampling_of``: how far splits differ if every seed has its own.
 
     Returns:
         A row per technique, the best headline first, techniques without figures last; in a study
@@ -106,11 +111,14 @@ def compare(
         standard deviation over seeds (n - 1);
         difference: the headline minus the baseline's, mean over the seeds that both have, with
         sd, low and high (95 % paired t interval), p_value, p_adjusted (Holm over techniques),
-        bootstrap_low and bootstrap_high (over seeds and images), win_share,
-        detectable_difference (80 % power) and verdict; means of other figures over seeds;
-        published_accuracy; metric, its name, and largest_class, the same in every row. Empty
-        columns are left out. Figures are shares of 1, cross-entropies and log-likelihoods in
-        nats, durations in seconds.
+        bootstrap_low and bootstrap_high (over seeds and images, where every seed judges the same
+        images), win_share,
+        detectable_difference (80 % power), verdict and verdict_over_images (with the luck of the
+        images allowed for); means of other figures over seeds;
+        published_accuracy; metric, its name, largest_class, scope, what verdicts are about, and
+        variance_ratio (see ``paired_difference``), the same in every row. Empty columns are left
+        out. Figures are shares of 1, cross-entropies and
+        log-likelihoods in nats, durations in seconds.
     """
     part, of = judged_part_of(results), METRICS[metric]
     headline = f"{part}_{metric}"
@@ -124,14 +132,20 @@ def compare(
             for technique, trainings in results.items()
         ]
     )
-    comparison = rows.join(_differences(results, of, part, band), on="technique")
+    comparison = rows.join(_differences(results, of, part, band, resampling), on="technique")
     networks = networks_in(results)
     if networks != [""]:
         arms = comparison["technique"].map(arm_named)
         comparison["technique"] = [arm.technique for arm in arms]
         comparison.insert(0, "network", [arm.network for arm in arms])
     comparison["published_accuracy"] = comparison["technique"].map(dict(published or {}))
-    comparison = comparison.assign(metric=metric, largest_class=largest_class)
+    comparison = comparison.assign(
+        verdict_over_images=verdicts_over_images(comparison, of, band),
+        metric=metric,
+        largest_class=largest_class,
+        scope=scope_of(resampling),
+        variance_ratio=(resampling and resampling.variance_ratio) or None,
+    )
     order = comparison.sort_values(
         [headline, "technique"],
         ascending=[not of.higher_is_better, True],
@@ -165,7 +179,8 @@ def networks_of(comparison: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def of_largest_class(split_index: pd.DataFrame, part: str, metric: str) -> float | None:
     """Return the metric of always answering the largest class of the train images.
 
-    Where probabilities count, each class is given its share of the train images.
+    Where probabilities count, each class is given its share of the train images. Where every seed
+    has its own split, it is the mean over seeds.
 
     Args:
         split_index: A row per image: target, split.
@@ -175,6 +190,11 @@ def of_largest_class(split_index: pd.DataFrame, part: str, metric: str) -> float
     Returns:
         In the metric's stored unit; None if train or the part has no images.
     """
+    seeds = seeds_of(split_index)
+    if seeds:
+        own = [of_largest_class(split_of_seed(split_index, seed), part, metric) for seed in seeds]
+        known = [value for value in own if value is not None]
+        return float(np.mean(known)) if known else None
     targets = split_index["target"].to_numpy()
     train, judged = (targets[split_index["split"] == name] for name in ("train", part))
     if not len(train) or not len(judged):
@@ -284,13 +304,19 @@ def _status(
 
 
 def _differences(
-    results: Mapping[str, Results], metric: Metric, part: str, band: float
+    results: Mapping[str, Results],
+    metric: Metric,
+    part: str,
+    band: float,
+    resampling: Resampling | None,
 ) -> pd.DataFrame:
     """Return the statistics of every arm that has seeds in common with its network's baseline."""
     headline = f"{part}_{metric.name}"
     values = {name: stored.by_seed(headline).dropna() for name, stored in results.items()}
     differences = {}
     intervals = {}
+    same_images = resampling is None or resampling.judged_is_fixed
+    variance_ratio = 0.0 if resampling is None else resampling.variance_ratio
     for technique, by_seed in values.items():
         reference_name = on_same_network(technique, BASELINE)
         if technique == reference_name:
@@ -300,7 +326,8 @@ def _differences(
         if not len(both):
             continue
         answers, reference = (
-            _answers(results[name].of_seeds(both), part) for name in (technique, reference_name)
+            answers_of_results(results[name].of_seeds(both), part)
+            for name in (technique, reference_name)
         )
         differences[technique] = statistics.paired_difference(
             by_seed[both].to_numpy(),
@@ -309,8 +336,11 @@ def _differences(
             len(reference[0].targets),
             step=metric.step(reference[0]),
             higher_is_better=metric.higher_is_better,
+            variance_ratio=variance_ratio,
         )
-        intervals[technique] = _bootstrap_interval(metric, answers, reference)
+        intervals[technique] = (
+            _bootstrap_interval(metric, answers, reference) if same_images else (np.nan, np.nan)
+        )
     judged = statistics.judge(differences)
     corrected_for = sum(
         difference.seeds >= statistics.MIN_SEEDS for difference in differences.values()
@@ -327,7 +357,10 @@ def _differences(
             "bootstrap_high": intervals[technique][1],
             "win_share": difference.win_share,
             "detectable_difference": statistics.detectable_difference(
-                difference.sd, difference.seeds, corrected_for
+                difference.sd,
+                difference.seeds,
+                corrected_for,
+                variance_ratio=variance_ratio,
             )
             if corrected_for
             else float("nan"),
@@ -349,21 +382,6 @@ def _bootstrap_interval(
         )
         return statistics.bootstrap_interval(one, other)
     return statistics.bootstrap_interval_of(metric, technique, baseline)
-
-
-def _answers(results: Results, part: str) -> list[Answers]:
-    """Return the answers of each training (by seed) on a split part's images (by file name)."""
-    answers = results.predictions[results.predictions["split"] == part]
-    labels = pd.Index(np.unique(answers[["label", "predicted"]].to_numpy(dtype=str)))
-    found = []
-    for _, of_seed in answers.sort_values("filename", kind="stable").groupby("seed"):
-        targets, predicted = (
-            labels.get_indexer(of_seed[column].astype(str)) for column in ("label", "predicted")
-        )
-        given = of_seed.get("label_probability", pd.Series(np.nan, of_seed.index))
-        likelihoods = given.to_numpy(dtype=np.float64)
-        found.append(Answers(targets, predicted, likelihoods, len(labels)))
-    return found
 
 
 def _recorded(training: Mapping[Any, Any]) -> dict[str, Any]:

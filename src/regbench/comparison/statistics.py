@@ -2,9 +2,10 @@
 
 Assumptions: the differences of paired trainings are a sample from those with other seeds, and
 approximately normal. Five seeds easily miss a fault that occurs in one of ten trainings, in the
-technique only or the baseline only. All trainings are evaluated on the same images, so a verdict is
-about these images; ``bootstrap_interval`` varies them too. ``benchmarks/README.md`` has simulated
-error rates.
+technique only or the baseline only. With one split all trainings are evaluated on the same images,
+so a verdict is about these images; ``bootstrap_interval`` varies them too. Where every seed has its
+own split, splits of one set share images, and the differences depend on one another:
+``variance_ratio`` allows for that. ``benchmarks/README.md`` has simulated error rates.
 """
 
 import math
@@ -68,6 +69,7 @@ def paired_difference(
     *,
     step: float | None = None,
     higher_is_better: bool = True,
+    variance_ratio: float = 0.0,
 ) -> PairedDifference:
     """Return the paired difference of a metric, with t tests of difference and equivalence.
 
@@ -76,6 +78,11 @@ def paired_difference(
     be the same in every pair, and a t test would be certain. Values on two neighbouring multiples
     have a standard deviation of at most half an image. A smaller one cannot be distinguished from
     rounding, so half an image is used; of another metric, half its ``step``.
+
+    Where every seed has its own split of one set, the variance of the mean is not s²/n: what n
+    splits share does not average out. It is then s² (1/n + n_test / n_train), with n - 1 degrees of
+    freedom (Nadeau and Bengio, Inference for the Generalization Error, 2003; for repeated k-fold
+    Bouckaert and Frank, 2004, where the ratio is 1 / (k - 1)).
 
     Args:
         technique: The metric by seed, NaN where there is none; float, shape (seeds,).
@@ -86,6 +93,7 @@ def paired_difference(
         step: The least amount by which one more right answer changes the metric; by default one
             image.
         higher_is_better: Whether more is better.
+        variance_ratio: n_test / n_train, the judged images by all others; 0 for a single split.
 
     Raises:
         ValueError: The values do not pair up, or there are no images.
@@ -108,7 +116,7 @@ def paired_difference(
     if seeds == 1:
         return PairedDifference(1, mean, nan, nan, nan, nan, nan, win_share, higher_is_better)
     sd = max(float(differences.std(ddof=1)), 0.5 * (step or 1 / images))
-    error = sd / math.sqrt(seeds)
+    error = standard_error(sd, seeds, variance_ratio)
     freedom = seeds - 1
     half_width = float(stdtrit(freedom, 0.975)) * error
     return PairedDifference(
@@ -122,6 +130,17 @@ def paired_difference(
         win_share=win_share,
         higher_is_better=higher_is_better,
     )
+
+
+def standard_error(sd: float, seeds: int, variance_ratio: float = 0.0) -> float:
+    """Return the standard error of a mean over seeds, see ``paired_difference``.
+
+    Args:
+        sd: Standard deviation over the seeds (n - 1).
+        seeds: Their number.
+        variance_ratio: The judged images by all others; 0 for a single split.
+    """
+    return sd * math.sqrt(1 / seeds + variance_ratio)
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
@@ -260,7 +279,9 @@ def bootstrap_interval_of(
     return float(low), float(high)
 
 
-def detectable_difference(sd: float, seeds: int, comparisons: int, power: float = 0.8) -> float:
+def detectable_difference(
+    sd: float, seeds: int, comparisons: int, power: float = 0.8, variance_ratio: float = 0.0
+) -> float:
     """Return the smallest true difference that a study finds with probability ``power``.
 
     For the paired t test at Holm's strictest step: exact if no other technique differs, a little
@@ -271,6 +292,7 @@ def detectable_difference(sd: float, seeds: int, comparisons: int, power: float 
         seeds: Number of pairs.
         comparisons: Number of techniques compared with the baseline.
         power: The probability.
+        variance_ratio: As of ``paired_difference``.
 
     Returns:
         In the unit of ``sd``; NaN with fewer than two seeds.
@@ -282,7 +304,7 @@ def detectable_difference(sd: float, seeds: int, comparisons: int, power: float 
     critical = stdtrit(seeds - 1, 1 - LEVEL / comparisons / 2)
     # The noncentral t distribution that exceeds the critical value with the stated probability.
     noncentrality = float(nctdtrinc(seeds - 1, 1 - power, critical))
-    return noncentrality * sd / math.sqrt(seeds)
+    return noncentrality * standard_error(sd, seeds, variance_ratio)
 
 
 def _verdict(difference: PairedDifference, p_value: float, p_equivalence: float) -> str:

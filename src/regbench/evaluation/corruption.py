@@ -7,10 +7,12 @@ corners in photos.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+
+from regbench.evaluation.resampling import fitted_of_seed
 
 # MNIST-C's own strengths in brackets, where they differ; its lengths are pixels of 28.
 _PHOTONS = 3  # expected for a white pixel
@@ -77,6 +79,34 @@ def robustness_rows(split_index: pd.DataFrame, part: str, most: int) -> np.ndarr
     wanted[largest_rest[: most - wanted.sum()]] += 1
     chosen = shuffled.groupby(shuffled).cumcount() < shuffled.map(wanted)
     return np.sort(rows[chosen.index[chosen]])
+
+
+def all_rows(corrupted_rows: Sequence[int] | Mapping[str, Sequence[int]]) -> np.ndarray:
+    """Return the rows of all corrupted images, in the order in which these are stored.
+
+    Args:
+        corrupted_rows: The rows; where every seed has its own split, those of each by ``seed_<n>``.
+    """
+    if isinstance(corrupted_rows, Mapping):
+        return np.unique(np.concatenate([np.asarray(own) for own in corrupted_rows.values()]))
+    return np.asarray(corrupted_rows)
+
+
+def corrupted_of_seed(
+    corrupted: np.ndarray, corrupted_rows: Sequence[int] | Mapping[str, Sequence[int]], seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the corrupted images that a seed judges, and their rows.
+
+    Args:
+        corrupted: Corruptions x M x H x W x C, uint8; may be memory-mapped.
+        corrupted_rows: The M rows, or those of each seed by ``seed_<n>``.
+        seed: The training's.
+    """
+    own = np.asarray(fitted_of_seed(corrupted_rows, seed))
+    rows = all_rows(corrupted_rows)
+    if len(own) == len(rows):
+        return corrupted, own
+    return corrupted[:, np.searchsorted(rows, own)], own
 
 
 def _generators(images: np.ndarray, name: str, seed: int) -> Generators:

@@ -13,7 +13,8 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from regbench.comparison.compare import metric_of
-from regbench.comparison.statistics import LEVEL
+from regbench.comparison.scope import variance_ratio_of
+from regbench.comparison.statistics import LEVEL, standard_error
 from regbench.comparison.verdicts import BETTER
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import Shown
@@ -387,7 +388,8 @@ def _interval(row: Mapping[Any, Any], figure: str) -> dict[str, float]:
     seeds = row["trainings"] - row["failed_trainings"]
     if seeds < 2 or pd.isna(mean) or pd.isna(spread):
         return {"accuracy_low": np.nan, "accuracy_high": np.nan}
-    reach = float(stdtrit(seeds - 1, 1 - LEVEL / 2)) * spread / seeds**0.5
+    error = standard_error(spread, seeds, variance_ratio_of(row))
+    reach = float(stdtrit(seeds - 1, 1 - LEVEL / 2)) * error
     return {"accuracy_low": max(0.0, mean - reach), "accuracy_high": min(1.0, mean + reach)}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from regbench.evaluation.resampling import VARIES, in_several_parts, parts_shown
 from regbench.storage.arrays import in_chunks
 
 CONFLICT = "different labels"
@@ -26,6 +27,7 @@ class DuplicateCounts:
         conflicting: Groups with more than one label.
         leaking: Groups in more than one split part.
         trained_on: For validation and test, the images that are also among the train images.
+        of_seeds: Whether the parts are those of several splits, one for each seed.
     """
 
     images: int
@@ -33,6 +35,7 @@ class DuplicateCounts:
     conflicting: int
     leaking: int
     trained_on: dict[str, int]
+    of_seeds: bool = False
 
 
 def find_duplicates(split_index: pd.DataFrame) -> pd.DataFrame:
@@ -44,17 +47,20 @@ def find_duplicates(split_index: pd.DataFrame) -> pd.DataFrame:
     Returns:
         A row per duplicate, sorted by group: group (int, from 1), filename, label, split, and
         finding (str): ``different labels``, ``in several parts`` (of the split), both joined by a
-        comma, or empty.
+        comma, or empty. Where every seed has its own split, ``split`` is ``varies`` for an image
+        that is not in the same part in all, and a group is in several parts if it is with any seed.
     """
     duplicates = split_index[split_index.duplicated("digest", keep=False)]
     same = duplicates.groupby("digest", sort=False)
-    labels, parts = same["label"].transform("nunique"), same["split"].transform("nunique")
+    labels, torn = same["label"].transform("nunique"), in_several_parts(duplicates, "digest")
     findings = [
-        ", ".join([CONFLICT] * (label_count > 1) + [LEAK] * (part_count > 1))
-        for label_count, part_count in zip(labels, parts, strict=True)
+        ", ".join([CONFLICT] * (label_count > 1) + [LEAK] * is_torn)
+        for label_count, is_torn in zip(labels, torn, strict=True)
     ]
     listed = duplicates.assign(
-        group=same.ngroup() + 1, finding=pd.Series(findings, duplicates.index, "str")
+        group=same.ngroup() + 1,
+        split=parts_shown(duplicates),
+        finding=pd.Series(findings, duplicates.index, "str"),
     )
     return listed.sort_values("group", kind="stable")[list(COLUMNS)].reset_index(drop=True)
 
@@ -70,6 +76,7 @@ def count_duplicates(duplicates: pd.DataFrame) -> DuplicateCounts:
         conflicting=int(groups["finding"].str.contains(CONFLICT).sum()),
         leaking=int(groups["finding"].str.contains(LEAK).sum()),
         trained_on={part: int((elsewhere == part).sum()) for part in ("validation", "test")},
+        of_seeds=bool((duplicates["split"] == VARIES).any()),
     )
 
 
@@ -84,6 +91,7 @@ def summarize_duplicates(counts: DuplicateCounts) -> str:
         clauses.append(f"{_groups(counts.conflicting)} with {CONFLICT}")
     if counts.leaking:
         leak = f"{_groups(counts.leaking)} in several parts of the split"
+        leak += " of one seed or more" if counts.of_seeds else ""
         trained = [f"{number} {part}" for part, number in counts.trained_on.items() if number]
         if trained:
             one = sum(counts.trained_on.values()) == 1

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from regbench.errors import StudyError, quoted
-from regbench.study.schema import Split
+from regbench.study.split import Split
 
 COLUMN = "column:"  # begins the image index's columns from the label file
 
@@ -30,8 +30,13 @@ def name_of_groups(split: Split) -> str:
     return split.group_column or f"group by the pattern {split.group_pattern!r}"
 
 
-def groups_of(image_index: pd.DataFrame, split: Split) -> np.ndarray | None:
+def groups_of(image_index: pd.DataFrame, split: Split, *, warn: bool = True) -> np.ndarray | None:
     """Return the group of each image by ``split.group_column`` or ``split.group_pattern``.
+
+    Args:
+        image_index: A row per image: filename, and ``column:<name>`` of further columns.
+        split: The settings.
+        warn: Whether a warning counts the images without a group.
 
     Returns:
         N strings, dtype object; an image without a group (an empty cell, an optional group of the
@@ -49,7 +54,7 @@ def groups_of(image_index: pd.DataFrame, split: Split) -> np.ndarray | None:
     alone = int((groups == "").sum())
     if alone == len(groups):
         raise StudyError(f"no image has a group: {name_of_groups(split)} is empty for each of them")
-    if alone:
+    if alone and warn:
         logger.warning(
             "%d of %d images have no group (%s): each is a group of its own",
             alone,
@@ -97,7 +102,12 @@ class _Content(NamedTuple):
 
 
 def grouped_parts(
-    targets: np.ndarray, groups: np.ndarray, counts: Mapping[str, int], seed: int
+    targets: np.ndarray,
+    groups: np.ndarray,
+    counts: Mapping[str, int],
+    seed: int,
+    *,
+    varied: bool = False,
 ) -> np.ndarray:
     """Return a seeded split with no group in two parts, and class shares as near as groups allow.
 
@@ -113,6 +123,8 @@ def grouped_parts(
         groups: The group of each image, N strings; images with an empty one are alone.
         counts: The wanted number of images by split part.
         seed: Of the random order.
+        varied: Whether other seeds are to give other splits: one random order of all groups, not
+            the best of several from large to small, which groups of unequal size hardly change.
 
     Returns:
         N strings, dtype object.
@@ -123,9 +135,11 @@ def grouped_parts(
     random = np.random.default_rng(seed)
     sizes = np.array([content.images.sum() for content in contents])
     best, least = np.zeros(len(contents), np.intp), np.inf
-    for _ in range(_RESTARTS if len(contents) <= _FEW_GROUPS else 1):
-        shuffled = random.permutation(len(contents))
-        order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
+    few = len(contents) <= _FEW_GROUPS
+    for _ in range(_RESTARTS if few and not varied else 1):
+        order = random.permutation(len(contents))
+        if not varied:
+            order = order[np.argsort(-sizes[order], kind="stable")]
         parts, cost = _assign(contents, order, shares, totals)
         if cost < least:
             best, least = parts, cost

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from regbench.evaluation.resampling import in_several_parts, parts_shown
 from regbench.images.duplicates import COLUMNS, CONFLICT, LEAK
 
 NEAR = "nearly the same pixels"
@@ -66,8 +67,9 @@ def find_near_duplicates(
     listed = listed[np.isin(listed["group"], group_of_digest[pairs[:, 0]])]
     same = listed.groupby("group")
     listed = listed.assign(labels=same["label"].transform("nunique"))
-    listed = listed[same["split"].transform("nunique") > 1]
+    listed = listed[in_several_parts(listed, "group")]
     listed = listed.assign(
+        split=parts_shown(listed),
         group=pd.factorize(listed["group"])[0] + first_group,
         finding=[
             ", ".join([NEAR] + [CONFLICT] * (labels > 1) + [LEAK]) for labels in listed["labels"]

@@ -11,7 +11,7 @@ import pandas as pd
 from regbench.errors import StudyError, quoted
 from regbench.evaluation.split_parts import SPLIT_PARTS
 from regbench.images.groups import grouped_parts, groups_of, name_of_groups
-from regbench.study.schema import Split
+from regbench.study.split import Split
 
 GIVEN = "given_split"  # the column of the image index with the set's own split parts
 
@@ -24,6 +24,19 @@ def split_rows(image_index: pd.DataFrame, split: Split) -> pd.DataFrame:
 
     It is said in a log line how the images were split, and into how many.
 
+    Args and errors are those of ``assign_rows``.
+
+    Returns:
+        ``image_index`` with a further column ``split`` (str): train, validation or test.
+    """
+    index, said = assign_rows(image_index, split)
+    logger.info("split: %s (%s)", sizes_of(index["split"].to_numpy()), said)
+    return index
+
+
+def assign_rows(image_index: pd.DataFrame, split: Split) -> tuple[pd.DataFrame, str]:
+    """Return the image index with each image's split part, and how they were split, in words.
+
     Args:
         image_index: A row per image: filename, label, target (int), for a hashed split digest
             (see ``image_digests``), for a given one ``given_split`` (train, validation, test or
@@ -35,7 +48,8 @@ def split_rows(image_index: pd.DataFrame, split: Split) -> pd.DataFrame:
             images of a group are in one split part, and shares are kept as well as groups allow.
 
     Returns:
-        ``image_index`` with a further column ``split`` (str): train, validation or test.
+        ``image_index`` with a further column ``split`` (str): train, validation or test; and the
+        words.
 
     Raises:
         StudyError: A split part would be empty or lack a class, the set gives no split or an
@@ -51,7 +65,7 @@ def split_rows(image_index: pd.DataFrame, split: Split) -> pd.DataFrame:
     elif method == "hashed":
         digests = image_index["digest"]
         assigned = hashed_parts(
-            digests if groups is None else _group_digests(digests, groups), split
+            digests if groups is None else group_digests(digests, groups), split
         )
         _check_sizes(labels, _counted(assigned), parts)
         said = f"by a hash of each {'image' if groups is None else 'group'}, seed {split.seed}"
@@ -63,14 +77,24 @@ def split_rows(image_index: pd.DataFrame, split: Split) -> pd.DataFrame:
             said = "in the order of the rows"
         else:
             targets = image_index["target"].to_numpy()
-            assigned = _shuffled(targets, {part: counts[part] for part in parts}, split, groups)
+            assigned = shuffled_parts(
+                targets, {part: counts[part] for part in parts}, split.seed, groups
+            )
             said = f"stratified by class, seed {split.seed}"
     index = image_index.assign(split=assigned)
-    _check_classes(index, parts, method, grouped=groups is not None)
-    sizes = ", ".join(f"{number} {part}" for part, number in _counted(assigned).items() if number)
-    kept = "" if groups is None else f"; each {name_of_groups(split)} in one part"
-    logger.info("split: %s (%s%s)", sizes, said, "" if method == "given" else kept)
-    return index
+    check_classes(index, parts, method, grouped=groups is not None)
+    kept = "" if groups is None or method == "given" else kept_groups(split)
+    return index, said + kept
+
+
+def kept_groups(split: Split) -> str:
+    """Return that groups are kept together, for messages."""
+    return f"; each {name_of_groups(split)} in one part"
+
+
+def sizes_of(parts: np.ndarray) -> str:
+    """Return the numbers of images of a split, such as '70 train, 15 validation, 15 test'."""
+    return ", ".join(f"{number} {part}" for part, number in _counted(parts).items() if number)
 
 
 def method_of(split: Split, image_index: pd.DataFrame) -> str:
@@ -85,7 +109,7 @@ def method_of(split: Split, image_index: pd.DataFrame) -> str:
     return split.method
 
 
-def hashed_parts(digests: Iterable[str], split: Split) -> np.ndarray:
+def hashed_parts(digests: Iterable[str], split: Split, turned_by: float = 0.0) -> np.ndarray:
     """Return each image's split part by a hash of its pixels, independent of the other images.
 
     An image keeps its split part when images are added to the set or removed, and equal images are
@@ -98,6 +122,8 @@ def hashed_parts(digests: Iterable[str], split: Split) -> np.ndarray:
     Args:
         digests: The digest of each image's pixels, or of its group's name, hexadecimal.
         split: The shares, and the seed, which is part of the hash's key.
+        turned_by: Added to the scaled hash, beyond 1 from 0 again, below 1: so other images are in
+            the same share of [0, 1).
 
     Returns:
         N strings, dtype object.
@@ -109,11 +135,12 @@ def hashed_parts(digests: Iterable[str], split: Split) -> np.ndarray:
     for digest in digests:
         hashed = hashlib.blake2b(bytes.fromhex(digest), digest_size=8, key=key).digest()
         uniform = (int.from_bytes(hashed) >> 11) / 2**53  # the 53 bits of a float64's significand
+        uniform = (uniform + turned_by) % 1.0
         parts.append(SPLIT_PARTS[(uniform >= validation_from) + (uniform >= test_from)])
     return np.array(parts, dtype=object)
 
 
-def _group_digests(digests: Iterable[str], groups: Iterable[str]) -> list[str]:
+def group_digests(digests: Iterable[str], groups: Iterable[str]) -> list[str]:
     """Return the digest of each image's group; without a group, that of its pixels."""
     return [
         hashlib.blake2b(group.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
@@ -163,8 +190,8 @@ def _given(
     index = image_index.iloc[train]
     _check_sizes(index["label"], counts, list(counts))
     assigned = given.copy()
-    assigned[train] = _shuffled(
-        index["target"].to_numpy(), counts, split, None if groups is None else groups[train]
+    assigned[train] = shuffled_parts(
+        index["target"].to_numpy(), counts, split.seed, None if groups is None else groups[train]
     )
     return assigned, (
         f"as the set gives it, {' and '.join(missing)} taken from its train part, stratified by "
@@ -189,13 +216,29 @@ def _warn_of_parted_groups(groups: np.ndarray | None, given: np.ndarray, split: 
         )
 
 
-def _shuffled(
-    targets: np.ndarray, counts: Mapping[str, int], split: Split, groups: np.ndarray | None
+def shuffled_parts(
+    targets: np.ndarray,
+    counts: Mapping[str, int],
+    seed: int,
+    groups: np.ndarray | None,
+    *,
+    varied: bool = False,
 ) -> np.ndarray:
-    """Return a seeded split with the same class shares in all parts, groups kept together."""
+    """Return a seeded split with the same class shares in all parts, groups kept together.
+
+    Args:
+        targets: The class of each image, N ints.
+        counts: The numbers of images by split part.
+        seed: Of the shuffle.
+        groups: The group of each image; None to keep none together.
+        varied: Whether another seed is to give another split, see ``grouped_parts``.
+
+    Returns:
+        N strings, dtype object.
+    """
     if groups is None:
-        return _stratified(targets, counts, split.seed)
-    return grouped_parts(targets, groups, counts, split.seed)
+        return _stratified(targets, counts, seed)
+    return grouped_parts(targets, groups, counts, seed, varied=varied)
 
 
 def _part_sizes(images: int, split: Split) -> list[int]:
@@ -275,7 +318,7 @@ def _check_sizes(labels: pd.Series, counts: Mapping[str, int], parts: list[str])
         )
 
 
-def _check_classes(index: pd.DataFrame, parts: list[str], method: str, *, grouped: bool) -> None:
+def check_classes(index: pd.DataFrame, parts: list[str], method: str, *, grouped: bool) -> None:
     """Raise ``StudyError`` if a split part lacks a class: it could not be learned or measured."""
     images = pd.crosstab(index["label"], index["split"]).reindex(columns=parts, fill_value=0)
     missing = [(label, part) for part in parts for label in images.index[images[part] == 0]]

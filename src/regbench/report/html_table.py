@@ -84,6 +84,8 @@ def techniques_table(comparison: pd.DataFrame, part: str) -> dict[str, Any]:
 
 def _cell(row: Mapping[Any, Any], column: Column) -> Cell:
     value = row.get(column.key)
+    if value in VERDICTS:
+        return Cell(column.text(row), list(VERDICTS).index(value))
     return Cell("–", "") if pd.isna(value) else Cell(column.text(row), float(value))
 
 
@@ -165,6 +167,14 @@ def _comparison_columns(part: str, metric: Metric) -> list[Column]:
             "the interval of the difference from resampling seeds and images together",
             lambda row: interval_text(row, "bootstrap"),
             better,
+        ),
+        Column(
+            "verdict_over_images",
+            "over images",
+            "the verdict if the bootstrap interval shows the same, otherwise undecided: with the "
+            "luck of the images allowed for, where the verdict itself is about these images",
+            lambda row: str(row["verdict_over_images"]),
+            Better.LOWER,
         ),
         Column(
             "p_adjusted",

@@ -21,9 +21,10 @@ from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.accuracy_after_pruning import ACCURACY_AFTER_PRUNING
 from regbench.evaluation.figures.accuracy_under_corruption import ACCURACY_UNDER_CORRUPTION
 from regbench.evaluation.figures.base import ACCURACY, POINTS, Shown
+from regbench.evaluation.resampling import seeds_of
 from regbench.evaluation.results import Results
 from regbench.evaluation.split_parts import judged_part
-from regbench.report import across_networks, images_of_study, legend, numbers, sentences, svg
+from regbench.report import across_networks, images_of_study, legend, numbers, scope, sentences, svg
 from regbench.report.facts import (
     FACTS_OF_A_NETWORK,
     key_facts,
@@ -151,7 +152,9 @@ def _context_of_networks(
         template = environment.get_template(f"_{section}.html.j2")
         rendered = Markup(template.render(contexts[network]))  # noqa: S704 - escapes values
         if section == "techniques":
-            rendered = Markup("<p>{}</p>\n").format(contexts[network]["verdict"]) + rendered
+            own = contexts[network]
+            said = f"{own['verdict']} {own['scope']}".strip()
+            rendered = Markup("<p>{}</p>\n").format(said) + rendered
         return across_networks.with_own_ids(rendered, network)
 
     facts = [
@@ -165,6 +168,7 @@ def _context_of_networks(
     return contexts[networks[0]] | {
         "content": content,
         "verdict": across_networks.sentence_on_networks(comparison),
+        "scope": "",  # said of each network
         "facts": facts,
         "statistics": statistics_cited(comparison),
         "section_of": section_of,
@@ -195,12 +199,17 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "headline": f"{part} {metric_of(comparison).title}",
         "metric": metric_of(comparison),
         "verdict": sentences.verdict_sentence(comparison, curves if len(curves) else None),
+        "scope": scope.scope_sentence(comparison),
+        "scope_paragraph": scope.scope_paragraph(comparison),
         "facts": key_facts(comparison, part),
         "split": sentences.split_text(
             content.settings.get("protocol", {}).get("split"), content.split_index
         ),
         "training": sentences.training_text(content.settings),
         "scored": scored,
+        "judged_images": scope.judged_images(scored, comparison),
+        "varies": scope.varies(comparison),
+        "resampled": bool(seeds_of(content.split_index)),
         "corrupted": min(scored, int(corrupted_most)),
         "table": techniques_table(comparison, part),
         "network": legend.network_used(content.settings),
@@ -249,7 +258,7 @@ def _baseline_and_best(
         name: tables.confusion_matrix(trained[name], part, content.classes) for name in names
     }
     sheets = []
-    if len(names) == 2:
+    if len(names) == 2 and not scope.varies(content.comparison):
         for wrong, right in (names, names[::-1]):
             images = tables.disagreements(trained[wrong], trained[right], part)
             shown = _contact_sheet(content, images.head(MOST_SHOWN), wrong, right)

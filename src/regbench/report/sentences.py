@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from regbench.comparison.compare import UNTRAINED, headline_of, metric_of
-from regbench.comparison.statistics import LEVEL, MIN_SEEDS
+from regbench.comparison.scope import variance_ratio_of
+from regbench.comparison.statistics import LEVEL, MIN_SEEDS, standard_error
 from regbench.comparison.verdicts import BETTER, EQUIVALENT, JUDGED, UNDECIDED, WORSE
 from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
 from regbench.metrics.base import Metric
@@ -74,7 +75,8 @@ def _beats_largest_class(row: Mapping[Any, Any], headline: str, metric: Metric) 
     above = metric.gain(row[headline] - row["largest_class"])
     seeds, spread = row["trainings"] - row["failed_trainings"], row.get(f"{headline}_sd")
     if seeds >= MIN_SEEDS and pd.notna(spread):
-        above -= float(stdtrit(seeds - 1, 1 - LEVEL / 2)) * spread / seeds**0.5
+        error = standard_error(spread, seeds, variance_ratio_of(row))
+        above -= float(stdtrit(seeds - 1, 1 - LEVEL / 2)) * error
     return bool(above > _ROUNDING)
 
 
@@ -333,6 +335,8 @@ def split_text(split: Mapping[str, Any] | None, split_index: pd.DataFrame | None
         kept = (
             f"; images with the same {split['group_pattern']} in their file names are in one part"
         )
+    if split.get("resample") or split.get("folds"):
+        return f"{_resampled_split_text(split, split_index, method)}{kept}."
     if method == "given" and split_index is not None and is_given:
         return _given_split_text(split, split_index, kept)
     shares = {part: split[part] for part in SPLIT_PARTS if split[part]}
@@ -348,6 +352,31 @@ def split_text(split: Mapping[str, Any] | None, split_index: pd.DataFrame | None
         how["hashed"] = how["hashed"].replace("its pixels", "its group")
         how["hashed"] = how["hashed"].replace(", and equal images are in one part", "")
     return f"{sizes}: {how[method]}{kept}."
+
+
+def _resampled_split_text(
+    split: Mapping[str, Any], split_index: pd.DataFrame | None, method: str
+) -> str:
+    """Return the sentence on splits of which every seed has its own, without the end."""
+    said, fixed = "", False
+    if split_index is not None:
+        sizes = split_index["split"].value_counts()
+        parts = [f"{sizes[part]:,} {part}" for part in SPLIT_PARTS if part in sizes]
+        said = f"{listed(parts)}: "
+        is_given = method == "given" and "given_split" in split_index
+        fixed = is_given and bool((split_index["given_split"] == "test").any())
+    if split.get("folds"):
+        judged = "test" if split["test"] else "validation"
+        said += (
+            f"every seed has its own split, in which {judged} is one of {split['folds']} folds; "
+            f"after {split['folds']} seeds the images are cut into folds anew"
+        )
+    else:
+        said += "drawn anew for every seed"
+    if fixed:
+        said += ", but for the test images, which are those that the set gives"
+    how = "by a hash of each image" if method == "hashed" else "the same shares of every class"
+    return f"{said}; the same for all techniques, {how} (seed {split['seed']})"
 
 
 def _given_split_text(split: Mapping[str, Any], split_index: pd.DataFrame, kept: str) -> str:

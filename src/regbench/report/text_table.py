@@ -16,8 +16,9 @@ from regbench.comparison.compare import (
     metric_of,
     networks_of,
 )
+from regbench.comparison.scope import ONE_SPLIT
 from regbench.comparison.statistics import MIN_SEEDS
-from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, WORSE
+from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import ACCURACY, Figure, Shown
 from regbench.evaluation.results import FAILED
@@ -249,10 +250,11 @@ def _legend(comparison: pd.DataFrame) -> list[str]:
         return [*legend, "No differences: the baseline and another technique must be trained."]
     if (comparison["verdict"] == DESCRIPTIVE).any():
         return [*legend, f"Descriptive only: a verdict needs at least {MIN_SEEDS} seeds."]
+    about = comparison["scope"].iloc[0] if "scope" in comparison else ONE_SPLIT
     return [
         *legend,
         "Verdicts: paired t tests, and two one-sided tests for 'equivalent', each at 5 % and "
-        f"corrected for the techniques{_everywhere(comparison)} by Holm.",
+        f"corrected for the techniques{_everywhere(comparison)} by Holm; they are about {about}.",
     ]
 
 
@@ -286,9 +288,11 @@ def status_notes(comparison: pd.DataFrame, command: str) -> list[str]:
     if len(stale) + len(partial):
         notes.append(f"{command} --only-missing-outputs trains what is stale or missing.")
     notes += [
-        f"{row.technique} is {row.verdict} on these images; with other images and seeds the "
-        "difference might vanish: its bootstrap interval holds 0."
-        for row in _not_borne_out_by_bootstrap(comparison).itertuples()
+        f"{row.technique} is {row.verdict} on these images; with other images and seeds "
+        f"{'it might not be' if row.verdict == EQUIVALENT else 'the difference might vanish'}: "
+        "its bootstrap interval "
+        f"{'reaches beyond the band' if row.verdict == EQUIVALENT else 'holds 0'}."
+        for row in _only_on_these_images(comparison).itertuples()
     ]
     untrained = comparison.loc[comparison["status"] == UNTRAINED, "technique"].tolist()
     if untrained:
@@ -299,14 +303,12 @@ def status_notes(comparison: pd.DataFrame, command: str) -> list[str]:
     return notes
 
 
-def _not_borne_out_by_bootstrap(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows judged better or worse whose bootstrap interval includes 0.
+def _only_on_these_images(comparison: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with a verdict that does not allow for the luck of the images.
 
     The bootstrap resamples images as well as seeds, the t test behind the verdict only seeds.
     """
-    if "bootstrap_low" not in comparison:
+    if "verdict_over_images" not in comparison:
         return comparison[:0]
-    found = comparison["verdict"].isin([BETTER, WORSE])
-    return comparison[
-        found & (comparison["bootstrap_low"] <= 0) & (comparison["bootstrap_high"] >= 0)
-    ]
+    found = comparison["verdict"].isin([BETTER, WORSE, EQUIVALENT])
+    return comparison[found & (comparison["verdict_over_images"] == UNDECIDED)]

@@ -68,7 +68,11 @@ Fingerprint = dict[str, str]  # digests by component
 
 
 def fingerprint_of_data(
-    images: "np.ndarray", split_index: "pd.DataFrame", classes: list[str]
+    images: "np.ndarray",
+    split_index: "pd.DataFrame",
+    classes: list[str],
+    *,
+    resampled: bool = False,
 ) -> Fingerprint:
     """Return the fingerprint of the images and their split, whatever files they came from.
 
@@ -76,6 +80,8 @@ def fingerprint_of_data(
         images: N x H x W x C, uint8; may be memory-mapped.
         split_index: A row per image: filename, label, split.
         classes: The labels in the order of the network's outputs.
+        resampled: Whether every seed has a split of its own. Which seeds there are does not count:
+            one more leaves the splits of the others as they are.
 
     Returns:
         ``data`` (images, file names, labels, classes) and ``split``.
@@ -87,6 +93,8 @@ def fingerprint_of_data(
         data.update(chunk.tobytes())
     data.update(split_index[["filename", "label"]].to_csv(index=False).encode())
     split = split_index[["filename", "split"]].to_csv(index=False)
+    if resampled:  # drawn alike: one split stands for those of all seeds
+        split += "every seed has a split of its own"
     return {"data": hexadecimal(data), "split": hexadecimal(new_hash(split.encode()))}
 
 
@@ -168,10 +176,13 @@ def digests_of_preparation(study: Study) -> dict[str, str]:
         "augmentation": study.shared["augmentation"],
         "evaluation": study.evaluation,
     }
-    return {
+    found = {
         name: digest([values.model_dump(mode="json"), digest_of_code(*PREPARATION_CODE[name])])
         for name, values in settings.items()
     }
+    if study.protocol.split.resamples:
+        found["seeds"] = digest(study.protocol.seeds)  # those that splits are drawn for
+    return found
 
 
 def digest_of_decoding(decoding: Mapping[str, Any]) -> str:

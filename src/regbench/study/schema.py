@@ -26,6 +26,7 @@ from regbench.optimization.schedules import Constant, Schedule
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.storage import addresses
 from regbench.study.arms import Arm
+from regbench.study.split import Split
 from regbench.study.technique import Technique
 
 BASELINE = "baseline"
@@ -151,60 +152,6 @@ class Normalization(Settings):
     """How pixel values are scaled; scale and offset are fitted on train images."""
 
     method: Literal["min_max", "mean_std"]
-
-
-class Split(Settings):
-    """How images are split into train, validation and test; shares of 1."""
-
-    method: Literal["auto", "given", "stratified", "sequential", "hashed"]
-    train: Annotated[Float, Field(gt=0, lt=1)]
-    validation: Annotated[Float, Field(gt=0, lt=1)]
-    test: Annotated[Float, Field(ge=0, lt=1)]
-    seed: Seed
-    group_column: Name | None = None  # a column of the label file, such as patient
-    group_pattern: Name | None = None  # a regular expression that finds the group in a file name
-
-    @field_validator("group_pattern")
-    @classmethod
-    def _finds_a_group(cls, value: str | None) -> str | None:
-        """Refuse a pattern that is no regular expression or has no group to take."""
-        if value is None:
-            return value
-        try:
-            groups = re.compile(value).groups
-        except re.error as error:
-            raise PydanticCustomError(
-                "pattern", "must be a regular expression ({fault})", {"fault": str(error)}
-            ) from None
-        if not groups:
-            raise PydanticCustomError(
-                "pattern", "must have a group in parentheses, such as (?P<group>[^_]+)_"
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _groups_can_be_kept(self) -> Self:
-        """Refuse two kinds of groups at once, and groups in a split by the order of rows."""
-        if self.group_column is not None and self.group_pattern is not None:
-            raise ValueError("group_column and group_pattern exclude each other; set one to null")
-        if self.is_grouped and self.method == "sequential":
-            raise ValueError(
-                "method=sequential goes by the order of rows and keeps no group together; set "
-                "method to stratified, hashed or given, or leave out group_column and group_pattern"
-            )
-        return self
-
-    @property
-    def is_grouped(self) -> bool:
-        """Whether images are kept together by group."""
-        return self.group_column is not None or self.group_pattern is not None
-
-    @model_validator(mode="after")
-    def _shares_sum_to_one(self) -> Self:
-        total = self.train + self.validation + self.test
-        if abs(total - 1) > 1e-6:
-            raise ValueError(f"train + validation + test must sum to 1, not {total:g}")
-        return self
 
 
 class Protocol(Settings):

@@ -16,6 +16,7 @@ TAKEN = frozenset(
         *("difference", "difference_sd", "difference_low", "difference_high"),
         *("p_value", "p_adjusted", "bootstrap_low", "bootstrap_high", "win_share"),
         *("detectable_difference", "verdict", "published_accuracy", "metric", "largest_class"),
+        *("scope", "variance_ratio", "verdict_over_images"),
         *("schema", "run", "time", "run_seconds", "versions", "alarms"),
         *("images_train", "images_validation", "images_test", "rejected"),
         *("data", "split", "protocol", "training", "evaluation", "settings"),

@@ -13,7 +13,8 @@ from regbench.regularizers.zca import Whitening
 from regbench.study import digests as study_digests
 from regbench.study import fingerprints
 from regbench.study.arms import arm_named
-from regbench.study.schema import Evaluation, Ingest, Normalization, Split
+from regbench.study.schema import Evaluation, Ingest, Normalization
+from regbench.study.split import Split
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -100,13 +101,24 @@ def check_networks(
             raise StudyError(f"on network {name}: {error.message}") from error
 
 
-def split_images(image_index: DataFrame, split: dict[str, Any]) -> DataFrame:
-    """Assign every image to train, validation or test; warn of groups that are torn apart."""
+def split_images(
+    image_index: DataFrame, split: dict[str, Any], seeds: list[int] | None = None
+) -> DataFrame:
+    """Assign every image to train, validation or test; warn of groups that are torn apart.
+
+    Args:
+        image_index: A row per image.
+        split: The settings.
+        seeds: Those of the study, if each is to have a split of its own.
+    """
+    from regbench.images import resample, suspected_groups
     from regbench.images import split as splitting
-    from regbench.images import suspected_groups
 
     settings = Split.model_validate(split)
-    index = splitting.split_rows(image_index, settings)
+    if seeds is None:
+        index = splitting.split_rows(image_index, settings)
+    else:
+        index = resample.resample_rows(image_index, settings, seeds)
     for warning in [] if settings.is_grouped else suspected_groups.warnings_of_groups(index):
         logger.warning("%s", warning)
     return index
@@ -122,10 +134,13 @@ def count_classes(
     Returns:
         A row per class: label, images, and the number in each split part.
     """
+    from regbench.evaluation import resampling
     from regbench.images import class_counts
 
     counts = class_counts.count_classes(split_index, classes)
-    logger.info("%s", class_counts.describe_counts(counts))
+    is_one_of_many = bool(resampling.seeds_of(split_index))
+    remark = "; so or nearly so in each seed's own split" if is_one_of_many else ""
+    logger.info("%s%s", class_counts.describe_counts(counts), remark)
     warning = class_counts.uneven_classes(counts)
     if warning and reporting.get("metric", "accuracy") == "accuracy":
         logger.warning("%s", warning)
@@ -161,27 +176,41 @@ def find_duplicates(images: ndarray, split_index: DataFrame) -> DataFrame:
 
 def fit_normalization(
     images: ndarray, split_index: DataFrame, settings: dict[str, Any]
-) -> dict[str, list[float]]:
-    """Return each channel's offset and scale, estimated from the train images."""
+) -> dict[str, Any]:
+    """Return each channel's offset and scale, estimated from the train images.
+
+    Where every seed has its own split, these are by ``seed_<n>``.
+    """
     from regbench.images import normalization
 
-    return normalization.fit_normalization(
-        images, _train_rows(split_index), Normalization.model_validate(settings)
-    )
+    method = Normalization.model_validate(settings)
+    by_seed = _train_rows(split_index)
+    fitted = {
+        name: normalization.fit_normalization(images, rows, method)
+        for name, rows in by_seed.items()
+    }
+    return fitted.get("", fitted)
 
 
 def fit_zca(
     images: ndarray,
     split_index: DataFrame,
-    fitted_normalization: dict[str, list[float]],
+    fitted_normalization: dict[str, Any],
     settings: dict[str, Any],
 ) -> dict[str, ndarray]:
-    """Return the ZCA whitening, estimated from the train images."""
+    """Return the ZCA whitening, estimated from the train images.
+
+    Where every seed has its own split, the arrays' names begin with ``seed_<n>.``
+    """
     from regbench.images import normalization
 
-    return normalization.fit_zca(
-        images, _train_rows(split_index), fitted_normalization, Whitening.model_validate(settings)
-    )
+    whitening = Whitening.model_validate(settings)
+    fitted: dict[str, ndarray] = {}
+    for name, rows in _train_rows(split_index).items():
+        scale = fitted_normalization[name] if name else fitted_normalization
+        arrays = normalization.fit_zca(images, rows, scale, whitening)
+        fitted |= {f"{name}.{array}" if name else array: arrays[array] for array in arrays}
+    return fitted
 
 
 def build_augmentation(settings: dict[str, Any]) -> dict[str, Any]:
@@ -193,19 +222,26 @@ def preview_augmentation(
     images: ndarray,
     split_index: DataFrame,
     augmentation: dict[str, Any],
-    fitted_normalization: dict[str, list[float]],
+    fitted_normalization: dict[str, Any],
     zca: dict[str, ndarray] | None = None,
 ) -> Any:
     """Draw train images: original, augmented, and whitened if a technique whitens.
 
+    Where every seed has its own split, these are train images of the first.
+
     Returns:
         A Matplotlib figure.
     """
+    from regbench.evaluation import resampling
     from regbench.images import normalization
     from regbench.regularizers.computations.affine_maps import augment_once
     from regbench.report.plots import contact_sheet
 
     settings = Augmentation.model_validate(augmentation)
+    for first in resampling.seeds_of(split_index)[:1]:
+        split_index = resampling.split_of_seed(split_index, first)
+        fitted_normalization = resampling.fitted_of_seed(fitted_normalization, first)
+        zca = resampling.fitted_of_seed(zca, first)
     rows = contact_sheet.sheet_rows(split_index)
     originals = images[rows]
     strips = {
@@ -222,28 +258,47 @@ def preview_augmentation(
 
 def corrupt_images(
     images: ndarray, split_index: DataFrame, settings: dict[str, Any]
-) -> tuple[ndarray, list[int]]:
+) -> tuple[ndarray, list[int] | dict[str, list[int]]]:
     """Apply every corruption to the same images of the judged part.
 
     Returns:
         The corrupted images (corruptions x M x H x W x C, uint8, in the order of
-        ``CORRUPTIONS``) and the M rows of the split index that they come from.
+        ``CORRUPTIONS``) and the M rows of the split index that they come from. Where every seed
+        has its own split: the rows of each, by ``seed_<n>``, and the corrupted images of all of
+        them, in the order of rows.
     """
-    from regbench.evaluation import corruption, split_parts
+    import numpy as np
+
+    from regbench.evaluation import corruption, resampling, split_parts
     from regbench.storage import arrays
 
     judged_part = split_parts.judged_part(set(split_index["split"]))
     most = Evaluation.model_validate(settings).robustness_images
-    rows = corruption.robustness_rows(split_index, judged_part, most)
+    by_seed = {
+        resampling.entry_of(seed): corruption.robustness_rows(
+            resampling.split_of_seed(split_index, seed), judged_part, most
+        )
+        for seed in resampling.seeds_of(split_index)
+    }
+    rows = (
+        np.unique(np.concatenate(list(by_seed.values())))
+        if by_seed
+        else corruption.robustness_rows(split_index, judged_part, most)
+    )
     chosen = images[rows]
     corrupted = arrays.empty_images((len(corruption.CORRUPTIONS), *chosen.shape))
     for changed, name in zip(corrupted, corruption.CORRUPTIONS, strict=True):
         changed[:] = corruption.corrupt(chosen, name, seed=0)
+    if by_seed:
+        return corrupted, {name: own.tolist() for name, own in by_seed.items()}
     return corrupted, rows.tolist()
 
 
 def preview_corruptions(
-    corrupted: ndarray, rows: list[int], images: ndarray, split_index: DataFrame
+    corrupted: ndarray,
+    corrupted_rows: list[int] | dict[str, list[int]],
+    images: ndarray,
+    split_index: DataFrame,
 ) -> Any:
     """Draw an image of each class, original and under every corruption.
 
@@ -255,10 +310,11 @@ def preview_corruptions(
     from regbench.evaluation import corruption
     from regbench.report.plots import contact_sheet
 
+    rows = corruption.all_rows(corrupted_rows)
     index = split_index.iloc[rows]
     _, shown = np.unique(index["target"], return_index=True)  # the first image of each class
     shown = shown[:10]
-    strips = {"original": images[np.asarray(rows)[shown]]}
+    strips = {"original": images[rows[shown]]}
     for name, changed in zip(corruption.CORRUPTIONS, corrupted, strict=True):
         strips[name.replace("_", " ")] = changed[shown]
     return contact_sheet.contact_sheet(strips, index["label"].iloc[shown].tolist())
@@ -278,10 +334,13 @@ def fingerprint_data(
         images' height, width and channels; and ``made_from``, digests of the image files and of
         the settings that they were prepared with.
     """
+    from regbench.evaluation import resampling
+
     with labeled_images as source:
         made_from = {"files": source.digest(), **preparation}
+    resampled = bool(resampling.seeds_of(split_index))
     return {
-        **fingerprints.fingerprint_of_data(images, split_index, classes),
+        **fingerprints.fingerprint_of_data(images, split_index, classes, resampled=resampled),
         "shape": list(images.shape[1:]),
         "made_from": made_from,
     }
@@ -304,7 +363,17 @@ def record_files(
     return study_digests.sealed({"files": files, "data_fingerprint": data_fingerprint})
 
 
-def _train_rows(split_index: DataFrame) -> ndarray:
+def _train_rows(split_index: DataFrame) -> dict[str, ndarray]:
+    """Return the train rows by ``seed_<n>``; those of a single split under ''."""
     import numpy as np
 
-    return np.flatnonzero(split_index["split"] == "train")
+    from regbench.evaluation import resampling
+
+    columns = {
+        resampling.entry_of(seed): resampling.column_of(seed)
+        for seed in resampling.seeds_of(split_index)
+    }
+    return {
+        name: np.flatnonzero(split_index[column] == "train")
+        for name, column in (columns or {"": "split"}).items()
+    }

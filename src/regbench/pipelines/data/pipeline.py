@@ -19,12 +19,15 @@ from regbench.pipelines.data import nodes
 from regbench.study.schema import SHARED
 
 
-def create_pipeline(*, with_zca: bool, several_networks: bool = False) -> Pipeline:
+def create_pipeline(
+    *, with_zca: bool, several_networks: bool = False, resampled: bool = False
+) -> Pipeline:
     """Return the pipeline that prepares the images.
 
     Args:
         with_zca: Whether a technique whitens.
         several_networks: Whether the study trains more than one.
+        resampled: Whether every seed has a split of its own.
     """
     check: Callable[..., None] = nodes.check_network
     of_network = {"network": "params:network"}
@@ -74,7 +77,10 @@ def create_pipeline(*, with_zca: bool, several_networks: bool = False) -> Pipeli
             ),
             Node(
                 nodes.split_images,
-                ["image_index", "params:protocol.split"],
+                [
+                    *("image_index", "params:protocol.split"),
+                    *(["params:protocol.seeds"] if resampled else []),
+                ],
                 "split_index",
                 name="split",
             ),

@@ -63,7 +63,7 @@ def compare_techniques(
 ) -> DataFrame:
     """Compare all techniques with the baseline, those without results included."""
     from regbench.comparison import compare
-    from regbench.evaluation import split_parts
+    from regbench.evaluation import resampling, split_parts
 
     reporting = Reporting.model_validate(settings)
     published = {name: said.accuracy for name, said in reporting.published.items()}
@@ -77,6 +77,7 @@ def compare_techniques(
         died=reporting.failed,
         metric=metric,
         largest_class=compare.of_largest_class(split_index, part, metric),
+        resampling=resampling.resampling_of(split_index),
     )
 
 

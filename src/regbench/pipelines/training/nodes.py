@@ -30,7 +30,7 @@ def train_network(
     images: ndarray,
     split_index: DataFrame,
     classes: list[str],
-    normalization: dict[str, list[float]],
+    normalization: dict[str, Any],
     protocol: dict[str, Any],
     network: dict[str, Any],
     training: dict[str, Any],
@@ -51,6 +51,7 @@ def train_network(
     """
     import numpy as np
 
+    from regbench.evaluation.resampling import fitted_of_seed, split_of_seed
     from regbench.networks import weights
     from regbench.networks.base import Plan
     from regbench.training import events, tensorflow_setup
@@ -62,6 +63,9 @@ def train_network(
     tensorflow_setup.set_up_tensorflow()
     tensorflow_setup.forget_earlier_networks()
     shared = Protocol.model_validate(protocol)
+    split_index = split_of_seed(split_index, seed)
+    normalization = fitted_of_seed(normalization, seed)
+    prepared = {name: fitted_of_seed(fitted, seed) for name, fitted in prepared.items()}
     train_part = split_part(split_index, "train")
     known = prepared | {"train_counts": np.bincount(train_part.targets, minlength=len(classes))}
     regularizers = Technique.model_validate(training["regularizers"]).regularizers(known)
@@ -119,7 +123,7 @@ def evaluate_network(
     history: DataFrame,
     best_epoch_weights: dict[str, ndarray],
     corrupted_images: ndarray,
-    corrupted_rows: list[int],
+    corrupted_rows: list[int] | dict[str, list[int]],
     made_from: dict[str, str],
     evaluation_fingerprint: str,
     training: dict[str, Any],
@@ -135,9 +139,9 @@ def evaluate_network(
         StudyError: The network is not the one that its fingerprint is of: an earlier run was
             killed between writing the two.
     """
-    import numpy as np
-
     from regbench.evaluation import evaluate
+    from regbench.evaluation.corruption import corrupted_of_seed
+    from regbench.evaluation.resampling import split_of_seed
     from regbench.evaluation.results import FailedTraining
     from regbench.networks import weights
 
@@ -155,12 +159,11 @@ def evaluate_network(
     measured = evaluate.evaluate(
         trained,
         images,
-        split_index,
+        split_of_seed(split_index, seed),
         classes,
         history,
         best_epoch_weights,
-        corrupted_images,
-        np.asarray(corrupted_rows),
+        *corrupted_of_seed(corrupted_images, corrupted_rows, seed),
     )
     return _finished(measured, training, seed, made_from)
 

@@ -109,6 +109,8 @@ def _stale_datasets(pipeline: Pipeline, catalog: Catalog) -> set[str]:
     is_data_stale = bool({"images", "split_index"} & stale) or not data_fingerprint
     if not is_data_stale and _is_any_damaged(prepared - stale, record, catalog):
         stale |= prepared  # made again with the same content: what was trained on them stays
+    # So it does where only splits of other seeds are drawn besides.
+    stale |= _prepared_for_other_seeds(made_from, parameters) & prepared
     if any(name in stale or not catalog.exists(name) for name in prepared):
         stale |= {"prepared_files"} & prepared
 
@@ -158,10 +160,19 @@ def _stale_prepared(
         return prepared
     stale: set[str] = set()
     for setting, fingerprint in parameters["preparation"].items():
-        if made_from.get(setting) != fingerprint:
+        if setting != "seeds" and made_from.get(setting) != fingerprint:
             depending = _prepared_with(setting)
             stale |= prepared if {"images", "split_index"} & depending else depending
     return stale
+
+
+def _prepared_for_other_seeds(made_from: dict[str, str], parameters: dict[str, Any]) -> set[str]:
+    """Return what depends on the seeds if splits were drawn for others, else nothing.
+
+    A seed's split is the same whatever other seeds there are.
+    """
+    wanted = parameters["preparation"].get("seeds")
+    return set() if wanted == made_from.get("seeds") else _prepared_with("seeds")
 
 
 def _prepared_with(setting: str) -> set[str]:
