@@ -25,6 +25,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline.node import Node
 from kedro.runner.task import Task
 
+from regbench import devices
 from regbench.errors import explanation, raise_explained
 
 
@@ -43,7 +44,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # from malloc.h
 _fault_of_start: Exception | None = None  # the first node raises it: an initializer cannot
 
 
-def start_process(records: Any, threads: int, gpu: str | None, temporary: str) -> None:
+def start_process(
+    records: Any, threads: int, gpu: str | None, temporary: str, trainings: int = 1
+) -> None:
     """Set up logging, memory and TensorFlow in a new worker process.
 
     Args:
@@ -51,8 +54,10 @@ def start_process(records: Any, threads: int, gpu: str | None, temporary: str) -
         threads: The number of threads for TensorFlow.
         gpu: The GPU for TensorFlow, as ``CUDA_VISIBLE_DEVICES`` names it; None: as it finds them.
         temporary: The folder for temporary files; the main process removes it when it ends.
+        trainings: How many run at once, in this process and others.
     """
     global _fault_of_start  # noqa: PLW0603
+    devices.share_among(trainings)
     try:
         _set_up(records, threads, gpu, temporary)
     except Exception as error:

@@ -66,6 +66,8 @@ def create_pipeline(*, with_zca: bool, several_networks: bool = False) -> Pipeli
                     "classes": "classes",
                     **of_network,
                     "trainings": "params:trainings",
+                    "batch_size": "params:protocol.batch_size",
+                    "precision": "params:protocol.precision",
                     **{key: f"params:{key}" for key in SHARED},
                 },
                 None,
