@@ -11,9 +11,11 @@ from benchmarks import harness
 from benchmarks.harness import BenchmarkError, say
 from benchmarks.speed import figures
 from benchmarks.speed.agreement import measure_agreement
+from benchmarks.speed.cifar import measure_cifar
 from benchmarks.speed.convolution import measure_convolution
 from benchmarks.speed.epoch import measure_augmented_epoch, measure_epoch
 from benchmarks.speed.ingestion import measure_ingestion
+from benchmarks.speed.memory import measure_memory
 from benchmarks.speed.photos import measure_photos
 from benchmarks.speed.scale import measure_scale
 from benchmarks.speed.study import measure_study
@@ -26,9 +28,12 @@ MEASUREMENTS = {
     "ingestion": ("Reading all pictures into one array.", 5, measure_ingestion),
     "photos": ("Shrinking JPEG photos.", 3, measure_photos),
     "agreement": ("Accuracies beside the plain script's.", 1, measure_agreement),
+    "cifar": ("A convolutional network's accuracy beside a script's.", 1, measure_cifar),
+    "memory": ("Peak memory of a study on photos.", 1, measure_memory),
     "scale": ("Time and memory by the number of images.", 3, measure_scale),
     "study": ("The whole published study (45 minutes).", 1, measure_study),
 }
+WITHOUT_MNIST = {"agreement", "cifar", "memory", "photos"}
 
 
 def main() -> None:
@@ -38,7 +43,7 @@ def main() -> None:
         os.environ.pop(name, None)
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     names = given.names or list(MEASUREMENTS)
-    images = harness.DIGITS if set(names) <= {"agreement", "photos"} else given.images
+    images = harness.DIGITS if set(names) <= WITHOUT_MNIST else given.images
     if not images.is_file():
         sys.exit(f"{images} is missing: kedro run --pipelines=fetch_mnist makes it")
     failed = []
@@ -70,7 +75,7 @@ def measure(name: str, given: argparse.Namespace) -> None:
 
 def command(name: str, arguments: list[str]) -> str:
     """What repeats a figure: its name and the options that make it what it is, without paths."""
-    options = [one for one in arguments if re.match("--(?!out|cache|images)", one)]
+    options = [one for one in arguments if re.match("--(?!out|cache|cifar|images)", one)]
     return " ".join(["uv run python -m benchmarks.speed", name, *options])
 
 
@@ -83,9 +88,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--images", type=absolute, default=harness.MNIST, help="a zip of full MNIST")
     made.add_argument("--out", type=absolute, default=harness.RESULTS)
     made.add_argument("--cache", type=absolute, help="where to keep sets that are made")
-    made.add_argument("--epochs", type=int, help="of epoch (3 timed), study and agreement (10)")
-    made.add_argument("--seeds", type=int, help="of study (3) and agreement (10)")
+    epochs = "of epoch (3 timed), study, agreement (10), cifar (15), memory (1)"
+    made.add_argument("--epochs", type=int, help=epochs)
+    made.add_argument("--seeds", type=int, help="of study (3), agreement (10), cifar (2)")
     made.add_argument("--techniques", help="of study and agreement, as a,b; default: all")
+    made.add_argument("--cifar", type=absolute, help="of cifar: a zip of CIFAR-10's pictures")
     made.add_argument("--photos", type=int, default=20_000, help="of photos: how many")
     sizes = "10000,30000,100000,300000,1000000"
     made.add_argument("--sizes", default=sizes, help="of scale: numbers of images")

@@ -124,3 +124,18 @@ def that_exits(image_shape: tuple[int, int, int], classes: int, _: Hooks) -> ker
 
 def that_scales_again(image_shape: tuple[int, int, int], classes: int, _: Hooks) -> keras.Model:
     return _with(layers.Rescaling(1 / 255, name="mine"), image_shape, classes)
+
+
+def of_half_precision(image_shape: tuple[int, int, int], classes: int, _: Hooks) -> keras.Model:
+    return _with(layers.Dense(4, dtype="float16", name="mine"), image_shape, classes)
+
+
+def of_double_precision(
+    image_shape: tuple[int, int, int], classes: int, hooks: Hooks
+) -> keras.Model:
+    values = layers.Flatten()(hooks.inputs())
+    return hooks.model(layers.Dense(4, dtype="float64", name="mine")(values))
+
+
+def of_mixed_precision(image_shape: tuple[int, int, int], classes: int, _: Hooks) -> keras.Model:
+    return _with(layers.Dense(4, dtype="mixed_float16", name="mine"), image_shape, classes)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from tests.networks.every_kind import plan
 
-from regbench.networks import base
 from regbench.networks.kinds.cnn import Cnn
 from regbench.networks.weights import kernel_variables
 
@@ -75,15 +74,3 @@ def test_the_smallest_images_are_taken() -> None:
     shape = (4, 5, 1)
     network = Cnn(filters=[2, 2, 2]).built(plan(shape=shape))
     assert network.output_shape == (None, 3)
-
-
-def test_more_weights_than_memory_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    cnn = Cnn(filters=[1000, 1000], normalization="none")
-    parameters = cnn.parameters((32, 32, 3), 10)
-    monkeypatch.setattr(base, "_memory", lambda: parameters * 20 / 1e9 + 1e-6)
-    assert cnn.problem((32, 32, 3), 10) is None
-    monkeypatch.setattr(base, "_memory", lambda: 0.1)
-    said = cnn.problem((32, 32, 3), 10)
-    assert said is not None
-    assert said.startswith(f"has {parameters:,} parameters for images of 32 x 32 x 3: ")
-    assert "takes 1 GB of memory, and this machine has 0 GB; " in said

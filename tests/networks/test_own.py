@@ -81,6 +81,11 @@ def test_layers_that_it_does_not_ask_for_are_one_line() -> None:
         ("with_a_penalty", "its layer mine has a kernel_regularizer, which is not applied"),
         ("with_a_constraint", "its layer mine has a bias_constraint, which is not applied"),
         ("with_an_activity_penalty", "its layer mine has a activity_regularizer"),
+        (
+            "of_half_precision",
+            "its layer mine has weights in float16, and only float32 is trained; leave out its ",
+        ),
+        ("of_double_precision", "its layer mine has weights in float64, and only float32 is "),
         ("no_model", "must return a functional or sequential Keras model with its input"),
         ("model_before_inputs", "hooks.model needs what hooks.inputs began"),
         ("there_is_none", "AttributeError: module 'tests.networks.own_networks' has no attribute"),
@@ -142,3 +147,9 @@ def test_logits_and_probabilities_are_float32_in_mixed_precision(function: str) 
     assert any(layer.compute_dtype == "float16" for layer in network._flatten_layers())
     for name in ("logits", "probabilities"):
         assert network.get_layer(name).output.dtype == "float32"
+
+
+def test_a_layer_of_mixed_precision_keeps_its_weights_in_float32() -> None:
+    network = own("of_mixed_precision").built(plan())
+    assert {weight.dtype for weight in network.trainable_weights} == {"float32"}
+    assert np.isfinite(predict(network, IMAGES, np.arange(5))).all()

@@ -18,6 +18,9 @@ NETWORKS: dict[str, Any] = {
 }
 
 
+STEP: dict[str, Any] = {"batch_size": 8, "precision": "float32"}
+
+
 def check(chosen: list[str], technique: dict[str, Any]) -> None:
     trainings = {
         f"{name}.{network}": {"technique": f"{name}.{network}", "regularizers": regularizers}
@@ -25,7 +28,7 @@ def check(chosen: list[str], technique: dict[str, Any]) -> None:
         for network in chosen
     }
     images = np.zeros((6, 8, 8, 1), np.uint8)
-    check_networks(images, ["a", "b"], NETWORKS, chosen, trainings)
+    check_networks(images, ["a", "b"], NETWORKS, chosen, trainings, **STEP)
 
 
 def test_what_fits_every_network_is_passed() -> None:
@@ -44,7 +47,7 @@ def test_a_technique_that_means_nothing_on_one_network() -> None:
     }
     images = np.zeros((6, 8, 8, 1), np.uint8)
     with pytest.raises(StudyError, match=r"^on network normal: .*techniques\.mine\.batch_norm"):
-        check_networks(images, ["a", "b"], networks, ["normal"], trainings)
+        check_networks(images, ["a", "b"], networks, ["normal"], trainings, **STEP)
 
 
 def test_each_network_is_separated_with_its_comparison() -> None:

@@ -19,6 +19,7 @@ import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
+from regbench import devices
 from regbench.datasets.atomic import JSONDataset
 from regbench.errors import StudyError
 from regbench.runs import runner, worker
@@ -86,6 +87,22 @@ def test_a_process_that_ends_is_explained(
     assert json.loads((tmp_path / "kept").read_text()) == number
 
 
+def test_a_process_is_told_how_many_trainings_run_at_once(tmp_path: Path) -> None:
+    """Which share the memory: not more than there are to be made."""
+    names = ["a.train", "b.train", "a.evaluate", "b.evaluate"]
+    for most, expected in ((1, 1), (2, 2), (3, 2)):
+        pipeline = Pipeline(
+            [
+                Node(devices.trainings_at_once, None, name[0], name=name, tags=["tensorflow"])
+                for name in names[:2]
+            ]
+            + [Node(abs, name[0], f"{name}d", name=name, tags=["tensorflow"]) for name in names[2:]]
+        )
+        outputs = [output for node in pipeline.nodes for output in node.outputs]
+        StudyRunner(max_workers=most).run(pipeline, catalog_in(tmp_path, *outputs))
+        assert json.loads((tmp_path / "a").read_text()) == expected
+
+
 def test_an_error_in_a_worker_is_raised_here(tmp_path: Path) -> None:
     pipeline = Pipeline([Node(json.loads, "word", "number", name="x.train", tags=["tensorflow"])])
     catalog = catalog_in(tmp_path, "number")
@@ -143,6 +160,7 @@ _STUDY = """
 from pathlib import Path
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
+from regbench import devices
 from regbench.datasets.atomic import JSONDataset
 from regbench.runs.runner import StudyRunner
 from tests.runs.test_runner import _sleep_and_tell
@@ -247,6 +265,7 @@ _STUDY_OF_THE_DYING = """
 from pathlib import Path
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
+from regbench import devices
 from regbench.datasets.atomic import JSONDataset
 from regbench.runs.runner import StudyRunner
 from tests.runs.test_runner import _lock_the_queue_and_die_later, _see_it_die

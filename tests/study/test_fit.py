@@ -222,7 +222,8 @@ class TestOnceTheImagesAreThere:
     ) -> None:
         trainings = {name: {"regularizers": entry} for name, entry in techniques.items()}
         shared = {"zca": BASE["zca"], "augmentation": BASE["augmentation"]}
-        check_network(np.zeros((2, *shape), np.uint8), ["a", "b"], network, trainings, **shared)
+        images = np.zeros((2, *shape), np.uint8)
+        check_network(images, ["a", "b"], network, trainings, 8, "float32", **shared)
 
     def test_what_fits_is_no_error(self) -> None:
         self.check((8, 8, 3), CNN, all={"l2": 0.1, "dropout": 0.5, "augmentation": True})

@@ -5,7 +5,6 @@ source, and how it is built. Weights, pruning, predictions and fingerprints work
 model made of dense, convolution and normalization layers, sequential or functional.
 """
 
-import os
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     import keras
 
 LOGITS = "logits"
-# Bytes that a parameter takes while training: weight, gradient, two moments, the best epoch's copy.
-_BYTES_A_PARAMETER = 5 * 4
 
 
 @dataclass(frozen=True)
@@ -210,22 +207,11 @@ class Network(Settings, ABC):
     def problem(self, image_shape: tuple[int, int, int], classes: int) -> str | None:
         """Return why it cannot be built for such images; None if it can.
 
-        Here: its weights do not fit into the machine's memory.
-
         Args:
             image_shape: Height, width, channels.
             classes: Number of classes, at least.
         """
-        parameters = self.parameters(image_shape, classes)
-        needed, there = (parameters or 0) * _BYTES_A_PARAMETER / 1e9, _memory()
-        if needed <= there:
-            return None
-        shape = " x ".join(map(str, image_shape))
-        return (
-            f"has {parameters:,} parameters for images of {shape}: training takes {needed:,.0f} GB "
-            f"of memory, and this machine has {there:,.0f} GB; choose a smaller network or a "
-            "smaller ingest.size"
-        )
+        return None
 
     def parameters(self, image_shape: tuple[int, int, int], classes: int) -> int | None:
         """Return the number of kernel weights and biases; None where it is not known beforehand.
@@ -235,6 +221,33 @@ class Network(Settings, ABC):
             classes: Number of classes.
         """
         return None
+
+    def kept_values(self, image_shape: tuple[int, int, int]) -> int | None:
+        """Return how many values of an image training keeps to compute gradients.
+
+        As ``kept_when_built`` counts them.
+
+        Args:
+            image_shape: Height, width, channels.
+
+        Returns:
+            The number; None where it is not known before the network is built.
+        """
+        return None
+
+    def kept_when_built(self, model: "keras.Model") -> int:
+        """Return how many values of an image training keeps to compute gradients, at most at once.
+
+        Args:
+            model: From ``built``.
+
+        Raises:
+            StudyError: A phase names a layer that the model lacks.
+        """
+        from regbench.networks.kept_values import kept_values
+
+        of_phases = [phase.frozen for phase in self.phases(model)] or [frozenset[str]()]
+        return max(kept_values(model, frozen) for frozen in of_phases)
 
     def notes(self, image_shape: tuple[int, int, int]) -> list[str]:
         """Return what the user should know of how it takes such images, a line each."""
@@ -298,11 +311,6 @@ class Network(Settings, ABC):
             rate and every layer is trained.
         """
         return ()
-
-
-def _memory() -> float:
-    """Return the machine's memory in GB."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
 
 
 @contextmanager

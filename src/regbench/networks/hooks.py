@@ -71,8 +71,9 @@ class Hooks:
                 of uint8) to logits or probabilities.
 
         Raises:
-            StudyError: Its input or output has another shape, it ends in another activation, or
-                layers have penalties or constraints, which only techniques have.
+            StudyError: Its input or output has another shape, it ends in another activation, layers
+                have penalties or constraints, which only techniques have, or weights of another
+                type than float32.
         """
         import keras
 
@@ -81,6 +82,7 @@ class Hooks:
         _check_shape("takes", model.inputs, self._plan.image_shape)
         _check_shape("returns", model.outputs, (self._plan.classes,))
         _check_no_penalties(model)
+        _check_weights_are_float32(model)
         if model is self._made:
             return model
         model = _up_to_logits(model)
@@ -113,6 +115,23 @@ def _check_no_penalties(model: "keras.Model") -> None:
                 raise StudyError(
                     f"its layer {layer.name} has a {name.lstrip('_')}, which is not applied; leave "
                     "it out: techniques such as l2 have penalties"
+                )
+
+
+def _check_weights_are_float32(model: "keras.Model") -> None:
+    """Refuse trained weights of another type: optimizers and penalties compute in float32."""
+    import keras
+
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.Model):  # its layers follow
+            continue
+        for weight in layer.trainable_weights:
+            if weight.dtype != "float32":
+                raise StudyError(
+                    f"its layer {layer.name} has weights in {weight.dtype}, and only float32 is "
+                    'trained; leave out its dtype, or let it be "mixed_float16" or '
+                    '"mixed_bfloat16", which compute in 16 bits: protocol.precision does so for '
+                    "all layers"
                 )
 
 

@@ -19,21 +19,25 @@ def multiply_adds(network: keras.Model) -> int | None:
     Returns:
         The number; None if a layer has a kernel whose use is not known, such as a recurrent one.
     """
-    counts = [_of_layer(*application) for application in _applications(network)]
+    counts = [
+        _of_layer(layer, given.shape, made.shape)
+        for layer, given, made in applications(network)
+        if getattr(layer, "weights", [])
+    ]
     known = [count for count in counts if count is not None]
     return sum(known) if len(known) == len(counts) else None
 
 
-def _applications(network: keras.Model) -> Iterator[tuple[Any, Any, Any]]:
-    """Yield every layer with weights, and the shapes of its input and output, at each use."""
+def applications(network: keras.Model) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield every layer, and its input and output, at each use; of models in it, their layers."""
     graph = getattr(network, "_functional", None) or network  # a sequential model has one inside
     for nodes in graph._nodes_by_depth.values():  # no public name leads to a layer's uses
         for node in nodes:
             layer = node.operation
             if isinstance(layer, keras.Model):
-                yield from _applications(layer)
-            elif getattr(layer, "weights", []):
-                yield layer, node.input_tensors[0].shape, node.outputs[0].shape
+                yield from applications(layer)
+            elif node.input_tensors:
+                yield layer, node.input_tensors[0], node.outputs[0]
 
 
 def _of_layer(layer: Any, inputs: Any, outputs: Any) -> int | None:

@@ -30,9 +30,9 @@ from kedro.runner import AbstractRunner
 from kedro.runner.task import Task
 from pluggy import PluginManager
 
-from regbench import presence, signals
+from regbench import devices, presence, signals
 from regbench.errors import StudyError, stopped
-from regbench.runs import devices, worker
+from regbench.runs import worker
 from regbench.runs.endings import KILLED, how_a_process_ended, reason_of
 from regbench.training.on_failure import on_failure
 
@@ -82,6 +82,7 @@ class StudyRunner(AbstractRunner):
             min(self._max_workers, sum(WORKER_TAG in node.tags for node in waiting)),
             # Threads change rounding errors, so their number must not depend on what is to be run.
             threads=max(1, devices.cores() // self._max_workers),
+            trainings=max(1, min(self._max_workers, len(_trainings(pipeline)))),
         )
         with workers:
             try:
@@ -117,11 +118,11 @@ class _Workers:
     short; if the process is killed again, the node has failed. The other nodes go on.
     """
 
-    def __init__(self, processes: int, threads: int) -> None:
+    def __init__(self, processes: int, threads: int, trainings: int = 1) -> None:
         self.running: dict[Future[None], Node] = {}
         self._context = _process_context()
         self._processes = [
-            _Worker(self._context, threads, devices.gpu_of_process(number))
+            _Worker(self._context, threads, devices.gpu_of_process(number), trainings)
             for number in range(processes)
         ]
         self.how_it_ended = KILLED  # the last process that ended while a node ran in it
@@ -230,8 +231,9 @@ class _Worker:
     It is a pool of one process: in a pool of several, one that is killed ends them all.
     """
 
-    def __init__(self, context: BaseContext, threads: int, gpu: str | None) -> None:
+    def __init__(self, context: BaseContext, threads: int, gpu: str | None, trainings: int) -> None:
         self._context, self._threads, self._gpu = context, threads, gpu
+        self._trainings = trainings
         self._pool: ProcessPoolExecutor | None = None
         self._last: list[BaseProcess] = []  # the process that ran the last node
 
@@ -298,7 +300,14 @@ class _Worker:
             1,
             self._context,
             initializer=worker.start_process,
-            initargs=(records, self._threads, self._gpu, util.get_temp_dir(), presence.watched()),
+            initargs=(
+                records,
+                self._threads,
+                self._gpu,
+                util.get_temp_dir(),
+                self._trainings,
+                presence.watched(),
+            ),
         )
 
     def _living(self) -> list[BaseProcess]:
@@ -336,9 +345,13 @@ def _priority(depends_on: dict[Node, set[Node]], node: Node) -> tuple[bool, bool
     return WORKER_TAG in node.tags, starts_training
 
 
+def _trainings(pipeline: Pipeline) -> list[Node]:
+    return [node for node in pipeline.nodes if node.name.endswith(".train")]
+
+
 def _progress_message(pipeline: Pipeline, done: set[Node]) -> str:
     """Return how many trainings are finished, and the option that goes on from there."""
-    trainings = [node for node in pipeline.nodes if node.name.endswith(".train")]
+    trainings = _trainings(pipeline)
     finished = sum(node in done for node in trainings)
     return (
         f"{finished} of the {len(trainings)} trainings to be made are finished and kept; the same "

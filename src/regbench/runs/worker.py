@@ -25,7 +25,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline.node import Node
 from kedro.runner.task import Task
 
-from regbench import presence
+from regbench import devices, presence
 from regbench.errors import explanation, raise_explained
 
 
@@ -49,6 +49,7 @@ def start_process(
     threads: int,
     gpu: str | None,
     temporary: str,
+    trainings: int = 1,
     results: tuple[Path, Path] | None = None,
 ) -> None:
     """Set up logging, memory and TensorFlow in a new worker process.
@@ -58,11 +59,13 @@ def start_process(
         threads: The number of threads for TensorFlow.
         gpu: The GPU for TensorFlow, as ``CUDA_VISIBLE_DEVICES`` names it; None: as it finds them.
         temporary: The folder for temporary files; the main process removes it when it ends.
+        trainings: How many run at once, in this process and others.
         results: The arguments of ``presence.watch``, if results are on this machine.
     """
     if results:
         presence.watch(*results)
     global _fault_of_start  # noqa: PLW0603
+    devices.share_among(trainings)
     try:
         _set_up(records, threads, gpu, temporary)
     except Exception as error:

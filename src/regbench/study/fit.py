@@ -1,7 +1,7 @@
 """Whether a study's settings fit one another: the network, the techniques and the images."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from regbench.networks.base import Network, Plan, without_place
 from regbench.regularizers.base import Traits
 from regbench.study.arms import NAME, NAME_RULE
 from regbench.study.code import reachable_statements
+from regbench.study.memory import Batch, memory_problem
 from regbench.study.problems import Problem, nearest
 from regbench.study.schema import RESERVED_NAMES, Protocol, Study
 from regbench.study.technique import Technique
@@ -33,7 +34,7 @@ def fit_problems(study: Study) -> list[Problem]:
         problems += [
             Problem(("networks", name, *place), wrong) for place, wrong in _missing(network)
         ]
-        misfit = network.problem(shape, classes=2) if shape else None
+        misfit = _misfit(network, _batch(study, shape), classes=2) if shape else None
         if misfit:
             problems.append(Problem(("networks", name), misfit))
         problems += _warmup_problems(study.protocol, network)
@@ -50,6 +51,18 @@ def fit_problems(study: Study) -> list[Problem]:
             ]
         problems += of_techniques
     return problems
+
+
+def _batch(study: Study, shape: Shape) -> Batch:
+    return Batch(shape, study.protocol.batch_size, study.protocol.precision)
+
+
+def _misfit(network: Network, batch: Batch, classes: int) -> str | None:
+    """Return why a network cannot take such images, or not so many at once; None if it can."""
+    shape = batch.image_shape
+    return network.problem(shape, classes) or memory_problem(
+        network.parameters(shape, classes), network.kept_values(shape), batch
+    )
 
 
 def _name_problems(name: str, study: Study) -> list[Problem]:
@@ -117,30 +130,40 @@ def without(problems: Iterable[Problem]) -> dict[str, None]:
     return {f"techniques.{found.leave_out}": None for found in problems if found.leave_out}
 
 
-def check_fit(
-    network: Network,
-    techniques: Mapping[str, Mapping[str, Any]],
-    shared: Mapping[str, Any],
-    image_shape: Shape,
-    classes: int,
-) -> None:
-    """Check a network and techniques against the images, once these are known.
+@dataclass(frozen=True)
+class Planned:
+    """What is to be trained, on images that are known.
 
-    Args:
+    Attributes:
         network: That every technique trains.
         techniques: Their regularizers by name, as in the parameters' ``trainings``.
         shared: The settings that all techniques share, by the key of the regularizer.
-        image_shape: Height, width, channels.
+        batch: What a training takes at once; it has the images' shape.
         classes: Number of classes.
+    """
+
+    network: Network
+    techniques: Mapping[str, Mapping[str, Any]]
+    shared: Mapping[str, Any]
+    batch: Batch
+    classes: int
+
+    def read_techniques(self) -> dict[str, Technique]:
+        """Return the techniques by name."""
+        return {name: Technique.model_validate(entry) for name, entry in self.techniques.items()}
+
+
+def check_fit(planned: Planned) -> None:
+    """Check a network and techniques against the images.
 
     Raises:
         StudyError: With a line for everything that does not fit.
     """
-    lines = []
-    if misfit := network.problem(image_shape, classes):
-        lines.append(f"parameters_networks.yml: {network.kind()}: {misfit}")
-    read = {name: Technique.model_validate(entry) for name, entry in techniques.items()}
-    problems = misfits(network.traits(image_shape), read, shared)
+    lines, network = [], planned.network
+    if misfit := _misfit(network, planned.batch, planned.classes):
+        lines.append(_of_network(network, misfit))
+    traits = network.traits(planned.batch.image_shape)
+    problems = misfits(traits, planned.read_techniques(), planned.shared)
     lines += [
         f"parameters_techniques.yml: {'.'.join(problem.path)}: {problem.message}"
         for problem in problems
@@ -152,43 +175,36 @@ def check_fit(
         raise StudyError("\n       ".join(lines))
 
 
-def check_built(
-    network: Network,
-    techniques: Mapping[str, Mapping[str, Any]],
-    shared: Mapping[str, Any],
-    image_shape: Shape,
-    classes: int,
-) -> list[str]:
+def check_built(planned: Planned) -> list[str]:
     """Build a network to see its faults; return what to warn of, a line each.
 
     Such as techniques whose layers it leaves out.
 
-    Args:
-        network: That every technique trains.
-        techniques: Their regularizers by name, as in the parameters' ``trainings``.
-        shared: The settings that all techniques share, by the key of the regularizer.
-        image_shape: Height, width, channels.
-        classes: Number of classes.
-
     Raises:
-        StudyError: It cannot be built, or its phases name a layer that it lacks.
+        StudyError: It cannot be built, does not fit into memory, or its phases name a layer that
+            it lacks.
     """
-    channels = image_shape[2]
-    scaling = {"offset": [0.0] * channels, "scale": [1.0] * channels}
-    plan = Plan(image_shape, classes, 0, scaling)
+    network, shape = planned.network, planned.batch.image_shape
+    scaling = {"offset": [0.0] * shape[2], "scale": [1.0] * shape[2]}
+    plan = Plan(shape, planned.classes, 0, scaling)
     model = network.built(plan)
-    network.phases(model)
+    kept = network.kept_when_built(model)
+    if misfit := memory_problem(model.count_params(), kept, planned.batch):
+        raise StudyError(_of_network(network, misfit))
     lines = network.check(model)
     left_out: dict[str, list[str]] = {}
-    for name, entry in techniques.items():
-        regularizers = Technique.model_validate(entry).regularizers(shared)
-        for key in without_place(regularizers, plan.asked()):
+    for name, technique in planned.read_techniques().items():
+        for key in without_place(technique.regularizers(planned.shared), plan.asked()):
             left_out.setdefault(key, []).append(name)
     if not left_out:
         return lines
     names = ", ".join(dict.fromkeys(name for names in left_out.values() for name in names))
     left = network.leaves_out(list(left_out))
     return [*lines, f"{left}; these techniques cannot be trained: {names}"]
+
+
+def _of_network(network: Network, misfit: str) -> str:
+    return f"parameters_networks.yml: {network.kind()}: {misfit}"
 
 
 def _missing(network: Network) -> list[tuple[tuple[str, ...], str]]:

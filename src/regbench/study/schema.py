@@ -1,12 +1,8 @@
 """The schema of a study: its settings and their ranges. The values are in ``conf/``."""
 
-import re
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
-    BeforeValidator,
     Field,
     SerializeAsAny,
     ValidatorFunctionWrapHandler,
@@ -24,10 +20,10 @@ from regbench.networks.base import Network
 from regbench.optimization.optimizers import Optimizer
 from regbench.optimization.schedules import Constant, Schedule
 from regbench.regularizers.registry import REGULARIZERS
-from regbench.storage import addresses
 from regbench.study.arms import Arm
 from regbench.study.split import Split
 from regbench.study.technique import Technique
+from regbench.study.texts import Address, Column, LabelPattern, Results, Separator
 
 BASELINE = "baseline"
 BEST = "best"
@@ -40,49 +36,10 @@ RESERVED_NAMES = frozenset(
 )
 
 
-def _usable(address: str, *, to_write: bool = False) -> str:
-    """Return a valid address in its normal form; errors do not repeat it (passwords)."""
-    problem = addresses.address_problem(address, to_write=to_write)
-    if problem:
-        raise ValueError(problem)
-    return addresses.clean_address(address)
-
-
 if TYPE_CHECKING:
     MetricName = str
 else:
     MetricName = Literal[tuple(METRICS)]
-
-Address = Annotated[Name, AfterValidator(_usable)]
-Results = Annotated[Name, AfterValidator(partial(_usable, to_write=True))]
-
-
-def _column(value: Any) -> Any:
-    """Accept a column's number, from 1, for a file without header."""
-    return str(value) if type(value) is int and value > 0 else value
-
-
-def _separator(value: str) -> str:
-    if value != "auto" and len(value) != 1:
-        raise PydanticCustomError("separator", "must be auto, or 1 character")
-    return value
-
-
-def _label_pattern(pattern: str) -> str:
-    try:
-        groups = re.compile(pattern).groupindex
-    except re.error as error:
-        raise PydanticCustomError(
-            "pattern", "must be a regular expression ({fault})", {"fault": str(error)}
-        ) from None
-    if "label" not in groups:
-        raise PydanticCustomError(
-            "pattern", "must be a regular expression with a group (?P<label>...), the label"
-        )
-    return pattern
-
-
-Column = Annotated[Name, BeforeValidator(_column)]  # its title, or its number from 1
 
 if TYPE_CHECKING:
     Size = Literal["auto"] | tuple[int, int]
@@ -101,9 +58,9 @@ class Ingest(Settings):
     filename_column: Column
     label_column: Column
     split_column: Column
-    separator: Annotated[str, AfterValidator(_separator)]
+    separator: Separator
     label_from: Literal["auto", "top_folder", "parent_folder", "pattern"]
-    label_pattern: Annotated[str, AfterValidator(_label_pattern)] | None
+    label_pattern: LabelPattern | None
     merge_labels: bool
     mode: Literal["auto", "L", "RGB"]
     size: Size

@@ -1,12 +1,11 @@
 """The settings of a split: shares, method, groups, and whether every seed draws its own."""
 
-import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, model_validator
 
 from regbench.fields import Float, Int, Name, Seed, Settings
+from regbench.study.texts import GroupPattern
 
 
 class Split(Settings):
@@ -18,27 +17,10 @@ class Split(Settings):
     test: Annotated[Float, Field(ge=0, lt=1)]
     seed: Seed
     group_column: Name | None = None  # a column of the label file, such as patient
-    group_pattern: Name | None = None  # a regular expression that finds the group in a file name
+    # A regular expression that finds the group in a file name.
+    group_pattern: GroupPattern | None = None
     resample: bool = False  # every seed draws its own split
     folds: Annotated[Int, Field(ge=2, le=100)] | None = None  # and judges one of so many folds
-
-    @field_validator("group_pattern")
-    @classmethod
-    def _finds_a_group(cls, value: str | None) -> str | None:
-        """Refuse a pattern that is no regular expression or has no group to take."""
-        if value is None:
-            return value
-        try:
-            groups = re.compile(value).groups
-        except re.error as error:
-            raise PydanticCustomError(
-                "pattern", "must be a regular expression ({fault})", {"fault": str(error)}
-            ) from None
-        if not groups:
-            raise PydanticCustomError(
-                "pattern", "must have a group in parentheses, such as (?P<group>[^_]+)_"
-            )
-        return value
 
     @model_validator(mode="after")
     def _groups_can_be_kept(self) -> Self:

@@ -1,12 +1,9 @@
 """The compiled training step: loss, gradients and update; all seeds of a technique share it."""
 
-import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Any
 
 import keras
 import numpy as np
@@ -17,7 +14,7 @@ from regbench.networks.inference import architecture, network_from_architecture
 from regbench.networks.weights import hidden_kernels, kernel_variables
 from regbench.optimization.optimizers import Optimizer
 from regbench.regularizers.base import PLACES, Batch, Regularizer
-from regbench.study.digests import hexadecimal, new_hash
+from regbench.training.acting import Acting
 from regbench.training.fused_normalization import fuse_batch_normalization
 from regbench.training.optimizers import applied
 from regbench.training.phase_step import PhaseStep
@@ -55,43 +52,11 @@ def step_for(
     """
     acting = [of for of in regularizers if set(type(of).acts()) & set(_IN_A_STEP)]
     settings = optimizer.model_copy(update={"learning_rate": 1.0})  # no part of what is compiled
-    return compiled_step(architecture(network), batch_size, settings, _Acting.of(acting))
-
-
-@dataclass(frozen=True)
-class _Acting:
-    """The regularizers that act in a step; equal if their settings and bound data are.
-
-    Attributes:
-        described: Their keys and settings, and a digest of their data, as JSON.
-        regularizers: Themselves.
-    """
-
-    described: str
-    regularizers: tuple[Regularizer, ...] = field(compare=False)
-
-    @classmethod
-    def of(cls, regularizers: Sequence[Regularizer]) -> "_Acting":
-        described = [
-            [type(of).key(), of.model_dump(mode="json"), _described(of.__pydantic_private__)]
-            for of in regularizers
-        ]
-        return cls(json.dumps(described), tuple(regularizers))
-
-
-def _described(data: Any) -> Any:
-    """Return data that a regularizer is bound to as plain values; arrays as their digests."""
-    if isinstance(data, Mapping):
-        return {str(key): _described(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_described(value) for value in data]
-    if isinstance(data, np.ndarray):
-        return [data.shape, str(data.dtype), hexadecimal(new_hash(data.tobytes()))]
-    return data if data is None or isinstance(data, bool | int | float | str) else repr(data)
+    return compiled_step(architecture(network), batch_size, settings, Acting.of(acting))
 
 
 @lru_cache(maxsize=1)  # the seeds of a technique follow one another
-def compiled_step(described: str, batch_size: int, optimizer: Optimizer, acting: _Acting) -> "Step":
+def compiled_step(described: str, batch_size: int, optimizer: Optimizer, acting: Acting) -> "Step":
     """Return a step; cached, as compiling takes a second, much of a small training.
 
     Args:

@@ -69,6 +69,18 @@ class Cnn(Network):
             inputs = self.head_units
         return total + (inputs + 1) * classes
 
+    def kept_values(self, image_shape: tuple[int, int, int]) -> int:
+        """Return how many values of an image training keeps to compute gradients."""
+        height, width, channels = image_shape
+        a_convolution = 2 if self.normalization == "batch" else 1  # normalized, and activated
+        total = height * width * channels
+        for stage, filters in enumerate(self.filters):
+            if stage:
+                height, width = height // 2, width // 2
+                total += height * width * self.filters[stage - 1]  # pooled
+            total += self.convolutions_per_stage * a_convolution * height * width * filters
+        return total + self.filters[-1] + (self.head_units or 0)
+
     def build(self, plan: Plan) -> "keras.Model":
         """Return a sequential model."""
         import keras

@@ -69,6 +69,16 @@ class Resnet(Network):
             inputs = filters
         return total + (inputs + 1) * classes
 
+    def kept_values(self, image_shape: tuple[int, int, int]) -> int:
+        """Return how many values of an image training keeps to compute gradients."""
+        height, width, channels = image_shape
+        total = height * width * (channels + 2 * self.filters)  # normalized, and activated
+        for filters, stride in self._blocks():
+            height, width = -(-height // stride), -(-width // stride)
+            projected = stride > 1 and self.shortcut == "projection"
+            total += (5 if projected else 4) * height * width * filters
+        return total + self.filters * 2 ** (_STAGES - 1)
+
     def build(self, plan: Plan) -> "keras.Model":
         """Return a functional model."""
         import keras

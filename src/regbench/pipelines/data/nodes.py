@@ -51,6 +51,8 @@ def check_network(
     classes: list[str],
     network: dict[str, Any],
     trainings: dict[str, Any],
+    batch_size: int,
+    precision: str,
     **shared: dict[str, Any],
 ) -> None:
     """Check that the network and the techniques fit the images, before anything is trained.
@@ -63,16 +65,19 @@ def check_network(
     """
     from regbench.networks.registry import network_of
     from regbench.study import fit
+    from regbench.study.memory import Batch
 
     built = network_of(network)
     techniques = {name: training["regularizers"] for name, training in trainings.items()}
     height, width, channels = images.shape[1:]
     shape = (height, width, channels)
-    fit.check_fit(built, techniques, shared, shape, len(classes))
+    batch = Batch(shape, batch_size, precision)
+    planned = fit.Planned(built, techniques, shared, batch, len(classes))
+    fit.check_fit(planned)
     for note in built.notes(shape):
         logger.info("%s", note)
     if built.built_to_check:
-        for line in fit.check_built(built, techniques, shared, shape, len(classes)):
+        for line in fit.check_built(planned):
             logger.warning("%s", line)
 
 
@@ -82,7 +87,7 @@ def check_networks(
     networks: dict[str, Any],
     chosen: list[str],
     trainings: dict[str, Any],
-    **shared: dict[str, Any],
+    **shared: Any,
 ) -> None:
     """Check each network of a study of several as ``check_network`` does.
 

@@ -69,6 +69,8 @@ def create_pipeline(
                     "classes": "classes",
                     **of_network,
                     "trainings": "params:trainings",
+                    "batch_size": "params:protocol.batch_size",
+                    "precision": "params:protocol.precision",
                     **{key: f"params:{key}" for key in SHARED},
                 },
                 None,

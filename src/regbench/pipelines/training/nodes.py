@@ -10,6 +10,7 @@ from regbench.errors import StudyError
 from regbench.networks.registry import network_of
 from regbench.study import digests, fingerprints, fit
 from regbench.study.arms import arm_named
+from regbench.study.memory import Batch
 from regbench.study.schema import Protocol
 from regbench.study.technique import Technique
 from regbench.training.on_failure import on_failure_of
@@ -72,11 +73,13 @@ def train_network(
     plan = Plan(images.shape[1:], len(classes), seed, normalization, regularizers)
     kind = network_of(network)
     fit.check_fit(
-        kind,
-        {training["technique"]: training["regularizers"]},
-        prepared,
-        plan.image_shape,
-        len(classes),
+        fit.Planned(
+            kind,
+            {training["technique"]: training["regularizers"]},
+            prepared,
+            Batch(plan.image_shape, shared.batch_size, shared.precision),
+            len(classes),
+        )
     )
     with built_in(shared.precision):
         model = kind.built(plan)

@@ -1,15 +1,18 @@
-"""The devices that trainings share, found without importing TensorFlow: CPU cores and GPUs.
+"""What trainings share, found without importing TensorFlow: CPU cores, GPUs and memory.
 
 What is decided from them is tested with made-up lists; it was never run on a GPU.
 """
 
 import ctypes.util
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 _DRIVER = Path("/proc/driver/nvidia/gpus")  # a folder per GPU
 _DEVICES = Path("/dev")  # nvidia0, nvidia1, ...; in a container without the driver's /proc
+_CGROUPS = Path("/proc/self/cgroup")  # a line per hierarchy: number, controllers, path
+_LIMITS = Path("/sys/fs/cgroup")
 _NONE = ("", "-1", "none", "void", "NoDevFiles")
 
 
@@ -66,3 +69,46 @@ def gpu_of_process(number: int) -> str | None:
     """Return the GPU that the training process of a number, from 0, is to use; None without one."""
     names = gpus()
     return names[number % len(names)] if names else None
+
+
+def memory() -> int:
+    """Return the bytes of memory that this process may use: the machine's, or less in a cgroup."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([machine, *_limits_of_memory()])
+
+
+def _limits_of_memory() -> Iterator[int]:
+    """Yield the limits, in bytes, of this process' cgroups and of those around them."""
+    try:
+        lines = _CGROUPS.read_text().splitlines()
+    except OSError:
+        return  # no Linux: no cgroups
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:  # version 2
+            root, name = _LIMITS, "memory.max"
+        elif "memory" in controllers.split(","):
+            root, name = _LIMITS / "memory", "memory.limit_in_bytes"
+        else:
+            continue
+        # In a container the path may be the machine's, and the root the container's own.
+        inner = root / path.lstrip("/")
+        for folder in (inner, *inner.parents):
+            if folder.is_relative_to(root) and (folder / name).is_file():
+                limit = (folder / name).read_text().strip()
+                if limit.isdigit():  # or max
+                    yield int(limit)
+
+
+_trainings_at_once = 1
+
+
+def share_among(trainings: int) -> None:
+    """Note how many trainings share the memory, this process' own among them."""
+    global _trainings_at_once  # noqa: PLW0603 - a process has one
+    _trainings_at_once = trainings
+
+
+def trainings_at_once() -> int:
+    """Return how many trainings share the memory, as far as this process was told: 1 or more."""
+    return _trainings_at_once

@@ -1,4 +1,4 @@
-"""How many trainings run at once, and on which GPU: made-up devices, as there may be none here."""
+"""How many trainings run at once, on which GPU, in how much memory: with made-up machines."""
 
 import ctypes.util
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from regbench.runs import devices
+from regbench import devices
 from regbench.runs.runner import StudyRunner, _Workers
 
 
@@ -81,3 +81,48 @@ def test_a_gpu_that_tensorflow_cannot_use_counts_for_nothing(
     monkeypatch.setattr(devices, "find_spec", lambda _: None)
     monkeypatch.setattr(ctypes.util, "find_library", lambda _: library)
     assert devices.gpus() == (["0"] if library else [])
+
+
+class TestMemory:
+    MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+    @pytest.fixture
+    def limits(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A folder of limits, and beside it the list of this process' cgroups."""
+        monkeypatch.setattr(devices, "_CGROUPS", tmp_path / "cgroup")
+        monkeypatch.setattr(devices, "_LIMITS", tmp_path / "limits")
+        return tmp_path / "limits"
+
+    def write(self, limits: Path, cgroups: str, **files: str) -> None:
+        limits.with_name("cgroup").write_text(cgroups)
+        for name, text in files.items():
+            file = limits / name.replace("__", "/").replace("_IN_", ".")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+
+    def test_that_of_the_machine_without_a_limit(self, limits: Path) -> None:
+        assert devices.memory() == self.MACHINE
+        self.write(limits, "0::/a/b\n", a__b__memory_IN_max="max\n", memory_IN_max="")
+        assert devices.memory() == self.MACHINE
+
+    def test_the_least_limit_on_the_way_up(self, limits: Path) -> None:
+        files = {"a__b__memory_IN_max": "3000000\n", "a__memory_IN_max": "2000000\n"}
+        self.write(limits, "1:name=systemd:/x\n0::/a/b\n", **files)
+        assert devices.memory() == 2_000_000
+
+    def test_a_container_whose_path_is_the_machines(self, limits: Path) -> None:
+        self.write(limits, "0::/kubepods/pod1\n", memory_IN_max="5000000")
+        assert devices.memory() == 5_000_000
+
+    def test_the_first_version_of_cgroups(self, limits: Path) -> None:
+        lines = "5:cpu,memory:/docker/1\n4:memory_not:/\n0::/\n"
+        self.write(limits, lines, memory__memory_IN_limit_in_bytes="4000000\n")
+        assert devices.memory() == 4_000_000
+
+    def test_how_many_share_it_is_what_the_process_was_told(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(devices, "_trainings_at_once", 1)
+        assert devices.trainings_at_once() == 1
+        devices.share_among(3)
+        assert devices.trainings_at_once() == 3
