@@ -3,24 +3,29 @@
 With a = error / techniques, the error of one technique, three boundaries of t are in use:
 
 - ``difference``, which spends a / 2 on either side,
-- ``equivalence``, which spends 0.9 a: lower, as only one side of the band can be missed,
-- ``beyond``, which spends the remaining 0.1 a.
+- ``equivalence``, which spends 0.95 a: lower, as only one side of the band can be missed,
+- ``beyond``, which spends the remaining 0.05 a.
 
 The interval is ``mean +- difference * se`` with two refinements. If ``mean +- equivalence * se``
 lies within the band, the technique is equivalent, and the interval is cut off at the band. An end
 that lies beyond the band on the way to 0 is ``beyond * se`` from the mean, but not within the band.
 
-So the interval lies within the band if the verdict is *equivalent*, leaves out 0 but not all of
-what is outside the band if it is *better* or *worse*, and holds 0 and sticks out of the band if it
-is *undecided*. **It misses the truth with a probability of at most a, whatever the truth and the
+So the interval lies within the band if the verdict is *equivalent*, leaves out 0 but not all that
+is outside the band if it is *better* or *worse*, and holds 0 and sticks out of the band if it is
+*undecided*. **It misses the truth with a probability of at most a, whatever the truth and the
 number of looks** (repeated confidence intervals, Jennison and Turnbull 1989). Let U be the t
 statistic of the mean's distance from the truth, which crosses boundaries with the probabilities
-above. A truth of 0 is missed only if |U| reaches ``difference``: a. A truth above 0 within the band
-is missed from either side only if |U| reaches ``difference``: a. A truth above the band is missed
-from below only if -U reaches ``equivalence``, the lower one, and from above only if U reaches
-``beyond``: 0.9 a + 0.1 a. Likewise below 0. A wrong verdict implies such a miss, or, with the truth
-exactly at the band's edge, the first of the last two. Over all techniques that makes the error
-(Bonferroni), for differences and equivalences together.
+above.
+
+- A truth of 0 is missed only if U or -U reaches ``difference``: a / 2 + a / 2.
+- So is a truth within the band, from either side.
+- A truth above the band is missed from below only if -U reaches ``equivalence``, which is the
+  lowest boundary, and from above only if U reaches ``beyond``: 0.95 a + 0.05 a. So is, by symmetry,
+  one below the band.
+
+A wrong verdict is such a miss; with the truth exactly at the band's edge it is one of 0.95 a. The
+error of one technique, times the number of techniques (Bonferroni), bounds the share of studies
+with any miss, differences and equivalences together.
 """
 
 from dataclasses import dataclass
@@ -34,7 +39,7 @@ from regbench.comparison.sequential.design import Design
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-BEYOND = 0.1  # the share of a technique's error kept for ends beyond the band
+BEYOND = 0.05  # the share of a technique's error kept for ends beyond the band
 ABOVE, BELOW, WITHIN, NOTHING = 1, -1, 2, 0  # what an interval shows: above 0, below, in the band
 
 
