@@ -15,8 +15,13 @@ from regbench.comparison.sequential.design import Design
 from regbench.comparison.sequential.outlook import chance_of_verdict
 
 POINT, BAND = 0.01, 0.005
-LOOKS = (5, 8, 12, 20)
 LARGE = 4 * BAND
+LOOKS = (5, 8, 12, 20)
+RULES = [
+    Design(looks, 9, BAND, spending=spending)
+    for looks in (LOOKS, (5, 7, 9, 12, 16, 20), (8, 12, 20, 40), (5, 8, 12, 20, 40))
+    for spending in (0.5, 1.0, 1.5, 2.0, 3.0)
+]
 AT_ONCE = 1_000_000  # accuracies in memory
 
 
@@ -62,6 +67,42 @@ class Study:
         if self.baseline_mishaps:
             return "one baseline training in ten loses 3 points"
         return "heavy tails" if self.heavy_tails else "normally"
+
+
+def proof(number: int, generator: np.random.Generator) -> list[dict[str, Any]]:
+    """Return a row for every kind of study, looks at 5, 8, 12 and 20 seeds."""
+    return [
+        measure(study, number, Design(LOOKS, len(study.differences), BAND), generator)
+        for study in studies()
+    ]
+
+
+def rules(number: int, generator: np.random.Generator) -> list[dict[str, Any]]:
+    """Return a row for every rule: other looks, and errors spent earlier or later.
+
+    Trainings are of a study with a mixed truth and a spread of 0.3 points; what is lost against one
+    test is the most over differences at which a test at the last look finds half to nearly all.
+    """
+    mixed = Study("mixed", _cut((0.0, BAND, -LARGE, 0.0, -BAND, LARGE), 9), 0.003, 10_000)
+    rows = []
+    for design in RULES:
+        row = measure(mixed, number, design, generator)
+        differing = [
+            measure(_differing(size / math.sqrt(design.looks[-1])), number, design, generator)
+            for size in (3.0, 3.5, 4.0, 4.5)  # standard errors at the last look
+        ]
+        rows.append(
+            {
+                "looks": ", ".join(map(str, design.looks)),
+                "spending": f"(n / {design.looks[-1]})^{design.spending:g}",
+                "boundaries": ", ".join(f"{at:.2f}" for at in _boundaries(design)),
+                "trainings": row["trainings"],
+                "trainings of 20 seeds": row["trainings"] * design.looks[-1] / 20,
+                "decided": row["decided"],
+                "lost against one test": max(one["(one test)"] - one["found"] for one in differing),
+            }
+        )
+    return rows
 
 
 def studies() -> list[Study]:
@@ -123,12 +164,14 @@ class Judged:
 
     Attributes:
         shown: What the interval shows: ABOVE, BELOW, WITHIN or NOTHING.
-        low: Lower end of it.
+        mean: The mean difference.
+        low: Lower end of the interval.
         high: Upper end of it.
         seeds: The number of trainings.
     """
 
     shown: np.ndarray
+    mean: np.ndarray
     low: np.ndarray
     high: np.ndarray
     seeds: np.ndarray
@@ -138,7 +181,7 @@ def judge(differences: np.ndarray, design: Design, smallest_sd: float) -> Judged
     """Judge many studies look by look: ``sequential.judge`` on arrays, without failed trainings."""
     shape = differences.shape[:2]
     shown = np.zeros(shape, np.int8)
-    low, high = np.zeros(shape), np.zeros(shape)
+    means, low, high = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     seeds, open_ = np.zeros(shape, int), np.ones(shape, bool)
     for number, look in enumerate(design.looks, start=1):
         at = intervals.critical(design.looks[:number], design.shares[:number], design)
@@ -147,12 +190,12 @@ def judge(differences: np.ndarray, design: Design, smallest_sd: float) -> Judged
         se = design.standard_error(1.0, look) * sd
         shown[open_] = intervals.read(mean, se, at, design.band)
         low[open_], high[open_] = intervals.interval(mean, se, at, design.band)
-        seeds[open_] = look
+        means[open_], seeds[open_] = mean, look
         stays = shown[open_] == intervals.NOTHING
         if number < len(design.looks):
             stays &= chance_of_verdict(mean, sd, look, look, design) >= design.futility
         open_[open_] = stays
-    return Judged(shown, low, high, seeds)
+    return Judged(shown, means, low, high, seeds)
 
 
 def measure(
@@ -184,6 +227,7 @@ def _counts(study: Study, design: Design, drawn: np.ndarray) -> dict[str, np.nda
     held = (staged.low <= truth) & (truth <= staged.high)
     trainings = staged.seeds.sum(axis=1) + staged.seeds.max(axis=1)
     right = np.sign(truth)
+    too_large = right * (staged.mean - truth) / POINT
     return {
         "wrong better or worse": wrong_difference.any(axis=1),
         "wrong equivalent": wrong_equivalence.any(axis=1),
@@ -193,9 +237,23 @@ def _counts(study: Study, design: Design, drawn: np.ndarray) -> dict[str, np.nda
         "(one test)": (one_test == right)[:, outside],
         "equivalent found": (staged.shown == intervals.WITHIN)[:, ~outside],
         "(one pair of tests)": (one_test == intervals.WITHIN)[:, ~outside],
+        "estimate too large, points": too_large[(staged.shown == right) & outside],
         "decided": staged.shown != intervals.NOTHING,
         "trainings": trainings / (design.looks[-1] * (1 + len(truth))),
     }
+
+
+def _differing(by: float) -> Study:
+    """Return a study whose techniques all differ by so many standard deviations."""
+    return Study("all differ", (by * 0.012,) * 9, 0.012, 1200)
+
+
+def _boundaries(design: Design) -> list[float]:
+    looks = range(1, len(design.looks) + 1)
+    return [
+        intervals.critical(design.looks[:number], design.shares[:number], design).difference
+        for number in looks
+    ]
 
 
 def _one_test(differences: np.ndarray, design: Design, smallest_sd: float) -> np.ndarray:

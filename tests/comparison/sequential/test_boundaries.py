@@ -84,6 +84,6 @@ def test_do_not_depend_on_how_finely_they_are_computed(monkeypatch: pytest.Monke
     pairs, at = (5, 8, 12), [8.0, 5.5, 4.3]
     coarse = crossing(pairs, at)
     monkeypatch.setattr(module, "_GRID", 361)
-    monkeypatch.setattr(module, "_NODES", 96)
-    monkeypatch.setattr(module, "_SHARES", 48)
+    monkeypatch.setattr(module, "_NODES", 80)
+    monkeypatch.setattr(module, "_SHARES", 40)
     assert crossing(pairs, at) == pytest.approx(coarse, rel=0.002)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FAR = 9.0  # standard scores beyond which no probability is left: 1e-19
-_GRID, _NODES, _SHARES = 241, 64, 32  # of the present t, the two-sample t, the share
+_NEAR = -5.0  # those below which none of the earlier looks can have crossed
+_GRID, _NODES, _SHARES = 181, 40, 20  # of the present t, the two-sample t, the share
 _Free = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]  # by angle, see ``_angle``
 
 
@@ -112,7 +113,7 @@ def _free(first: int, count: int, boundary: float, free: _Free | None) -> _Free:
     from scipy.special import betaincinv, gammaln, ndtr, roots_hermitenorm, stdtrit  # noqa: PLC0415
 
     added, freedom = count - first, count - 2
-    scores = np.linspace(-_FAR, _FAR, _GRID)
+    scores = np.linspace(_NEAR, _FAR, _GRID)
     present = _t_of(scores, count)
     shares, share_weights = np.ones(1), np.ones(1)  # of the sum of squares, if one pair is added
     if added > 1:
@@ -140,8 +141,9 @@ def _free(first: int, count: int, boundary: float, free: _Free | None) -> _Free:
         )  # t of the earlier look, by the root of its degrees of freedom
         density *= free(np.arctan(tangent))
     inner = np.sum(density * weights * half, axis=2)
-    by_angle = CubicSpline(_angle(present, count), np.clip(inner @ share_weights, 0, 1))
-    return lambda angles: np.asarray(by_angle(angles))
+    grid = _angle(present, count)
+    by_angle = CubicSpline(grid, np.clip(inner @ share_weights, 0, 1))
+    return lambda angles: np.asarray(by_angle(np.maximum(angles, grid[0])))
 
 
 def _angle(t: "NDArray[np.float64]", count: int) -> "NDArray[np.float64]":
