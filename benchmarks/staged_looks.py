@@ -105,6 +105,38 @@ def rules(number: int, generator: np.random.Generator) -> list[dict[str, Any]]:
     return rows
 
 
+def extended(number: int, generator: np.random.Generator) -> list[dict[str, Any]]:
+    """Return a row for every truth: a study with undecided techniques gets a look at 40 seeds.
+
+    All verdicts are then read anew, as if the later look had been planned.
+    """
+    before, after = (Design(looks, 9, BAND) for looks in (LOOKS, (*LOOKS, 40)))
+    rows = []
+    for truth, differences, sd in (
+        ("all equal", (0.0,) * 9, 0.012),
+        ("all equal", (0.0,) * 9, 0.006),
+        ("all at the band's edge", _cut((BAND, -BAND, BAND), 9), 0.006),
+    ):
+        study, counts = Study(truth, differences, sd, 1200), []
+        most = AT_ONCE // 400
+        for start in range(0, number, most):
+            drawn = draw(study, min(most, number - start), 40, generator)
+            first, then = (
+                judge(drawn[..., : design.looks[-1]], design, 0.5 / study.images)
+                for design in (before, after)
+            )
+            goes_on = (first.shown == intervals.NOTHING).any(axis=1)
+            wrong_first, wrong_then = (
+                np.logical_or(*_wrong(study, one.shown)).any(axis=1) for one in (first, then)
+            )
+            last = np.where(goes_on, wrong_then, wrong_first)
+            counts.append((wrong_first, last, wrong_first | last))
+        names = ("wrong after 20", "wrong in the end", "wrong at any time")
+        shares = {name: _mean([one[n] for one in counts]) for n, name in enumerate(names)}
+        rows.append({"what is true": truth, "sd, points": sd / POINT, **shares})
+    return rows
+
+
 def studies() -> list[Study]:
     """Return the kinds of studies, a row of the table each."""
     rows = []
@@ -219,11 +251,8 @@ def measure(
 def _counts(study: Study, design: Design, drawn: np.ndarray) -> dict[str, np.ndarray]:
     truth, smallest_sd = np.array(study.differences), 0.5 / study.images
     staged, one_test = judge(drawn, design, smallest_sd), _one_test(drawn, design, smallest_sd)
-    wrong_difference = ((staged.shown == intervals.ABOVE) & (truth <= 0)) | (
-        (staged.shown == intervals.BELOW) & (truth >= 0)
-    )
+    wrong_difference, wrong_equivalence = _wrong(study, staged.shown)
     outside = np.abs(truth) >= design.band
-    wrong_equivalence = (staged.shown == intervals.WITHIN) & outside
     held = (staged.low <= truth) & (truth <= staged.high)
     trainings = staged.seeds.sum(axis=1) + staged.seeds.max(axis=1)
     right = np.sign(truth)
@@ -241,6 +270,15 @@ def _counts(study: Study, design: Design, drawn: np.ndarray) -> dict[str, np.nda
         "decided": staged.shown != intervals.NOTHING,
         "trainings": trainings / (design.looks[-1] * (1 + len(truth))),
     }
+
+
+def _wrong(study: Study, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which verdicts of a difference are wrong, and which of equivalence."""
+    truth = np.array(study.differences)
+    difference = ((shown == intervals.ABOVE) & (truth <= 0)) | (
+        (shown == intervals.BELOW) & (truth >= 0)
+    )
+    return difference, (shown == intervals.WITHIN) & (np.abs(truth) >= BAND)
 
 
 def _differing(by: float) -> Study:
