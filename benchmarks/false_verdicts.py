@@ -134,11 +134,10 @@ def _of_looks(studies: int) -> dict[str, Any]:
     sys.path.insert(0, str(Path(__file__).parents[1]))  # this file is run by its path, too
     from benchmarks import staged_looks
 
-    generator = np.random.default_rng(0)
     return {
-        "looks": staged_looks.proof(studies, generator),
-        "rules": staged_looks.rules(max(1, studies // 4), generator),
-        "extended": staged_looks.extended(studies, generator),
+        "looks": staged_looks.proof(studies),
+        "rules": staged_looks.rules(max(1, studies // 4)),
+        "extended": staged_looks.extended(studies),
     }
 
 

@@ -69,15 +69,15 @@ class Study:
         return "heavy tails" if self.heavy_tails else "normally"
 
 
-def proof(number: int, generator: np.random.Generator) -> list[dict[str, Any]]:
+def proof(number: int) -> list[dict[str, Any]]:
     """Return a row for every kind of study, looks at 5, 8, 12 and 20 seeds."""
     return [
-        measure(study, number, Design(LOOKS, len(study.differences), BAND), generator)
-        for study in studies()
+        measure(study, number, Design(LOOKS, len(study.differences), BAND), _generator(row))
+        for row, study in enumerate(studies())
     ]
 
 
-def rules(number: int, generator: np.random.Generator) -> list[dict[str, Any]]:
+def rules(number: int) -> list[dict[str, Any]]:
     """Return a row for every rule: other looks, and errors spent earlier or later.
 
     Trainings are of a study with a mixed truth and a spread of 0.3 points; what is lost against one
@@ -86,9 +86,9 @@ def rules(number: int, generator: np.random.Generator) -> list[dict[str, Any]]:
     mixed = Study("mixed", _cut((0.0, BAND, -LARGE, 0.0, -BAND, LARGE), 9), 0.003, 10_000)
     rows = []
     for design in RULES:
-        row = measure(mixed, number, design, generator)
+        row = measure(mixed, number, design, _generator(0))
         differing = [
-            measure(_differing(size / math.sqrt(design.looks[-1])), number, design, generator)
+            measure(_differing(size / math.sqrt(design.looks[-1])), number, design, _generator(0))
             for size in (3.0, 3.5, 4.0, 4.5)  # standard errors at the last look
         ]
         rows.append(
@@ -105,7 +105,7 @@ def rules(number: int, generator: np.random.Generator) -> list[dict[str, Any]]:
     return rows
 
 
-def extended(number: int, generator: np.random.Generator) -> list[dict[str, Any]]:
+def extended(number: int) -> list[dict[str, Any]]:
     """Return a row for every truth: a study with undecided techniques gets a look at 40 seeds.
 
     All verdicts are then read anew, as if the later look had been planned.
@@ -118,6 +118,7 @@ def extended(number: int, generator: np.random.Generator) -> list[dict[str, Any]
         ("all at the band's edge", _cut((BAND, -BAND, BAND), 9), 0.006),
     ):
         study, counts = Study(truth, differences, sd, 1200), []
+        generator = _generator(0)
         most = AT_ONCE // 400
         for start in range(0, number, most):
             drawn = draw(study, min(most, number - start), 40, generator)
@@ -311,6 +312,10 @@ def _one_test(differences: np.ndarray, design: Design, smallest_sd: float) -> np
     return np.where(
         equivalent, intervals.WITHIN, np.where(different, np.sign(mean), intervals.NOTHING)
     )
+
+
+def _generator(row: int) -> np.random.Generator:
+    return np.random.default_rng([0, row])  # of each row, so that others do not change it
 
 
 def _cut(pattern: Sequence[float], number: int) -> tuple[float, ...]:
