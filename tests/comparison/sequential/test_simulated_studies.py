@@ -73,6 +73,17 @@ def test_would_be_wrong_more_often_if_each_look_were_a_test_of_its_own() -> None
     assert not is_at_most(0.05, corrected.any(axis=1))
 
 
+def test_on_splits_of_their_own_allow_for_what_the_splits_have_in_common() -> None:
+    """Nadeau and Bengio's model: differences share a part with ``ratio`` times their variance."""
+    generator, ratio = np.random.default_rng(0), 0.2
+    shared = np.sqrt(ratio) * generator.standard_normal((STUDIES, 9, 1))
+    values = 0.012 * (generator.standard_normal((STUDIES, 9, 20)) + shared)
+    corrected = staged_looks.judge(values, replace(DESIGN, variance_ratio=ratio), 0.0)
+    plain = staged_looks.judge(values, DESIGN, 0.0)
+    assert is_at_most(0.05, (corrected.shown != intervals.NOTHING).any(axis=1))
+    assert not is_at_most(0.05, (plain.shown != intervals.NOTHING).any(axis=1))
+
+
 def test_are_judged_as_by_the_product() -> None:
     study = Study("mixed", (0.0, BAND, -0.02, 0.0, -BAND, 0.02, 0.0, BAND, -0.02), 0.006, 1200)
     values = drawn(study, 40)
