@@ -28,29 +28,30 @@ def register_pipelines() -> dict[str, Pipeline]:
         several_networks=bool(networks),
         resampled=study.protocol.split.resamples,
     )
-    trainings = {
-        arm.name: training.create_pipeline(
-            arm.name, study.techniques[arm.technique], study.protocol.seeds
-        )
-        for arm in study.arms
-    }
-    by_technique = {
-        name: Pipeline([trainings[arm.name] for arm in study.arms if arm.technique == name])
-        for name in study.techniques
-    }
     with warnings.catch_warnings():
-        # Kedro warns of nodes that read what another namespace makes, as these do: the dot in
-        # `dropout.mlp_results` is that of its namespace.
+        # Kedro warns of nodes that read or make what has another namespace in its name, as these
+        # do: `dropout.mlp_results` in `reporting`, `dropout.seed_6.network` in `after_5`.
         warnings.filterwarnings("ignore", "One or more dataset names contain '.'")
+        trainings = {
+            arm.name: training.create_pipeline(
+                arm.name, study.techniques[arm.technique], study.stages
+            )
+            for arm in study.arms
+        }
+        looks = training.create_looks(list(trainings), study.stages)
+        by_technique = {
+            name: Pipeline([trainings[arm.name] for arm in study.arms if arm.technique == name])
+            for name in study.techniques
+        }
         report = reporting.create_pipeline(
             list(trainings), with_publication=bool(study.reporting.published)
         )
         predict = prediction.create_pipeline(list(trainings))
     alone = {**by_technique, **trainings}  # of one network these are the same
     return {
-        "__default__": Pipeline([prepare, *trainings.values(), report]),
+        "__default__": Pipeline([prepare, *trainings.values(), looks, report]),
         "data": prepare,
-        **{name: Pipeline([prepare, pipeline]) for name, pipeline in alone.items()},
+        **{name: Pipeline([prepare, pipeline, looks]) for name, pipeline in alone.items()},
         "reporting": report,
         "prediction": predict,
         "fetch_mnist": fetch_mnist.create_pipeline(),

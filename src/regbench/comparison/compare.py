@@ -1,13 +1,13 @@
 """The comparison of all techniques with the baseline, paired by seed."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from regbench.comparison import statistics
-from regbench.comparison.answers import answers_of_results
+from regbench.comparison.differences import differences_to_baseline
+from regbench.comparison.looks import standing
 from regbench.comparison.scope import scope_of, verdicts_over_images
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import Shown
@@ -16,9 +16,9 @@ from regbench.evaluation.results import FAILED, TRAINED, Results
 from regbench.evaluation.split_parts import judged_part
 from regbench.metrics.base import Answers, Metric
 from regbench.metrics.registry import DEFAULT, METRICS, metric_named
-from regbench.study.arms import arm_named, networks_in, on_same_network
+from regbench.study.arms import arm_named, networks_in
 from regbench.study.fingerprints import changed_components
-from regbench.study.schema import BASELINE
+from regbench.study.looks import arm_of_namespace
 
 DIED = "its task ended without results"  # reason where the scheduler reports a failed task
 UNTRAINED, STALE = "not trained", "stale"  # a technique's status, besides those of trainings
@@ -78,10 +78,11 @@ def compare(
     band: float,
     published: Mapping[str, float] | None = None,
     seeds: int = 0,
-    died: Container[str] = (),
+    died: Iterable[str] = (),
     metric: str = DEFAULT,
     largest_class: float | None = None,
     resampling: Resampling | None = None,
+    looks: Sequence[int] = (),
 ) -> pd.DataFrame:
     """Return the comparison of all techniques with the baseline.
 
@@ -96,11 +97,12 @@ def compare(
             stored unit: a share of 1, or nats.
         published: Published accuracies by technique, shares of 1.
         seeds: The number of trainings that each technique should have.
-        died: Techniques whose task failed according to the scheduler.
+        died: Techniques whose task failed according to the scheduler; ``after_5.l2``, too.
         metric: The metric that decides; on the judged part it is the headline.
         largest_class: The headline of always answering the largest class, from
             ``of_largest_class``.
         resampling: From ``resampling_of``: how far splits differ if every seed has its own.
+        looks: The numbers of seeds after which the study is judged; empty: once, with all seeds.
 
     Returns:
         A row per technique, the best headline first, techniques without figures last; in a study
@@ -119,20 +121,40 @@ def compare(
         variance_ratio (see ``paired_difference``), the same in every row. Empty columns are left
         out. Figures are shares of 1, cross-entropies and
         log-likelihoods in nats, durations in seconds.
+
+        With looks, low and high are the ends of the interval that the verdict is read from at the
+        latest look, plain_low and plain_high those of the uncorrected one; pairs are the pairs of
+        trainings that they rest on; stopped_at the look, in seeds, that has ended the technique's
+        trainings; futile whether it did so without a verdict; further_seeds what an undecided one
+        would take; saved_trainings how many of the last look's seeds are not needed. There is no
+        p_adjusted.
     """
     part, of = judged_part_of(results), METRICS[metric]
     headline = f"{part}_{metric}"
+    staged = standing(results, looks, band, of, resampling) if looks else None
+
+    dead = {arm_of_namespace(name) for name in died}
 
     def died_in(arm: str) -> bool:
-        return arm in died or arm_named(arm).technique in died
+        return arm in dead or arm_named(arm).technique in dead
 
     rows = pd.DataFrame(
         [
-            _row(technique, trainings, stale.get(technique), seeds, died=died_in(technique))
+            _row(
+                technique,
+                trainings,
+                stale.get(technique),
+                staged.due[technique] if staged else seeds,
+                died=died_in(technique),
+            )
             for technique, trainings in results.items()
         ]
     )
-    comparison = rows.join(_differences(results, of, part, band, resampling), on="technique")
+    comparison = rows.join(
+        differences_to_baseline(results, of, part, band, resampling, staged), on="technique"
+    )
+    if staged:
+        comparison["saved_trainings"] = looks[-1] - comparison["technique"].map(staged.due)
     networks = networks_in(results)
     if networks != [""]:
         arms = comparison["technique"].map(arm_named)
@@ -301,87 +323,6 @@ def _status(
         "reason": "; ".join(filter(None, reasons)) or None,
         "missing_trainings": missing,
     }
-
-
-def _differences(
-    results: Mapping[str, Results],
-    metric: Metric,
-    part: str,
-    band: float,
-    resampling: Resampling | None,
-) -> pd.DataFrame:
-    """Return the statistics of every arm that has seeds in common with its network's baseline."""
-    headline = f"{part}_{metric.name}"
-    values = {name: stored.by_seed(headline).dropna() for name, stored in results.items()}
-    differences = {}
-    intervals = {}
-    same_images = resampling is None or resampling.judged_is_fixed
-    variance_ratio = 0.0 if resampling is None else resampling.variance_ratio
-    for technique, by_seed in values.items():
-        reference_name = on_same_network(technique, BASELINE)
-        if technique == reference_name:
-            continue
-        baseline = values.get(reference_name, pd.Series(dtype=float))
-        both = by_seed.index.intersection(baseline.index).sort_values()  # pairs of trainings
-        if not len(both):
-            continue
-        answers, reference = (
-            answers_of_results(results[name].of_seeds(both), part)
-            for name in (technique, reference_name)
-        )
-        differences[technique] = statistics.paired_difference(
-            by_seed[both].to_numpy(),
-            baseline[both].to_numpy(),
-            band,
-            len(reference[0].targets),
-            step=metric.step(reference[0]),
-            higher_is_better=metric.higher_is_better,
-            variance_ratio=variance_ratio,
-        )
-        intervals[technique] = (
-            _bootstrap_interval(metric, answers, reference) if same_images else (np.nan, np.nan)
-        )
-    judged = statistics.judge(differences)
-    corrected_for = sum(
-        difference.seeds >= statistics.MIN_SEEDS for difference in differences.values()
-    )
-    rows = {
-        technique: {
-            "difference": difference.mean,
-            "difference_sd": difference.sd,
-            "difference_low": difference.low,
-            "difference_high": difference.high,
-            "p_value": difference.p_value,
-            "p_adjusted": judged[technique].p_adjusted,
-            "bootstrap_low": intervals[technique][0],
-            "bootstrap_high": intervals[technique][1],
-            "win_share": difference.win_share,
-            "detectable_difference": statistics.detectable_difference(
-                difference.sd,
-                difference.seeds,
-                corrected_for,
-                variance_ratio=variance_ratio,
-            )
-            if corrected_for
-            else float("nan"),
-            "verdict": judged[technique].verdict,
-        }
-        for technique, difference in differences.items()
-    }
-    columns = ["difference", "verdict"]  # present without any rows, too
-    return pd.DataFrame.from_dict(rows, orient="index", columns=None if rows else columns)
-
-
-def _bootstrap_interval(
-    metric: Metric, technique: Sequence[Answers], baseline: Sequence[Answers]
-) -> tuple[float, float]:
-    if metric.name == DEFAULT:  # the same draws, from fewer numbers
-        one, other = (
-            np.stack([answers.predicted == answers.targets for answers in of])
-            for of in (technique, baseline)
-        )
-        return statistics.bootstrap_interval(one, other)
-    return statistics.bootstrap_interval_of(metric, technique, baseline)
 
 
 def _recorded(training: Mapping[Any, Any]) -> dict[str, Any]:

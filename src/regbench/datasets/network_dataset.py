@@ -5,10 +5,10 @@ import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 from regbench.datasets.one_file import OneFileDataset
-from regbench.evaluation.results import FailedTraining
+from regbench.evaluation.results import FailedTraining, NotNeeded
 from regbench.storage.atomic import damaged_file_errors
 from regbench.storage.stored_file import StoredFile
 
@@ -19,21 +19,34 @@ if TYPE_CHECKING:
 _WEIGHTS_ENTRY = "model.weights.h5"
 
 
-class NetworkDataset(
-    OneFileDataset["keras.Model | FailedTraining", "keras.Model | FailedTraining"]
-):
-    """A trained network as a ``.keras`` file, or a failed training as a ``.failed.json`` file.
+Network = Union["keras.Model", FailedTraining, NotNeeded]
 
-    Networks are loaded in Keras' safe mode: a file cannot execute code. A failed training counts
-    as missing, so that a resumed run trains again.
+
+class NetworkDataset(OneFileDataset[Network, Network]):
+    """A trained network as a ``.keras`` file, or a small file that says why there is none.
+
+    Networks are loaded in Keras' safe mode: a file cannot execute code. A failed training is a
+    ``.failed.json`` file, and counts as missing, so that a resumed run trains again. One that was
+    not needed is a ``.not_needed.json`` file, and exists.
     """
 
     @property
     def _failed(self) -> StoredFile:
         return self._file.with_name(f"{self._file.path.stem}.failed.json")
 
-    def load(self) -> "keras.Model | FailedTraining":
-        """Return the network, not compiled (for inference), or the failed training.
+    @property
+    def _not_needed(self) -> StoredFile:
+        return self._file.with_name(f"{self._file.path.stem}.not_needed.json")
+
+    def _exists(self) -> bool:
+        return super()._exists() or self.is_not_needed()
+
+    def is_not_needed(self) -> bool:
+        """Return whether the training was not needed."""
+        return self._not_needed.exists()
+
+    def load(self) -> Network:
+        """Return the network, not compiled (for inference), or what takes its place.
 
         Raises:
             DamagedFileError: The file cannot be read.
@@ -41,6 +54,9 @@ class NetworkDataset(
         if self._failed.exists():
             with damaged_file_errors(self._failed):
                 return FailedTraining(**json.loads(self._failed.local_copy().read_text("utf-8")))
+        if self._not_needed.exists():
+            with damaged_file_errors(self._not_needed):
+                return NotNeeded(**json.loads(self._not_needed.local_copy().read_text("utf-8")))
         import keras  # noqa: PLC0415 - takes seconds, needed only here
 
         with damaged_file_errors(self._file):
@@ -67,20 +83,22 @@ class NetworkDataset(
             with h5py.File(io.BytesIO(archive.read(_WEIGHTS_ENTRY))) as stored:
                 return dict(_weights(stored["layers"], ""))
 
-    def save(self, data: "keras.Model | FailedTraining") -> None:
-        """Write the network or the failed training atomically, and delete the other's file.
+    def save(self, data: Network) -> None:
+        """Write the network or what takes its place atomically, and delete the others' files.
 
-        The other file is deleted first: a process killed in between leaves neither, so a resumed
-        run trains again.
+        The others are deleted first: a process killed in between leaves none, so a resumed run
+        trains again.
         """
-        if isinstance(data, FailedTraining):
-            self._file.remove()
-            with self._failed.atomic_write() as partial:
+        files = {FailedTraining: self._failed, NotNeeded: self._not_needed}
+        written = files.get(type(data), self._file)
+        for other in (*files.values(), self._file):
+            if other is not written:
+                other.remove()
+        with written.atomic_write() as partial:
+            if isinstance(data, FailedTraining | NotNeeded):
                 partial.write_text(json.dumps(asdict(data)), encoding="utf-8")
-            return
-        self._failed.remove()
-        with self._file.atomic_write() as partial:
-            data.save(partial)
+            else:
+                data.save(partial)
 
 
 def _weights(group: Any, path: str) -> Iterator[tuple[str, "np.ndarray"]]:

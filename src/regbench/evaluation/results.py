@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 TRAINED, FAILED = "trained", "failed"  # a training's status
+NOT_NEEDED = "not needed"  # the status in the metrics of one that a look has spared
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,17 @@ class FailedTraining:
     """Takes the place of a network that could not be trained, with the reason."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class NotNeeded:
+    """Takes the place of a network that was not trained, as a look found it not to be needed.
+
+    Attributes:
+        look: The look, as a number of seeds.
+    """
+
+    look: int
 
 
 @dataclass(frozen=True)
@@ -107,6 +119,19 @@ def collect(
         _stack(seeds, histories),
         _stack(seeds, answers),
         pd.DataFrame(measured, columns=["seed", "measure", "setting", "value"]),
+    )
+
+
+def joined(one: Results, other: Results) -> Results:
+    """Return the results of the same technique with other seeds, those of ``one`` first."""
+    if one.trainings.empty or other.trainings.empty:
+        return other if one.trainings.empty else one
+    tables = ((getattr(one, of.name), getattr(other, of.name)) for of in fields(Results))
+    return Results(
+        *(
+            pd.concat([table for table in both if len(table)] or both[:1], ignore_index=True)
+            for both in tables
+        )
     )
 
 

@@ -99,11 +99,16 @@ class StudyConfigLoader(OmegaConfigLoader):
 
     def _parameters(self, study: Study) -> dict[str, Any]:
         """Return the study's settings, and what is derived from them and from the command."""
-        return study.as_parameters() | {
-            "fingerprints": fingerprints.fingerprints_of_techniques(study),
-            "preparation": fingerprints.digests_of_preparation(study),
-            "command": self._command(),
-        }
+        looks = {"look_code": fingerprints.digest_of_look_code()} if study.protocol.looks else {}
+        return (
+            study.as_parameters()
+            | looks
+            | {
+                "fingerprints": fingerprints.fingerprints_of_techniques(study),
+                "preparation": fingerprints.digests_of_preparation(study),
+                "command": self._command(),
+            }
+        )
 
     def _command(self, changed: Mapping[str, Any] = MappingProxyType({})) -> str:
         """Return the command that runs the study at hand, for messages that name the next one.

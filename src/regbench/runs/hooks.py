@@ -38,6 +38,7 @@ from regbench.storage.remote import RemoteFile
 from regbench.storage.results_marker import is_same_folder, mark_results
 from regbench.storage.stored_file import LocalFile, stored_file
 from regbench.study.arms import arm_named
+from regbench.training.if_needed import condition_of
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +118,8 @@ class StudyHooks:
         if to_do:
             from regbench.runs.progress_display import progress_display
 
-            self._progress = progress_display(len(to_do))
+            may_be_spared = any(condition_of(node.func) for node in to_do)
+            self._progress = progress_display(len(to_do), at_most=may_be_spared)
             self._progress.start()
 
     @hook_impl
@@ -319,7 +321,8 @@ def _summary(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> str:
     """Return what a pipeline makes, in a line: images, numbers of techniques and seeds, report."""
     boxes = {_box(node) for node in pipeline.nodes}
     parameters = catalog.load("parameters")
-    arms = [arm_named(name) for name in parameters["trainings"] if name in boxes]
+    made = pipeline.all_outputs()
+    arms = [arm_named(name) for name in parameters["trainings"] if f"{name}_results" in made]
     techniques = len({arm.technique for arm in arms})
     networks = {arm.network for arm in arms if arm.network}
     seeds = len(parameters["protocol"]["seeds"])
@@ -329,7 +332,8 @@ def _summary(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> str:
         summary.append(f"images {parameters['images']} (digest {image_digest})")
     if techniques:
         on = f" on {' and '.join(sorted(networks))}" if networks else ""
-        summary.append(f"{techniques} techniques{on} x {seeds} seeds")
+        most = "at most " if parameters["protocol"].get("looks") else ""
+        summary.append(f"{techniques} techniques{on} x {most}{seeds} seeds")
     if "reporting" in boxes:
         summary.append("report")
     return ", ".join(summary)

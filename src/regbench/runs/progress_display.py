@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from regbench.training.events import EVENTS, EpochDone, TrainingDone
+from regbench.training.events import EVENTS, EpochDone, TrainingDone, TrainingNotNeeded
 
 _LINES = logging.getLogger("regbench")
 _SECONDS_BETWEEN_EPOCH_LINES = 30
@@ -28,10 +28,11 @@ _TRAININGS_BEFORE_ESTIMATE = 4  # the first ones wait for data and imports
 class PlainProgress(logging.Handler):
     """Log handler that writes a line per training, and one per epoch where epochs are slow."""
 
-    def __init__(self, trainings: int) -> None:
-        """Show the progress of this number of trainings."""
+    def __init__(self, trainings: int, *, at_most: bool = False) -> None:
+        """Show the progress of this number of trainings, of which looks may spare some."""
         super().__init__()
         self._trainings = trainings
+        self._most = "at most " if at_most else ""
         self._done = 0
         self._started = self._last_line = time.monotonic()
 
@@ -49,12 +50,16 @@ class PlainProgress(logging.Handler):
         """Write a line for a finished training, or for an epoch if the last line is old."""
         event = getattr(record, "event", None)
         now = time.monotonic()
+        if isinstance(event, TrainingNotNeeded):
+            self._trainings -= 1
+            return
         if isinstance(event, TrainingDone):
             self._done += 1
             left = (now - self._started) / self._done * (self._trainings - self._done)
             known = left > 0 and self._done >= _TRAININGS_BEFORE_ESTIMATE
-            remaining = f"; about {_duration(left)} left" if known else ""
-            _LINES.info("training %d of %d: %s%s", self._done, self._trainings, event, remaining)
+            remaining = f"; {self._most or 'about '}{_duration(left)} left" if known else ""
+            of = f"{self._most}{self._trainings}"
+            _LINES.info("training %d of %s: %s%s", self._done, of, event, remaining)
         elif now - self._last_line > _SECONDS_BETWEEN_EPOCH_LINES:
             _LINES.info("%s", event)
         else:
@@ -65,9 +70,9 @@ class PlainProgress(logging.Handler):
 class LiveProgress(PlainProgress):
     """Log handler that draws a bar for all trainings and one for each that is under way."""
 
-    def __init__(self, trainings: int, console: Console) -> None:
+    def __init__(self, trainings: int, console: Console, *, at_most: bool = False) -> None:
         """Show the progress of this number of trainings on ``console``."""
-        super().__init__(trainings)
+        super().__init__(trainings, at_most=at_most)
         self._display = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -110,6 +115,9 @@ class LiveProgress(PlainProgress):
             bar = self._bar(event)
             note = f"train {event.train_accuracy:.3f}  validation {event.validation_accuracy:.3f}"
             self._display.update(bar, completed=event.epoch, note=note)
+        elif isinstance(event, TrainingNotNeeded):
+            self._trainings -= 1
+            self._display.update(self._all, total=self._trainings)
         elif isinstance(event, TrainingDone):
             training = (event.technique, event.seed)
             if training in self._bars:
@@ -139,14 +147,17 @@ class _PrintedAboveBars:
         """Do nothing: every text is printed at once."""
 
 
-def progress_display(trainings: int) -> PlainProgress:
+def progress_display(trainings: int, *, at_most: bool = False) -> PlainProgress:
     """Return the display for standard error: bars on a terminal, plain lines elsewhere.
 
     Args:
         trainings: The number that the run is going to make.
+        at_most: Whether looks may spare some of them.
     """
     console = Console(stderr=True)
-    return LiveProgress(trainings, console) if console.is_terminal else PlainProgress(trainings)
+    if console.is_terminal:
+        return LiveProgress(trainings, console, at_most=at_most)
+    return PlainProgress(trainings, at_most=at_most)
 
 
 def _duration(seconds: float) -> str:

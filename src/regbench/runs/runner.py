@@ -16,7 +16,7 @@ import threading
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext, suppress
-from functools import partial
+from functools import cache, partial
 from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -34,6 +34,7 @@ from regbench import devices, presence, signals
 from regbench.errors import StudyError, stopped
 from regbench.runs import worker
 from regbench.runs.endings import KILLED, how_a_process_ended, reason_of
+from regbench.training.if_needed import condition_of, ends_at_once
 from regbench.training.on_failure import on_failure
 
 logger = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ class StudyRunner(AbstractRunner):
         hooks = hook_manager or _create_hook_manager()
         depends_on = pipeline.node_dependencies
         waiting, done = list(pipeline.nodes), set[Node]()
+        at_once = cache(lambda node: ends_at_once(node.func, node._inputs, catalog.load))
         workers = _Workers(
             min(self._max_workers, sum(WORKER_TAG in node.tags for node in waiting)),
             # Threads change rounding errors, so their number must not depend on what is to be run.
@@ -89,7 +91,7 @@ class StudyRunner(AbstractRunner):
                 while waiting or workers.running:
                     ready = [node for node in waiting if depends_on[node] <= done]
                     for node in sorted(ready, key=partial(_priority, depends_on)):
-                        if WORKER_TAG not in node.tags:
+                        if WORKER_TAG not in node.tags or at_once(node):
                             waiting.remove(node)
                             Task(node, catalog, False, hooks, run_id).execute()
                             worker.return_freed_memory()
@@ -353,9 +355,10 @@ def _progress_message(pipeline: Pipeline, done: set[Node]) -> str:
     """Return how many trainings are finished, and the option that goes on from there."""
     trainings = _trainings(pipeline)
     finished = sum(node in done for node in trainings)
+    most = "at most " if any(condition_of(node.func) for node in trainings) else "the "
     return (
-        f"{finished} of the {len(trainings)} trainings to be made are finished and kept; the same "
-        "command with --only-missing-outputs goes on from there"
+        f"{finished} of {most}{len(trainings)} trainings to be made are finished and kept; the "
+        "same command with --only-missing-outputs goes on from there"
     )
 
 

@@ -3,14 +3,14 @@
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regbench.study.code import LIBRARIES, digest_of_code
 from regbench.study.digests import digest, hexadecimal, new_hash
-from regbench.study.schema import Study
+from regbench.study.schema import Reporting, Study
 from regbench.study.technique import Technique
 
 if TYPE_CHECKING:  # imported when the configuration is read, which is to be fast
@@ -60,6 +60,9 @@ PREPARATION_CODE = {
     "augmentation": (f"{_PREPARE}:build_augmentation", f"{_PREPARE}:preview_augmentation"),
     "evaluation": (f"{_PREPARE}:corrupt_images", f"{_PREPARE}:preview_corruptions"),
 }
+
+# The code that judges a look.
+LOOK_CODE = ("regbench.comparison.looks",)
 
 _DECODERS = ("pil", "jpg", "libtiff", "webp", "avif", "zlib")
 _HEIF_READER = "pillow-heif"  # of the extra `heic`
@@ -130,7 +133,7 @@ def fingerprints_of_techniques(study: Study) -> dict[str, dict[str, Any]]:
 
 def _protocol(study: Study, network: "Network") -> dict[str, Any]:
     """Return what all trainings of a network share, as plain values."""
-    no_part = {"split", "seeds", "network", "checkpoint_minutes"}
+    no_part = {"split", "seeds", "looks", "network", "checkpoint_minutes"}
     protocol = study.protocol.model_dump(mode="json", exclude=no_part)
     protocol |= {
         "network": network.as_entry(),
@@ -241,6 +244,39 @@ def current_fingerprints(
         name: {**shared, **digests["training"], "evaluation": digests["evaluation"]}
         for name, digests in techniques.items()
     }
+
+
+def digest_of_look_code() -> str:
+    """Return the digest of the code that judges a look."""
+    return digest_of_code(*LOOK_CODE)
+
+
+def fingerprint_of_look(
+    trainings: Mapping[str, "pd.DataFrame"],
+    looks: Sequence[int],
+    settings: Reporting,
+    code: str,
+    preparation: Mapping[str, str],
+) -> str:
+    """Return the digest of all that the verdicts of a look follow from.
+
+    Args:
+        trainings: By arm, the table of the trainings that are up to date: the digests of their
+            metrics and predictions stand for these.
+        looks: The numbers of seeds after which the study is judged.
+        settings: The metric and the band count.
+        code: The digest of the code that judges.
+        preparation: From ``digests_of_preparation``; the seeds that splits are drawn for count.
+    """
+    columns = ["seed", "status", "fingerprint_metrics", "fingerprint_predictions"]
+    by_arm = {
+        arm: table.sort_values("seed")[columns].astype(str).to_numpy().tolist()
+        if len(table)
+        else []
+        for arm, table in trainings.items()
+    }
+    seeds = preparation.get("seeds")
+    return digest([by_arm, list(looks), settings.metric, settings.band, code, seeds])
 
 
 def techniques_in_both_protocols(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:

@@ -121,7 +121,13 @@ def problems_of(
 
 
 def _as_written(path: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a path without the name that pydantic puts after an entry of ``_BY_NAME``."""
+    """Return a path as the settings have it.
+
+    That is without the name that pydantic puts after an entry of ``_BY_NAME``; looks stand under
+    seeds.
+    """
+    if path[:2] == ("protocol", "looks"):
+        return ("protocol", "seeds", "looks")
     if len(path) > 2 and path[2] in _BY_NAME.get(path[:2], {}):
         return (*path[:2], *path[3:])
     return path

@@ -13,6 +13,7 @@ from regbench.networks.registry import NETWORKS, network_of
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.combine import combine_techniques
 from regbench.study.fit import fit_problems
+from regbench.study.looks import namespaces_of
 from regbench.study.problems import InvalidStudy, Problem, keys_in, nearest, problems_of
 from regbench.study.schedule import Schedule
 from regbench.study.schema import (
@@ -58,6 +59,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += _metric_problems(study)
         problems += _network_problems(study)
         problems += _averaging_problems(study)
+        problems += _namespace_problems(study)
         problems += _published_problems(study.reporting.published, combined)
     for group in ("prediction", "alarms"):
         if isinstance(parameters.get(group), Mapping):
@@ -207,6 +209,13 @@ def _averaging_problems(study: Study) -> list[Problem]:
         if len(averaging := [k for k in technique.entries() if REGULARIZERS[k].averages_weights])
         > 1
     ]
+
+
+def _namespace_problems(study: Study) -> list[Problem]:
+    """Return the problems of techniques that have the name of a look's box in the graph."""
+    taken = namespaces_of(study.protocol.looks)
+    wrong = "the name is taken by protocol.seeds.looks, like all of: " + ", ".join(sorted(taken))
+    return [Problem(("techniques", name), wrong) for name in study.techniques if name in taken]
 
 
 def _published_problems(published: Iterable[str], techniques: Iterable[str]) -> list[Problem]:

@@ -1,14 +1,17 @@
 """The schema of a study: its settings and their ranges. The values are in ``conf/``."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
     SerializeAsAny,
+    SerializerFunctionWrapHandler,
     ValidatorFunctionWrapHandler,
     create_model,
     field_serializer,
     field_validator,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -21,6 +24,14 @@ from regbench.optimization.optimizers import Optimizer
 from regbench.optimization.schedules import Constant, Schedule
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.arms import Arm
+from regbench.study.looks import (
+    Stage,
+    fault_of_looks,
+    last_of,
+    look_name,
+    looks_in,
+    stages,
+)
 from regbench.study.split import Split
 from regbench.study.technique import Technique
 from regbench.study.texts import Address, Column, LabelPattern, Results, Separator
@@ -123,6 +134,34 @@ class Protocol(Settings):
     epochs: Count
     checkpoint_minutes: Annotated[Float, Field(ge=0)] | None = None
     seeds: Annotated[list[Seed], Field(min_length=1)]
+    looks: list[Count] = Field(default_factory=list)  # written as seeds: {looks: [5, 8]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _seeds_of_looks(cls, given: Any) -> Any:
+        """Accept looks in place of seeds: of ``{looks: [5, 8]}`` the seeds are 1 to 8."""
+        looks = looks_in(given.get("seeds")) if isinstance(given, Mapping) else None
+        return {**given, "seeds": last_of(looks), "looks": looks} if looks else given
+
+    @field_validator("looks", mode="before")
+    @classmethod
+    def _rising_looks(cls, looks: Any) -> Any:
+        if fault := fault_of_looks(looks):
+            raise PydanticCustomError("looks", fault)
+        return looks
+
+    @model_validator(mode="after")
+    def _looks_are_of_the_seeds(self) -> Self:
+        if self.looks and self.seeds != list(range(1, self.looks[-1] + 1)):
+            raise ValueError("looks stand under seeds: seeds: {looks: [5, 8]}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_empty_looks(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = serialize(self)
+        if not values.get("looks"):
+            values.pop("looks", None)
+        return values
 
     @field_validator("network", mode="before")
     @classmethod
@@ -149,7 +188,8 @@ class Protocol(Settings):
             return value
         if type(value) is not int or not 1 <= value <= 1000:
             raise PydanticCustomError(
-                "seeds", "must be a number from 1 to 1000, or a list of seeds"
+                "seeds",
+                "must be a number from 1 to 1000, a list of seeds, or looks: {looks: [5, 8, 12]}",
             )
         return list(range(1, value + 1))
 
@@ -267,6 +307,11 @@ class _Study(Settings):
         return [Arm(name, network) for name in self.techniques for network in self.trained_networks]
 
     @property
+    def stages(self) -> list[Stage]:
+        """The stages in which every arm trains: one, or where there are looks one to each."""
+        return stages(self.protocol.seeds, self.protocol.looks)
+
+    @property
     def image_shape(self) -> tuple[int, int, int] | None:
         """Height, width and channels of the images; None if the images decide on any of them."""
         size, mode = self.ingest.size, self.ingest.mode
@@ -284,7 +329,7 @@ class _Study(Settings):
 
         Regularizers that a technique does not use are left out. The inputs of trainings are added:
         ``network`` (where there is one), ``trainings`` (name and regularizers by arm) and
-        ``seeds``, by ``seed_<n>``.
+        ``seeds``, by ``seed_<n>``; and those of looks: ``looks``, by ``look_<n>``.
         """
         techniques = {
             name: technique.model_dump(mode="json", exclude_defaults=True)
@@ -297,6 +342,8 @@ class _Study(Settings):
         seeds = {f"seed_{seed}": seed for seed in self.protocol.seeds}
         values = self.model_dump(mode="json", exclude={"techniques"})
         inputs: dict[str, Any] = {"trainings": trainings, "seeds": seeds}
+        if self.protocol.looks:
+            inputs["looks"] = {look_name(look): look for look in self.protocol.looks}
         if only := self.trained_networks.get(""):
             inputs = {"network": only.as_entry(), **inputs}
         return values | {"techniques": techniques} | inputs

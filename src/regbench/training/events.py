@@ -47,7 +47,19 @@ class TrainingDone:
         )
 
 
-Event = EpochDone | TrainingDone
+@dataclass(frozen=True)
+class TrainingNotNeeded:
+    """A training is not needed, as its technique was stopped by a look at so many seeds."""
+
+    technique: str
+    seed: int
+    look: int
+
+    def __str__(self) -> str:
+        return f"{self.technique} seed {self.seed}: not needed after the look at {self.look} seeds"
+
+
+Event = EpochDone | TrainingDone | TrainingNotNeeded
 
 
 def report(event: Event) -> None:

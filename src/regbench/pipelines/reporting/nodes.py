@@ -30,22 +30,34 @@ def set_aside_stale(
     data_fingerprint: dict[str, Any],
     image_digest: str | None,
     reporting: dict[str, Any],
+    split_index: DataFrame,
     *results: Results,
 ) -> tuple[dict[str, Results], dict[str, str], dict[str, Any]]:
-    """Select the trainings that match the study at hand.
+    """Select the trainings that match the study at hand; with looks, those that they call for.
 
     Returns:
         Each technique's trainings that are up to date; by technique, why others are stale; and
         what the comparison is made from: ``fingerprints``, ``metric``, ``equivalence_band`` and
         ``images``, the digest of the image files.
     """
-    from regbench.comparison import compare
+    from regbench.comparison import compare, looks
+    from regbench.evaluation.resampling import resampling_of
+    from regbench.metrics.registry import METRICS
 
     current = fingerprint.current_fingerprints(
         data_fingerprint, preparation, fingerprints, image_digest
     )
     stored = dict(zip(fingerprints, results, strict=True))
     fresh, stale = compare.set_aside_stale(stored, current, protocol["seeds"])
+    if protocol.get("looks"):
+        settings = Reporting.model_validate(reporting)
+        fresh = looks.set_aside_unneeded(
+            fresh,
+            protocol["looks"],
+            settings.band,
+            METRICS[settings.metric],
+            resampling_of(split_index),
+        )
     made_from = {
         "fingerprints": current,
         **{key: reporting[key] for key in ("metric", "equivalence_band")},
@@ -62,13 +74,13 @@ def compare_techniques(
     split_index: DataFrame,
 ) -> DataFrame:
     """Compare all techniques with the baseline, those without results included."""
-    from regbench.comparison import compare
+    from regbench.comparison import compare, looks
     from regbench.evaluation import resampling, split_parts
 
     reporting = Reporting.model_validate(settings)
     published = {name: said.accuracy for name, said in reporting.published.items()}
     part, metric = split_parts.judged_part(set(split_index["split"])), reporting.metric
-    return compare.compare(
+    compared = compare.compare(
         results,
         stale,
         reporting.band,
@@ -78,7 +90,11 @@ def compare_techniques(
         metric=metric,
         largest_class=compare.of_largest_class(split_index, part, metric),
         resampling=resampling.resampling_of(split_index),
+        looks=protocol.get("looks", ()),
     )
+    if protocol.get("looks"):
+        logger.info("%s", looks.describe_end(compared))
+    return compared
 
 
 def write_markdown(compared: DataFrame, command: str) -> str:

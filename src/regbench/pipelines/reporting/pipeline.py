@@ -78,6 +78,7 @@ def create_pipeline(arms: list[str], *, with_publication: bool) -> Pipeline:
                     "data_fingerprint",
                     "image_digest",
                     "params:reporting",
+                    "split_index",
                     *(f"{name}_results" for name in arms),
                 ],
                 [results, "stale_techniques", "comparison_made_from"],

@@ -9,13 +9,11 @@ node is about to read them; of all others the records are compared.
 """
 
 import logging
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
-from regbench.errors import DamagedFileError, explanation
 from regbench.runs.freshness.prepared_record import describe_changed_prepared, recorded_datasets
 from regbench.runs.freshness.report_record import is_report_current
 from regbench.runs.freshness.stored import (
@@ -27,20 +25,12 @@ from regbench.runs.freshness.stored import (
     is_stored_after_run,
     load_record,
     load_sealed,
-    stored_dataset,
 )
-from regbench.storage.atomic import damaged_file_errors
-from regbench.study import digests, fingerprints
+from regbench.runs.freshness.trainings import StoredStudy
+from regbench.study import fingerprints
+from regbench.study.looks import NOT_NEEDED_AFTER
 
 logger = logging.getLogger(__name__)
-
-
-class _Training(NamedTuple):
-    """A technique with a seed, and the datasets that its two nodes make."""
-
-    name: str  # <technique>.seed_<n>
-    trained: set[str]
-    evaluated: set[str]
 
 
 def treat_stale_as_missing(pipeline: Pipeline, catalog: Catalog) -> None:
@@ -71,8 +61,10 @@ def _log_stale_trainings(stale: set[str], catalog: Catalog) -> None:
         for seed in parameters["protocol"]["seeds"]:
             name = f"{technique}.seed_{seed}"
             if f"{name}.network" in stale and catalog.exists(f"{name}.fingerprint"):
-                again += 1
                 made_from = load_record(catalog, f"{name}.fingerprint")
+                if NOT_NEEDED_AFTER in made_from:
+                    continue  # whether it is needed now, a look decides
+                again += 1
                 made_from |= {"evaluation": fingerprint["evaluation"]}  # recorded elsewhere
                 changes |= dict.fromkeys(fingerprints.changed_components(made_from, fingerprint))
     if changes:
@@ -117,12 +109,8 @@ def _stale_datasets(pipeline: Pipeline, catalog: Catalog) -> set[str]:
     current = fingerprints.current_fingerprints(
         data_fingerprint, parameters["preparation"], parameters["fingerprints"]
     )
-    seeds = [str(seed) for seed in parameters["protocol"]["seeds"]]
-    trainings = _trainings(current, seeds)
-    for technique, fingerprint in current.items():
-        stale |= _stale_of_technique(
-            technique, trainings[technique], fingerprint, seeds, is_data_stale, catalog
-        )
+    study = StoredStudy.of(parameters, current, in_pipeline, catalog)
+    stale |= study.stale(is_data_stale=is_data_stale)
 
     if of_report and (stale & in_pipeline or not is_report_current(catalog, image_digest)):
         stale |= of_report
@@ -195,140 +183,3 @@ def _is_any_damaged(prepared: set[str], record: dict[str, Any], catalog: Catalog
     if fault:
         logger.warning("%s; the images are prepared again", fault)
     return bool(fault)
-
-
-def _trainings(techniques: Iterable[str], seeds: list[str]) -> dict[str, list[_Training]]:
-    """Return each technique's trainings."""
-    made = {node.name: set(node.outputs) for node in pipelines["__default__"].nodes}
-    return {
-        technique: [
-            _Training(name, made[f"{name}.train"], made[f"{name}.evaluate"])
-            for name in (f"{technique}.seed_{seed}" for seed in seeds)
-        ]
-        for technique in techniques
-    }
-
-
-def _stale_of_technique(
-    technique: str,
-    trainings: list[_Training],
-    fingerprint: fingerprints.Fingerprint,
-    seeds: list[str],
-    is_data_stale: bool,
-    catalog: Catalog,
-) -> set[str]:
-    """Return a technique's stale datasets: those of its trainings, and its results."""
-    stale: set[str] = set()
-    for training in trainings:
-        stale |= _stale_of_training(training, fingerprint, is_data_stale, catalog)
-    if stale or not _are_results_complete(technique, fingerprint, seeds, catalog):
-        # The results are collected again, which reads the files of every training.
-        stale.add(f"{technique}_results")
-        for training in trainings:
-            stale |= _damaged_of_training(training, stale, catalog)
-    return stale
-
-
-def _stale_of_training(
-    training: _Training,
-    fingerprint: fingerprints.Fingerprint,
-    is_data_stale: bool,
-    catalog: Catalog,
-) -> set[str]:
-    """Return what a training made that its records show as stale.
-
-    That is everything, or only the evaluation, or nothing.
-    """
-    name = training.name
-    trained_from = load_sealed(catalog, f"{name}.fingerprint", "the training is made again")
-    is_changed = any(
-        trained_from.get(entry) != digest
-        for entry, digest in fingerprint.items()
-        if entry != "evaluation"
-    )
-    if is_data_stale or is_changed or not catalog.exists(f"{name}.network"):
-        return training.trained | training.evaluated
-    from regbench.evaluation.results import FAILED  # noqa: PLC0415 - imports pandas
-
-    metrics = load_record(catalog, f"{name}.metrics")
-    evaluated_from = metrics.get("fingerprint", {})
-    is_changed = (
-        bool(fingerprints.changed_components(evaluated_from, fingerprint))
-        or metrics.get("status") == FAILED
-        or not catalog.exists(f"{name}.predictions")
-        or evaluated_from.get("weights") != trained_from.get("weights")
-    )
-    if metrics and not _are_metrics_intact(name, metrics):
-        warning = "%s: damaged, or changed since it was made; the network is evaluated again"
-        logger.warning(warning, file_of(catalog, f"{name}.metrics"))
-        is_changed = True
-    return training.evaluated if is_changed else set()
-
-
-def _are_metrics_intact(training: str, metrics: dict[str, Any]) -> bool:
-    """Return whether metrics are a training's own and match their digest."""
-    recorded = metrics.get("fingerprint", {}).get("metrics")
-    owner = f"{metrics.get('technique')}.seed_{metrics.get('seed')}"
-    return owner == training and recorded == digests.digest_of_metrics(metrics)
-
-
-def _damaged_of_training(training: _Training, stale: set[str], catalog: Catalog) -> set[str]:
-    """Return what a training has to make again because a file that is to be read is damaged."""
-    name, trained, evaluated = training
-    if trained & stale:
-        return set()  # nothing is read: all of it is made again
-    recorded = load_record(catalog, f"{name}.fingerprint")
-    to_read = {"history": recorded.get("history")}
-    if evaluated & stale:
-        to_read["network"] = recorded.get("weights")
-        to_read["best_epoch_weights"] = recorded.get("best_epoch_weights")
-    else:
-        metrics = load_record(catalog, f"{name}.metrics")
-        to_read["predictions"] = metrics["fingerprint"].get("predictions")
-    damaged = {
-        f"{name}.{made}"
-        for made, digest in to_read.items()
-        if catalog.exists(f"{name}.{made}") and _is_damaged(f"{name}.{made}", digest, catalog)
-    }
-    if damaged & trained:
-        return trained | evaluated
-    return evaluated if damaged else set()
-
-
-def _is_damaged(dataset_name: str, recorded: str | None, catalog: Catalog) -> bool:
-    """Return whether a training's file cannot be read or differs from its digest; warn if so."""
-    dataset = stored_dataset(catalog, dataset_name)
-    try:
-        # A network's weights are read without importing Keras.
-        value = dataset.weights() if hasattr(dataset, "weights") else dataset.load()
-        with damaged_file_errors(file_of(catalog, dataset_name)):
-            is_table = hasattr(value, "to_csv")
-            digest_of = digests.digest_of_table if is_table else digests.digest_of_weights
-            if digest_of(value) != recorded:
-                raise ValueError("it does not hold what was recorded of it")
-    except Exception as error:
-        fault = explanation(error)
-        if not isinstance(fault, DamagedFileError):
-            raise
-        logger.warning("%s", fault.message)
-        return True
-    return False
-
-
-def _are_results_complete(
-    technique: str, fingerprint: fingerprints.Fingerprint, seeds: list[str], catalog: Catalog
-) -> bool:
-    """Return whether a technique's results are of all its seeds and of the study at hand."""
-    results = f"{technique}_results"
-    trainings = stored_dataset(catalog, results).trainings()
-    if trainings.empty:
-        return False
-    if set(trainings["technique"]) != {technique}:
-        logger.warning("%s: results of another technique", file_of(catalog, results))
-        return False
-    by_seed = {str(training["seed"]): training for training in trainings.to_dict("records")}
-    return set(by_seed) == set(seeds) and all(
-        training.get(f"fingerprint_{entry}") == digest
-        for training in by_seed.values()
-        for entry, digest in fingerprint.items()
-    )
