@@ -71,6 +71,10 @@ class StudyHooks:
         """Make the pipelines from this session's configuration, not from an earlier session's."""
         pipelines.configure("regbench.pipeline_registry")
         self._notify = notification_addresses(context.config_loader)
+        if isinstance(context.config_loader, StudyConfigLoader) and (
+            line := context.config_loader.passed_over()
+        ):
+            logger.warning("%s", line)
         # Slow to import; a session has imported it anyway, and other commands open none.
         from kedro_viz.integrations.kedro import run_hooks
 
