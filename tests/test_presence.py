@@ -135,7 +135,7 @@ def test_a_lock_that_cannot_be_given_back_hides_no_error_and_no_notification(
     notified: list[BaseException] = []
     monkeypatch.setattr(hooks, "notify_of_error", lambda error, *_: notified.append(error))
 
-    def read_only(self: hooks.StudyHooks, *_: object) -> None:
+    def read_only(self: hooks.StudyHooks, *_: object, **__: object) -> None:
         def refuse() -> None:
             raise OSError(30, "Read-only file system", "/disk/.runs/a.json")
 
@@ -150,3 +150,18 @@ def test_a_lock_that_cannot_be_given_back_hides_no_error_and_no_notification(
         run("data")
     assert [str(error) for error in notified] == ["the first error"]
     assert "a lock stays until this process ends: [Errno 30] Read-only file system" in caplog.text
+
+
+def test_a_resumed_run_that_finds_an_empty_folder_says_so(
+    run: Callable[..., dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = f"{tmp_path / 'data'} holds no results yet, so that all are made (if it should hold some"
+    run("data", only_missing_outputs=True)
+    assert line in caplog.text
+    caplog.clear()
+    run("data", only_missing_outputs=True)
+    shutil.rmtree(tmp_path / "data")  # what is asked to make all needs no word
+    run("data")
+    (tmp_path / "data/.regbench-results").unlink()  # as versions without a mark leave it
+    run("data", only_missing_outputs=True)
+    assert "holds no results yet" not in caplog.text

@@ -23,12 +23,13 @@ from regbench import signals
 from regbench.errors import SettingsError, StudyError, explanation, stopped
 from regbench.redaction import SafeRecord, without_secrets
 from regbench.runs.command_line import DEFAULT_RUNNER, check_runner, check_selection
-from regbench.runs.surroundings import check_surroundings
+from regbench.runs.surroundings import check_surroundings, start_again_in_utf8
 
 logger = logging.getLogger(__name__)
 logging.setLogRecordFactory(SafeRecord)  # Kedro imports this before it runs a command
 
 signals.watch_the_start(sys.orig_argv)  # in the place of early_signals' handlers
+start_again_in_utf8(sys.orig_argv)
 _kedro_run = cast(Callable[..., None], kedro_run.callback)
 
 

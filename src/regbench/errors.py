@@ -12,6 +12,10 @@ import click
 from regbench import early_signals, presence, signals
 from regbench.redaction import without_secrets
 
+# How messages name a command that can be pasted: as the README runs it.
+KEDRO = "uv run kedro"
+KEDRO_RUN = f"{KEDRO} run"
+
 
 class StudyError(click.ClickException):
     """An error that the user can put right, in one line.

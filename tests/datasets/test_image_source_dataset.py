@@ -43,7 +43,7 @@ def test_that_does_not_exist_is_for_the_user_to_put_right(tmp_path: Path) -> Non
     ("name", "pipeline"), [("mnist.zip", "fetch_mnist"), ("digits.zip", "sample_mnist")]
 )
 def test_that_a_pipeline_makes_names_the_pipeline(tmp_path: Path, name: str, pipeline: str) -> None:
-    with pytest.raises(DatasetError, match=f"kedro run --pipelines={pipeline}"):
+    with pytest.raises(DatasetError, match=f"uv run kedro run --pipelines={pipeline}"):
         ImageSourceDataset(filepath=str(tmp_path / name)).load()
     (tmp_path / name).mkdir()  # a folder of this name is allowed
     (tmp_path / name / "a.png").touch()

@@ -84,13 +84,13 @@ def test_trainings_with_seeds_of_an_earlier_study_are_not_chosen() -> None:
 
 
 def test_a_named_technique_has_to_be_trained() -> None:
-    said = "l2 is not trained; kedro run --pipelines=l2 trains it"
+    said = "l2 is not trained; uv run kedro run --pipelines=l2 trains it"
     with pytest.raises(StudyError, match=said):
         choose("l2", results(0.7), UNTRAINED)
 
 
 def test_a_named_technique_has_to_be_up_to_date() -> None:
-    said = r"l2 is stale \(changed since: the images\); kedro run --pipelines=l2 trains it"
+    said = r"l2 is stale \(changed since: the images\); uv run kedro run --pipelines=l2 trains it"
     with pytest.raises(StudyError, match=said):
         choose("l2", results(0.7), results(0.9, data="other images"))
 
@@ -98,8 +98,11 @@ def test_a_named_technique_has_to_be_up_to_date() -> None:
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (UNTRAINED, "no technique is trained yet; kedro run trains them all"),
-        (results(0.9, technique="x"), "no technique is up to date; kedro run trains them all"),
+        (UNTRAINED, "no technique is trained yet; uv run kedro run trains them all"),
+        (
+            results(0.9, technique="x"),
+            "no technique is up to date; uv run kedro run trains them all",
+        ),
     ],
 )
 def test_without_any_network_there_is_no_best(made: Results, said: str) -> None:
@@ -110,7 +113,7 @@ def test_without_any_network_there_is_no_best(made: Results, said: str) -> None:
 @pytest.mark.parametrize(
     ("networks", "said"),
     [
-        ({}, "the network l2/seed_3 is gone; kedro run --pipelines=l2"),
+        ({}, "the network l2/seed_3 is gone; uv run kedro run --pipelines=l2"),
         ({"l2/seed_3": Colourblind}, "knows 3 classes, the set has 2: train again"),
         ({"l2/seed_3": Network}, r"takes images of \(28, 28, 1\), the unlabelled ones are \(9, 9"),
     ],

@@ -159,7 +159,7 @@ def test_a_training_leaves_its_checkpoint_until_what_it_made_is_stored_and_evalu
 def test_a_network_of_another_training_is_not_measured(trained: Trained) -> None:
     other = keras.models.clone_model(trained[0])
     other.get_layer("logits").bias.assign([0.5, -0.5])
-    said = r"network of l2, seed 7, .* kedro run --pipelines=l2 trains it again"
+    said = r"network of l2, seed 7, .* uv run kedro run --pipelines=l2 trains it again"
     with pytest.raises(StudyError, match=said):
         evaluated(trained, trained=other)
 

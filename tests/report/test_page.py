@@ -122,7 +122,7 @@ def a_report(part: str = "test", **changes: Any) -> ReportContent:
         rejected=pd.DataFrame({"filename": [HOSTILE], "reason": ["broken"]}),
         settings={"protocol": {"seeds": [1, 2, 3]}, "images": HOSTILE, "evaluation": {}},
         provenance={"data fingerprint": "sha256:abc"},
-        notes=["zca is not trained; kedro run --pipelines=zca,reporting trains it"],
+        notes=["zca is not trained; uv run kedro run --pipelines=zca,reporting trains it"],
         claims=None,
     )
     return replace(content, **changes)
@@ -479,7 +479,7 @@ class TestOtherParts:
         assert dict(zip(names[-len(shown) :], shown, strict=True)) == a_report().settings
 
     def test_commands_in_notes_are_marked(self, page: Page) -> None:
-        assert page.all("code")[0][1] == "kedro run --pipelines=zca,reporting"
+        assert page.all("code")[0][1] == "uv run kedro run --pipelines=zca,reporting"
 
     def test_states_what_could_have_been_found(self, page: Page) -> None:
         assert "A true difference of 3.00 points would have been found" in page.html

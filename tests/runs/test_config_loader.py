@@ -138,15 +138,15 @@ class TestTheCommand:
     @pytest.mark.parametrize(
         ("env", "params", "expected"),
         [
-            (None, None, "kedro run"),
-            ("local", {}, "kedro run"),  # is what Kedro takes without --env
-            ("article", {}, "kedro run --env=article"),
-            (None, {"images": "mine.zip"}, "kedro run --params=images=mine.zip"),
-            (None, {"reporting": {"failed": "l1 l2"}}, "kedro run"),  # of that run alone
+            (None, None, "uv run kedro run"),
+            ("local", {}, "uv run kedro run"),  # is what Kedro takes without --env
+            ("article", {}, "uv run kedro run --env=article"),
+            (None, {"images": "mine.zip"}, "uv run kedro run --params=images=mine.zip"),
+            (None, {"reporting": {"failed": "l1 l2"}}, "uv run kedro run"),  # of that run alone
             (
                 "article",
                 {"data_root": "x", "protocol": {"epochs": 2, "split": {"seed": 3}}},
-                "kedro run --env=article "
+                "uv run kedro run --env=article "
                 "--params=data_root=x,protocol.epochs=2,protocol.split.seed=3",
             ),
         ],
@@ -159,7 +159,7 @@ class TestTheCommand:
     def test_names_a_folder_of_settings_that_is_not_the_projects(self, own_conf: MakeConf) -> None:
         conf = own_conf()
         command = loader(conf, "article")["parameters"]["command"]
-        assert command == f"kedro run --conf-source={conf} --env=article"
+        assert command == f"uv run kedro run --conf-source={conf} --env=article"
 
     @pytest.mark.parametrize(
         "params",
@@ -173,7 +173,7 @@ class TestTheCommand:
     )
     def test_means_the_same_to_a_shell_and_to_kedro(self, params: dict[str, Any]) -> None:
         command = loader(PROJECT / "conf", params=params)["parameters"]["command"]
-        _, _, option = shlex.split(command)
+        *_, option = shlex.split(command)
         given = option.removeprefix("--params=")
         context = click.Context(click.Command("run"))
         assert _split_params(context, click.Option(["--params"]), given) == params
@@ -224,6 +224,19 @@ def test_what_an_environment_displaces_is_named(own_conf: MakeConf) -> None:
         "'quite_other' is not a network; allowed: mlp, cnn, resnet, mobilenet; "
         f"{path} is not read with --env=photos, conf/photos is"
     )
+
+
+def test_all_that_an_environment_displaces_is_told_before_a_run(own_conf: MakeConf) -> None:
+    conf = own_conf(parameters_mine={}, credentials={"s3": {"key": "a"}})
+    for env in (None, "local"):
+        assert loader(conf, env).passed_over() is None
+    assert loader(conf, "photos").passed_over() == (
+        f"{conf}/local/credentials.yml, {conf}/local/parameters_mine.yml: not read with "
+        "--env=photos, conf/photos is in place of conf/local; what is to hold here too belongs "
+        "there"
+    )
+    shutil.rmtree(conf / "local")
+    assert loader(conf, "photos").passed_over() is None
 
 
 class TestTheFileIsNamed:

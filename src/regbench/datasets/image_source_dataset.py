@@ -6,7 +6,7 @@ from typing import NoReturn
 from kedro.io import DatasetError
 
 from regbench.datasets.one_file import OneFileDataset
-from regbench.errors import StudyError
+from regbench.errors import KEDRO_RUN, StudyError
 from regbench.images.sources.base import ImageSource
 from regbench.images.sources.open import open_source
 from regbench.images.sources.store import fetch_set
@@ -34,7 +34,7 @@ class ImageSourceDataset(OneFileDataset[NoReturn, ImageSource]):
         if isinstance(self._file, LocalFile) and name in _PIPELINES and not self._file.exists():
             pipeline = _PIPELINES[name]
             raise StudyError(
-                f"{self._file} does not exist yet; kedro run --pipelines={pipeline} makes it"
+                f"{self._file} does not exist yet; {KEDRO_RUN} --pipelines={pipeline} makes it"
             )
         return self._open()
 

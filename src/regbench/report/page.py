@@ -37,7 +37,7 @@ from regbench.study.schema import BASELINE
 MOST_REJECTED = 200  # rejected images listed by name; the rest is counted
 MOST_SHOWN = 18  # images on a contact sheet
 
-_COMMAND = re.compile(r"kedro run(?: --[\w-]+(?:=[^\s;,]+(?:,[^\s;,]+)*)?)*")
+_COMMAND = re.compile(r"(?:uv run )?kedro run(?: --[\w-]+(?:=[^\s;,]+(?:,[^\s;,]+)*)?)*")
 
 
 class _ShortLists(yaml.SafeDumper):

@@ -55,7 +55,7 @@ _OPTIMIZERS = """\
 
 What `protocol.optimizer` and `protocol.schedule` may be, in
 [`parameters_protocol.yml`](../conf/base/parameters_protocol.yml):
-`kedro run --params=protocol.optimizer.name=sgd,protocol.optimizer.momentum=0.9` for one run.
+`uv run kedro run --params=protocol.optimizer.name=sgd,protocol.optimizer.momentum=0.9` for one run.
 
 | `protocol.optimizer.name` | optimizer | settings (range) = default | source |
 |---|---|---|---|

@@ -9,14 +9,14 @@ from kedro.pipeline import Pipeline
 from kedro.runner import AbstractRunner
 from kedro.utils import load_obj
 
-from regbench.errors import SettingsError, quoted
+from regbench.errors import KEDRO, SettingsError, quoted
 from regbench.study.problems import nearest
 
 DEFAULT_RUNNER = "regbench.runs.runner.StudyRunner"
 _RUNNERS = (DEFAULT_RUNNER, "SequentialRunner", "ParallelRunner", "ThreadRunner")
 _MOST_NAMES = 20  # in one message
-_LISTS_NODES = "`kedro registry describe <pipeline>` lists them"
-_LISTS_DATASETS = "`kedro catalog describe-datasets` lists them"
+_LISTS_NODES = f"`{KEDRO} registry describe <pipeline>` lists them"
+_LISTS_DATASETS = f"`{KEDRO} catalog describe-datasets` lists them"
 _FILTERS = ("tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "to_outputs")
 
 
@@ -64,7 +64,9 @@ def check_selection(chosen: Mapping[str, Any]) -> None:
         SettingsError: One does not, and the message lists what is allowed; or no node is left.
     """
     names = chosen.get("pipeline_names") or ["__default__"]
-    _check("--pipelines", names, "pipeline", pipelines.keys(), "`kedro registry list` lists them")
+    _check(
+        "--pipelines", names, "pipeline", pipelines.keys(), f"`{KEDRO} registry list` lists them"
+    )
     pipeline = sum((pipelines[name] for name in names), Pipeline([]))
     nodes = {node.name for node in pipeline.nodes}
     _check("--tags", chosen.get("tags"), "tag", _tags(pipeline), _LISTS_NODES)

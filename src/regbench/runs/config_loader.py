@@ -12,7 +12,7 @@ from kedro.framework.project import settings
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from regbench.errors import SettingsError
+from regbench.errors import KEDRO_RUN, SettingsError
 from regbench.redaction import keep_secret, without_secrets
 from regbench.storage import addresses
 from regbench.study import fingerprints
@@ -116,7 +116,7 @@ class StudyConfigLoader(OmegaConfigLoader):
         Args:
             changed: Parameters to give it besides its own, by keys that dots join.
         """
-        words = ["kedro run"]
+        words = [KEDRO_RUN]
         if Path(self.conf_source).resolve() != PROJECT / settings.CONF_SOURCE:
             words.append(shlex.join([f"--conf-source={self.conf_source}"]))
         if self.env not in (None, self.default_run_env):
@@ -152,9 +152,9 @@ class StudyConfigLoader(OmegaConfigLoader):
         lines = [self._where(problem, *kinds) + problem.message for problem in error.problems]
         # If that is all there is to do, a command does it.
         if all(problem.leave_out for problem in error.problems):
-            lines[-1] += f"; without: uv run {self._command(without(error.problems))}"
+            lines[-1] += f"; without: {self._command(without(error.problems))}"
         elif unread := self._unread(*kinds):
-            lines[-1] += f"; {unread} is not read with --env={self.env}, conf/{self.env} is"
+            lines[-1] += f"; {unread[0]} is not read with --env={self.env}, conf/{self.env} is"
         return SettingsError("\n       ".join(lines))
 
     def _where(self, problem: Problem, *kinds: str) -> str:
@@ -166,14 +166,25 @@ class StudyConfigLoader(OmegaConfigLoader):
         where = places[deepest][0] if depths[deepest] else str(Path(self.conf_source))
         return f"{where}: {shown_path(problem.path)}: "
 
-    def _unread(self, *kinds: str) -> str:
-        """Return the first file of the user's own that an environment displaces; empty if none."""
+    def passed_over(self) -> str | None:
+        """Return a line that names the user's own files that ``--env`` displaces; None if none."""
+        unread = self._unread(*self.config_patterns)
+        if not unread:
+            return None
+        names = ", ".join(map(str, unread))
+        return (
+            f"{names}: not read with --env={self.env}, conf/{self.env} is in place of "
+            f"conf/{self.default_run_env}; what is to hold here too belongs there"
+        )
+
+    def _unread(self, *kinds: str) -> list[Path]:
+        """Return the files of the user's own that an environment displaces, sorted."""
         own = Path(self.conf_source, self.default_run_env)
         if self.env in (None, self.default_run_env) or not own.is_dir():
-            return ""
+            return []
         patterns = [pattern for kind in kinds for pattern in self.config_patterns.get(kind, [])]
-        found = sorted(p for pattern in patterns for p in own.glob(pattern) if p.is_file())
-        return str(_shortest(found[0])) if found else ""
+        found = {path for pattern in patterns for path in own.glob(pattern) if path.is_file()}
+        return [_shortest(path) for path in sorted(found)]
 
     def _files(self, *kinds: str) -> Iterator[tuple[Path, Any]]:
         """Yield the files of some kinds of configuration, with content, the environment's first."""

@@ -72,6 +72,10 @@ class StudyHooks:
         """Make the pipelines from this session's configuration, not from an earlier session's."""
         pipelines.configure("regbench.pipeline_registry")
         self._notify = notification_addresses(context.config_loader)
+        if isinstance(context.config_loader, StudyConfigLoader) and (
+            line := context.config_loader.passed_over()
+        ):
+            logger.warning("%s", line)
         # Slow to import; a session has imported it anyway, and other commands open none.
         from kedro_viz.integrations.kedro import run_hooks
 
@@ -96,7 +100,7 @@ class StudyHooks:
         self._give_back_locks()  # left by an interrupted run in the same process
         at_the_end(self._end)  # Kedro calls no hook for an interrupted run
         try:
-            self._lock(pipeline, catalog)
+            self._lock(pipeline, catalog, only_missing_outputs=only_missing_outputs)
             _check_inputs(pipeline, catalog)
             if only_missing_outputs:
                 treat_stale_as_missing(pipeline, catalog)
@@ -206,8 +210,10 @@ class StudyHooks:
         except OSError as error:
             logger.warning("a lock stays until this process ends: %s", error)
 
-    def _lock(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-        """Lock what the run makes and reads, on this machine and in a store.
+    def _lock(
+        self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], *, only_missing_outputs: bool
+    ) -> None:
+        """Lock what the run makes and reads, on this machine and in a store, and mark the results.
 
         Raises:
             SettingsError: The results would go to the folder of the images itself.
@@ -231,10 +237,16 @@ class StudyHooks:
         if isinstance(root, RemoteFile):
             logger.info("results go to %s, copies to %s", root, root.path)
             self._locks.enter_context(store_lock(root, use, command, wait=wait))
-            mark_results(root)
+            is_empty = mark_results(root)
         else:  # a cache that is gone is filled again; what is here is nowhere else
-            mark_results(LocalFile(here))
+            is_empty = mark_results(LocalFile(here))
             self._locks.enter_context(presence.watching(here, record))
+        if is_empty and only_missing_outputs:
+            logger.warning(
+                "%s holds no results yet, so that all are made (if it should hold some: is its "
+                "disk mounted?)",
+                display,
+            )
 
     def _end(self) -> None:
         """Stop the display of progress and release the locks; may be called twice."""

@@ -8,7 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from regbench import presence
-from regbench.errors import DamagedFileError, ResultsGoneError, explanation, with_causes
+from regbench.errors import (
+    KEDRO_RUN,
+    DamagedFileError,
+    ResultsGoneError,
+    explanation,
+    with_causes,
+)
 from regbench.signals import own_file
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.partial(\.\w+)?")
@@ -88,9 +94,9 @@ def damaged_file_errors(path: object) -> Iterator[None]:
             reason = "no plain array"
         if any(isinstance(cause, FileNotFoundError) for cause in with_causes(error)):
             raise DamagedFileError(
-                f"{path} is gone; kedro run --only-missing-outputs makes it anew"
+                f"{path} is gone; {KEDRO_RUN} --only-missing-outputs makes it anew"
             ) from error
         raise DamagedFileError(
             f"{path} is damaged, or made by another version of RegBench ({reason}); delete it, and "
-            "kedro run --only-missing-outputs makes it anew"
+            f"{KEDRO_RUN} --only-missing-outputs makes it anew"
         ) from error

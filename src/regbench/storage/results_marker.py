@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from regbench.storage.addresses import clean_address, is_remote, local_path
-from regbench.storage.stored_file import StoredFile
+from regbench.storage.stored_file import LocalFile, StoredFile
 
 MARKER = ".regbench-results"
 _TEXT = "Results of RegBench lie in this folder. A set of images around it leaves it out.\n"
@@ -21,17 +21,24 @@ LAYERS = frozenset(
 _SEVERAL = 3  # layers beside one another are no coincidence
 
 
-def mark_results(root: StoredFile) -> None:
+def mark_results(root: StoredFile) -> bool:
     """Mark a folder of results, here or in a store; an existing mark stays.
+
+    Returns:
+        Whether the folder holds no results yet.
 
     Raises:
         OSError: The folder cannot be written to.
         StudyError: The store cannot be reached, or refuses.
     """
     marker = root.joinpath(MARKER)
-    if not marker.exists():
-        with marker.atomic_write() as partial:
-            partial.write_text(_TEXT, encoding="utf-8")
+    if marker.exists():
+        return False
+    with marker.atomic_write() as partial:
+        partial.write_text(_TEXT, encoding="utf-8")
+    # Versions that wrote no mark have left layers.
+    is_here = isinstance(root, LocalFile)
+    return not (is_here and any(root.joinpath(layer).exists() for layer in LAYERS))
 
 
 def holds_results(folders: Collection[str], files: Collection[str]) -> bool:

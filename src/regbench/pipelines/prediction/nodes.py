@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from regbench.errors import StudyError
+from regbench.errors import KEDRO_RUN, StudyError
 from regbench.study import digests
 from regbench.study import fingerprints as fingerprint
 from regbench.study.arms import Arm, arm_named
@@ -42,8 +42,8 @@ def ingest_unlabeled(
 
     if "shape" not in data_fingerprint:
         raise StudyError(
-            "the labelled images were prepared by an earlier version; kedro run --pipelines=data "
-            "prepares them again"
+            f"the labelled images were prepared by an earlier version; {KEDRO_RUN} "
+            "--pipelines=data prepares them again"
         )
     height, width, channels = data_fingerprint["shape"]
     with unlabeled_images as source:
@@ -90,11 +90,11 @@ def choose_network(
         technique = compare.best_technique(considered, metric)
         if technique is None:
             lacks = "up to date" if stale else "trained yet"
-            raise StudyError(f"no technique is {lacks}; kedro run trains them all")
+            raise StudyError(f"no technique is {lacks}; {KEDRO_RUN} trains them all")
     seed = compare.best_seed(by_technique[technique], metric)
     if seed is None:
         lacks = f"stale ({stale[technique]})" if technique in stale else "not trained"
-        raise StudyError(f"{technique} is {lacks}; kedro run --pipelines={technique} trains it")
+        raise StudyError(f"{technique} is {lacks}; {KEDRO_RUN} --pipelines={technique} trains it")
     logger.info(
         "labelling with %s, seed %d: the best %s on validation",
         technique,
@@ -130,7 +130,7 @@ def label_images(
     arm = Arm(chosen["technique"], chosen.get("network", ""))
     name = f"{arm.folder}/seed_{chosen['seed']}"
     if name not in networks:
-        raise StudyError(f"the network {name} is gone; kedro run --pipelines={arm.name}")
+        raise StudyError(f"the network {name} is gone; {KEDRO_RUN} --pipelines={arm.name}")
     network = networks[name]()
     if network.input_shape[1:] != unlabeled.shape[1:]:
         raise StudyError(
@@ -144,7 +144,7 @@ def label_images(
         )
     if digests.digest_of_weights(weights_of(network)) != chosen["weights"]:
         raise StudyError(
-            f"the network {name} is not the one that was evaluated; kedro run "
+            f"the network {name} is not the one that was evaluated; {KEDRO_RUN} "
             f"--pipelines={arm.name} trains it again"
         )
     return label.label_images(network, unlabeled, unlabeled_index, classes)

@@ -7,6 +7,7 @@ need not wait for it.
 import logging
 from typing import TYPE_CHECKING, Any
 
+from regbench.errors import KEDRO_RUN
 from regbench.redaction import without_secrets
 from regbench.study import fingerprints as fingerprint
 from regbench.study.schema import BASELINE, Reporting, Study
@@ -208,9 +209,10 @@ def compare_with_publication(
         fair_comparison = fair_comparison[fair_comparison["technique"].isin(alike)]
     if len(alike) < len(made_from["fingerprints"]):
         logger.warning(
-            "no figures of the fair protocol that match this study for %s; kedro run --env=mnist "
+            "no figures of the fair protocol that match this study for %s; %s --env=mnist "
             "--only-missing-outputs makes them",
             ", ".join(sorted(made_from["fingerprints"].keys() - alike)),
+            KEDRO_RUN,
         )
     published = Reporting.model_validate(settings).published
     headline = f"{split_parts.judged_part(compared.columns)}_accuracy"

@@ -6,7 +6,7 @@ need not wait for it.
 
 from typing import TYPE_CHECKING, Any
 
-from regbench.errors import StudyError
+from regbench.errors import KEDRO_RUN, StudyError
 from regbench.networks.registry import network_of
 from regbench.study import digests, fingerprints, fit
 from regbench.study.arms import arm_named
@@ -156,7 +156,7 @@ def evaluate_network(
     if digests.digest_of_weights(weights.weights_of(trained)) != made_from["weights"]:
         raise StudyError(
             f"the network of {name}, seed {seed}, is not the one that its fingerprint describes; "
-            f"kedro run --pipelines={name} trains it again"
+            f"{KEDRO_RUN} --pipelines={name} trains it again"
         )
     _checkpoint_file(checkpoints, training, seed).remove()
     measured = evaluate.evaluate(
