@@ -15,9 +15,8 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import NamedTuple, Self
 
-from regbench.images.picture_files import is_picture, picture_suffixes
-
 from regbench.errors import GONE, StudyError
+from regbench.images.picture_files import is_picture, picture_suffixes
 
 _HIDDEN = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 _DRIVE = re.compile(r"[A-Za-z]:")
