@@ -9,7 +9,7 @@ import pytest
 from kedro.io import DatasetError
 
 from regbench.datasets.network_dataset import NetworkDataset
-from regbench.evaluation.results import FailedTraining
+from regbench.evaluation.results import FailedTraining, NotNeeded
 from regbench.storage.stored_file import LocalFile
 
 
@@ -92,3 +92,31 @@ def test_one_that_is_killed_while_it_saves_leaves_nothing_that_counts(
         dataset.save(after)
     assert not dataset.exists()
     assert list(dataset._file.path.parent.iterdir()) == []
+
+
+def test_one_that_was_not_needed_exists_and_takes_the_place_of_another(
+    dataset: NetworkDataset,
+) -> None:
+    folder = dataset._file.path.parent
+    dataset.save(network(1.5))
+    assert not dataset.is_not_needed()
+    dataset.save(NotNeeded(5))
+    assert [path.name for path in folder.iterdir()] == ["seed_1.not_needed.json"]
+    assert dataset.exists()
+    assert dataset.is_not_needed()
+    assert dataset.load() == NotNeeded(5)
+    dataset.save(FailedTraining("it diverged"))
+    assert [path.name for path in folder.iterdir()] == ["seed_1.failed.json"]
+    assert not dataset.exists()
+    dataset.save(NotNeeded(8))
+    dataset.save(network(2.5))
+    assert [path.name for path in folder.iterdir()] == ["seed_1.keras"]
+    assert answer(dataset.load()) == 2.5
+
+
+def test_a_damaged_mark_is_named(dataset: NetworkDataset) -> None:
+    dataset.save(NotNeeded(5))
+    mark = dataset._file.path.with_name("seed_1.not_needed.json")
+    mark.write_text('{"look": 5, "more": 1}')
+    with pytest.raises(DatasetError, match=r"seed_1\.not_needed\.json is damaged"):
+        dataset.load()

@@ -1,6 +1,7 @@
 """Images by class and part are counted, said, and uneven classes warned of."""
 
 import logging
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,11 @@ def index_of(counts: dict[str, tuple[int, ...]]) -> pd.DataFrame:
     ]
     index = pd.DataFrame(rows, columns=["label", "target", "split"])
     return index.sample(frac=1, random_state=0).reset_index(drop=True)
+
+
+def reporting(metric: str, band: float = 5.0) -> dict[str, Any]:
+    bands = {"equivalence_band": band, "equivalence_band_nats": 0.01}
+    return {"metric": metric, **bands, "published": {}, "failed": []}
 
 
 UNEVEN = {"ok": (133, 28, 29), "bad": (7, 2, 1)}
@@ -58,7 +64,7 @@ def test_the_accuracy_of_one_answer_is_that_of_a_plain_count() -> None:
 
 def test_they_are_said_before_training(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    counts = nodes.count_classes(index_of(UNEVEN), list(UNEVEN), {"metric": "accuracy"})
+    counts = nodes.count_classes(index_of(UNEVEN), list(UNEVEN), reporting("accuracy"))
     pd.testing.assert_frame_equal(counts, counted(UNEVEN))
     said, warned = caplog.records
     assert said.getMessage() == (
@@ -72,7 +78,7 @@ def test_they_are_said_before_training(caplog: pytest.LogCaptureFixture) -> None
         "class alike"
     )
     caplog.clear()
-    nodes.count_classes(index_of(UNEVEN), list(UNEVEN), {"metric": "balanced_accuracy"})
+    nodes.count_classes(index_of(UNEVEN), list(UNEVEN), reporting("balanced_accuracy"))
     assert [record.levelname for record in caplog.records] == ["INFO"]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from tests.looks import small_study
 from tests.looks.small_study import (
@@ -18,6 +19,8 @@ from tests.looks.small_study import (
     trained,
 )
 
+from regbench.comparison.sequential.design import Design
+from regbench.comparison.sequential.interval import critical
 from regbench.runs.runner import StudyRunner
 
 
@@ -180,3 +183,36 @@ def test_a_technique_alone_trains_to_the_first_look_and_on_with_a_baseline(
     run("baseline", "twin", only_missing_outputs=True, **of_study)
     assert trained(root) == {"baseline": [1, 2, 3, 4], "l1": [], "twin": [1, 2, 3, 4]}
     assert "look at 4 seeds: twin equivalent" in caplog.text
+
+
+def test_several_networks_have_looks_and_baselines_of_their_own(
+    run: Run, images: Path, tmp_path: Path
+) -> None:
+    of_study = small_study.study(images, seeds={"looks": [3, 4]})
+    of_study["protocol"]["network"] = "mlp small"
+    of_study["networks"]["small"] = {"kind": "mlp", "hidden_units": [4], "activation": "relu"}
+    of_study["techniques"] = small_study.TECHNIQUES | {"twin": None}
+    run(**of_study)
+    record = look(tmp_path / "data", 3)
+    assert record["due"].keys() == {"baseline.mlp", "baseline.small", "l1.mlp", "l1.small"}
+    for network in ("mlp", "small"):
+        assert record["due"][f"baseline.{network}"] == record["due"][f"l1.{network}"]
+    table = pd.read_csv(tmp_path / "data/08_reporting/comparison.csv").set_index("technique")
+    assert table.loc["l1", "trainings"].tolist() == [
+        record["due"][f"l1.{network}"] for network in table.loc["l1", "network"]
+    ]
+
+
+def test_splits_of_their_own_make_looks_wider(run: Run, images: Path, tmp_path: Path) -> None:
+    of_study = small_study.study(images, seeds={"looks": [3, 4]})
+    of_study["techniques"] = small_study.TECHNIQUES | {"l1": None}
+    of_study["protocol"]["split"]["resample"] = True
+    run(**of_study)
+    row = comparison(tmp_path / "data").loc["twin"]
+    design = Design((3, 4), 1, small_study.AT_4 / 100, variance_ratio=row["variance_ratio"])
+    assert row["variance_ratio"] == pytest.approx(90 / 60)
+    assert row["verdict"] == "undecided"
+    at = critical((3, 4), design.shares, design)
+    assert row["difference_high"] == pytest.approx(
+        at.difference * design.standard_error(0.5 / small_study.TEST_IMAGES, 4), rel=1e-6
+    )

@@ -11,10 +11,11 @@ from rich.console import Console
 
 from regbench.runs import progress_display as progress
 from regbench.runs.progress_display import LiveProgress, PlainProgress, progress_display
-from regbench.training.events import EpochDone, TrainingDone, report
+from regbench.training.events import EpochDone, TrainingDone, TrainingNotNeeded, report
 
 EPOCH = EpochDone("l2", 3, 2, 10, 0.91234, 0.90001)
 DONE = TrainingDone("l2", 3, 10, 12.34, 0.95, 0.94)
+SPARED = TrainingNotNeeded("l1", 6, 5)
 FAILED = TrainingDone("l1", 1, 2, 1.0, failure="the loss stopped being finite in epoch 2")
 
 
@@ -68,6 +69,7 @@ class TestEvents:
         assert str(TrainingDone("l2", 3, 10, 12.34, 0.95)) == (
             "l2 seed 3: accuracy validation 0.9500 (10 epochs, 12.3 s)"
         )
+        assert str(SPARED) == "l1 seed 6: not needed after the look at 5 seeds"
         assert str(FAILED) == "l1 seed 1: failed: the loss stopped being finite in epoch 2"
 
     def test_are_ordinary_log_records_when_nobody_shows_progress(self, lines: list[str]) -> None:
@@ -103,6 +105,25 @@ class TestLines:
             report(DONE)
         left = [line.partition(" s); ")[2] for line in lines]
         assert left == ["", "", "", "about 2 min left", "about 60 s left", ""]
+
+
+def test_lines_of_a_study_with_looks_count_without_what_is_not_needed(
+    clock: Clock, lines: list[str]
+) -> None:
+    display = PlainProgress(8, at_most=True)
+    display.start()
+    for _ in range(4):
+        clock.now += 60
+        report(DONE)
+    report(SPARED)
+    report(SPARED)
+    report(DONE)
+    display.stop()
+    assert [line.partition(":")[0] for line in lines] == [
+        *(f"training {number} of at most 8" for number in (1, 2, 3, 4)),
+        "training 5 of at most 6",
+    ]
+    assert lines[3].endswith("; at most 4 min left")
 
 
 def test_after_the_end_records_are_ordinary_again(clock: Clock, lines: list[str]) -> None:
@@ -154,6 +175,9 @@ class TestBars:
             after = shown[shown.rindex("trainings") :]
             assert "l1 seed 1" in after
             assert "l2 seed 3" not in after  # its bar is gone
+            report(SPARED)
+            display._display.refresh()
+            assert "1/1" in screen.getvalue()
             report(FAILED)
             report(TrainingDone("fast", 1, 1, 0.1, 0.5))  # one that never showed a bar
             assert str(FAILED) in screen.getvalue()

@@ -26,6 +26,7 @@ from regbench.runs import runner, worker
 from regbench.runs.endings import reason_of
 from regbench.runs.runner import StudyRunner
 from regbench.runs.worker import NodeError
+from regbench.training.if_needed import ends_at_once_if
 
 PROJECT = Path(__file__).parents[2]
 
@@ -42,6 +43,33 @@ def test_only_tagged_nodes_leave_the_main_process(tmp_path: Path) -> None:
         ]
     )
     StudyRunner(max_workers=1).run(pipeline, catalog_in(tmp_path, "there", "here"))
+    assert json.loads((tmp_path / "here").read_text()) == os.getpid()
+    assert json.loads((tmp_path / "there").read_text()) != os.getpid()
+
+
+@ends_at_once_if(lambda is_needed: not is_needed)
+def _process_if_needed(is_needed: bool, other: int) -> int:
+    return os.getpid()
+
+
+def test_a_training_that_is_not_needed_takes_no_process(tmp_path: Path) -> None:
+    inputs = {"is_needed": "params:yes", "other": "other"}
+    pipeline = Pipeline(
+        [
+            Node(_process_if_needed, inputs, "there", name="there", tags=["tensorflow"]),
+            Node(
+                _process_if_needed,
+                inputs | {"is_needed": "params:no"},
+                "here",
+                name="here",
+                tags=["tensorflow"],
+            ),
+        ]
+    )
+    catalog = catalog_in(tmp_path, "there", "here")
+    for name, value in (("params:yes", True), ("params:no", False), ("other", 1)):
+        catalog[name] = MemoryDataset(value)
+    StudyRunner(max_workers=1).run(pipeline, catalog)
     assert json.loads((tmp_path / "here").read_text()) == os.getpid()
     assert json.loads((tmp_path / "there").read_text()) != os.getpid()
 

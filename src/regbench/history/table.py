@@ -70,6 +70,7 @@ _OWN = {
     "difference_low": "float64",
     "difference_high": "float64",
     "verdict": "str",
+    "stopped_at": "float64",  # seeds at the look that ended a technique's trainings; NaN without
     "seconds": "float64",  # of a training, mean over seeds
 }
 # Then a column per figure that the history shows, mean over seeds.
@@ -110,7 +111,11 @@ def validated(table: pd.DataFrame) -> pd.DataFrame:
     renamed = {old: new for old, new in _RENAMED_SINCE_SCHEMA_1.items() if old in table}
     table = table.rename(columns=renamed)
     table = table.assign(schema=table["schema"].replace(1, SCHEMA)) if "schema" in table else table
-    earlier = {"metric": DEFAULT, "network": ""}  # of versions without these columns
+    earlier: dict[str, Any] = {
+        "metric": DEFAULT,
+        "network": "",
+        "stopped_at": np.nan,
+    }  # of versions without these columns
     table = table.assign(**{name: of for name, of in earlier.items() if name not in table})
     missing = [name for name in _OWN if name not in table]
     if missing:

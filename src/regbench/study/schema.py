@@ -216,6 +216,9 @@ class Publication(Settings):
     not_comparable: Annotated[str | None, Field(description="why, if it is not")] = None
 
 
+USUAL_BAND = 0.5  # percentage points; conf/base has it
+
+
 class Reporting(Settings):
     """How the comparison is judged, and published figures to show beside it."""
 

@@ -32,10 +32,10 @@ def test_a_report_is_made_again_only_if_what_it_was_made_from_changed(
     resume("reporting")
     assert re.search(r"up to date: images .*, 3 techniques x 1 seeds, report", caplog.text)
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    resume("reporting", reporting={"equivalence_band": 0.5})
+    resume("reporting", reporting={"equivalence_band": 5.0})
     changed_files = {path for path, time in before.items() if path.stat().st_mtime_ns != time}
     assert {path.parent.name for path in changed_files} == {"08_reporting", "09_history", "reports"}
-    assert json.loads((root / "08_reporting/made_from.json").read_text())["equivalence_band"] == 0.5
+    assert json.loads((root / "08_reporting/made_from.json").read_text())["equivalence_band"] == 5.0
 
 
 def test_another_metric_decides_and_nothing_is_trained(
@@ -83,7 +83,7 @@ def test_a_changed_technique_makes_only_its_own_trainings_stale(
 def test_report_settings_make_nothing_stale(root: Path, resume: Callable[..., None]) -> None:
     before = made_at(root)
     published = {"l2": {"accuracy": 0.9, "claim": "helps", "says": "better"}}
-    resume("reporting", reporting={"equivalence_band": 0.5, "published": published})
+    resume("reporting", reporting={"equivalence_band": 5.0, "published": published})
     assert made_at(root) == before
     table = comparison(root)
     assert table.loc["l2", "published_accuracy"] == 0.9

@@ -13,7 +13,7 @@ from regbench.regularizers.zca import Whitening
 from regbench.study import digests as study_digests
 from regbench.study import fingerprints
 from regbench.study.arms import arm_named
-from regbench.study.schema import Evaluation, Ingest, Normalization
+from regbench.study.schema import Evaluation, Ingest, Normalization, Reporting
 from regbench.study.split import Split
 
 if TYPE_CHECKING:
@@ -134,14 +134,18 @@ def count_classes(
 ) -> DataFrame:
     """Count the images of each class in each split part; warn of uneven classes.
 
-    The warning is left out if the study's metric is another than accuracy.
+    The band of practical equivalence is held against the number of judged images. The warning is
+    left out if the study's metric is another than accuracy.
 
     Returns:
         A row per class: label, images, and the number in each split part.
     """
+    from regbench.comparison.band import check_band
     from regbench.evaluation import resampling
     from regbench.images import class_counts
 
+    if remark := check_band(Reporting.model_validate(reporting), split_index):
+        logger.info("%s", remark)
     counts = class_counts.count_classes(split_index, classes)
     is_one_of_many = bool(resampling.seeds_of(split_index))
     remark = "; so or nearly so in each seed's own split" if is_one_of_many else ""

@@ -76,9 +76,11 @@ def compare_techniques(
 ) -> DataFrame:
     """Compare all techniques with the baseline, those without results included."""
     from regbench.comparison import compare, looks
+    from regbench.comparison.band import check_band
     from regbench.evaluation import resampling, split_parts
 
     reporting = Reporting.model_validate(settings)
+    check_band(reporting, split_index)
     published = {name: said.accuracy for name, said in reporting.published.items()}
     part, metric = split_parts.judged_part(set(split_index["split"])), reporting.metric
     compared = compare.compare(

@@ -132,6 +132,7 @@ def judge_look(
         ``verdicts`` by arm; and ``made_from``, the digest of all that they follow from.
     """
     from regbench.comparison import compare
+    from regbench.comparison.band import check_band
     from regbench.comparison.looks import describe, standing
     from regbench.evaluation.resampling import resampling_of
     from regbench.metrics.registry import METRICS
@@ -140,6 +141,7 @@ def judge_look(
     stored = dict(zip(fingerprints_now, results, strict=True))
     fresh, _ = compare.set_aside_stale(stored, current, range(1, look + 1))
     settings = Reporting.model_validate(reporting)
+    check_band(settings, split_index)
     found = standing(
         fresh,
         protocol["looks"],
