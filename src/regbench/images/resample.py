@@ -40,12 +40,13 @@ class _Set:
     """What splits are drawn from.
 
     Attributes:
-        index: A row per image, with the column ``split`` of a single split by the same settings,
-            whose parts have the sizes to draw.
+        index: A row per image; if parts of a certain size are drawn, with the column ``split`` of
+            a single split, whose parts have it.
         groups: The group of each image, N strings; None to keep none together.
         split: The settings; with folds the shares are those that a fold leaves.
         method: ``stratified``, ``hashed`` or ``given``.
         drawn: The rows that are drawn, ints: without those of a given test part.
+        parts: The split parts that each seed's split has.
     """
 
     index: pd.DataFrame
@@ -53,6 +54,7 @@ class _Set:
     split: Split
     method: str
     drawn: np.ndarray
+    parts: list[str]
 
     @property
     def targets(self) -> np.ndarray:
@@ -89,18 +91,18 @@ def resample_rows(image_index: pd.DataFrame, split: Split, seeds: Sequence[int])
             the seed), or nothing differs from one to the next.
     """
     shares = split.with_folds_as_shares()
-    index, _ = assign_rows(image_index, shares)
     method = method_of(split, image_index)
+    groups = groups_of(image_index, split)
+    if split.folds is not None and method != "hashed" and groups is None:
+        _check_folds(image_index["label"], split.folds)
+    index, parts = image_index, [part for part in SPLIT_PARTS if getattr(shares, part)]
+    if method != "hashed":  # of which every seed's parts have a size of their own
+        index, _ = assign_rows(image_index, shares, warn=False)
+        parts = [part for part in SPLIT_PARTS if (index["split"] == part).any()]
     fixed = np.zeros(len(index), bool)
     if method == "given":
         fixed = (index[GIVEN] == TEST).to_numpy()
-    images = _Set(
-        index,
-        groups_of(image_index, split, warn=False),
-        shares,
-        method,
-        np.flatnonzero(~fixed),
-    )
+    images = _Set(index, groups, shares, method, np.flatnonzero(~fixed), parts)
     if split.folds is not None and fixed.any():
         raise StudyError(
             f"protocol.split.folds={split.folds} cuts the images into folds that are the test part "
@@ -109,8 +111,8 @@ def resample_rows(image_index: pd.DataFrame, split: Split, seeds: Sequence[int])
             "protocol.split.method=stratified, which leaves the given split aside"
         )
     drawn = {seed: _parts_of(images, seed) for seed in (TYPICAL, *seeds)}
-    for seed, parts in drawn.items():
-        _check(images, parts, f"with seed {seed} " if seed != TYPICAL else "")
+    for seed in seeds:
+        _check(images, drawn[seed], seed)
     _check_that_they_differ([drawn[seed] for seed in seeds], images)
     categories = {
         column_of(seed): pd.Categorical(drawn[seed], categories=list(SPLIT_PARTS)) for seed in seeds
@@ -169,9 +171,6 @@ def _folds(images: _Set, number: int) -> np.ndarray:
 
     Folds are scikit-learn's ``StratifiedKFold``; with groups they are ``grouped_parts`` of equal
     size, as ``StratifiedGroupKFold`` cuts groups of unequal size the same way with every seed.
-
-    Raises:
-        StudyError: A class has fewer images than there are folds.
     """
     folds = images.split.folds or 1
     if images.drawn_groups is not None:
@@ -180,13 +179,6 @@ def _folds(images: _Set, number: int) -> np.ndarray:
         return of_groups.astype(int)
     from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415 - a second of start-up
 
-    sizes = images.index["label"].value_counts().sort_values(kind="stable")
-    if sizes.iloc[0] < folds:
-        raise StudyError(
-            f"class {quoted(sizes.index[0])} has {sizes.iloc[0]} images, and "
-            f"protocol.split.folds={folds} needs {folds} of each class, one for every fold; set "
-            f"fewer folds, or ingest.min_images_per_class={folds} leaves small classes out"
-        )
     assigned = np.zeros(len(images.drawn), int)
     cutter = StratifiedKFold(folds, shuffle=True, random_state=number)
     for fold, (_, rows) in enumerate(cutter.split(images.drawn, images.targets)):
@@ -214,18 +206,25 @@ def _counts(parts: np.ndarray) -> dict[str, int]:
     return {part: count for part in SPLIT_PARTS if (count := int((parts == part).sum()))}
 
 
-def _check(images: _Set, parts: np.ndarray, whose: str) -> None:
-    """Raise ``StudyError`` if a split part lacks a class."""
-    wanted = [part for part in SPLIT_PARTS if (images.index["split"] == part).any()]
-    try:
-        check_classes(
-            images.index.assign(split=parts),
-            wanted,
-            images.method if images.method != "given" else "stratified",
-            grouped=images.groups is not None,
+def _check_folds(labels: pd.Series, folds: int) -> None:
+    """Raise ``StudyError`` if a class has fewer images than there are folds."""
+    sizes = labels.value_counts().sort_values(kind="stable")
+    if sizes.iloc[0] < folds:
+        raise StudyError(
+            f"class {quoted(sizes.index[0])} has {sizes.iloc[0]} images, and "
+            f"protocol.split.folds={folds} needs {folds} of each class, one for every fold; set "
+            f"fewer folds, or ingest.min_images_per_class={folds} leaves small classes out"
         )
+
+
+def _check(images: _Set, parts: np.ndarray, seed: int) -> None:
+    """Raise ``StudyError`` if a part of a seed's split lacks a class."""
+    method = "stratified" if images.method == "given" else images.method
+    index = images.index.assign(split=parts)
+    try:
+        check_classes(index, images.parts, method, grouped=images.groups is not None)
     except StudyError as error:
-        raise StudyError(f"{whose}{error.message}") from error
+        raise StudyError(f"with seed {seed} {error.message}") from error
 
 
 def _check_that_they_differ(drawn: Sequence[np.ndarray], images: _Set) -> None:
@@ -263,5 +262,5 @@ def _said(images: _Set, typical: np.ndarray, seeds: Sequence[int], *, fixed: int
     judged = "test" if split.test else "validation"
     return (
         f"{sizes_of(typical)}: {judged} is one of {split.folds} folds, another with each seed; "
-        f"{len(seeds)} seeds, {len(cuts)} cut{'s' if len(cuts) > 1 else ''} into folds ({how})"
+        f"{len(seeds)} seeds in {len(cuts)} cut{'s' if len(cuts) > 1 else ''} into folds ({how})"
     )

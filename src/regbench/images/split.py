@@ -34,7 +34,9 @@ def split_rows(image_index: pd.DataFrame, split: Split) -> pd.DataFrame:
     return index
 
 
-def assign_rows(image_index: pd.DataFrame, split: Split) -> tuple[pd.DataFrame, str]:
+def assign_rows(
+    image_index: pd.DataFrame, split: Split, *, warn: bool = True
+) -> tuple[pd.DataFrame, str]:
     """Return the image index with each image's split part, and how they were split, in words.
 
     Args:
@@ -46,6 +48,7 @@ def assign_rows(image_index: pd.DataFrame, split: Split) -> tuple[pd.DataFrame, 
             all parts), ``sequential`` (in the order of rows: train, validation, test) or
             ``hashed`` (see ``hashed_parts``). With ``group_column`` or ``group_pattern`` the
             images of a group are in one split part, and shares are kept as well as groups allow.
+        warn: Whether a warning counts the images without a group.
 
     Returns:
         ``image_index`` with a further column ``split`` (str): train, validation or test; and the
@@ -57,7 +60,7 @@ def assign_rows(image_index: pd.DataFrame, split: Split) -> tuple[pd.DataFrame, 
     """
     method = method_of(split, image_index)
     parts = [part for part in SPLIT_PARTS if getattr(split, part)]
-    groups = groups_of(image_index, split)
+    groups = groups_of(image_index, split, warn=warn)
     labels = image_index["label"]
     if method == "given":
         assigned, said = _given(image_index, split, groups)
