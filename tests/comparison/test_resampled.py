@@ -53,6 +53,27 @@ def test_what_could_have_been_found_is_corrected_alike() -> None:
     assert found == pytest.approx(effect * 0.01 * np.sqrt(6) * np.sqrt(1 / 6 + 0.25), rel=1e-3)
 
 
+def test_of_sets_whose_splits_share_test_images_one_in_twenty_is_wrong() -> None:
+    """The case of the paper: the difference of an image is fixed, and test parts overlap.
+
+    ``benchmarks/results/resampled_splits.md`` has the figures of real trainings.
+    """
+    generator = np.random.default_rng(0)
+    sets, images, judged, seeds = 1500, 200, 30, 10
+    wrong = {0.0: 0, judged / (images - judged): 0}
+    for _ in range(sets):
+        differences = generator.normal(0.0, 1.0, images)  # 0 over all images there could be
+        drawn = [differences[generator.permutation(images)[:judged]].mean() for _ in range(seeds)]
+        for ratio in wrong:
+            found = paired_difference(
+                np.array(drawn), np.zeros(seeds), 0.0, 10**9, variance_ratio=ratio
+            )
+            wrong[ratio] += found.p_value < 0.05
+    plain, corrected = (count / sets for count in wrong.values())
+    assert 0.15 < plain < 0.4
+    assert corrected == pytest.approx(0.05, abs=0.018)  # 3 standard errors
+
+
 class TestComparison:
     def test_intervals_are_wider_and_none_is_over_fixed_images(self) -> None:
         single = compare(FIVE, {}, BAND).set_index("technique")

@@ -336,18 +336,21 @@ def fingerprint_data(
 
     Returns:
         ``data`` and ``split``, digests of the prepared images and of the split; ``shape``, the
-        images' height, width and channels; and ``made_from``, digests of the image files and of
-        the settings that they were prepared with.
+        images' height, width and channels; ``made_from``, digests of the image files and of the
+        settings that they were prepared with; and, if every seed has its own split,
+        ``variance_ratio``, by which the variance over seeds is corrected.
     """
     from regbench.evaluation import resampling
 
     with labeled_images as source:
         made_from = {"files": source.digest(), **preparation}
-    resampled = bool(resampling.seeds_of(split_index))
+    drawn = resampling.resampling_of(split_index)
+    resampled = drawn is not None
     return {
         **fingerprints.fingerprint_of_data(images, split_index, classes, resampled=resampled),
         "shape": list(images.shape[1:]),
         "made_from": made_from,
+        **({"variance_ratio": drawn.variance_ratio} if drawn else {}),
     }
 
 
