@@ -345,20 +345,15 @@ def fingerprint_data(
 
     Returns:
         ``data`` and ``split``, digests of the prepared images and of the split; ``shape``, the
-        images' height, width and channels; ``made_from``, digests of the image files and of the
-        settings that they were prepared with; and, if every seed has its own split,
-        ``variance_ratio``, by which the variance over seeds is corrected.
+        images' height, width and channels; and ``made_from``, digests of the image files and of
+        the settings that they were prepared with.
     """
-    from regbench.evaluation import resampling
-
     with labeled_images as source:
         made_from = {"files": source.digest(), **preparation}
-    drawn = resampling.resampling_of(split_index)
     return {
         **fingerprints.fingerprint_of_data(images, split_index, classes, split),
         "shape": list(images.shape[1:]),
         "made_from": made_from,
-        **({"variance_ratio": drawn.variance_ratio} if drawn else {}),
     }
 
 
