@@ -2,13 +2,16 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from regbench.comparison.scope import ONE_SPLIT, SETS_LIKE_THIS, THESE_IMAGES
+from regbench.history.table import rows_of_run
 from regbench.report.plots.differences import difference_plot
 from regbench.report.scope import judged_images, scope_paragraph, scope_sentence, varies
-from regbench.report.sentences import split_text
+from regbench.report.sentences import largest_class_sentence, split_text
 
 
 def compared(scope: str, *techniques: tuple[str, str, str | None]) -> pd.DataFrame:
@@ -115,3 +118,31 @@ def test_test_images_that_the_set_gives_are_said_to_stay() -> None:
     index = INDEX.assign(given_split=["train"] * 8 + ["test"] * 2)
     found = split_text(SPLIT | {"resample": True}, index)
     assert "but for the test images, which are those that the set gives" in found
+
+
+def test_beating_the_largest_class_is_judged_with_the_corrected_variance() -> None:
+    row = {
+        **{"technique": "baseline", "metric": "accuracy", "test_accuracy": 0.60},
+        **{"test_accuracy_sd": 0.05, "trainings": 5, "failed_trainings": 0, "status": "trained"},
+        "largest_class": 0.53,
+    }
+    # 0.07 above, which is 3.1 standard errors of 5 seeds; t of 4 degrees of freedom wants 2.8.
+    assert not largest_class_sentence(pd.DataFrame([row]))
+    said = largest_class_sentence(pd.DataFrame([row | {"variance_ratio": 0.25}]))
+    assert said.startswith("No technique is shown to beat always answering the largest class")
+
+
+def test_the_historys_interval_has_the_corrected_variance() -> None:
+    row = {
+        **{"technique": "baseline", "metric": "accuracy", "test_accuracy": 0.60},
+        **{"test_accuracy_sd": 0.05, "trainings": 5, "failed_trainings": 0, "status": "trained"},
+        **{"missing_trainings": 0, "variance_ratio": 0.25},
+    }
+    digests = dict.fromkeys(("protocol", "training", "evaluation", "technique"), "d")
+    found = rows_of_run(
+        *(pd.DataFrame([row]), {}, {"baseline": digests}, {"data": "d", "split": "s"}),
+        pd.Series(["train", "test"]),
+        0,
+    )
+    expected = stats.t.interval(0.95, 4, loc=0.60, scale=0.05 * np.sqrt(1 / 5 + 0.25))
+    assert found[["accuracy_low", "accuracy_high"]].iloc[0].tolist() == pytest.approx(expected)
