@@ -12,6 +12,12 @@ from pydantic import ValidationError
 
 from regbench.errors import StudyError
 from regbench.evaluation.resampling import column_of, split_of_seed
+from regbench.images.duplicates import (
+    count_duplicates,
+    find_duplicates,
+    summarize_duplicates,
+)
+from regbench.images.near_duplicates import find_near_duplicates
 from regbench.images.resample import resample_rows
 from regbench.images.split import split_rows
 from regbench.study.split import Split
@@ -213,6 +219,46 @@ class TestFolds:
         some = resampled(images.iloc[:200], folds=5, method="hashed")
         for seed in SEEDS:
             assert parts(whole, seed)[:200].tolist() == parts(some, seed).tolist()
+
+
+class TestDuplicates:
+    # The pixels of the images: a, b and c are there twice, d once.
+    SET = pd.DataFrame(
+        {
+            "filename": [f"{number}.png" for number in range(7)],
+            "label": ["x"] * 7,
+            "digest": list("aabbccd"),
+            "split": ["train"] * 6 + ["test"],
+            "split_seed_1": pd.Categorical(
+                ["train", "train", "train", "test", "test", "test", "validation"]
+            ),
+            "split_seed_2": pd.Categorical(
+                ["train", "train", "train", "train", "validation", "validation", "test"]
+            ),
+        }
+    )
+
+    def test_they_leak_if_any_seed_parts_them(self) -> None:
+        found = find_duplicates(self.SET).set_index("filename")
+        assert found["split"].tolist() == [
+            *("train", "train", "train"),
+            *("varies", "varies", "varies"),
+        ]
+        leaking = found.index[found["finding"] == "in several parts"]
+        assert leaking.tolist() == ["2.png", "3.png"]  # b, by seed 1
+        assert summarize_duplicates(count_duplicates(find_duplicates(self.SET))) == (
+            "6 images in 3 groups have the same pixels as another; 1 group in several parts of the "
+            "split of one seed or more; ingest.duplicates=drop leaves them out"
+        )
+
+    def test_so_do_near_ones(self) -> None:
+        random = np.random.default_rng(0)
+        images = random.integers(0, 200, (7, 32, 32, 1), dtype=np.uint8)
+        images[1], images[3] = images[0] + 20, images[2] + 20  # brightened
+        index = self.SET.assign(digest=list("abcdefg"))
+        found = find_near_duplicates(images, index)
+        assert found["filename"].tolist() == ["2.png", "3.png"]
+        assert found["split"].tolist() == ["train", "varies"]
 
 
 @settings(max_examples=25)

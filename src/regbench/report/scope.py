@@ -1,5 +1,7 @@
 """What a study's verdicts are about, in sentences."""
 
+from typing import Any
+
 import pandas as pd
 
 from regbench.comparison.scope import ONE_SPLIT, SETS_LIKE_THIS, THESE_IMAGES, variance_ratio_of
@@ -28,12 +30,23 @@ def scope_sentence(comparison: pd.DataFrame) -> str:
     found = [row for row in judged if row["verdict"] != UNDECIDED]
     if not found or "verdict_over_images" not in comparison:
         return f"{about}."
+    luck = "when the luck of the images is allowed for, too"
     held = [row for row in found if row["verdict_over_images"] == row["verdict"]]
-    names = listed([row["technique"] for row in found if row not in held], _NAMED)
-    luck = "with the luck of other images allowed for"
-    if len(held) == len(found):
-        return f"{about}; {luck}, {'all of them hold' if len(found) > 1 else 'it holds'}, too."
-    return f"{about}; {luck}, {names} {'is' if len(found) - len(held) == 1 else 'are'} undecided."
+    others = [row for row in found if row not in held]
+    if held and others:
+        said = f"{_kept(held)} {luck}; {_kept(others, do=False)}"
+    else:
+        said = f"{_kept(held) if held else _kept(others, do=False)} {luck}"
+    return f"{about}; {said}."
+
+
+def _kept(rows: list[dict[Any, Any]], *, do: bool = True) -> str:
+    """Return 'dropout keeps its verdict', 'l1 and l2 do not keep their verdict' and the like."""
+    names = listed([row["technique"] for row in rows], _NAMED)
+    one = len(rows) == 1
+    if not do:
+        return f"{names} {'does' if one else 'do'} not keep {'its' if one else 'their'} verdict"
+    return f"{names} {'keeps its' if one else 'keep their'} verdict"
 
 
 def scope_paragraph(comparison: pd.DataFrame) -> str:
@@ -47,7 +60,8 @@ def scope_paragraph(comparison: pd.DataFrame) -> str:
             "set share images, and what they share does not average out: the variance of a mean "
             f"difference is taken as that of the seeds times 1/n + {ratio:.3f} instead of 1/n, the "
             "judged images by all others (Nadeau and Bengio, 2003). More seeds narrow an interval "
-            "only down to that; more images narrow it further."
+            "only down to that; more images narrow it further. There is no bootstrap interval over "
+            "images, as each seed judges others."
         )
     over = (
         "The bootstrap interval resamples seeds and images together: it also carries the luck of "

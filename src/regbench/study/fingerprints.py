@@ -74,8 +74,7 @@ def fingerprint_of_data(
     images: "np.ndarray",
     split_index: "pd.DataFrame",
     classes: list[str],
-    *,
-    resampled: bool = False,
+    drawn_by: Mapping[str, Any] | None = None,
 ) -> Fingerprint:
     """Return the fingerprint of the images and their split, whatever files they came from.
 
@@ -83,8 +82,8 @@ def fingerprint_of_data(
         images: N x H x W x C, uint8; may be memory-mapped.
         split_index: A row per image: filename, label, split.
         classes: The labels in the order of the network's outputs.
-        resampled: Whether every seed has a split of its own. Which seeds there are does not count:
-            one more leaves the splits of the others as they are.
+        drawn_by: The settings of the split if every seed has its own, drawn as ``split`` was. Which
+            seeds there are does not count: one more leaves the splits of the others as they are.
 
     Returns:
         ``data`` (images, file names, labels, classes) and ``split``.
@@ -96,8 +95,8 @@ def fingerprint_of_data(
         data.update(chunk.tobytes())
     data.update(split_index[["filename", "label"]].to_csv(index=False).encode())
     split = split_index[["filename", "split"]].to_csv(index=False)
-    if resampled:  # drawn alike: one split stands for those of all seeds
-        split += "every seed has a split of its own"
+    if drawn_by is not None:  # few groups may be split alike by other settings, but not each time
+        split += json.dumps(dict(drawn_by), sort_keys=True)
     return {"data": hexadecimal(data), "split": hexadecimal(new_hash(split.encode()))}
 
 

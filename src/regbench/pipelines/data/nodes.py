@@ -335,26 +335,29 @@ def fingerprint_data(
     split_index: DataFrame,
     classes: list[str],
     preparation: dict[str, str],
+    split: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the fingerprint of the prepared data.
 
+    Args:
+        labeled_images: The set.
+        images: N x H x W x C, uint8.
+        split_index: A row per image.
+        classes: The labels.
+        preparation: Digests of the settings and code of the preparation.
+        split: The settings of the split, if every seed has its own.
+
     Returns:
         ``data`` and ``split``, digests of the prepared images and of the split; ``shape``, the
-        images' height, width and channels; ``made_from``, digests of the image files and of the
-        settings that they were prepared with; and, if every seed has its own split,
-        ``variance_ratio``, by which the variance over seeds is corrected.
+        images' height, width and channels; and ``made_from``, digests of the image files and of
+        the settings that they were prepared with.
     """
-    from regbench.evaluation import resampling
-
     with labeled_images as source:
         made_from = {"files": source.digest(), **preparation}
-    drawn = resampling.resampling_of(split_index)
-    resampled = drawn is not None
     return {
-        **fingerprints.fingerprint_of_data(images, split_index, classes, resampled=resampled),
+        **fingerprints.fingerprint_of_data(images, split_index, classes, split),
         "shape": list(images.shape[1:]),
         "made_from": made_from,
-        **({"variance_ratio": drawn.variance_ratio} if drawn else {}),
     }
 
 

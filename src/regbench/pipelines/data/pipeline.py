@@ -133,7 +133,10 @@ def create_pipeline(
             ),
             Node(
                 nodes.fingerprint_data,
-                ["labeled_images", "images", "split_index", "classes", "params:preparation"],
+                [
+                    *("labeled_images", "images", "split_index", "classes", "params:preparation"),
+                    *(["params:protocol.split"] if resampled else []),
+                ],
                 "data_fingerprint",
                 name="fingerprint",
             ),

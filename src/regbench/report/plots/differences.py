@@ -46,6 +46,7 @@ def difference_plot(
     if band:
         axis.axvspan(-band, band, color=COLOURS["accent"], alpha=0.16, linewidth=0, zorder=0)
     axis.axvline(0, color=COLOURS["ink"], linewidth=1, zorder=1)
+    has_bootstrap = any(not pd.isna(row.get("bootstrap_low")) for row in rows)
     limit_low, limit_high = _difference_limits(rows, band, factor)
     for height, row in enumerate(reversed(rows)):
         verdict = VERDICTS.get(str(row.get("verdict")), VERDICTS[UNDECIDED])
@@ -77,8 +78,11 @@ def difference_plot(
     colour = COLOURS["muted"]
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=colour, linewidth=4.5, alpha=0.55, label="95 % interval (paired t)"),
-        Line2D([], [], color=colour, linewidth=1.2, marker="|", label="95 % bootstrap interval"),
     ]
+    if has_bootstrap:
+        line = Line2D([], [], color=colour, linewidth=1.2, marker="|")
+        line.set_label("95 % bootstrap interval")
+        handles.append(line)
     if differences:
         dot = Line2D([], [], color=colour, marker="o", markersize=3.5, linewidth=0)
         dot.set_label("one seed")
