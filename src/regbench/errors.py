@@ -1,6 +1,7 @@
 """Errors that the user can put right, with exit codes, and how they are shown."""
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -151,6 +152,11 @@ def explanation(error: BaseException) -> StudyError | None:
             told = f"{cause.strerror}: {file}" if file else str(cause.strerror)
             if cause.errno in GONE:
                 told += f" (is the disk or share there?); {signals.HOW_TO_GO_ON}"
+            if cause.errno == errno.EEXIST and file and os.path.islink(file):
+                told = (
+                    f"{file} is a link to {os.readlink(file)}, which is not there (is its disk "
+                    "mounted?)"
+                )
             return StudyError(told)
     return None
 

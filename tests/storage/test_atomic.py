@@ -53,6 +53,20 @@ def test_a_full_disk_is_told_with_the_name_that_the_user_knows(
     assert told.message == f"No space left on device: {tmp_path / 'table.csv'}"
 
 
+@pytest.mark.parametrize("of", ["data", "data/06_models"])
+def test_a_link_to_a_disk_that_is_not_mounted_is_told(tmp_path: Path, of: str) -> None:
+    link = tmp_path / of
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to("/nowhere/disk")
+    with pytest.raises(FileExistsError) as caught, atomic_write(tmp_path / "data/06_models/a.json"):
+        pass
+    told = explanation(caught.value)
+    assert told is not None
+    assert told.message == (
+        f"{link} is a link to /nowhere/disk, which is not there (is its disk mounted?)"
+    )
+
+
 def test_a_writer_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
     target = tmp_path / "table.csv"
     target.write_text("old")

@@ -44,6 +44,7 @@ class Case:
     code: int = 1
     fresh: bool = False  # there is nothing yet in the data root
     read_only: bool = False
+    moved: bool = False  # the data root leads nowhere, as that of a disk that was unmounted
     whole_study: bool = True  # the results can be compared with the undisturbed study's
     megabytes: int = 64  # of the disk
 
@@ -60,6 +61,8 @@ class Case:
             if not path.exists():
                 path.mkdir(parents=True)
             path.chmod(mode)
+        if self.moved:
+            (work / "disk/data").rename(work / "disk/elsewhere")
         if self.read_only:
             subprocess.run(["mount", "-o", "remount,ro", work / "disk"], check=True)
 
@@ -67,6 +70,8 @@ class Case:
         """Mend what can be mended."""
         subprocess.run(["mount", "-o", "remount,rw", work / "disk"], check=True)
         (work / "disk/filler").unlink(missing_ok=True)
+        if self.moved:  # fails if anything was written there
+            (work / "disk/elsewhere").rename(work / "disk/data")
         if self.mode and (work / self.mode[0]).exists():
             (work / self.mode[0]).chmod(0o755)
 
@@ -89,6 +94,10 @@ def _unreadable_input(name: str, says: str = f"^Error: .*{_DENIED}", code: int =
     return Case(says, mode=(f"images/Train/{name}", 0), options=(), code=code)
 
 
+def _moved(after: str) -> Case:
+    return Case("^Error: ROOT is no longer the folder in which", moved=True, after=after)
+
+
 def _limited(limit: str, says: str) -> Case:
     return Case(says, options=(), prefix=("prlimit", limit))
 
@@ -109,6 +118,8 @@ CASES = {
     "folder of reports not to be written to": _closed("08_reporting"),
     "folder of predictions closed in the middle": _closed("07_model_output/dropout", _TRAINED),
     "folder of reports closed in the middle": _closed("08_reporting", _EVALUATED),
+    "data root moved away after a training": _moved(_TRAINED),
+    "data root moved away before the report": _moved(_COLLECTED),
     "results not to be read": _unreadable_result("07_model_output/baseline/results.zip"),
     "prepared images not to be read": _unreadable_result("02_intermediate/images.npy"),
     "one picture not to be read": _unreadable_input(

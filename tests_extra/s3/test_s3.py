@@ -3,10 +3,12 @@
 import io
 import json
 import shutil
+import socket
 import subprocess
 import threading
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ import pytest
 import s3fs
 import yaml
 
+from regbench.errors import UnreachableError
 from regbench.runs.locks.machine import Use
 from regbench.runs.locks.store import store_lock
 from regbench.storage.remote import RemoteFile
@@ -229,3 +232,31 @@ def test_wrong_addresses_are_one_line(kedro: "Kedro", small_zip: Path, tmp_path:
         data_root=f"s3://{login}@bucket/study",
     )
     assert "data_root: must hold no credentials" in said(done, 2)
+
+
+def test_a_store_that_does_not_answer_is_asked_twice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REGBENCH_RETRY_SECONDS", "0")
+    monkeypatch.setenv("REGBENCH_CACHE", str(tmp_path))
+    asked = 0
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+
+        def accept() -> None:
+            nonlocal asked
+            with suppress(OSError):  # closed
+                while True:
+                    connections.append(silent.accept()[0])
+                    asked += 1
+
+        connections: list[socket.socket] = []
+        threading.Thread(target=accept, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        client = {"endpoint_url": endpoint, "region_name": "us-east-1"}
+        options = {"key": "a-key", "secret": "a-secret-key", "client_kwargs": client}
+        file = RemoteFile("s3://bucket/a.json", {**options, "config_kwargs": {"read_timeout": 0.5}})
+        with pytest.raises(UnreachableError, match=r"^s3://bucket/a\.json: no success for 0 s: "):
+            file.exists()
+        for connection in connections:
+            connection.close()
+    assert 1 <= asked <= 4  # of s3fs' two attempts, each may look for the file and for a folder

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from regbench.errors import StudyError
+from regbench.errors import KEDRO_RUN, StudyError
 from regbench.evaluation.split_parts import judged_part
 
 VARIES = "varies"  # instead of a split part, of an image that is in several over the seeds
@@ -62,7 +62,7 @@ def split_of_seed(split_index: pd.DataFrame, seed: int) -> pd.DataFrame:
     if seed not in seeds:
         raise StudyError(
             f"the images were split for the seeds {', '.join(map(str, seeds))}, and not for "
-            f"{seed}; kedro run --pipelines=data --only-missing-outputs draws its split"
+            f"{seed}; {KEDRO_RUN} --pipelines=data --only-missing-outputs draws its split"
         )
     own = split_index[column_of(seed)].astype("str").astype(split_index["split"].dtype)
     return split_index.drop(columns=[column_of(other) for other in seeds]).assign(split=own)
@@ -86,7 +86,7 @@ def fitted_of_seed(fitted: Any, seed: int) -> Any:
     own = {name.removeprefix(prefix): fitted[name] for name in fitted if name.startswith(prefix)}
     if not own:
         raise StudyError(
-            f"nothing was fitted for seed {seed}; kedro run --pipelines=data "
+            f"nothing was fitted for seed {seed}; {KEDRO_RUN} --pipelines=data "
             "--only-missing-outputs fits it"
         )
     return own

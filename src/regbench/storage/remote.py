@@ -353,10 +353,13 @@ def _connect(process: int, protocol: str, address_options: str, options: str) ->
         keep_secret(secret)
     if protocol in {"s3", "s3a"}:
         # ``with_retries`` retries; botocore's own retries would take minutes.
-        brief = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 1}}
+        brief = {"connect_timeout": 10, "read_timeout": 60, "retries": {"total_max_attempts": 1}}
         own = [conf.get(protocol, {}).get("config_kwargs"), given.get("config_kwargs")]
         given["config_kwargs"] = brief | (own[0] or {}) | (own[1] or {})
-    return fsspec.filesystem(protocol, skip_instance_cache=True, **given)
+    made = fsspec.filesystem(protocol, skip_instance_cache=True, **given)
+    if protocol in {"s3", "s3a"}:
+        made.retries = 2  # s3fs' own: 5 would wait for 5 minutes for one that does not answer
+    return made
 
 
 def _secrets(settings: Iterable[Mapping[str, Any]]) -> Iterator[str]:
