@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from regbench.report.plots.style import shorten
 
@@ -28,20 +30,41 @@ def sheet_rows(split_index: pd.DataFrame, most: int = 10) -> np.ndarray:
 def contact_sheet(strips: Mapping[str, np.ndarray], labels: list[str]) -> Figure:
     """Draw rows of images one below the other, with their labels above.
 
+    All stand in one axis, the image in row r and column c around the point (c, r): an axis each
+    takes seven times as long to draw.
+
     Args:
         strips: Images by title, each N x H x W x C: uint8, or float, each scaled to its own range.
         labels: Labels of the N images.
     """
-    columns = len(labels)
-    figure = Figure(figsize=(1.1 * columns + 1.6, 1.25 * len(strips) + 0.4), layout="constrained")
-    axes = figure.subplots(len(strips), columns, squeeze=False)
-    for row, (title, images) in zip(axes, strips.items(), strict=True):
-        for axis, image in zip(row, images, strict=True):
-            axis.imshow(_displayable(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            axis.set(xticks=[], yticks=[])
-        row[0].set_ylabel(title, rotation=0, ha="right", va="center", fontsize=11)
-    for axis, label in zip(axes[0], labels, strict=True):
-        axis.set_title(shorten(label, 12), fontsize=11, parse_math=False)
+    columns, rows = len(labels), len(strips)
+    beside = 0.2 + 0.1 * max(map(len, strips))  # inches for the titles
+    width, height = beside + 1.1 * columns, 0.35 + 1.1 * rows
+    figure = Figure(figsize=(width, height))
+    axis = figure.add_axes((beside / width, 0, 1.1 * columns / width, 1.1 * rows / height))
+    frames = []
+    for row, images in enumerate(strips.values()):
+        for column, image in enumerate(images):
+            tall, wide = 0.9 * np.divide(image.shape[:2], max(image.shape[:2]))
+            left, top = column - wide / 2, row - tall / 2
+            axis.imshow(
+                _displayable(image),
+                extent=(left, left + wide, top + tall, top),
+                cmap="gray",
+                vmin=0,
+                vmax=1,
+                interpolation="nearest",
+            )
+            frames.append(Rectangle((left, top), wide, tall))
+    axis.add_collection(PatchCollection(frames, facecolor="none", edgecolor="black", linewidth=0.8))
+    axis.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
+    axis.set(xticks=[], yticks=[])
+    for column, label in enumerate(labels):
+        text = shorten(label, 12)
+        axis.text(column, -0.5, text, ha="center", va="bottom", fontsize=11, parse_math=False)
+    for row, title in enumerate(strips):
+        axis.text(-0.55, row, title, ha="right", va="center", fontsize=11)
+    axis.spines[:].set_visible(False)
     return figure
 
 
