@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import logging
+import os
 import shutil
 import threading
 import zipfile
@@ -26,6 +27,9 @@ from kedro.runner import AbstractRunner, SequentialRunner
 from regbench import redaction
 
 PROJECT = Path(__file__).parents[1]
+
+# As many processes as cores are at work: NumPy's threads would wait for one another.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)
