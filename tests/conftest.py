@@ -1,6 +1,7 @@
 """Small real studies: a few hundred MNIST digits, small networks, two epochs."""
 
 import csv
+import gc
 import io
 import json
 import logging
@@ -67,6 +68,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first."""
     turn = {name: turn for turn, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: turn.get(item.path.name, len(turn)))
+
+
+def pytest_collection_finish() -> None:
+    """Take what is imported out of garbage collections: TensorFlow makes each of them slow."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -63,7 +63,7 @@ def with_toy(project: Path) -> Path:
     settings(
         project,
         networks={"small": {"kind": "shortcut", "filters": 4}},
-        protocol={"epochs": 1, "seeds": 2, "batch_size": 32, "network": "small"},
+        protocol={"epochs": 1, "seeds": 1, "batch_size": 32, "network": "small"},
     )
     return project
 

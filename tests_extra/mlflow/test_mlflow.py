@@ -20,6 +20,9 @@ from PIL import Image
 
 from regbench.datasets.results_dataset import ResultsDataset
 
+# With --dist=loadgroup the other worker takes what has a study of its own.
+pytestmark = pytest.mark.xdist_group("one study")
+
 PROJECT = Path(__file__).parents[2]
 SETTINGS = {
     "networks": {"mlp": {"hidden_units": [8]}},
@@ -232,6 +235,7 @@ def test_logging_can_be_turned_off(study: Study) -> None:
     assert "MLflow" not in study.run("--pipelines=reporting").stderr
 
 
+@pytest.mark.xdist_group("several networks")
 def test_each_of_several_networks_is_a_study_of_its_own(tmp_path: Path) -> None:
     made = Study(tmp_path)
     shutil.copytree(PROJECT / "conf", made.folder / "conf", ignore=shutil.ignore_patterns("local"))
