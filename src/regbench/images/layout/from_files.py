@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import repeat
 
 from regbench.errors import StudyError, quoted
 from regbench.evaluation.split_parts import SPLIT_PARTS
@@ -72,17 +73,17 @@ def _rows(
     file: LabelFile, folder: str, part: str, by_folder: dict[str, str], with_more: bool
 ) -> list[Row]:
     """Return a row per row of a label file, its name relative to a folder."""
-    labels = file.labels or []
-    more: Sequence[tuple[str, ...]] = ()
-    if with_more:
-        more = list(zip(*file.more, strict=True))
-    rows = []
-    for at, (cell, name) in enumerate(zip(file.cells, file.found.names, strict=True)):
-        given = file.parts[at] if file.parts else part
-        if by_folder and name:
-            given = by_folder.get(name.rpartition("/")[0], "")
-        rows.append(Row(_shown(cell, name, folder), labels[at], given, more[at] if more else ()))
-    return rows
+    cells, names = file.cells, file.found.names
+    start = f"{folder}/" if folder else ""
+    shown = [
+        cell if name == start + cell else _shown(cell, name, folder)
+        for cell, name in zip(cells, names, strict=True)
+    ]
+    given = file.parts or [part] * len(cells)
+    if by_folder:
+        given = [by_folder.get(name.rpartition("/")[0], "") if name else part for name in names]
+    more = zip(*file.more, strict=True) if with_more else repeat(())
+    return list(map(Row, shown, file.labels or (), given, more))
 
 
 def _shown(cell: str, name: str | None, folder: str) -> str:
@@ -100,9 +101,8 @@ def _parts_by_folder(file: LabelFile) -> dict[str, str]:
     """Return the split part of each folder, if the pictures of a file lie in several such."""
     if file.parts is not None or file.columns.split is not None:
         return {}
-    folders = {name.rpartition("/")[0] for name in file.found.names if name}
     parts = {}
-    for folder in folders:
+    for folder in file.found.folders:
         below = relative(folder, file.found.folder) if folder != file.found.folder else ""
         part = next((p for each in below.split("/") if (p := split_part_of(each))), None)
         if part is None:
@@ -143,7 +143,7 @@ def _beside(
     rest = [name for name in inventory.pictures if name not in named]
     title = files.labeled[0].name
     warnings = []
-    folders = {name.rpartition("/")[0] for name in named if name}
+    folders = frozenset[str]().union(*(file.found.folders for file in files.labeled))
     if name := explicit_file(source, inventory, settings, "unlabeled_file"):
         files = files._replace(
             lists=[read_label_file(source, name, inventory, _of_unlabeled(settings))]
@@ -207,8 +207,7 @@ def _said_file(file: LabelFile, parts: dict[str, str]) -> str:
     """Return what was recognised of a label file, in words."""
     columns = file.columns
     how = f", {file.how}" if file.how else ""
-    stored = {name.rpartition("/")[0] for name in file.found.names if name}
-    folder = common_folder(sorted(stored)) or file.found.folder
+    folder = common_folder(sorted(file.found.folders)) or file.found.folder
     inside = f" in {listed([folder])}/" if folder else ""
     names = f" ({file.found.how})" if file.found.how else ""
     part = f" ({parts[file.name]})" if file.name in parts else ""

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from regbench.evaluation.split_parts import SPLIT_PARTS
 from regbench.images.layout.folders import FolderReading, Place, read_folders
-from regbench.images.layout.inventory import Folder, Inventory, join
+from regbench.images.layout.inventory import Folder, Inventory, folders_of, join
 from regbench.images.layout.label_files import LabelFile, folder_setting
 from regbench.images.layout.labels import listed
 from regbench.images.layout.table import LabelTable, Layout, Row, relative
@@ -25,9 +26,9 @@ def inside_image_folder(inventory: Inventory, settings: Ingest) -> tuple[Invento
     folders += [join(*tops, folder) for folder in folders] if len(tops) == 1 else []
     start = tuple(f"{folder}/" for folder in folders)
     pictures = [name for name in inventory.pictures if name.startswith(start)]
-    counts = Counter(name.rpartition("/")[0] for name in pictures)
+    counts = Counter(folders_of(pictures))
     outside = len(inventory.pictures) - len(pictures)
-    return inventory._replace(pictures=pictures, folders=counts), outside
+    return replace(inventory, pictures=pictures, folders=counts), outside
 
 
 def read_from_folders(
@@ -94,7 +95,7 @@ def listed_labels(inventory: Inventory, files: Sequence[LabelFile]) -> dict[str,
         for name, label in zip(file.found.names, file.labels or (), strict=False)
         if name and label
     }
-    counts = Counter(name.rpartition("/")[0] for name in pairs)
+    counts = Counter(folders_of(pairs))
     whole = {folder for folder, count in counts.items() if count == inventory.folders[folder]}
     said: dict[str, set[str]] = {folder: set() for folder in whole}
     for name, label in pairs.items():

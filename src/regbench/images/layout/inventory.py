@@ -1,15 +1,21 @@
 """What files a set has: pictures, others, and how many pictures lie in which folder."""
 
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Self
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter, methodcaller
+from typing import Self
 
-from regbench.images.picture_files import is_picture
-from regbench.images.sources.base import is_clean
+from regbench.images.sources.base import ImageSource, is_clean
 
 
-class Inventory(NamedTuple):
-    """The files of a set by kind, in the order of their names.
+@dataclass(frozen=True)
+class Inventory:
+    """The files of a set by kind, in the order of their names; there may be millions.
+
+    What several questions need of all names is made once, when it is first asked for.
 
     Attributes:
         display: The name of the set in messages.
@@ -26,20 +32,26 @@ class Inventory(NamedTuple):
     folders: Counter[str]
 
     @classmethod
-    def of(cls, display: str, names: Iterable[str]) -> Self:
-        """Sort the names of a set's files; each is looked at once."""
-        pictures: list[str] = []
-        unusable: list[str] = []
-        others: list[str] = []
-        for name in names:
-            if not is_picture(name):
-                others.append(name)
-            elif is_clean(name):
-                pictures.append(name)
-            else:
-                unusable.append(name)
-        folders = Counter(name.rpartition("/")[0] for name in pictures)
-        return cls(display, pictures, unusable, others, folders)
+    def of(cls, source: ImageSource) -> Self:
+        """Return the files of a set."""
+        pictures, unusable, others = source.listing
+        return cls(source.display, pictures, unusable, others, Counter(folders_of(pictures)))
+
+    @cached_property
+    def last_names(self) -> list[str]:
+        """The last component of each picture's name, as ``folded`` returns it."""
+        return folded_all([*map(itemgetter(2), map(_parted, self.pictures))])
+
+    @cached_property
+    def suffixes(self) -> frozenset[str]:
+        """The suffixes of the pictures' names, folded, without their dot."""
+        return frozenset(name.rpartition(".")[2] for name in self.last_names)
+
+    @cached_property
+    def by_name(self) -> dict[str, str]:
+        """The names in normal form, of pictures and other files, by themselves."""
+        names = [*self.pictures, *filter(is_clean, self.others)]
+        return dict(zip(names, names, strict=True))
 
     def other_types(self, used: Iterable[str] = ()) -> str:
         """Return a line that counts the files of other types by suffix; empty without any.
@@ -59,6 +71,30 @@ class Inventory(NamedTuple):
         shown = ", ".join(kinds[:6]) + (f", {len(kinds) - 6} other types" if kinds[6:] else "")
         files = "1 file of another type was" if total == 1 else f"{total} files of other types were"
         return f"{files} not used: {shown}"
+
+
+_parted = methodcaller("rpartition", "/")
+
+
+def folders_of(names: Iterable[str]) -> Iterator[str]:
+    """Return the folder of each name; the root is empty."""
+    return map(itemgetter(0), map(_parted, names))
+
+
+def folded(name: str) -> str:
+    """Return a name for comparison without case, white space at its ends and Unicode form."""
+    return (
+        unicodedata.normalize("NFC", name).casefold().strip()
+        if not name.isascii()
+        else name.lower().strip()
+    )
+
+
+def folded_all(names: Sequence[str]) -> list[str]:
+    """Return what ``folded`` returns of names without slashes; plain ones are folded at once."""
+    text = "/".join(names)
+    plain = text.isascii() and text.isprintable() and " " not in text
+    return text.lower().split("/") if plain and names else [folded(name) for name in names]
 
 
 def _printable(suffix: str) -> str:

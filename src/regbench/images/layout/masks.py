@@ -2,14 +2,16 @@
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 
-from regbench.images.layout.inventory import Inventory
+from regbench.images.layout.inventory import Inventory, folders_of
 from regbench.images.layout.words import is_no_class, split_part_of, words_of
 
 # scan_mask.png and 'scan (1)_mask_2.png' beside a picture called scan and 'scan (1)'
 _OF_PICTURE = re.compile(
     r"(?P<picture>.+?)[ _.-]+(mask|segmentation|seg|groundtruth|gt)([ _.-]?\d+)?", re.IGNORECASE
 )
+_WORDS = ("mask", "seg", "groundtruth", "gt")  # one of them is in the name of every mask
 _FOLDERS = frozenset({"mask", "masks", "segmentation", "segmentations"})
 
 
@@ -19,19 +21,23 @@ def without_masks(inventory: Inventory) -> tuple[Inventory, list[str]]:
     A mask is called as a picture in its folder is, with ``_mask`` behind it; or it has the name of
     a picture in ``cat/images`` and lies in ``cat/masks``, in a folder of a class.
     """
+    called_masks = [folder for folder in inventory.folders if _is_called_masks(folder)]
+    text = "/".join(inventory.last_names)  # of all names at once: most sets have no masks
+    if not called_masks and not any(word in text for word in _WORDS):
+        return inventory, []
     stems: dict[str, set[str]] = defaultdict(set)
     for name in inventory.pictures:
         folder, _, last = name.rpartition("/")
         stems[folder].add(last.rpartition(".")[0])
-    folders = {folder for folder in stems if _holds_masks(folder, stems)}
+    folders = {folder for folder in called_masks if _holds_masks(folder, stems)}
     masks = [name for name in inventory.pictures if _is_mask(name, stems, folders)]
     if not masks:
         return inventory, []
     gone = set(masks)
     pictures = [name for name in inventory.pictures if name not in gone]
     counts = inventory.folders.copy()
-    counts.subtract(name.rpartition("/")[0] for name in masks)
-    return inventory._replace(pictures=pictures, folders=+counts), masks
+    counts.subtract(folders_of(masks))
+    return replace(inventory, pictures=pictures, folders=+counts), masks
 
 
 def _is_mask(name: str, stems: dict[str, set[str]], folders: set[str]) -> bool:
@@ -42,14 +48,18 @@ def _is_mask(name: str, stems: dict[str, set[str]], folders: set[str]) -> bool:
     return found is not None and found["picture"] in stems[folder]
 
 
-def _holds_masks(folder: str, stems: dict[str, set[str]]) -> bool:
-    """Return whether a folder in that of a class has masks of the pictures in one beside it."""
+def _is_called_masks(folder: str) -> bool:
+    """Return whether a folder in that of a class is named for masks."""
     outer, _, last = folder.rpartition("/")
     label = outer.rpartition("/")[2]
-    if not _FOLDERS.issuperset(words_of(last)) or not label or is_no_class(label):
+    if not label or not _FOLDERS.issuperset(words_of(last)):
         return False
-    if split_part_of(label):
-        return False
+    return not (is_no_class(label) or split_part_of(label))
+
+
+def _holds_masks(folder: str, stems: dict[str, set[str]]) -> bool:
+    """Return whether a folder has masks of the pictures in one beside it."""
+    outer = folder.rpartition("/")[0]
     start = f"{outer}/"
     return any(
         other != folder and other.startswith(start) and names >= stems[folder]

@@ -1,12 +1,11 @@
 """Find the pictures that a label file names: by path, by name alone, without suffix, by case."""
 
 import posixpath
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from regbench.images.layout.inventory import Inventory, join
+from regbench.images.layout.inventory import Inventory, folded, folders_of, join
 from regbench.images.layout.table import TwoReadingsError, common_folder
 from regbench.images.layout.words import is_submission, split_part_in
 from regbench.images.sources.base import Unreadable, clean_name
@@ -34,11 +33,13 @@ class Found(NamedTuple):
     Attributes:
         names: By row: the file's name in the set, or None if it is not there.
         folder: That all of them are in; what the column leaves out.
+        folders: Those that they lie in.
         how: What had to be done to find them, in words; may be empty.
     """
 
     names: list[str | None]
     folder: str
+    folders: frozenset[str]
     how: str
 
 
@@ -49,7 +50,7 @@ def sample_of(cells: Sequence[str]) -> list[str]:
 
 
 def hits_of(inventory: Inventory, samples: Sequence[Sequence[str]]) -> list[list[Hit]]:
-    """Return the files that the cells of some columns may mean; the files are gone through once.
+    """Return the files that the cells of some columns may mean.
 
     Args:
         inventory: The files of the set.
@@ -58,16 +59,18 @@ def hits_of(inventory: Inventory, samples: Sequence[Sequence[str]]) -> list[list
     wanted: dict[str, list[tuple[int, str]]] = {}
     for column, values in enumerate(samples):
         for value in values:
-            wanted.setdefault(_folded(last_component(value)), []).append((column, value))
+            wanted.setdefault(folded(last_component(value)), []).append((column, value))
     hits: list[list[Hit]] = [[] for _ in samples]
-    for name in inventory.pictures:
-        last = _folded(name.rpartition("/")[2])
+    looked_for = {f"{stem}.{suffix}" for stem in wanted for suffix in inventory.suffixes}
+    looked_for.update(wanted)
+    found = [at for at, last in enumerate(inventory.last_names) if last in looked_for]
+    for name, last in ((inventory.pictures[at], inventory.last_names[at]) for at in found):
         for column, value in wanted.get(last, ()):
             hits[column].append(Hit(value, name, bare=False))
         for column, value in wanted.get(last.rpartition(".")[0], ()):
             hits[column].append(Hit(value, name, bare=True))
     for name in inventory.others:  # a picture may have no suffix
-        for column, value in wanted.get(_folded(name.rpartition("/")[2]), ()):
+        for column, value in wanted.get(folded(name.rpartition("/")[2]), ()):
             hits[column].append(Hit(value, name, bare=False))
     return hits
 
@@ -94,19 +97,23 @@ def find_names(
     """
     drop, folders = _folders(inventory, hits, file, image_folder)
     if not folders:
-        return Found([None] * len(listed), image_folder or "", "")
+        return Found([None] * len(listed), image_folder or "", frozenset(), "")
     places = _Places(inventory, folders)
     own = file.rpartition("/")[0]
-    names: list[str | None] = []
-    for value in listed:
-        path = _path(value, drop, own)
-        absolute = not drop and _slashes(value).startswith("../")
-        names.append(places.find(path, absolute=absolute) if path else None)
-    stored = {name.rpartition("/")[0] for name in names if name}
-    return Found(names, _base(folders, stored), ", ".join(places.how()))
+    names: list[str | None] = [None] * len(listed)
+    if not drop:  # most name a file of the first folder as it is: a name in normal form
+        start = f"{folders[0]}/" if folders[0] else ""
+        known = inventory.by_name.get
+        names = [None if ":" in value else known(start + value) for value in listed]  # C:1.png
+    for at, value in enumerate(listed) if None in names else ():
+        if names[at] is None and (path := _path(value, drop, own)):
+            absolute = not drop and _slashes(value).startswith("../")
+            names[at] = places.find(path, absolute=absolute)
+    stored = frozenset(folders_of(filter(None, names)))
+    return Found(names, _base(folders, stored), stored, ", ".join(places.how()))
 
 
-def _base(folders: Sequence[str], stored: set[str]) -> str:
+def _base(folders: Sequence[str], stored: frozenset[str]) -> str:
     return folders[0] if len(folders) == 1 else common_folder(sorted(stored) or list(folders))
 
 
@@ -124,8 +131,8 @@ def _folders(
         if path.startswith("../") and _path(hit.value, 0, own) == hit.stored:
             by_drop.setdefault(0, {}).setdefault("", set()).add(hit.value)
             continue
-        wanted = _components(_folded(path))
-        parts = _folded(hit.stored).split("/")
+        wanted = _components(folded(path))
+        parts = folded(hit.stored).split("/")
         same = 1  # the last component, perhaps without suffix
         while same < min(len(wanted), len(parts)) and wanted[-1 - same] == parts[-1 - same]:
             same += 1
@@ -170,7 +177,6 @@ class _Places:
     def __init__(self, inventory: Inventory, folders: Sequence[str]) -> None:
         self._inventory = inventory
         self._folders = folders
-        self._names = {*inventory.pictures, *inventory.others}
         self._loose: dict[str, str | None] | None = None
         self._counts: Counter[str] = Counter()
 
@@ -179,12 +185,12 @@ class _Places:
         folders = ("",) if absolute else self._folders
         for folder in folders:
             name = f"{folder}/{path}" if folder else path
-            if name in self._names:
-                return name
+            if stored := self._inventory.by_name.get(name):
+                return stored
         if self._loose is None:
             self._loose = self._by_loose_name()
         for folder in folders:
-            key = _folded(f"{folder}/{path}" if folder else path)
+            key = folded(f"{folder}/{path}" if folder else path)
             for kind in ("case", "suffix"):
                 if stored := self._loose.get(f"{kind}:{key}"):
                     self._counts[kind] += 1
@@ -205,8 +211,8 @@ class _Places:
         loose: dict[str, str | None] = {}
         for name in dict.fromkeys(self._inventory.pictures):
             if every or name.startswith(inside):
-                folded = _folded(name)
-                for key in (f"case:{folded}", f"suffix:{folded.rpartition('.')[0]}"):
+                own = folded(name)
+                for key in (f"case:{own}", f"suffix:{own.rpartition('.')[0]}"):
                     loose[key] = None if key in loose else name
         return loose
 
@@ -241,12 +247,3 @@ def last_component(value: str) -> str:
 
 def _slashes(value: str) -> str:
     return value.replace("\\", "/") if "\\" in value else value
-
-
-def _folded(name: str) -> str:
-    """Return a name for comparison without case, white space at its ends and Unicode form."""
-    return (
-        unicodedata.normalize("NFC", name).casefold().strip()
-        if not name.isascii()
-        else name.lower().strip()
-    )

@@ -51,7 +51,7 @@ def recognize(source: ImageSource, settings: Ingest) -> Layout:
         TwoReadingsError: It can be read in several ways; the message has the setting for each.
         StudyError: It is not what the settings say, or a label file is faulty.
     """
-    inventory = Inventory.of(source.display, source.names())
+    inventory = Inventory.of(source)
     tree = Folder.tree(inventory.folders.items())
     try:
         layout, used = _recognized(source, inventory, tree, settings)
@@ -73,7 +73,7 @@ def recognize_unlabeled(source: ImageSource, settings: Ingest) -> LabelTable:
     Raises:
         StudyError: See ``recognize``; or a list that the settings name is missing or faulty.
     """
-    inventory = Inventory.of(source.display, source.names())
+    inventory = Inventory.of(source)
     if name := explicit_file(source, inventory, settings, "unlabeled_file"):
         return listed_in(source, name, inventory, settings)
     try:
@@ -210,15 +210,13 @@ def _file_says_more(
         TwoReadingsError: The labels differ.
     """
     in_flat = [
-        file
-        for file in files
-        if all(name.rpartition("/")[0] in reading.flat for name in file.found.names if name)
+        file for file in files if all(folder in reading.flat for folder in file.found.folders)
     ]
     files = [file for file in files if file not in in_flat]
     if not files:
         return False  # the labels of a split part without class folders
-    folders_of = ({name.rpartition("/")[0] for name in f.found.names if name} for f in files)
-    said = {reading.places.get(each, Place("")).label for each in set().union(*folders_of)}
+    folders = frozenset[str]().union(*(file.found.folders for file in files))
+    said = {reading.places.get(each, Place("")).label for each in folders}
     if said == {None}:
         return False  # pictures that the settings call unlabelled
     if len(said) == 1 and len({label for file in files for label in file.labels or ()}) > 1:
@@ -237,8 +235,8 @@ def _file_says_more(
                     "(ingest.layout=class_folders)"
                 )
     named = {name for file in files for name in file.found.names if name}
-    folders = (name.rpartition("/")[0] for name in inventory.pictures)
-    if len(named) > sum(bool(reading.places.get(each, Place("")).label) for each in folders):
+    counts = inventory.folders.items()
+    if len(named) > sum(n for path, n in counts if reading.places.get(path, Place("")).label):
         return True
     if len(files) > 1:
         return not reading.has_split and bool(parts_by_name(files))

@@ -8,7 +8,7 @@ from regbench.images.sources.base import (
     Unreadable,
     clean_name,
     is_clean,
-    is_hidden,
+    without_hidden,
 )
 
 Entry = TypeVar("Entry")
@@ -34,8 +34,7 @@ class ArchiveSource(ImageSource, Generic[Entry]):
     def names(self) -> list[str]:
         """See :class:`ImageSource`; a name with two entries is listed twice."""
         if self._names is None:
-            visible = (name for name, _ in self._entries if not is_hidden(*name.split("/")))
-            self._names = sorted(visible)
+            self._names = sorted(without_hidden(name for name, _ in self._entries))
         return self._names
 
     def exists(self, name: str) -> bool:

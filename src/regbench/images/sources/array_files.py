@@ -67,7 +67,7 @@ def with_arrays_as_pictures(source: ImageSource) -> ImageSource:
             the set holds no pictures but a file of another kind that may be a set.
     """
     names = source.names()
-    others = [name for name in names if not is_picture(name)]
+    others = source.listing.others
     has_pictures = len(others) < len(names)
     files = [
         name

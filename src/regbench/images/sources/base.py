@@ -10,15 +10,18 @@ import hashlib
 import re
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Self
+from functools import cached_property
+from typing import NamedTuple, Self
+
+from regbench.images.picture_files import is_picture, picture_suffixes
 
 from regbench.errors import GONE, StudyError
 
 _HIDDEN = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 _DRIVE = re.compile(r"[A-Za-z]:")
-_PLAIN_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", re.ASCII)
+_PLAIN_NAME = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*)*", re.ASCII)
 READ_BYTES = 1 << 20  # per read of a large file
 _GC_THRESHOLD = 100_000  # new objects between two garbage collections
 
@@ -68,6 +71,34 @@ def clean_name(name: str) -> str:
     return "/".join(components)
 
 
+class Listing(NamedTuple):
+    """The files of a set by kind, in the order of their names.
+
+    Attributes:
+        pictures: Names of pictures, in normal form; one that a zip has twice stands twice.
+        unusable: Names of pictures that cannot be read: unsafe ones, links to folders.
+        others: Names of other files.
+    """
+
+    pictures: list[str]
+    unusable: list[str]
+    others: list[str]
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Self:
+        """Sort names by kind; each is looked at once, for there may be millions."""
+        found = cls([], [], [])
+        suffixes, is_plain = picture_suffixes(), _PLAIN_NAME.fullmatch
+        for name in names:
+            if name[name.rfind(".") :] not in suffixes and not is_picture(name):
+                found.others.append(name)
+            elif is_plain(name) or is_clean(name):
+                found.pictures.append(name)
+            else:
+                found.unusable.append(name)
+        return found
+
+
 class ImageSource(ABC):
     """A read-only set of files; file names are posix paths relative to its root.
 
@@ -99,6 +130,11 @@ class ImageSource(ABC):
         Unsafe names, which ``read`` refuses, are included, so that they can be reported. A
         symbolic link to a folder is not followed; its name ends with a slash.
         """
+
+    @cached_property
+    def listing(self) -> Listing:
+        """The names by kind; they are gone through once."""
+        return Listing.of(self.names())
 
     @abstractmethod
     def exists(self, name: str) -> bool:
@@ -223,6 +259,19 @@ def fault_in_archive(display: str, error: Exception, damaged: str) -> Unreadable
 def is_hidden(*components: str) -> bool:
     """Return whether any path component is hidden, or a system's own such as ``Thumbs.db``."""
     return any(c in _HIDDEN or (c[:1] == "." and c not in (".", "..")) for c in components)
+
+
+def without_hidden(names: Iterable[str]) -> list[str]:
+    """Return the paths of which no component is hidden; each folder is looked at once."""
+    hidden: dict[str, bool] = {}
+    found = []
+    for name in names:
+        folder, _, last = name.rpartition("/")
+        if folder not in hidden:
+            hidden[folder] = is_hidden(*folder.split("/"))
+        if not (hidden[folder] or last in _HIDDEN or (last[:1] == "." and is_hidden(last))):
+            found.append(name)
+    return found
 
 
 def is_clean(name: str) -> bool:

@@ -20,6 +20,7 @@ from regbench.images.sources.base import (
     is_hidden,
     new_hash,
     too_large_reason,
+    without_hidden,
 )
 from regbench.storage.results_marker import LAYERS, holds_results
 
@@ -192,7 +193,7 @@ class FolderSource(ImageSource):
                     continue
                 folders[:] = [name for name in folders if name not in LAYERS]
             folders[:] = [name for name in folders if not is_hidden(name)]
-            yield from (prefix + name for name in files if not is_hidden(name))
+            yield from [prefix + name for name in without_hidden(files)]
             yield from (f"{prefix}{n}/" for n in folders if os.path.islink(f"{folder}/{n}"))
 
     def _unreadable(self, error: OSError) -> Unreadable:
