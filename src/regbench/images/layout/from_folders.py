@@ -95,11 +95,12 @@ def listed_labels(inventory: Inventory, files: Sequence[LabelFile]) -> dict[str,
         for name, label in zip(file.found.names, file.labels or (), strict=False)
         if name and label
     }
-    counts = Counter(folders_of(pairs))
+    folders = list(folders_of(pairs))
+    counts = Counter(folders)
     whole = {folder for folder, count in counts.items() if count == inventory.folders[folder]}
     said: dict[str, set[str]] = {folder: set() for folder in whole}
-    for name, label in pairs.items():
-        if (folder := name.rpartition("/")[0]) in whole:
+    for folder, label in set(zip(folders, pairs.values(), strict=True)):
+        if folder in whole:
             said[folder].add(label)
     return said
 
