@@ -674,6 +674,49 @@ CASES = {
         },
         THREE.replace("cat", "A").replace("dog", "B").format(2, 2),
     ),
+    "birds, numbered": Case(
+        "CUB/images/1.Auk/Auk_{1-6}.jpg CUB/images/2.Crow/Crow_{7-12}.jpg",
+        {
+            "CUB/images.txt": "".join(
+                f"{n} {'1.Auk/Auk' if n < 7 else '2.Crow/Crow'}_{n}.jpg\n" for n in range(1, 13)
+            ),
+            "CUB/train_test_split.txt": "".join(f"{n} {int(n % 3 > 0)}\n" for n in range(1, 13)),
+            "CUB/image_class_labels.txt": "".join(f"{n} {1 + n // 7}\n" for n in range(1, 13)),
+        },
+        "train 1.Auk 4, train 2.Crow 4, test 1.Auk 2, test 2.Crow 2",
+    ),
+    "faces, a partition by numbers": Case(
+        "faces/{1-12}.jpg",
+        {
+            "list_attr_celeba.csv": "image_id,Bald,Male\n"
+            + "".join(f"{n}.jpg,{1 if n % 5 else -1},{n % 2}\n" for n in range(1, 13)),
+            "list_eval_partition.csv": "image_id,partition\n"
+            + "".join(f"{n}.jpg,{(n - 1) // 4}\n" for n in range(1, 13)),
+        },
+        "train 0 2, train 1 2, validation 0 2, validation 1 2, test 0 2, test 1 2",
+        {"label_column": "Male"},
+    ),
+    "class folders and a list of split parts": Case(
+        "{cat,dog}/{1-4}.png",
+        {
+            "splits.csv": "path,split\n"
+            + "".join(
+                f"{label}/{n}.png,{'test' if n > 3 else 'train'}\n"
+                for label in ("cat", "dog")
+                for n in range(1, 5)
+            ),
+        },
+        "train cat 3, train dog 3, test cat 1, test dog 1",
+    ),
+    "label file and a list of some split parts": Case(
+        FLAT,
+        {
+            "labels.csv": USUAL,
+            "splits.csv": "path,split\n"
+            + "".join(f"{n}.png,{'test' if n > 6 else 'train'}\n" for n in range(1, 11)),
+        },
+        HALF,
+    ),
     "pets, a commented list": Case(
         "images/{Abyssinian,beagle}_{1-6}.png",
         {

@@ -1,5 +1,6 @@
 """Groups stay in one split part, with shares as near to the wanted ones as groups allow."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -201,6 +202,17 @@ def index_with(name: str, values: Any) -> pd.DataFrame:
     return split(index, group_column=None)
 
 
+def named(name: str) -> pd.DataFrame:
+    """Return such a split without the column; file names tell row, group of six, and class."""
+    index = index_with("x", [""] * ROWS)
+    order = index["digest"].map(lambda digest: int(digest, 16))
+    index["filename"] = [
+        name.format(row=row, group=row // 6, label="abc"[row % 3], target=row % 3, within=row // 3)
+        for row in order
+    ]
+    return index.drop(columns="column:x")
+
+
 class TestSuspicion:
     @pytest.mark.parametrize(
         ("name", "values"),
@@ -238,6 +250,49 @@ class TestSuspicion:
     )
     def test_another_column_is_not(self, name: str, values: Any) -> None:
         assert warnings_of_groups(index_with(name, values)) == []
+
+    @pytest.mark.parametrize(
+        ("name", "begin", "digits"),
+        [
+            ("patient_{group:03}_img{row}.png", "patient_", 3),
+            ("a/Subject-{group} ({row}).png", "Subject-", 1),
+            ("a/Case {group}/{row}.png", "Case ", 1),
+            ("run 7/slides{group}x{row}.png", "slides", 1),
+        ],
+    )
+    def test_file_names_that_look_like_groups_are_named(
+        self, name: str, begin: str, digits: int
+    ) -> None:
+        index = named(name)
+        [warning] = warnings_of_groups(index)
+        assert f"look like groups, {begin + '0' * digits!r}: 50 values, 6 images each" in warning
+        found = re.search("group_pattern='(.+)' keeps", warning)
+        assert found
+        settings = SETTINGS | {"group_column": None, "group_pattern": found[1]}
+        groups = groups_of(index, Split.model_validate(settings))
+        assert groups is not None
+        assert groups.tolist() == [f"{begin}{row // 6:0{digits}}" for row in range(ROWS)]
+        assert warnings_of_groups(split(index.drop(columns="split"), **settings)) == []
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "patient_{row:03}.png",  # one picture each
+            "{label}/scan_{within}.png",  # the number is the picture's
+            "site_{label}/{row}_x.png",  # no number
+            "object_{target}/{row}.png",  # the label once more
+            "staircase_{group}_{row}.png",  # another word
+            "patient_{target}_{row}.png",  # too few to keep apart
+            "img{row}.png",
+        ],
+    )
+    def test_other_file_names_are_not(self, name: str) -> None:
+        assert warnings_of_groups(named(name)) == []
+
+    def test_file_names_some_of_which_are_without_groups_are_not(self) -> None:
+        index = named("patient_{group:03}_img{row}.png")
+        index.loc[17, "filename"] = "other.png"
+        assert warnings_of_groups(index) == []
 
     def test_groups_that_the_split_keeps_are_not(self) -> None:
         index = index_with("patient", np.arange(ROWS) // 6)

@@ -1,21 +1,27 @@
-"""Columns of the label file that look like groups of images, such as patients, and are not set."""
+"""Columns and file names that look like groups of images, such as patients, and are not set."""
 
 import re
 
 import pandas as pd
 
+from regbench.errors import quoted
 from regbench.images.groups import COLUMN
 
 # Names of columns that tell what images belong together, with or without `id` and the like.
-_TELLING = re.compile(
+_WORDS = (
     r"(patient|subject|person|participant|individual|volunteer|donor|user|author|writer|speaker|"
     r"lesion|tumou?r|biopsy|specimen|slide|tissue|eye|scan|study|exam|case|visit|"
     r"scene|site|location|station|trap|camera[ _-]?trap|camera|plot|tile|orbit|flight|building|"
     r"video|clip|movie|sequence|seq|series|session|burst|track|trajectory|recording|"
     r"animal|mouse|rat|plant|tree|object|instance|product|"
-    r"cell|module|panel|wafer|lot|batch|device|scanner|hospital|centre|center|clinic|lab|group)"
-    r"s?[ _-]*(ids?|no|nr|num|number|name|code|key|index|uid|uuid|ref|hash)?",
-    re.IGNORECASE,
+    r"cell|module|panel|wafer|lot|batch|device|scanner|hospital|centre|center|clinic|lab|group)s?"
+)
+_TELLING = re.compile(
+    rf"{_WORDS}[ _-]*(ids?|no|nr|num|number|name|code|key|index|uid|uuid|ref|hash)?", re.IGNORECASE
+)
+# patient_001_img3.png, but not patient_001.png: there the number is the picture's.
+_IN_NAME = re.compile(
+    rf"(?:^|[/ _.-])(?P<begin>{_WORDS}[ _-]*)(?P<number>\d+)(?=[^\d.])", re.IGNORECASE
 )
 _NO_GROUPS = re.compile(
     r"(split|set|subset|partition|fold|label|class|category|target|width|height|size|age|sex|"
@@ -33,6 +39,9 @@ _MOST_CELLS = 10_000_000  # of a table of values by labels; larger ones are not 
 def warnings_of_groups(split_index: pd.DataFrame) -> list[str]:
     """Return a warning for each column whose values look like groups and are in several parts.
 
+    If there is none, one for file names that do: all have the same telling word with a number
+    before what tells the pictures apart, as ``patient_001_img3.png``.
+
     A column looks like groups if it has many values, of several images each, and
 
     - its name says so (``patient``, ``scene_id``), or
@@ -40,7 +49,8 @@ def warnings_of_groups(split_index: pd.DataFrame) -> list[str]:
       (where one class has not nearly all images anyhow).
 
     Args:
-        split_index: A row per image: label, split, and ``column:<name>`` of further columns.
+        split_index: A row per image: filename, label, split, and ``column:<name>`` of further
+            columns.
     """
     found = []
     for column in map(str, split_index):
@@ -51,16 +61,48 @@ def warnings_of_groups(split_index: pd.DataFrame) -> list[str]:
         values = values[values != ""]
         if not _looks_like_groups(name, values, split_index):
             continue
-        parted = int((split_index["split"][values.index].groupby(values).nunique() > 1).sum())
-        if parted:
-            sizes = values.value_counts()
+        if parted := _parted(values, split_index):
             found.append(
-                f"column {name} looks like groups: {len(sizes)} values, {_range(sizes)} images "
-                f"each, and {parted} of the values are in several parts of the split: images of "
-                f"one {name} are trained on and tested with. protocol.split.group_column={name} "
-                "keeps each in one part"
+                f"column {name} looks like groups: {parted}: images of one {name} are trained on "
+                f"and tested with. protocol.split.group_column={name} keeps each in one part"
             )
-    return found
+    return found or _warning_of_names(split_index)
+
+
+def _warning_of_names(split_index: pd.DataFrame) -> list[str]:
+    """Return a warning if file names look like groups and these are in several parts."""
+    names = split_index["filename"]
+    if _IN_NAME.search(names.iloc[0]) is None:
+        return []
+    found = [_IN_NAME.search(name) for name in names]
+    begins = {match["begin"] if match else "" for match in found}
+    if len(begins) > 1 or begins == {""}:
+        return []
+    [begin] = begins
+    numbers = [match["number"] for match in found if match]
+    values = begin + pd.Series(numbers, names.index, "str")
+    if not _several_of_many(values, split_index) or _is_label(_by_label(values, split_index)):
+        return []
+    if not (parted := _parted(values, split_index)):
+        return []
+    pattern = rf"(?P<group>{re.escape(begin)}\d+)"
+    return [
+        f"file names such as {quoted(str(names.iloc[0]))} look like groups, {values.iloc[0]!r}: "
+        f"{parted}: pictures of one are trained on and tested with. "
+        f"protocol.split.group_pattern='{pattern}' keeps each in one part"
+    ]
+
+
+def _parted(values: pd.Series, index: pd.DataFrame) -> str:
+    """Return in words how many values are in several parts of the split; empty if none is."""
+    parted = int((index["split"][values.index].groupby(values).nunique() > 1).sum())
+    if not parted:
+        return ""
+    sizes = values.value_counts()
+    return (
+        f"{len(sizes)} values, {_range(sizes)} images each, and {parted} of the values are in "
+        "several parts of the split"
+    )
 
 
 def _looks_like_groups(name: str, values: pd.Series, index: pd.DataFrame) -> bool:
@@ -71,21 +113,13 @@ def _looks_like_groups(name: str, values: pd.Series, index: pd.DataFrame) -> boo
         values: Of the images that have one, text that is not empty.
         index: Of all images: label.
     """
-    sizes = values.value_counts()
-    many_of_several = (
-        len(sizes) >= _FEWEST_GROUPS
-        and sizes.median() <= _LARGEST_GROUPS
-        and sizes[sizes > 1].sum() >= _IN_COMMON * len(index)
-    )
-    if not many_of_several or _NO_GROUPS.fullmatch(name.strip()):
+    if not _several_of_many(values, index) or _NO_GROUPS.fullmatch(name.strip()):
         return False
     if _TELLING.fullmatch(name.strip()):
         return True
     labels = index["label"][values.index]
-    if len(sizes) * labels.nunique() > _MOST_CELLS:
-        return False
-    images = pd.crosstab(values, labels)
-    if (images > 0).sum(axis=0).max() == 1:  # the label in other words
+    images = _by_label(values, index)
+    if images is None or _is_label(images):
         return False
     if values.str.fullmatch(_IDENTIFIER).all():
         return True
@@ -93,6 +127,29 @@ def _looks_like_groups(name: str, values: pd.Series, index: pd.DataFrame) -> boo
     pure = images.max(axis=1).sum() / len(values)
     mixed = labels.value_counts(normalize=True).iloc[0] < _PURE - 0.1
     return bool(pure >= _PURE and mixed and not is_number)
+
+
+def _several_of_many(values: pd.Series, index: pd.DataFrame) -> bool:
+    """Return whether there are many values, and enough images have theirs in common."""
+    sizes = values.value_counts()
+    return bool(
+        len(sizes) >= _FEWEST_GROUPS
+        and sizes.median() <= _LARGEST_GROUPS
+        and sizes[sizes > 1].sum() >= _IN_COMMON * len(index)
+    )
+
+
+def _by_label(values: pd.Series, index: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the number of images by value and label; None for too large a table."""
+    labels = index["label"][values.index]
+    if values.nunique() * labels.nunique() > _MOST_CELLS:
+        return None
+    return pd.crosstab(values, labels)
+
+
+def _is_label(images: pd.DataFrame | None) -> bool:
+    """Return whether values are the label in other words: every label has one of them only."""
+    return images is not None and bool((images > 0).sum(axis=0).max() == 1)
 
 
 def _range(sizes: pd.Series) -> str:

@@ -15,6 +15,7 @@ from regbench.images.layout.label_files import (
     explicit_file,
     file_parts,
     folder_setting,
+    listed_parts,
     read_label_file,
 )
 from regbench.images.layout.labels import counted, listed
@@ -54,14 +55,32 @@ def read_from_files(
     if len(labeled) > 1:
         _stop_at_contradictions(rows, labeled)
     has_split = bool(parts or by_folder) or labeled[0].parts is not None
-    named = {name for file in labeled for name in file.found.names}
+    stored = [name for file in labeled for name in file.found.names]
+    by_list = None
+    if not has_split:
+        has = (name for name, row in zip(stored, rows, strict=True) if name and row.label)
+        by_list = listed_parts(files.lists, has)
+    if by_list:
+        rows = [
+            row._replace(given_split=by_list[1].get(name or "", ""))
+            for row, name in zip(rows, stored, strict=True)
+        ]
+        has_split = True
+    named = set(stored)
     files = files._replace(labeled=labeled)
     unlabeled, words, warnings = _beside(source, inventory, files, named, settings)
     warnings += [f"{name!r} has labels, too, and is not used" for name in aside]
+    if not has_split:
+        warnings += [
+            f"{file.name!r} gives some of these pictures a split part, and is not used"
+            for file in files.lists
+            if file.parts and not named.isdisjoint(filter(None, file.found.names))
+        ]
     said = [_said_file(file, parts) for file in labeled]
     if has_split:
         sizes = Counter(row.given_split for row in rows)
-        said.append(f"given split {said_parts(sizes)}")
+        by = f"by {by_list[0].split_file or by_list[0].name}: " if by_list else ""
+        said.append(f"given split {by}{said_parts(sizes)}")
     classes = Counter(row.label for row in rows if row.label)
     said.append(f"classes {counted(classes)}")
     origin = ", ".join(repr(file.name) for file in labeled)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from regbench.evaluation.split_parts import SPLIT_PARTS
 from regbench.images.layout.folders import FolderReading, Place, read_folders
 from regbench.images.layout.inventory import Folder, Inventory, folders_of, join
-from regbench.images.layout.label_files import LabelFile, folder_setting
+from regbench.images.layout.label_files import LabelFile, folder_setting, listed_parts
 from regbench.images.layout.labels import listed
 from regbench.images.layout.table import LabelTable, Layout, Row, relative
 from regbench.images.layout.unlabeled import unlabeled_table
@@ -57,6 +57,12 @@ def read_from_folders(
     if outside:
         warnings.append(f"{outside} pictures outside of ingest.image_folder are not used")
     given = {} if reading.has_split else _split_by_lists(lists)
+    by_column = None
+    if not (reading.has_split or given):
+        places = zip(inventory.pictures, folders_of(inventory.pictures), strict=True)
+        has = (name for name, at in places if reading.places.get(at, Place("")).label)
+        if by_column := listed_parts(lists, has):
+            given = by_column[1]
     labeled: list[Row] = []
     unlabeled: list[Row] = []
     for name in inventory.pictures:
@@ -76,7 +82,13 @@ def read_from_folders(
     if by_file:
         origins = [f.name for f in labeled_files if not by_file.keys().isdisjoint(f.found.names)]
         text += f"; the labels of {len(by_file)} pictures are from {listed(origins)}"
-    if given:
+    if by_column:
+        counts = Counter(row.given_split for row in labeled)
+        text += f"; given split by {by_column[0].split_file or by_column[0].name}: "
+        text += said_parts(counts)
+        others = [file for file in lists if file is not by_column[0]]
+        warnings += _unused(others, {row.filename for row in unlabeled})
+    elif given:
         counts = Counter(row.given_split for row in labeled)
         order = {file.name: split_part_in(file.name) or "" for file in lists}
         files = listed(sorted(order, key=lambda name: SPLIT_PARTS.index(order[name])))

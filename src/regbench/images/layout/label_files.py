@@ -1,7 +1,7 @@
 """Find the label files of a set and read them: which pictures they name, and with which labels."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from regbench.errors import StudyError, quoted
@@ -18,6 +18,7 @@ from regbench.images.layout.columns import (
 from regbench.images.layout.inventory import Inventory, join, suffix_of
 from regbench.images.layout.names import Found, find_names, hits_of, sample_of
 from regbench.images.layout.read_table import TABLE_SUFFIXES, Table, must_be_converted, read_table
+from regbench.images.layout.split_files import with_split_in_words
 from regbench.images.layout.table import TwoReadingsError
 from regbench.images.layout.words import is_submission, split_cell, split_part_in
 from regbench.images.sources.base import ImageSource, Unreadable, clean_name
@@ -40,6 +41,7 @@ class LabelFile(NamedTuple):
         more: The cells of each further column.
         columns: What its columns are.
         how: Its form, in words; may be empty.
+        split_file: Another file, which its split is from; may be empty.
     """
 
     name: str
@@ -50,6 +52,7 @@ class LabelFile(NamedTuple):
     more: tuple[list[str], ...]
     columns: Columns
     how: str
+    split_file: str
 
     @property
     def further(self) -> tuple[str, ...]:
@@ -87,6 +90,7 @@ def find_label_files(source: ImageSource, inventory: Inventory, settings: Ingest
     labeled = [read_label_file(source, named, inventory, settings)] if named else []
     lists: list[LabelFile] = []
     faults: list[tuple[bool, StudyError]] = []
+    faulty: list[str] = []
     for name in _candidates(inventory):
         if name == named:
             continue
@@ -94,6 +98,7 @@ def find_label_files(source: ImageSource, inventory: Inventory, settings: Ingest
         try:
             file = _read_if_it_names_pictures(source, name, inventory, beside)
         except StudyError as problem:
+            faulty.append(name)
             if suffix_of(name) not in _ANY_TEXT or isinstance(problem, TwoReadingsError):
                 if is_submission(name) and not isinstance(problem, TwoReadingsError):
                     continue  # probabilities of several classes, say; it would be a list at most
@@ -106,9 +111,24 @@ def find_label_files(source: ImageSource, inventory: Inventory, settings: Ingest
             lists.append(file)
         else:
             labeled.append(file)
+    if labeled and named is None and settings.label_column != "auto":
+        lists += _split_lists(source, faulty, inventory, settings)
     labeled, demoted = _with_the_same_labels(labeled)
     faults.sort(key=lambda fault: fault[0])  # what is asked of a file of train pictures goes first
     return LabelFiles(labeled, lists + demoted, [problem for _, problem in faults])
+
+
+def _split_lists(
+    source: ImageSource, names: Sequence[str], inventory: Inventory, settings: Ingest
+) -> Iterator[LabelFile]:
+    """Yield those of some files that lack the label column of the settings and give a split."""
+    for name in names:
+        try:
+            file = _read_if_it_names_pictures(source, name, inventory, _found_out(settings))
+        except StudyError:
+            continue  # its fault is known
+        if file is not None and file.parts is not None:
+            yield file
 
 
 def _is_empty(labels: Sequence[str]) -> bool:
@@ -179,11 +199,14 @@ def read_label_file(
     Raises:
         StudyError: It is no table, or no column is one of file names.
     """
-    table = read_table(source, name, settings)
-    file = _label_file(name, table, table, inventory, settings, f"{name!r} in {source.display}")
+    table, split_file = with_split_in_words(
+        source, name, read_table(source, name, settings), settings
+    )
+    where = f"{name!r} in {source.display}"
+    file = _label_file(name, table, table, inventory, settings, where, split_file)
     if file is None:
         raise StudyError(
-            f"{name!r} in {source.display}: no column names pictures of the set; its columns are "
+            f"{where}: no column names pictures of the set; its columns are "
             f"{', '.join(quoted(title) for title in table.first[:10])}; name yours by "
             "ingest.filename_column"
         )
@@ -214,12 +237,20 @@ def _read_if_it_names_pictures(
             )
             raise StudyError(f"{where} names no picture of the set, for example {example}{stored}")
         return None
-    table = read_table(source, name, settings)
-    return _label_file(name, table, head, inventory, settings, where)
+    table, split_file = with_split_in_words(
+        source, name, read_table(source, name, settings), settings
+    )
+    return _label_file(name, table, head, inventory, settings, where, split_file)
 
 
 def _label_file(
-    name: str, table: Table, head: Table, inventory: Inventory, settings: Ingest, where: str
+    name: str,
+    table: Table,
+    head: Table,
+    inventory: Inventory,
+    settings: Ingest,
+    where: str,
+    split_file: str,
 ) -> LabelFile | None:
     """Return what a table says of pictures; None without a column of file names.
 
@@ -230,6 +261,7 @@ def _label_file(
         inventory: The files of the set.
         settings: Names of columns, where they are not to be found out.
         where: The file, in messages.
+        split_file: Another file, which a column is from.
 
     Raises:
         StudyError: See ``choose_columns``.
@@ -238,7 +270,7 @@ def _label_file(
         sample_of([first, *cells]) for first, cells in zip(table.first, table.columns, strict=True)
     ]
     hits = hits_of(inventory, samples)
-    at = filename_column(head, samples, hits, settings)
+    at = filename_column(head, samples[: len(head.first)], hits[: len(head.first)], settings)
     if at is None and settings.filename_column != "auto":
         raise missing_column(
             [title.strip() for title in table.first], settings.filename_column, where
@@ -268,6 +300,7 @@ def _label_file(
         tuple(table.columns[at] for at in columns.further),
         columns,
         ", ".join(filter(None, [table.how, "" if header else "no header"])),
+        split_file,
     )
 
 
@@ -296,6 +329,24 @@ def folder_setting(settings: Ingest, setting: str) -> str:
         )[0]
     except Unreadable as problem:
         raise StudyError(f"ingest.{setting}={folder!r}: {problem.reason}") from None
+
+
+def listed_parts(
+    lists: Sequence[LabelFile], names: Iterable[str]
+) -> tuple[LabelFile, dict[str, str]] | None:
+    """Return the only list with a column of the given split, and the part of each picture.
+
+    None if there is none or several, it leaves out one of these pictures, or gives no train part
+    and another one of them. A sample submission gives none.
+    """
+    giving = [file for file in lists if file.parts is not None and not is_submission(file.name)]
+    if len(giving) != 1:
+        return None
+    [file] = giving
+    listed = dict(zip(file.found.names, file.parts or (), strict=True))
+    parts = {name: listed.get(name, "") for name in names}
+    found = set(parts.values())
+    return (file, parts) if "train" in found and len(found) > 1 and "" not in found else None
 
 
 def parts_by_name(files: Sequence[LabelFile]) -> dict[str, str]:

@@ -98,7 +98,7 @@ def _recognized(
     files = find_label_files(source, inventory, settings)
     every = (*files.labeled, *files.lists)
     others = set(inventory.others)
-    used = {file.name for file in every}
+    used = {name for file in every for name in (file.name, file.split_file)}
     used |= {name for file in every for name in file.found.names if name in others}
     of_table = [getattr(settings, name) for name in _OF_TABLE]
     asked_for = settings.label_file != "auto" or not {"auto", "none"}.issuperset(of_table)
