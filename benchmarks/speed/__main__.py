@@ -28,7 +28,7 @@ MEASUREMENTS = {
     "ingestion": ("Reading all pictures into one array.", 5, measure_ingestion),
     "photos": ("Shrinking JPEG photos.", 3, measure_photos),
     "agreement": ("Accuracies beside the plain script's.", 1, measure_agreement),
-    "cifar": ("A convolutional network's accuracy beside a script's.", 1, measure_cifar),
+    "cifar": ("The convolutional network on CIFAR-10.", 1, measure_cifar),
     "memory": ("Peak memory of a study on photos.", 1, measure_memory),
     "scale": ("Time and memory by the number of images.", 3, measure_scale),
     "study": ("The whole published study (45 minutes).", 1, measure_study),
@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--cache", type=absolute, help="where to keep sets that are made")
     epochs = "of epoch (3 timed), study, agreement (10), cifar (15), memory (1)"
     made.add_argument("--epochs", type=int, help=epochs)
-    made.add_argument("--seeds", type=int, help="of study (3), agreement (10), cifar (2)")
+    made.add_argument("--seeds", type=int, help="of study (3), agreement (10), cifar (3)")
     made.add_argument("--techniques", help="of study and agreement, as a,b; default: all")
     made.add_argument("--cifar", type=absolute, help="of cifar: a zip of CIFAR-10's pictures")
     made.add_argument("--photos", type=int, default=20_000, help="of photos: how many")

@@ -12,7 +12,7 @@ from tests.networks.every_kind import plan
 
 from regbench.errors import StudyError
 from regbench.networks.applications import APPLICATIONS, WITH_ALPHA, scaled, smallest_side
-from regbench.networks.inference import predict
+from regbench.networks.inference import architecture, network_from_architecture, predict
 from regbench.networks.kinds.pretrained import Pretrained
 
 SMALL = {"application": "MobileNetV2", "alpha": 0.35}
@@ -178,9 +178,17 @@ def test_weights_that_cannot_be_fetched_are_one_line(monkeypatch: pytest.MonkeyP
     assert caught.value.message == (
         "parameters_networks.yml: weights: imagenet: cannot fetch those of MobileNetV2 (URL fetch "
         "failure on somewhere: None -- unreachable); on a machine with access, "
-        "keras.applications.MobileNetV2(include_top=False).save_weights('NAME.weights.h5') makes "
-        "a file to bring: weights: PATH"
+        "keras.applications.MobileNetV2(include_top=False, alpha=0.35).save_weights("
+        "'NAME.weights.h5') makes a file to bring: weights: PATH"
     )
+
+
+def test_an_application_keeps_its_name_until_it_has_its_layers_and_weights() -> None:
+    """EfficientNetV2 chooses its layers by it, and others the file to fetch."""
+    network = Pretrained(application="EfficientNetV2B0", weights=None).built(plan())
+    assert network.get_layer("pretrained").output.shape == (None, 1280)
+    again = network_from_architecture(architecture(network))
+    assert [weight.shape for weight in again.weights] == [w.shape for w in network.weights]
 
 
 class TestPhases:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,17 +11,21 @@ from typing import Any
 import numpy as np
 import pytest
 from benchmarks import harness
+from benchmarks.rivals import plain_cnn
 from benchmarks.scaling import __main__ as scaling
 from benchmarks.scaling.airflow import Airflow, called
 from benchmarks.speed import __main__ as command
-from benchmarks.speed import epoch, settings, study
+from benchmarks.speed import cifar, epoch, settings, study
 from benchmarks.speed.agreement import compare
 from benchmarks.speed.figures import Figure, Outcome, Side, interleave, ratio
 from benchmarks.speed.processes import node_starts, side_by_side
 from benchmarks.speed.scale import fit_line
 from kedro.framework.project import pipelines
 from kedro.framework.startup import bootstrap_project
+from omegaconf import OmegaConf
 
+from regbench.networks.base import Plan
+from regbench.networks.registry import network_of
 from regbench.regularizers.augmentation import Augmentation
 from regbench.study.schema import Protocol
 
@@ -200,3 +205,44 @@ def test_a_dead_service_ends_the_waiting(tmp_path: Path) -> None:
     airflow.services["scheduler"] = died
     with pytest.raises(harness.BenchmarkError, match=r"^the DAG: scheduler has ended \(7\)$"):
         airflow.wait_for("the DAG", lambda: None)
+
+
+def test_the_script_on_cifar_trains_the_network_of_regbench() -> None:
+    """The same weights, and the same settings of what has none."""
+    shape = (32, 32, 3)
+    script = plain_cnn.build_model(shape, 10, steps=100)
+    entry = OmegaConf.load(harness.ROOT / "conf/base/parameters_networks.yml")["networks"]["cnn"]
+    scaling = {"scale": [255.0] * 3, "offset": [0.0] * 3}
+    network = network_of(OmegaConf.to_container(entry)).built(Plan(shape, 10, 1, scaling))
+    mine, theirs = (
+        [
+            (type(layer).__name__, getattr(layer, "momentum", None))
+            for layer in model.layers
+            if layer.weights
+        ]
+        for model in (network, script)
+    )
+    assert mine == theirs
+    assert [w.shape for w in network.weights] == [w.shape for w in script.weights]
+    assert script.count_params() == network.count_params()
+    for one, other in zip(network.weights, script.weights, strict=True):
+        assert np.std(one) == pytest.approx(np.std(other), rel=0.15)  # He's, and of the logits
+
+
+def test_cifar_is_a_zip_with_enough_of_each_class(tmp_path: Path) -> None:
+    given = SimpleNamespace(cifar=None, work=tmp_path)
+    with pytest.raises(harness.BenchmarkError, match="cifar needs --cifar=ZIP"):
+        cifar.first_images(given)  # type: ignore[arg-type]
+    given.cifar = tmp_path / "some.zip"
+    names = ["cifar10/train/cat/0499.jpg", "train/cat/0500.jpg", "train/cat/0600.jpg"]
+    with zipfile.ZipFile(given.cifar, "w") as archive:
+        for name in [*names, "test/cat/0399.png", "test/cat/0400.png", "README.md"]:
+            archive.writestr(name, name)
+    with pytest.raises(harness.BenchmarkError, match=r"some\.zip: 3 of the 10,000 images needed"):
+        cifar.first_images(given)  # type: ignore[arg-type]
+    with zipfile.ZipFile(tmp_path / "first-images.zip") as made:
+        assert made.namelist() == [
+            "train/cat/0499.jpg",
+            "validation/cat/0500.jpg",
+            "test/cat/0399.png",
+        ]

@@ -187,23 +187,29 @@ class Pretrained(Network):
     def _body(self, plan: Plan) -> "keras.Model":
         """Return the application's network without its top, with its weights.
 
-        Random weights are drawn while building: they depend on the plan's seed alone.
+        It is named once it is there: by the name that Keras gives them, some applications choose
+        their layers and the file to fetch. Random weights are drawn while building: they depend on
+        the plan's seed alone.
         """
         import keras
 
         made = getattr(keras.applications, self.application)
-        settings: dict[str, Any] = {"include_top": False, "pooling": "avg", "name": _BODY}
+        settings: dict[str, Any] = {"include_top": False, "pooling": "avg"}
         settings["input_shape"] = (*self._sides(plan.image_shape), 3)
         if self.alpha is not None:
             settings["alpha"] = self.alpha
         if self.weights == IMAGENET:
             try:
-                return made(weights=IMAGENET, **settings)
+                with warnings.catch_warnings():  # that weights for larger images are taken
+                    warnings.filterwarnings("ignore", "`input_shape` is undefined or non-square")
+                    body = made(weights=IMAGENET, **settings)
             except Exception as error:
                 raise self._not_fetched(error) from error
-        body = made(weights=None, **settings)
-        if self.weights:
-            self._read_weights(body, Path(self.weights))
+        else:
+            body = made(weights=None, **settings)
+        if self.files():
+            self._read_weights(body, Path(str(self.weights)))
+        body.name = _BODY
         return body
 
     def _read_weights(self, body: "keras.Model", path: Path) -> None:
@@ -226,9 +232,7 @@ class Pretrained(Network):
 
     def _not_read(self, path: Path, why: Exception | str) -> StudyError:
         lines = [line.strip() for line in str(why).splitlines() if line.strip()]
-        of = f"{self.application} (include_top=False" + (
-            f", alpha={self.alpha:g})" if self.alpha is not None else ")"
-        )
+        of = f"{self.application} ({self._arguments()})"
         said = lines[0][:200] if lines else type(why).__name__
         return StudyError(
             f"parameters_networks.yml: weights: {path} holds no weights of {of}: {said}"
@@ -240,6 +244,11 @@ class Pretrained(Network):
         return StudyError(
             f"parameters_networks.yml: weights: imagenet: cannot fetch those of {self.application}"
             f" ({said}); on a machine with access, keras.applications.{self.application}("
-            "include_top=False).save_weights('NAME.weights.h5') makes a file to bring: "
+            f"{self._arguments()}).save_weights('NAME.weights.h5') makes a file to bring: "
             "weights: PATH"
         )
+
+    def _arguments(self) -> str:
+        """Return the arguments that make the application's network with weights like these."""
+        alpha = "" if self.alpha is None else f", alpha={self.alpha:g}"
+        return f"include_top=False{alpha}"
