@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 RETRY_SECONDS_VARIABLE = "REGBENCH_RETRY_SECONDS"
 _RETRY_SECONDS = 60.0
+_SECONDS_TO_SEND, _SLOWEST_BYTES_PER_SECOND = 120.0, 50_000
 _FIRST_DELAY, _MAX_DELAY = 0.5, 15.0  # seconds between attempts, doubled each time
 
 # Uploads to these are atomic; elsewhere a temporary file is uploaded and renamed.
@@ -280,7 +281,7 @@ class RemoteFile:
     def _put(self, store: Any, local: Path) -> None:
         try:
             if self.protocol in _ATOMIC_PUT_PROTOCOLS:
-                store.put_file(str(local), self.address)
+                store.put_file(str(local), self.address, **_time_to_send(store, local))
                 return
             parent = self.address.rpartition("/")[0]
             temporary = f"{parent}/.{secrets.token_hex(4)}.partial"
@@ -319,6 +320,16 @@ class RemoteFile:
     @property
     def _options_as_json(self) -> str:
         return json.dumps(self.options, sort_keys=True, default=str)
+
+
+def _time_to_send(store: Any, local: Path) -> dict[str, float]:
+    """Return the argument of fsspec that limits how long a file may take to be sent.
+
+    S3 is asked whether it will take a file before that is sent, and this wait has no limit.
+    """
+    if not getattr(store, "async_impl", False):
+        return {}
+    return {"timeout": _SECONDS_TO_SEND + local.stat().st_size / _SLOWEST_BYTES_PER_SECOND}
 
 
 def _retry_seconds() -> float:

@@ -9,13 +9,13 @@ Each run first writes its record, then looks for others. Where a written file is
 in S3, at least one of two simultaneous runs sees the other, and takes its own record back.
 """
 
-import _thread  # noqa: PLC2701 - interrupts the main thread
 import json
 import logging
 import math
 import random
 import re
 import secrets
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -139,8 +139,16 @@ def _renew(record: RemoteFile, ended: threading.Event) -> None:
             renewed = -math.inf  # another run has removed it as expired
         if time.monotonic() - renewed > LOCK_SECONDS and not ended.is_set():
             logger.error("%s could not be renewed: another run may make the same", record)
-            _thread.interrupt_main()
+            _interrupt_main_thread()
             return
+
+
+def _interrupt_main_thread() -> None:
+    """End the run as Ctrl-C would, also where its main thread waits for another process."""
+    if hasattr(signal, "pthread_kill"):  # Windows has none
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _records(root: RemoteFile) -> RemoteFile:
