@@ -307,7 +307,7 @@ given = {
 }
 loader = StudyConfigLoader(str(PROJECT / "conf"), runtime_params=given, **CONFIG_LOADER_ARGS)
 parameters, study = loader["parameters"], loader.study()
-trains = training.create_pipeline("mine", study.techniques["mine"], [1])
+trains = training.create_pipeline("mine", study.techniques["mine"], study.stages)
 pipeline = (data.create_pipeline(with_zca=True) + trains).to_outputs(
     "mine.seed_1.metrics", "augmentation_preview", "corruption_preview"
 )

@@ -16,6 +16,7 @@ from tests.study.base_study import (
 from regbench.pipelines import training
 from regbench.regularizers.augmentation import Augmentation
 from regbench.regularizers.base import Regularizer
+from regbench.study.looks import stages
 from regbench.study.reader import read_study
 from regbench.study.schema import RESERVED_NAMES
 from regbench.study.technique import Technique
@@ -245,7 +246,7 @@ class TestAugmentation:
     @pytest.mark.parametrize("own", [False, True, {}, {"shear": 3}])
     def test_the_pipeline_and_the_technique_agree(self, own: Any) -> None:
         technique = read_study(techniques(a={"augmentation": own})).techniques["a"]
-        pipeline = training.create_pipeline("a", technique, [1])
+        pipeline = training.create_pipeline("a", technique, stages([1], []))
         assert bool(self.made(technique)) == (own is not False)
         assert ("augmentation" in pipeline.inputs()) == (own is not False)
 
