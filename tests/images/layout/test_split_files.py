@@ -47,7 +47,9 @@ THREE = ["train", "validation", "test"] * 2
 def test_a_partition_by_numbers(name: str, settings: dict[str, str]) -> None:
     header, between = ("image_id,partition\n", ",") if name.endswith("csv") else ("", " ")
     partition = header + "".join(f"{n}.jpg{between}{n % 3}\n" for n in range(6))
-    files = {"labels.csv": LABELS, name: partition}
+    marks = "image_id,left,right\n" + "".join(f"{n}.jpg,{n % 2},{n % 3}\n" for n in range(6))
+    boxes = "image_id,x\n" + "".join(f"{n}.jpg,{n}\n" for n in range(6))
+    files = {"labels.csv": LABELS, name: partition, "marks.csv": marks, "boxes.csv": boxes}
     assert given(files, FACES, label_column="Male", **settings) == THREE
 
 

@@ -87,11 +87,11 @@ class Listing(NamedTuple):
     def of(cls, names: Iterable[str]) -> Self:
         """Sort names by kind; each is looked at once, for there may be millions."""
         found = cls([], [], [])
-        suffixes, is_plain = picture_suffixes(), _PLAIN_NAME.fullmatch
+        suffixes = picture_suffixes()
         for name in names:
             if name[name.rfind(".") :] not in suffixes and not is_picture(name):
                 found.others.append(name)
-            elif is_plain(name) or is_clean(name):
+            elif is_clean(name):
                 found.pictures.append(name)
             else:
                 found.unusable.append(name)
@@ -275,6 +275,8 @@ def without_hidden(names: Iterable[str]) -> list[str]:
 
 def is_clean(name: str) -> bool:
     """Return whether a file name is safe and in the normal form of ``clean_name``."""
+    if _PLAIN_NAME.fullmatch(name):
+        return True
     try:
         return clean_name(name) == name
     except Unreadable:
