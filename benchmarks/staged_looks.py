@@ -20,7 +20,7 @@ LOOKS = (5, 8, 12, 20)
 RULES = [
     Design(looks, 9, BAND, spending=spending)
     for looks in (LOOKS, (5, 7, 9, 12, 16, 20), (8, 12, 20, 40), (5, 8, 12, 20, 40))
-    for spending in (0.5, 1.0, 1.5, 2.0, 3.0)
+    for spending in (0.5, 1.0, 1.5, 2.0, 2.25, 3.0)
 ]
 AT_ONCE = 1_000_000  # accuracies in memory
 

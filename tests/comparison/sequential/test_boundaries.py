@@ -37,7 +37,7 @@ def test_with_many_pairs_are_those_of_pocock_and_of_obrien_and_fleming(
 
 def test_of_nine_techniques_are_those_found_by_simulation_elsewhere() -> None:
     """60,000 simulated studies a cell, looks 8 to 40, spending the square of the seeds' share."""
-    design = Design((8, 12, 20, 40), techniques=9, band=0.005)
+    design = Design((8, 12, 20, 40), techniques=9, band=0.005, spending=2)
     for error, expected in (
         (0.05 / 18, [6.95, 5.19, 3.91, 3.03]),
         (0.05 / 9, [6.21, 4.74, 3.60, 2.76]),
