@@ -95,14 +95,16 @@ def test_a_study_that_was_killed_goes_on_to_the_same_verdicts(
         "07_model_output/twin/seed_4/metrics.json",
         "07_model_output/twin/results_to_4.zip",
         "07_model_output/look_4.json",
-        "06_models/l1/seed_4.not_needed.json",
     ):
         (root / file).unlink()
+    of_another = (root / "07_model_output/twin/seed_3/metrics.json").read_text()
     for arm in small_study.ARMS:
         (root / "07_model_output" / arm / "results.zip").unlink()
         for seed in (5, 6):
             (root / "06_models" / arm / f"seed_{seed}.not_needed.json").unlink()
             shutil.rmtree(root / "07_model_output" / arm / f"seed_{seed}")
+    # Killed while a training of before the looks was replaced by its mark.
+    (root / "07_model_output/l1/seed_4/metrics.json").write_text(of_another)
     resume()
     assert networks(root) == made
     assert spared(root) == {"baseline": [5, 6], "l1": [4, 5, 6], "twin": [5, 6]}
@@ -166,6 +168,16 @@ def test_other_looks_take_over_what_is_trained(
     resume()
     assert networks(root) == made
     assert comparison(root).loc["l1", "trainings"] == 3
+
+
+def test_other_figures_evaluate_again_and_train_nothing(
+    root: Path, resume: Callable[..., Any]
+) -> None:
+    made = networks(root)
+    resume(evaluation={"robustness_images": 9})
+    assert networks(root) == made
+    assert spared(root) == {"baseline": [5, 6], "l1": [4, 5, 6], "twin": [5, 6]}
+    assert comparison(root)["trainings"].to_dict() == {"baseline": 4, "l1": 3, "twin": 4}
 
 
 def test_a_technique_alone_trains_to_the_first_look_and_on_with_a_baseline(

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from regbench.pipelines.training import look_nodes, nodes
 from regbench.training.if_needed import condition_of, ends_at_once, ends_at_once_if
 from regbench.training.on_failure import on_failure
@@ -31,8 +29,8 @@ def test_is_what_is_declared_for_the_function() -> None:
     assert not ends_at_once(is_short, {}, load)
 
 
-@pytest.mark.parametrize("node", [look_nodes.train_if_needed, look_nodes.evaluate_if_needed])
-def test_it_is_those_after_a_look_whose_arm_needs_no_more(node: Any) -> None:
+def test_it_is_trainings_after_a_look_whose_arm_needs_no_more() -> None:
+    node = look_nodes.train_if_needed
     inputs = {"look": "look_5", "training": "params:trainings.l2", "seed": "params:seeds.seed_6"}
     stored: dict[str, Any] = {
         "look_5": {"look": 5, "due": {"l2": 5, "l1": 8}},
@@ -42,6 +40,12 @@ def test_it_is_those_after_a_look_whose_arm_needs_no_more(node: Any) -> None:
     assert ends_at_once(node, inputs, stored.__getitem__)
     stored["params:trainings.l2"] = {"technique": "l1"}
     assert not ends_at_once(node, inputs, stored.__getitem__)
+
+
+def test_and_evaluations_of_what_was_spared() -> None:
+    node, inputs = look_nodes.evaluate_if_needed, {"made_from": "l2.seed_6.fingerprint"}
+    assert ends_at_once(node, inputs, lambda _: {"not_needed_after": 5})
+    assert not ends_at_once(node, inputs, lambda _: {"weights": "some"})
 
 
 def test_those_of_the_first_look_never_do_and_all_may_fail() -> None:

@@ -37,6 +37,8 @@ def differences_to_baseline(
             continue
         baseline = values.get(reference_name, pd.Series(dtype=float))
         both = by_seed.index.intersection(baseline.index).sort_values()  # pairs of trainings
+        if staged and staged.verdicts[technique].look:
+            both = both[both <= staged.verdicts[technique].look]  # the others wait for the next
         if not len(both):
             continue
         answers, reference = (

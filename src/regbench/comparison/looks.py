@@ -128,7 +128,7 @@ def at_look(staged: Standing, technique: str) -> dict[str, Any]:
         "futile": found.futile,
         "further_seeds": nan if found.further_seeds is None else found.further_seeds,
     }
-    if found.pairs:  # trainings after the latest look wait for the next
+    if found.pairs:
         row |= {"difference": found.mean, "difference_sd": found.sd}
     return row
 

@@ -46,10 +46,8 @@ def train_if_needed(look: dict[str, Any], **inputs: Any) -> tuple[Any, ...]:
     return NotNeeded(look["look"]), pd.DataFrame(columns=["epoch"]), {}, made_from
 
 
-@ends_at_once_if(_is_unneeded)
-def evaluate_if_needed(
-    look: dict[str, Any], trained: Any, **inputs: Any
-) -> tuple[DataFrame, dict[str, Any]]:
+@ends_at_once_if(lambda made_from: NOT_NEEDED_AFTER in made_from)
+def evaluate_if_needed(trained: Any, **inputs: Any) -> tuple[DataFrame, dict[str, Any]]:
     """Return the outputs of ``evaluate_network``; those of a training that is not needed if so."""
     from regbench.evaluation.results import NOT_NEEDED, NotNeeded
 
@@ -72,11 +70,7 @@ def training_failed(reason: str, look: dict[str, Any], **inputs: Any) -> tuple[A
 
 
 @on_failure_of(evaluate_if_needed)
-def evaluation_failed(
-    reason: str,
-    look: dict[str, Any],
-    **inputs: Any,
-) -> tuple[DataFrame, dict[str, Any]]:
+def evaluation_failed(reason: str, **inputs: Any) -> tuple[DataFrame, dict[str, Any]]:
     """Return the outputs of ``evaluate_if_needed`` for an evaluation that failed."""
     return nodes.evaluation_failed(reason, **inputs)
 

@@ -145,7 +145,6 @@ def _training(arm: Arm, technique: Technique, seed: int, of_stage: str, after: i
                 "corrupted_images": "corrupted_images",
                 "corrupted_rows": "corrupted_rows",
                 **training,
-                **look,
                 "evaluation_fingerprint": f"params:fingerprints.{arm.name}.evaluation",
             },
             [f"{name}.predictions", f"{name}.metrics"],

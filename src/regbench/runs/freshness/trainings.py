@@ -103,7 +103,7 @@ class StoredStudy:
         for number, stage in enumerate(self.stages):
             for arm in self.trainings:
                 for seed in stage.seeds:
-                    stale |= self._stale_of_seed(arm, seed, stage, look, is_data_stale)
+                    stale |= self._stale_of_seed(arm, seed, look, is_data_stale)
                 stale |= self._stale_results(arm, number, stale)
             if stage != self.stages[-1]:
                 look = None if look is None else self._valid_look(stage, stale)
@@ -112,22 +112,27 @@ class StoredStudy:
         return stale
 
     def _stale_of_seed(
-        self, arm: str, seed: int, stage: Stage, look: dict[str, Any] | None, is_data_stale: bool
+        self, arm: str, seed: int, look: dict[str, Any] | None, is_data_stale: bool
     ) -> set[str]:
-        """Return what a training made that is stale; all of it where it is decided anew."""
+        """Return what a training made that is stale; of a spared one all, if it is decided anew."""
         training = self.trainings[arm][seed]
-        everything = training.trained | training.evaluated
-        is_spared = training.name in self.spared
-        if stage.after and look is not None and not is_needed(look, arm, seed):
-            is_whole = all(self.catalog.exists(name) for name in everything)
-            if is_spared and is_whole:
-                return set()
-        if is_spared:
-            return everything
-        stale = _stale_of_training(training, self.current[arm], is_data_stale, self.catalog)
-        if stale and stage.after and (look is None or not is_needed(look, arm, seed)):
-            return everything
-        return stale
+        if training.name not in self.spared:
+            return _stale_of_training(training, self.current[arm], is_data_stale, self.catalog)
+        is_still_spared = (
+            look is not None and not is_needed(look, arm, seed) and self._is_wholly_spared(training)
+        )
+        return set() if is_still_spared else training.trained | training.evaluated
+
+    def _is_wholly_spared(self, training: _Training) -> bool:
+        """Return whether all that a training made says that it was not needed.
+
+        A run that was killed leaves the rest missing, or as an earlier training made it.
+        """
+        from regbench.evaluation.results import NOT_NEEDED  # noqa: PLC0415 - imports pandas
+
+        made = training.trained | training.evaluated
+        status = load_record(self.catalog, f"{training.name}.metrics").get("status")
+        return status == NOT_NEEDED and all(self.catalog.exists(name) for name in made)
 
     def _stale_results(self, arm: str, number: int, stale: set[str]) -> set[str]:
         """Return the results of an arm up to a stage if they are stale, and damaged trainings.
