@@ -49,9 +49,9 @@ def test_of_several_each_seed_has_its_own() -> None:
 
 
 def test_another_seed_has_none_and_is_told_the_way_out() -> None:
-    with pytest.raises(StudyError, match="for the seeds 1, 7, and not for 2; kedro run"):
+    with pytest.raises(StudyError, match="for the seeds 1, 7, and not for 2; uv run kedro run"):
         split_of_seed(OWN, 2)
-    with pytest.raises(StudyError, match="nothing was fitted for seed 2; kedro run"):
+    with pytest.raises(StudyError, match="nothing was fitted for seed 2; uv run kedro run"):
         fitted_of_seed({"seed_1": {}}, 2)
 
 
