@@ -136,13 +136,13 @@ def test_the_pipelines_write_the_sets(
 ) -> None:
     written = {}
 
-    def write(target: Path, labeled: tuple[np.ndarray, ...], unlabeled: np.ndarray, _: object):
-        written[target] = (*map(len, labeled), len(unlabeled))
+    def write(target: Path, images: ImageSet, _: object) -> None:
+        written[target] = (*map(len, images.labeled), len(images.unlabeled), images.parts is None)
 
     monkeypatch.setattr(mnist_dataset, "write_set", write)
     for pipeline in (create_pipeline(), create_sample_pipeline()):
         SequentialRunner().run(pipeline, catalog(data_root=str(tmp_path)))
     assert written == {
-        tmp_path / "01_raw" / "mnist.zip": (49_000, 49_000, 21_000),
-        tmp_path / "01_raw" / "digits.zip": (8_000, 8_000, 1_000),
+        tmp_path / "01_raw" / "mnist.zip": (49_000, 49_000, 21_000, True),
+        tmp_path / "01_raw" / "digits.zip": (8_000, 8_000, 1_000, False),
     }

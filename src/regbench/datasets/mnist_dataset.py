@@ -71,10 +71,10 @@ class ImageSetDataset(OneFileDataset[ImageSet, NoReturn]):
         """
         with _progress(f"Writing {self._file.path.name}") as on_progress:
             if isinstance(self._file, LocalFile):
-                write_set(self._file.path, data.labeled, data.unlabeled, on_progress)
+                write_set(self._file.path, data, on_progress)
             else:
                 with self._file.atomic_write() as partial:
-                    write_set(partial, data.labeled, data.unlabeled, on_progress)
+                    write_set(partial, data, on_progress)
         logger.info("Written; to use it: --params=images=%s", self._file)
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import threading
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ from regbench.images.mnist.arrays import (
 )
 from regbench.images.mnist.download import download
 from regbench.images.mnist.write_set import write_set
+from regbench.pipelines.fetch_mnist import nodes
 
 ROOT = Path(__file__).parents[3]
 MNIST_NPZ = ROOT.parent / "shared" / "data" / "mnist" / "mnist.npz"
@@ -387,7 +389,7 @@ class TestWriteSet:
     def test_is_in_the_layout_of_the_practice_data(self, images: ImageSet, tmp_path: Path) -> None:
         told: list[tuple[int, int | None]] = []
         target = tmp_path / "new" / "set.zip"
-        write_set(target, *images, lambda done, total: told.append((done, total)))
+        write_set(target, images, lambda done, total: told.append((done, total)))
         assert told == [(7, 7)]
         with zipfile.ZipFile(target) as archive:
             assert archive.read("Train/train.csv").decode() == (
@@ -407,9 +409,18 @@ class TestWriteSet:
                     assert picture.mode == "L"
                     np.testing.assert_array_equal(np.asarray(picture), image)
 
+    def test_a_split_is_a_column_of_the_label_file(self, images: ImageSet, tmp_path: Path) -> None:
+        split = images._replace(parts=("train", "test", "train", "validation"))
+        write_set(tmp_path / "set.zip", split, silent)
+        with zipfile.ZipFile(tmp_path / "set.zip") as archive:
+            assert archive.read("Train/train.csv").decode() == (
+                "filename,label,split\n00000.png,3,train\n00001.png,0,test\n"
+                "00002.png,9,train\n00003.png,3,validation\n"
+            )
+
     def test_gives_the_same_bytes_twice(self, images: ImageSet, tmp_path: Path) -> None:
         for name in ("one.zip", "two.zip"):
-            write_set(tmp_path / name, *images, silent)
+            write_set(tmp_path / name, images, silent)
         assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
     def test_a_full_disk_leaves_what_was_there(
@@ -419,7 +430,7 @@ class TestWriteSet:
         target.write_bytes(b"the one before")
         monkeypatch.setattr(Path, "write_bytes", full_disk)
         with pytest.raises(StudyError, match=r"no space left in .*: 0\.0 MB needed for set\.zip"):
-            write_set(target, *images, silent)
+            write_set(target, images, silent)
         assert target.read_bytes() == b"the one before"
         assert files_beside(target) == ["set.zip"]
 
@@ -428,13 +439,13 @@ class TestWriteSet:
     ) -> None:
         monkeypatch.setattr(Path, "write_bytes", full_disk)
         with pytest.raises(StudyError):
-            write_set(tmp_path / "set.zip", *images, silent)
+            write_set(tmp_path / "set.zip", images, silent)
         assert files_beside(tmp_path / "set.zip") == []
 
 
 class TestMnist:
     def test_full_set_is_all_of_it_in_order(self, published: Mnist) -> None:
-        (images, labels), unlabeled = full_set(published)
+        (images, labels), unlabeled, _ = full_set(published)
         assert (images.shape, unlabeled.shape) == ((49_000, 28, 28), (21_000, 28, 28))
         np.testing.assert_array_equal(images, published.x_train[:49_000])
         np.testing.assert_array_equal(labels, published.y_train[:49_000])
@@ -442,7 +453,7 @@ class TestMnist:
         np.testing.assert_array_equal(unlabeled[11_000:], published.x_test)
 
     def test_sample_keeps_the_classes_shares(self, published: Mnist) -> None:
-        (_, labels), unlabeled = sample_set(published, 8_000, 1_000, 0)
+        (_, labels), unlabeled, _ = sample_set(published, 8_000, 1_000, 0)
         exact = np.bincount(published.y_train[:49_000]) * 8_000 / 49_000
         assert len(unlabeled) == 1_000
         assert len(labels) == 8_000
@@ -450,12 +461,21 @@ class TestMnist:
         assert (labels[1:] != labels[:-1]).mean() > 0.8  # shuffled
 
     def test_sample_takes_each_part_from_its_own_rows_and_once(self, published: Mnist) -> None:
-        (images, labels), unlabeled = sample_set(published, 500, 300, 3)
+        (images, labels), unlabeled, _ = sample_set(published, 500, 300, 3)
         known = {row.tobytes(): int(y) for row, y in zip(*full_set(published).labeled, strict=True)}
         unknown = {row.tobytes() for row in full_set(published).unlabeled}
         assert [known[image.tobytes()] for image in images] == labels.tolist()
         assert {image.tobytes() for image in unlabeled} <= unknown
         assert len({image.tobytes() for image in [*images, *unlabeled]}) == 800
+
+    def test_every_class_has_its_share_of_each_part(self, published: Mnist) -> None:
+        sizes = {"train": 150, "validation": 50, "test": 300}
+        (_, labels), _, parts = sample_set(published, 500, 0, 3, sizes)
+        assert parts is not None
+        assert Counter(parts) == sizes
+        for part, size in sizes.items():
+            counts = np.bincount(labels[np.array(parts) == part], minlength=10)
+            assert (abs(counts - np.bincount(labels) * size / 500) < 2).all()
 
     def test_sample_goes_by_its_seed(self, published: Mnist) -> None:
         one, same, other = (sample_set(published, 50, 5, seed).labeled[0] for seed in (1, 1, 2))
@@ -472,7 +492,7 @@ class TestMnist:
     def test_the_sample_that_ships_is_what_its_command_makes(
         self, published: Mnist, tmp_path: Path
     ) -> None:
-        write_set(tmp_path / "digits.zip", *sample_set(published, 8_000, 1_000, 0), silent)
+        write_set(tmp_path / "digits.zip", nodes.sample_mnist(published), silent)
         # The pixels, not the bytes of the file, which depend on the version of zlib.
         assert contents(tmp_path / "digits.zip") == contents(DIGITS_ZIP)
 

@@ -9,6 +9,7 @@ import hashlib
 import urllib.request
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit
@@ -64,6 +65,9 @@ class ImageSet(NamedTuple):
 
     labeled: tuple[Bytes, Bytes]  # images N x 28 x 28, uint8, and N labels, uint8
     unlabeled: Bytes  # M x 28 x 28, uint8
+    parts: tuple[str, ...] | None = (
+        None  # the split part of each labelled image, if the set has any
+    )
 
 
 def load_mnist(source: str, cache: Path, on_progress: OnProgress) -> Mnist:
@@ -137,7 +141,9 @@ def full_set(mnist: Mnist) -> ImageSet:
     )
 
 
-def sample_set(mnist: Mnist, labeled: int, unlabeled: int, seed: int) -> ImageSet:
+def sample_set(
+    mnist: Mnist, labeled: int, unlabeled: int, seed: int, sizes: Mapping[str, int] | None = None
+) -> ImageSet:
     """Return a stratified random sample of the full set, shuffled.
 
     Args:
@@ -145,6 +151,8 @@ def sample_set(mnist: Mnist, labeled: int, unlabeled: int, seed: int) -> ImageSe
         labeled: The number of labelled images, at most 49,000.
         unlabeled: The number of unlabelled images, at most 21,000.
         seed: Of the random numbers; the same seed gives the same images in the same order.
+        sizes: The labelled images of each split part, if the sample is to have a split: they sum
+            to ``labeled``, and every class has its share of each part.
 
     Raises:
         ValueError: There are fewer images.
@@ -154,7 +162,27 @@ def sample_set(mnist: Mnist, labeled: int, unlabeled: int, seed: int) -> ImageSe
     random = np.random.RandomState(seed)
     known = _draw(labels[:LABELED_ROWS], labeled, random)
     unknown = LABELED_ROWS + _draw(labels[LABELED_ROWS:], unlabeled, random)
-    return ImageSet((images[known], labels[known]), images[unknown])
+    parts = tuple(split_parts(labels[known], sizes)) if sizes else None
+    return ImageSet((images[known], labels[known]), images[unknown], parts)
+
+
+def split_parts(labels: Bytes, sizes: Mapping[str, int]) -> list[str]:
+    """Return a split part for each row: of every class the first rows, then the next, and so on.
+
+    Args:
+        labels: N labels, in random order.
+        sizes: The images of each part; they sum to N.
+    """
+    parts = np.empty(len(labels), dtype=object)
+    classes, left = np.unique(labels, return_counts=True)
+    rows = {label: list(np.flatnonzero(labels == label)) for label in classes}
+    for part, size in sizes.items():
+        shares = largest_remainder(left, size)
+        left = left - shares
+        for label, share in zip(classes, shares, strict=True):
+            parts[rows[label][:share]] = part
+            del rows[label][:share]
+    return list(parts)
 
 
 def largest_remainder(counts: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:

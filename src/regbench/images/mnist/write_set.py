@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from regbench.images.mnist.arrays import Bytes
+from regbench.images.mnist.arrays import Bytes, ImageSet
 from regbench.images.mnist.download import OnProgress
 from regbench.images.mnist.faults import write_errors
 from regbench.storage.atomic import atomic_write
@@ -17,36 +17,35 @@ _COMPRESSION = 3  # zlib's level; for 28 x 28 pixels a higher one is slower and 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date in a zip
 
 
-def write_set(
-    target: Path, labeled: tuple[Bytes, Bytes], unlabeled: Bytes, on_progress: OnProgress
-) -> None:
+def write_set(target: Path, images: ImageSet, on_progress: OnProgress) -> None:
     """Write images atomically as a zip that a study reads; equal images give equal bytes.
 
     Args:
         target: The zip to write. Missing parent folders are created.
-        labeled: Images, N x H x W, uint8, and their N labels.
-        unlabeled: Images, M x H x W, uint8.
+        images: Labelled and unlabelled ones; their split parts are a column of the label file.
         on_progress: Called with the number of pictures done and the total.
 
     Raises:
         StudyError: The file cannot be written; it keeps its previous content.
     """
-    content = _pack(labeled, unlabeled, on_progress)
+    content = _pack(images, on_progress)
     with write_errors(target, len(content)), atomic_write(target) as temporary:
         temporary.write_bytes(content)
 
 
-def _pack(labeled: tuple[Bytes, Bytes], unlabeled: Bytes, on_progress: OnProgress) -> bytes:
+def _pack(image_set: ImageSet, on_progress: OnProgress) -> bytes:
     """Return the bytes of the zip; file names are consecutive numbers, labelled images first."""
-    images, labels = labeled
+    (images, labels), unlabeled, parts = image_set
     total = len(images) + len(unlabeled)
     names = [f"{number:05}.png" for number in range(total)]
     known, unknown = names[: len(images)], names[len(images) :]
-    rows = "".join(f"{name},{label}\n" for name, label in zip(known, labels, strict=True))
+    columns = ["filename", "label"] + (["split"] if parts else [])
+    rows = [columns, *zip(known, map(str, labels), *([parts] if parts else []), strict=True)]
+    table = "".join(f"{','.join(row)}\n" for row in rows)
     folders = ["Train/Images/train"] * len(known) + ["Train/Images/test"] * len(unknown)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        _add(archive, "Train/train.csv", f"filename,label\n{rows}".encode())
+        _add(archive, "Train/train.csv", table.encode())
         _add(archive, "Test.csv", "\n".join(["filename", *unknown, ""]).encode())
         pictures = itertools.chain(images, unlabeled)
         for done, (folder, name, image) in enumerate(zip(folders, names, pictures, strict=True), 1):

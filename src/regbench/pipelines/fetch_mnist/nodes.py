@@ -15,6 +15,8 @@ else:  # Kedro resolves annotations, and warns of names that are not there
 SAMPLE_LABELED = 8_000
 SAMPLE_UNLABELED = 1_000
 SAMPLE_SEED = 0
+# Few images to train on, so that the network overfits, and many to tell techniques apart by.
+SAMPLE_SPLIT = {"train": 2_000, "validation": 1_200, "test": 4_800}
 
 
 def lay_out_mnist(mnist: Mnist) -> ImageSet:
@@ -38,8 +40,9 @@ def sample_mnist(mnist: Mnist) -> ImageSet:
         mnist: The four arrays as published.
 
     Returns:
-        8,000 labelled and 1,000 unlabelled images, 28 x 28 uint8, classes as frequent as in MNIST.
+        8,000 labelled images with a split and 1,000 unlabelled ones, 28 x 28 uint8, classes as
+        frequent as in MNIST.
     """
     from regbench.images.mnist.arrays import sample_set
 
-    return sample_set(mnist, SAMPLE_LABELED, SAMPLE_UNLABELED, SAMPLE_SEED)
+    return sample_set(mnist, SAMPLE_LABELED, SAMPLE_UNLABELED, SAMPLE_SEED, SAMPLE_SPLIT)
