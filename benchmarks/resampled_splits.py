@@ -35,8 +35,8 @@ PROJECT = Path(__file__).parents[1]
 DIGITS = PROJECT / "data" / "01_raw" / "digits.zip"
 IMAGES = 240  # of a set, of the 8,000
 SEEDS = (5, 10, 20)  # judged with the first 5 of 20, and so on
-TEST = 0.15
-SPLIT = {"method": "stratified", "train": 0.7, "validation": 0.15, "test": TEST}
+TRAIN, TEST = 0.7, 0.15
+SPLIT = {"method": "stratified", "train": TRAIN, "validation": 0.15, "test": TEST}
 RESAMPLED: dict[str, dict[str, Any]] = {"a split each": {"resample": True}, "5 folds": {"folds": 5}}
 DESIGNS = {"one split": {}, **RESAMPLED}
 # Hidden units with random weights, none for a linear network, and the output's L2.
@@ -156,12 +156,13 @@ def rows_of(figures: Figures) -> Iterator[dict[str, Any]]:
     for compared, pair in COMPARED.items():
         for design, accuracies in figures.items():
             test = 1 / DESIGNS[design].get("folds", 1 / TEST)
+            train = (1 - test) * TRAIN / (1 - TEST)  # the rest is validation
             for seeds in SEEDS:
                 of_pair = accuracies[:, pair, :seeds]
                 differences = of_pair[:, 0] - of_pair[:, 1]
                 if np.ptp(differences, axis=1).max() < 1e-9:
                     continue  # one split without a hidden layer: every seed is the same training
-                corrected = share_of_wrong(of_pair, test / (1 - test)) if DESIGNS[design] else None
+                corrected = share_of_wrong(of_pair, test / train) if DESIGNS[design] else None
                 yield {
                     **{"compared": compared, "design": design, "seeds": seeds},
                     "sets": len(of_pair),

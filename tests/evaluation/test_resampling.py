@@ -61,10 +61,10 @@ def test_what_is_fitted_is_by_seed() -> None:
     assert fitted_of_seed(arrays, 12) == {"mean": 12, "matrix": 13}
 
 
-def test_the_ratio_is_of_judged_images_to_all_others() -> None:
-    assert resampling_of(OWN) == Resampling(judged_is_fixed=False, variance_ratio=1 / 3)
+def test_the_ratio_is_of_judged_images_to_train_images() -> None:
+    assert resampling_of(OWN) == Resampling(judged_is_fixed=False, variance_ratio=1 / 2)
     unequal = OWN.assign(split_seed_7=pd.Categorical([T, J, V, J]))
-    assert resampling_of(unequal) == Resampling(False, pytest.approx((1 / 3 + 2 / 2) / 2))
+    assert resampling_of(unequal) == Resampling(False, pytest.approx((1 / 2 + 2 / 1) / 2))
 
 
 def test_where_the_judged_images_stay_nothing_is_to_be_corrected() -> None:

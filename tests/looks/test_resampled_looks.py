@@ -25,8 +25,8 @@ def test_the_looks_allow_for_what_splits_share(run: Run, tmp_path: Path) -> None
     # The twin's differences are 0 and count as spread by half an image: the uncorrected interval is
     # that of Nadeau and Bengio, and the one that the verdict is read from is wider.
     twin = table.loc["twin"]
-    judged = TEST_IMAGES / (len(index) - TEST_IMAGES)
-    error = 0.5 / TEST_IMAGES * np.sqrt(1 / twin["pairs"] + judged)
+    ratio = TEST_IMAGES / (index["split"] == "train").sum()
+    error = 0.5 / TEST_IMAGES * np.sqrt(1 / twin["pairs"] + ratio)
     half_width = stats.t(df=twin["pairs"] - 1).ppf(0.975) * error
     assert twin["plain_high"] == pytest.approx(half_width)
     assert twin["plain_low"] == pytest.approx(-half_width)

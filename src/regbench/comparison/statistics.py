@@ -82,7 +82,7 @@ def paired_difference(
     Where every seed has its own split of one set, the variance of the mean is not s²/n: what n
     splits share does not average out. It is then s² (1/n + n_test / n_train), with n - 1 degrees of
     freedom (Nadeau and Bengio, Inference for the Generalization Error, 2003; for repeated k-fold
-    Bouckaert and Frank, 2004, where the ratio is 1 / (k - 1)).
+    Bouckaert and Frank, 2004, where it is 1 / (k - 1) if all other images are trained on).
 
     Args:
         technique: The metric by seed, NaN where there is none; float, shape (seeds,).
@@ -93,7 +93,7 @@ def paired_difference(
         step: The least amount by which one more right answer changes the metric; by default one
             image.
         higher_is_better: Whether more is better.
-        variance_ratio: n_test / n_train, the judged images by all others; 0 for a single split.
+        variance_ratio: n_test / n_train, the judged by the train images; 0 for a single split.
 
     Raises:
         ValueError: The values do not pair up, or there are no images.
@@ -138,7 +138,7 @@ def standard_error(sd: float, seeds: int, variance_ratio: float = 0.0) -> float:
     Args:
         sd: Standard deviation over the seeds (n - 1).
         seeds: Their number.
-        variance_ratio: The judged images by all others; 0 for a single split.
+        variance_ratio: The judged images by the train images; 0 for a single split.
     """
     return sd * math.sqrt(1 / seeds + variance_ratio)
 

@@ -26,7 +26,7 @@ class Resampling:
 
     Attributes:
         judged_is_fixed: Whether every seed judges the same images, as with a given test part.
-        variance_ratio: The judged images by all others, mean over seeds, which corrects variances
+        variance_ratio: The judged images by the train images, mean over seeds; for the variance
             (see ``comparison.statistics``). 0 if every seed judges the same images.
     """
 
@@ -106,7 +106,8 @@ def resampling_of(split_index: pd.DataFrame) -> Resampling | None:
     judged = [(split_index[column_of(seed)] == part).to_numpy() for seed in seeds]
     if all((own == typical).all() for own in judged):
         return Resampling(judged_is_fixed=True, variance_ratio=0.0)
-    ratios = [own.sum() / max(1, (~own).sum()) for own in judged]
+    trained = [(split_index[column_of(seed)] == "train").sum() for seed in seeds]
+    ratios = [own.sum() / max(1, train) for own, train in zip(judged, trained, strict=True)]
     return Resampling(judged_is_fixed=False, variance_ratio=float(sum(ratios) / len(ratios)))
 
 

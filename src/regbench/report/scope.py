@@ -59,9 +59,9 @@ def scope_paragraph(comparison: pd.DataFrame) -> str:
             "Every seed has its own split, so a verdict is about sets like this one. Splits of one "
             "set share images, and what they share does not average out: the variance of a mean "
             f"difference is taken as that of the seeds times 1/n + {ratio:.3f} instead of 1/n, the "
-            "judged images by all others (Nadeau and Bengio, 2003). More seeds narrow an interval "
-            "only down to that; more images narrow it further. There is no bootstrap interval over "
-            "images, as each seed judges others."
+            "judged images by the train images (Nadeau and Bengio, 2003). More seeds narrow an "
+            "interval only down to that; more images narrow it further. There is no bootstrap "
+            "interval over images, as each seed judges others."
         )
     over = (
         "The bootstrap interval resamples seeds and images together: it also carries the luck of "

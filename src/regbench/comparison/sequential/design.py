@@ -25,9 +25,9 @@ class Design:
             error for late looks.
         futility: A technique whose probability of a verdict at the last look falls below this
             stops as undecided; 0 lets all train to the end.
-        variance_ratio: Judged images by all others if every seed draws its own split: the variance
-            of a mean is then s^2 (1/n + ratio) (Nadeau and Bengio 2003). 0 for a single split.
-            What splits have in common makes looks more alike, and the boundaries cautious.
+        variance_ratio: Judged images by train images if every seed draws its own split: the
+            variance of a mean is then s^2 (1/n + ratio) (Nadeau and Bengio 2003). 0 for a single
+            split. What splits have in common makes looks more alike, and the boundaries cautious.
     """
 
     looks: tuple[int, ...]
