@@ -43,7 +43,7 @@ class TestWhatItTakes:
             (12, 1, "12 more seeds, about 3 minutes"),  # 12 x (10 + 5) seconds
             (1, 1, "1 more seed, about 15 seconds"),
             (12, 3, "12 more seeds, about 1 minute"),
-            (1234, 2, "about 1,200 more seeds, about 3 hours"),
+            (1234, 2, "about 1,200 more seeds, 3 hours"),
             (60_000, 1, "60,000 more seeds, about 10 days"),
             (None, 1, ""),
         ],
@@ -62,7 +62,7 @@ class TestWhatItTakes:
     def test_says_that_there_is_no_prospect(self) -> None:
         compared = timed(open_row("l2", 300, futile=True), open_row("l1", None, futile=True))
         assert what_it_takes(compared.iloc[0].to_dict(), compared) == (
-            "without prospect: that takes 300 more seeds, about 75 minutes"
+            "without prospect: 300 more seeds, about 75 minutes"
         )
         assert what_it_takes(compared.iloc[1].to_dict(), compared) == (
             "without prospect: no affordable number of seeds would do"
@@ -89,8 +89,7 @@ class TestVerdictSentence:
         assert verdict_sentence(compared) == (
             "augmentation helps by 1.80 points of test accuracy [1.30, 2.30]; zca and l1 make it "
             "worse by 0.60 to 5.00 points; l2 and dropout make no difference of more than 0.5 "
-            "points; undecided: a (12 more seeds) and b (without prospect: that takes 40 more "
-            "seeds)."
+            "points; undecided: a (12 more seeds) and b (without prospect: 40 more seeds)."
         )
 
     def test_speaks_of_gains_where_less_is_better(self) -> None:

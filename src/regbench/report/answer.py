@@ -18,7 +18,7 @@ from regbench.study.schema import BASELINE
 
 AFFORDABLE_LOSS = 0.005  # accuracy, a share of 1: weights 'can be removed' if pruning costs no more
 _MOSTLY_ZERO = 0.5  # the share of near-zero weights from which a sentence names it
-_NAMED = 3  # techniques named in a list; the rest is counted
+NAMED = 3  # techniques named in a list; the rest is counted
 
 
 def verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None = None) -> str:
@@ -100,13 +100,13 @@ def _better_clauses(
         clauses = [
             f"{row['technique']} helps by {_gained(row, '' if place else of_what)}"
             f"{_failure_remark(row)}{_appended(gains.get(row['technique']))}"
-            for place, row in enumerate(better[:_NAMED])
+            for place, row in enumerate(better[:NAMED])
         ]
-        more = len(better) - _NAMED
+        more = len(better) - NAMED
         return [*clauses, f"{more} more help{'s' if more == 1 else ''}"] if more > 0 else clauses
     if all(row["verdict"] == WORSE for row in judged):
         differences = [f"{row['technique']} {_points(row)}" for row in judged]
-        return [f"Every technique is worse than the baseline: {listed(differences, _NAMED)}"]
+        return [f"Every technique is worse than the baseline: {listed(differences, NAMED)}"]
     band = _band(comparison)
     if band and all(row["verdict"] != UNDECIDED for row in judged):
         return [f"No technique helps by more than {band}"]
@@ -136,7 +136,7 @@ def _equivalent_clause(rows: list[dict[Any, Any]], comparison: pd.DataFrame) -> 
 
 def _undecided_clause(rows: list[dict[Any, Any]], comparison: pd.DataFrame) -> str:
     """Return who is undecided, and what each would take; first who takes least."""
-    return f"undecided: {listed(undecided_with_needs(rows, comparison), _NAMED)}"
+    return f"undecided: {listed(undecided_with_needs(rows, comparison), NAMED)}"
 
 
 def undecided_with_needs(rows: list[dict[Any, Any]], comparison: pd.DataFrame) -> list[str]:
@@ -219,7 +219,7 @@ def _size_gains(
         if len(changes) > 1:
             low, high = signed(min(changes.values())), signed(max(changes.values()))
             return {}, [
-                f"{percent(most, 0)} of the weights of {listed(list(changes), _NAMED)} can be "
+                f"{percent(most, 0)} of the weights of {listed(list(changes), NAMED)} can be "
                 f"removed, which changes accuracy by {low if low == high else f'{low} to {high}'} "
                 f"points, {end}"
             ]
@@ -275,5 +275,5 @@ def _appended(gain: str | None) -> str:
 
 
 def _names(rows: list[dict[Any, Any]]) -> str:
-    """Return the techniques of rows as a list; beyond ``_NAMED`` they are counted."""
-    return listed([row["technique"] for row in rows], _NAMED)
+    """Return the techniques of rows as a list; beyond ``NAMED`` they are counted."""
+    return listed([row["technique"] for row in rows], NAMED)

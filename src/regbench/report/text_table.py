@@ -16,7 +16,7 @@ from regbench.comparison.compare import (
     metric_of,
     networks_of,
 )
-from regbench.comparison.looks import is_staged, trainings_made
+from regbench.comparison.looks import describe_end, is_staged
 from regbench.comparison.scope import ONE_SPLIT
 from regbench.comparison.statistics import MIN_SEEDS
 from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
@@ -26,7 +26,7 @@ from regbench.evaluation.results import FAILED
 from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
 from regbench.metrics.registry import DEFAULT, metric_named
 from regbench.report.across_networks import sentence_on_networks
-from regbench.report.answer import undecided_with_needs, verdict_sentence
+from regbench.report.answer import NAMED, undecided_with_needs, verdict_sentence
 from regbench.report.numbers import LARGEST_CLASS, MISSING, in_text, listed, with_spread
 from regbench.study.schema import BASELINE
 
@@ -263,10 +263,9 @@ def _legend(comparison: pd.DataFrame) -> list[str]:
         size = metric.factor * comparison.attrs["band"]
         width = f"±{size:g} {metric.short_unit}, the band"
     if is_staged(comparison):
-        made, of = trainings_made(comparison)
         return [
             *legend,
-            f"Verdicts at looks, with {made} of {of} trainings: equivalent if the interval lies "
+            f"Verdicts at looks ({describe_end(comparison)}): equivalent if the interval lies "
             f"within {width}, better or worse if it leaves out 0, otherwise undecided; in 95 % of "
             "studies all of them are right and all intervals hold the true differences, over "
             f"techniques{_everywhere(comparison)} and looks together. They are about {about}. A "
@@ -288,10 +287,13 @@ def _on_undecided(comparison: pd.DataFrame) -> list[str]:
     if not rows:
         return []
     setting = "a later look" if is_staged(comparison) else "protocol.seeds"
-    return [
-        "Undecided is no proof of equality. What would decide, if means and spreads stay as they "
-        f"are ({setting} adds seeds): {listed(undecided_with_needs(rows, comparison))}."
-    ]
+    note = (
+        "Undecided is no proof of equality. A verdict takes so many seeds if means and spreads stay "
+        f"as they are; {setting} adds them"
+    )
+    if len(rows) > NAMED:  # the sentence leaves out some
+        note += f": {listed(undecided_with_needs(rows, comparison))}"
+    return [f"{note}."]
 
 
 def _seeds(row: pd.Series) -> str:

@@ -31,10 +31,13 @@ def what_it_takes(row: Mapping[Any, Any], comparison: pd.DataFrame) -> str:
     if further is None or pd.isna(further):
         return "without prospect: no affordable number of seeds would do" if futile else ""
     seeds, rounded = int(further), _two_digits(int(further))
-    said = f"{'about ' if rounded != seeds else ''}{rounded:,} more seed{'s' if seeds != 1 else ''}"
+    said = f"{rounded:,} more seed{'s' if seeds != 1 else ''}"
     time = _duration(_seconds(row, comparison, seeds))
-    said += f", about {time}" if time else ""
-    return f"without prospect: that takes {said}" if futile else said
+    if rounded != seeds:
+        said = f"about {said}{', ' if time else ''}{time}"
+    elif time:
+        said += f", about {time}"
+    return f"without prospect: {said}" if futile else said
 
 
 def is_futile(row: Mapping[Any, Any]) -> bool:

@@ -78,7 +78,7 @@ def difference_plot(
     side = "right" if metric.higher_is_better else "left"
     axis.set_xlabel(f"difference to the baseline in {metric.unit}; {side} is better")
     colour = COLOURS["muted"]
-    label = "95 % interval of all together" if is_staged(comparison) else "95 % interval (paired t)"
+    label = "joint 95 % interval" if is_staged(comparison) else "95 % interval (paired t)"
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=colour, linewidth=4.5, alpha=0.55, label=label),
     ]
