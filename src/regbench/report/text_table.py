@@ -288,8 +288,8 @@ def _on_undecided(comparison: pd.DataFrame) -> list[str]:
         return []
     setting = "a later look" if is_staged(comparison) else "protocol.seeds"
     note = (
-        "Undecided is no proof of equality. A verdict takes so many seeds if means and spreads stay "
-        f"as they are; {setting} adds them"
+        "Undecided is no proof of equality. A verdict takes so many seeds if means and spreads "
+        f"stay as they are; {setting} adds them"
     )
     if len(rows) > NAMED:  # the sentence leaves out some
         note += f": {listed(undecided_with_needs(rows, comparison))}"
