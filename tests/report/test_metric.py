@@ -9,9 +9,10 @@ from tests.comparison.metric_study import CLASSES, STUDY, TARGETS, results
 
 from regbench.comparison.compare import compare, with_study_figures
 from regbench.evaluation.results import Results
+from regbench.report.answer import verdict_sentence
 from regbench.report.page import ReportContent, render_report
 from regbench.report.plots.differences import difference_plot
-from regbench.report.sentences import largest_class_sentence, verdict_sentence
+from regbench.report.sentences import largest_class_sentence
 from regbench.report.text_table import comparison_table, results_table
 
 COMMAND = "kedro run"
@@ -100,9 +101,9 @@ def test_the_sentence_says_by_how_much_in_nats() -> None:
     difference = comparison.set_index("technique").loc["better", "difference"]
     assert difference < 0
     said = verdict_sentence(comparison)
-    assert said.startswith(f"better −{-difference:.3f} nats [−")
-    assert "real" in said
-    assert said.endswith("; worse: worse.")
+    assert said.startswith(f"better helps by {-difference:.3f} nats of test cross-entropy [0.")
+    assert "; worse makes it worse by " in said
+    assert said.endswith(" nats.")
 
 
 def test_without_a_verdict_the_lowest_cross_entropy_is_named() -> None:
@@ -145,8 +146,8 @@ class TestLargestClass:
             "No technique is shown to beat always answering the largest class (test accuracy "
             "99.9 %)."
         )
-        assert verdict_sentence(compared("accuracy", 0.999)).startswith(f"{said} better +")
-        assert comparison_table(compared("accuracy", 0.999), COMMAND).notes[0] == said
+        assert verdict_sentence(compared("accuracy", 0.999)).startswith(f"{said} better helps by ")
+        assert comparison_table(compared("accuracy", 0.999), COMMAND).notes[0].startswith(said)
 
     def test_the_baseline_does_not(self) -> None:
         figures = compared("accuracy").set_index("technique")["test_accuracy"]
@@ -190,8 +191,8 @@ def test_the_plot_says_which_side_is_better_and_in_what() -> None:
 
 def test_the_legend_of_no_training_that_is_up_to_date_counts_no_seed() -> None:
     stale = compare({"baseline": Results.none()}, {"baseline": "changed since: the images"}, 0.001)
-    (first, *_) = comparison_table(stale, COMMAND).notes
-    assert first.startswith("No training is up to date; 'to baseline' in percentage points")
+    (_, legend, *_) = comparison_table(stale, COMMAND).notes
+    assert legend.startswith("No training is up to date; 'to baseline' in percentage points")
 
 
 def test_the_table_of_a_techniques_seeds_is_of_the_metric() -> None:

@@ -6,16 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 
 from regbench.comparison import tables
 from regbench.evaluation.results import Results
 from regbench.report import numbers, sentences
-from regbench.report.sentences import verdict_sentence
-
-VERDICTS = ["better", "worse", "equivalent", "undecided", "descriptive only"]
 
 
 def row(
@@ -40,158 +35,6 @@ def row(
 
 def table(*rows: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame([*rows, row("baseline")])
-
-
-def curves(**by_technique: list[float]) -> pd.DataFrame:
-    return pd.DataFrame(by_technique, index=[0.0, 0.5, 0.8, 0.9]).T
-
-
-class TestVerdictSentence:
-    def test_tells_what_helps_and_what_can_go(self) -> None:
-        compared = table(
-            row("augmentation", 1.6, "better"), row("l1", -0.1, "undecided", near_zero_share=0.61)
-        )
-        assert verdict_sentence(compared) == (
-            "augmentation +1.60 points [1.10, 2.10], real; l1: no detectable difference, but 61 % "
-            "of its weights are nearly zero."
-        )
-        pruned = curves(baseline=[0.9, 0.9, 0.8, 0.3], l1=[0.899, 0.899, 0.896, 0.7])
-        assert verdict_sentence(compared, pruned) == (
-            "augmentation +1.60 points [1.10, 2.10], real; l1: no detectable difference, but 80 % "
-            "of its weights can be removed, which changes its accuracy by −0.30 points, of the "
-            "baseline's only 50 %."
-        )
-
-    def test_says_once_what_several_techniques_can_lose(self) -> None:
-        compared = table(
-            row("l1", 0.1, "undecided"), row("l2", -0.1, "undecided"), row("zca", -5, "worse")
-        )
-        pruned = curves(
-            baseline=[0.9, 0.8, 0.7, 0.3], l1=[0.9, 0.9, 0.2, 0.2], zca=[0.8, 0.797, 0.2, 0.2]
-        )
-        assert verdict_sentence(compared, pruned) == (
-            "No technique is shown to be better than the baseline (the highest, l1, +0.10 points "
-            "[−0.40, 0.60], is undecided); worse: zca; 50 % of the weights of l1 and zca can be "
-            "removed, which changes accuracy by −0.30 to 0.00 points, of the baseline's only 0 %."
-        )
-        few = table(
-            *(row(name, -1, "descriptive only", trainings=1, failed_trainings=0) for name in "ab")
-        )
-        alike = curves(baseline=[0.9, 0.8, 0.7, 0.3], a=[0.9, 0.9, 0.2, 0.2], b=[0.9, 0.9, 0, 0])
-        assert verdict_sentence(few, alike).endswith(
-            "; 50 % of the weights of a and b can be removed, which changes accuracy by 0.00 "
-            "points, of the baseline's only 0 %."
-        )
-
-    def test_says_of_no_weights_that_they_can_go_if_the_baselines_can_as_well(self) -> None:
-        compared = table(row("l1", 0.1, "undecided"))
-        alike = curves(baseline=[0.9, 0.9, 0.9, 0.3], l1=[0.9, 0.9, 0.9, 0.7])
-        assert "can be removed" not in verdict_sentence(compared, alike)
-        zeros = pd.concat([compared[:1], table()]).assign(near_zero_share=0.9)
-        assert "zero" not in verdict_sentence(zeros)
-
-    def test_stops_at_the_first_loss_however_the_curve_goes_on(self) -> None:
-        compared = table(row("l1", 0.1, "undecided"))
-        bumpy = curves(baseline=[0.9, 0.8, 0.7, 0.3], l1=[0.9, 0.897, 0.7, 0.9])
-        assert (
-            "50 % of its weights can be removed, which changes its accuracy by −0.30 points, of "
-            "the baseline's only 0 %"
-        ) in verdict_sentence(compared, bumpy)
-
-    def test_says_so_if_nothing_is_better(self) -> None:
-        compared = table(row("l2", 0.4, "undecided"), row("zca", -5, "worse"))
-        assert verdict_sentence(compared) == (
-            "No technique is shown to be better than the baseline (the highest, l2, +0.40 points "
-            "[−0.10, 0.90], is undecided); worse: zca."
-        )
-
-    def test_names_both_of_a_tie(self) -> None:
-        compared = table(row("l2", 0.4, "undecided"), row("l1", 0.4, "undecided"))
-        sentence = verdict_sentence(compared)
-        assert "the highest, l2 and l1, +0.40 points [−0.10, 0.90] each, are undecided" in sentence
-
-    def test_says_so_if_everything_is_worse(self) -> None:
-        compared = table(row("l2", -1, "worse"), row("zca", -5, "worse"))
-        assert verdict_sentence(compared) == (
-            "Every technique is worse than the baseline: l2 −1.00 points [−1.50, −0.50] and zca "
-            "−5.00 points [−5.50, −4.50]."
-        )
-
-    def test_says_so_if_everything_is_equal(self) -> None:
-        assert verdict_sentence(table(row("l2", 0.01, "equivalent"))) == (
-            "No technique is shown to be better than the baseline; practically equal to the "
-            "baseline: l2."
-        )
-
-    def test_gives_no_verdict_from_few_seeds(self) -> None:
-        few: dict[str, Any] = {"verdict": "descriptive only", "trainings": 3, "failed_trainings": 1}
-        compared = table(row("l2", 0.7, **few), row("l1", -1, **few))
-        assert verdict_sentence(compared) == (
-            "A description, not a verdict: 2 seeds, and a verdict takes 5; the highest test "
-            "accuracy is that of l2, +0.70 points [0.20, 1.20] on the baseline."
-        )
-        below = table(row("l1", -1, **few))
-        assert "the baseline's test accuracy, 90.0 %, is the highest" in verdict_sentence(below)
-
-    def test_names_what_has_too_few_seeds_beside_what_has_a_verdict(self) -> None:
-        compared = table(row("l2", 1, "better"), row("l1", 2, "descriptive only"))
-        assert verdict_sentence(compared) == (
-            "l2 +1.00 points [0.50, 1.50], real; too few seeds to judge l1."
-        )
-
-    def test_counts_what_it_does_not_name(self) -> None:
-        compared = table(*(row(f"t{place}", 5 - place / 10, "better") for place in range(6)))
-        sentence = verdict_sentence(compared)
-        assert sentence.endswith(
-            "t2 +4.80 points [4.30, 5.30], real; 3 more better than the baseline."
-        )
-
-    def test_does_without_baseline_techniques_or_anything(self) -> None:
-        compared = table(row("l2", 0.4, "undecided"))
-        assert verdict_sentence(compared[:1].assign(difference=np.nan)) == (
-            "No verdict: the baseline has no results to compare with; the highest test accuracy "
-            "is that of l2, 90.4 %."
-        )
-        assert verdict_sentence(table()) == (
-            "The baseline's test accuracy is 90.0 %; no technique has results to compare with it."
-        )
-        nothing = pd.DataFrame(
-            {"technique": ["baseline", "l2"], "trainings": 0, "failed_trainings": 0}
-        )
-        assert verdict_sentence(nothing.assign(status="not trained")) == (
-            "Nothing is trained yet, so there is nothing to compare."
-        )
-        assert verdict_sentence(nothing.assign(status=["stale", "failed"])) == (
-            "Nothing can be compared: the techniques are stale and failed."
-        )
-
-    def test_speaks_of_validation_without_a_test_part(self) -> None:
-        untested = table(row("l2")).drop(columns="test_accuracy")
-        assert "The baseline's validation accuracy is 91.0 %" in verdict_sentence(untested)
-
-    @given(
-        st.lists(
-            st.tuples(st.sampled_from(VERDICTS), st.floats(0.01, 9, allow_subnormal=False)),
-            min_size=1,
-            max_size=8,
-        )
-    )
-    def test_calls_real_what_is_better_and_nothing_else(
-        self, drawn: list[tuple[str, float]]
-    ) -> None:
-        signs = {"better": 1, "worse": -1}
-        rows = [
-            row(f"t{place}", signs.get(verdict, 1) * points, verdict)
-            for place, (verdict, points) in enumerate(drawn)
-        ]
-        sentence = verdict_sentence(table(*rows))
-        assert sentence.endswith(".")
-        real = {
-            clause.split()[0] for clause in sentence[:-1].split("; ") if clause.endswith("real")
-        }
-        better = [name for name, (verdict, _) in enumerate(drawn) if verdict == "better"]
-        assert len(real) == min(len(better), 3)
-        assert real <= {f"t{name}" for name in better}
 
 
 class TestNumbers:

@@ -172,8 +172,9 @@ class TestComparisonTable:
         assert cell(self.table, "l2", "seconds") == "61.3"
 
     def test_notes_say_how_to_read_it_and_what_is_missing(self) -> None:
-        first, _, failures, untrained = self.table.notes
-        assert "at most 2 seeds" in first
+        answer, legend, _, failures, untrained = self.table.notes
+        assert answer.startswith("A description, not a verdict: 2 seeds")
+        assert "at most 2 seeds" in legend
         assert failures == f"l1: 1 of 2 trainings failed: {REASON}"
         assert untrained == (
             f"Not trained: dropout, zca; {COMMAND} --pipelines=dropout,zca,reporting trains them."
@@ -212,7 +213,7 @@ class TestComparisonTable:
         assert table.columns[:2] == ["technique", "validation accuracy"]
         assert table.columns.count("validation accuracy") == 1
         assert cell(table, "l2", "to baseline [95 %]").startswith("+3.00 [")
-        assert "gap: train accuracy minus validation accuracy" in table.notes[0]
+        assert "gap: train accuracy minus validation accuracy" in table.notes[1]
 
     def test_without_a_trained_baseline(self) -> None:
         table = table_of({"l2": RESULTS["l2"], "baseline": UNTRAINED})
@@ -223,7 +224,7 @@ class TestComparisonTable:
         table = table_of({"baseline": results(training(1, 0.9)), "l2": results(training(1, 0.95))})
         assert cell(table, "l2", "test accuracy") == "0.9500"
         assert cell(table, "l2", "to baseline [95 %]") == "+5.00"
-        assert table.notes[0].startswith("One seed each")
+        assert table.notes[1].startswith("One seed each")
 
     def test_of_nothing_trained_names_the_command(self) -> None:
         table = table_of({"baseline": UNTRAINED, "l2": UNTRAINED})

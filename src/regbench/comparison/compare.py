@@ -116,7 +116,8 @@ def compare(
         bootstrap_low and bootstrap_high (over seeds and images, where every seed judges the same
         images), win_share,
         detectable_difference (80 % power), verdict and verdict_over_images (with the luck of the
-        images allowed for); means of other figures over seeds;
+        images allowed for), further_seeds (what an undecided one would take, if mean and spread
+        stayed as they are; empty if no affordable number); means of other figures over seeds;
         published_accuracy; metric, its name, largest_class, scope, what verdicts are about, and
         variance_ratio (see ``paired_difference``), the same in every row. Empty columns are left
         out. Figures are shares of 1, cross-entropies and
@@ -125,9 +126,8 @@ def compare(
         With looks, low and high are the ends of the interval that the verdict is read from at the
         latest look, plain_low and plain_high those of the uncorrected one; pairs are the pairs of
         trainings that they rest on; stopped_at the look, in seeds, that has ended the technique's
-        trainings; futile whether it did so without a verdict; further_seeds what an undecided one
-        would take; saved_trainings how many of the last look's seeds are not needed. There is no
-        p_adjusted.
+        trainings; futile whether it did so without a verdict; saved_trainings how many of the last
+        look's seeds are not needed. There is no p_adjusted and no detectable_difference.
     """
     part, of = judged_part_of(results), METRICS[metric]
     headline = f"{part}_{metric}"
@@ -237,16 +237,23 @@ def headline_of(comparison: pd.DataFrame) -> str:
     return f"{judged_part(comparison.columns)}_{metric_of(comparison).name}"
 
 
-def with_study_figures(comparison: pd.DataFrame, band: float) -> pd.DataFrame:
+def with_study_figures(
+    comparison: pd.DataFrame, band: float, side_by_side: int = 1
+) -> pd.DataFrame:
     """Return the comparison with figures of the whole study in ``attrs``.
 
+    Args:
+        comparison: From ``compare``.
+        band: Of practical equivalence, in the metric's stored unit.
+        side_by_side: How many trainings run at once on this machine.
+
     Returns:
-        A copy with ``band`` in ``attrs``; and, if any technique is compared with the baseline,
-        ``techniques`` (how many are), ``seeds`` (the largest number that one of them has) and
-        ``detectable_difference`` (the median over them).
+        A copy with ``band`` and ``side_by_side`` in ``attrs``; and, if any technique is compared
+        with the baseline, ``techniques`` (how many are), ``seeds`` (the largest number that one of
+        them has) and ``detectable_difference`` (the median over them).
     """
     described = comparison.copy()
-    described.attrs = {"band": band}
+    described.attrs = {"band": band, "side_by_side": side_by_side}
     if "difference" in comparison:
         compared = comparison[comparison["difference"].notna()]
         described.attrs |= {

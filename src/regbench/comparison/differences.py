@@ -1,12 +1,14 @@
 """The statistics of every technique's difference to the baseline, paired by seed."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from regbench.comparison import statistics
 from regbench.comparison.answers import answers_of_results
+from regbench.comparison.further import further_seeds
 from regbench.comparison.looks import Standing, at_look
 from regbench.evaluation.resampling import Resampling
 from regbench.evaluation.results import Results
@@ -61,7 +63,8 @@ def differences_to_baseline(
     corrected_for = sum(
         difference.seeds >= statistics.MIN_SEEDS for difference in differences.values()
     )
-    rows = {
+    further = further_seeds(differences, judged, band, variance_ratio)
+    rows: dict[str, dict[str, Any]] = {
         technique: {
             "difference": difference.mean,
             "difference_sd": difference.sd,
@@ -81,6 +84,7 @@ def differences_to_baseline(
             if corrected_for
             else float("nan"),
             "verdict": judged[technique].verdict,
+            "further_seeds": further.get(technique, float("nan")),
         }
         for technique, difference in differences.items()
     }

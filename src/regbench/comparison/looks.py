@@ -118,6 +118,7 @@ def at_look(staged: Standing, technique: str) -> dict[str, Any]:
     nan = float("nan")
     row: dict[str, Any] = {
         "p_adjusted": nan,
+        "detectable_difference": nan,  # that of a single test
         "verdict": found.verdict,
         "difference_low": found.low,
         "difference_high": found.high,
@@ -199,7 +200,18 @@ def describe_end(comparison: pd.DataFrame) -> str:
     """
     compared = comparison[comparison["technique"] != BASELINE]
     verdicts = compared.get("verdict", pd.Series(dtype=object))
-    made = int(comparison["trainings"].sum())
-    most = made + int(comparison[["saved_trainings", "missing_trainings"]].to_numpy().sum())
+    made, most = trainings_made(comparison)
     decided = int(verdicts.isin(DECIDED).sum())
     return f"decided {decided} of {len(compared)} with {made} of {most} trainings"
+
+
+def is_staged(comparison: pd.DataFrame) -> bool:
+    """Return whether a comparison is of a study with looks."""
+    return "saved_trainings" in comparison
+
+
+def trainings_made(comparison: pd.DataFrame) -> tuple[int, int]:
+    """Return how many trainings a study with looks has, and how many it would have without."""
+    made = int(comparison["trainings"].sum())
+    others = comparison[["saved_trainings", "missing_trainings"]]
+    return made, made + int(np.nansum(others.to_numpy(dtype=float)))

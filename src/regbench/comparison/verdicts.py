@@ -74,4 +74,12 @@ VERDICTS = {
         colour="worse",
     ),
 }
+# What differs where the study is judged at looks.
+STAGED_MEANINGS = {
+    BETTER: "the interval lies {better} 0, and not within {band}",
+    EQUIVALENT: "the interval lies within {band}, even if it leaves out 0",
+    UNDECIDED: "the interval holds 0 and reaches beyond {band}; that is no proof of equality",
+    DESCRIPTIVE: "no look has been reached with {seeds} pairs of trainings, so nothing is judged",
+    WORSE: "the interval lies {worse} 0, and not within {band}",
+}
 JUDGED = tuple(name for name, verdict in VERDICTS.items() if verdict.judged)

@@ -4,10 +4,13 @@ from typing import Any
 
 import pandas as pd
 
-from regbench.comparison.compare import headline_of, metric_of
+from regbench.comparison.compare import headline_of, metric_of, networks_of
+from regbench.comparison.looks import DECIDED, is_staged, trainings_made
+from regbench.comparison.sequential.design import MIN_PAIRS
 from regbench.comparison.statistics import MIN_SEEDS
-from regbench.comparison.verdicts import JUDGED, VERDICTS
+from regbench.comparison.verdicts import JUDGED, STAGED_MEANINGS, UNDECIDED, VERDICTS
 from regbench.report import numbers
+from regbench.report.answer import undecided_with_needs
 from regbench.report.html_table import has_figures
 from regbench.study.schema import BASELINE
 
@@ -40,6 +43,12 @@ def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]
                 "found with 80 % probability",
             )
         )
+    if is_staged(comparison):
+        made, most = trainings_made(comparison)
+        compared = comparison["technique"] != BASELINE
+        decided = int(comparison.loc[compared, "verdict"].isin(DECIDED).sum())
+        with_trainings = f"with {made} of {most} trainings"
+        facts.append(("Decided", f"{decided} of {int(compared.sum())}", with_trainings))
     trainings, failed = (
         int(comparison["trainings"].sum()),
         int(comparison["failed_trainings"].sum()),
@@ -71,6 +80,16 @@ def statistics_cited(comparison: pd.DataFrame) -> dict[str, Any]:
         "detectable": "" if pd.isna(detectable) else written(detectable),
         "detectable_range": [written(end) for end in ends],
         "min_seeds": MIN_SEEDS,
+        "staged": is_staged(comparison),
+        "undecided": [
+            undecided
+            for own in networks_of(comparison).values()
+            for undecided in undecided_with_needs(
+                own[own.get("verdict", pd.Series(dtype=str)) == UNDECIDED].to_dict("records"), own
+            )
+        ]
+        if "verdict" in comparison
+        else [],
     }
 
 
@@ -82,10 +101,13 @@ def verdict_meanings(comparison: pd.DataFrame) -> dict[str, str]:
     if band is not None:
         width = f"±{metric.factor * band:g} {metric.short_unit}"
     sides = ("above", "below") if metric.higher_is_better else ("below", "above")
+    meanings = {name: verdict.meaning for name, verdict in VERDICTS.items()}
+    if is_staged(comparison):
+        meanings |= STAGED_MEANINGS
     return {
-        name: verdict.meaning.replace("{band}", width)
-        .replace("{seeds}", str(MIN_SEEDS))
+        name: meaning.replace("{band}", width)
+        .replace("{seeds}", str(MIN_PAIRS if is_staged(comparison) else MIN_SEEDS))
         .replace("{better}", sides[0])
         .replace("{worse}", sides[1])
-        for name, verdict in VERDICTS.items()
+        for name, meaning in meanings.items()
     }

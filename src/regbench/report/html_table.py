@@ -7,12 +7,13 @@ from typing import Any
 import pandas as pd
 
 from regbench.comparison.compare import headline_of, metric_of
+from regbench.comparison.looks import is_staged
 from regbench.comparison.verdicts import VERDICTS
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import ACCURACY, SHARE, Better, Figure, Shown
 from regbench.evaluation.results import TRAINED
 from regbench.evaluation.split_parts import SPLIT_PARTS
-from regbench.metrics.base import POINTS, Metric
+from regbench.metrics.base import POINTS
 from regbench.metrics.registry import DEFAULT
 from regbench.report.numbers import (
     LARGEST_CLASS,
@@ -57,11 +58,11 @@ def techniques_table(comparison: pd.DataFrame, part: str) -> dict[str, Any]:
         ``cells`` each, and last a line for always answering the largest class; ``baseline``: its
         name; ``headline``: the column that sorts it.
     """
-    headline, metric = headline_of(comparison), metric_of(comparison)
+    headline = headline_of(comparison)
     failures = bool(comparison["failed_trainings"].any())
     columns = [
         column
-        for column in _columns(part, metric, failures=failures)
+        for column in _columns(comparison, part, failures=failures)
         if has_figures(comparison, column.key) or column.key in {headline, "verdict"}
     ]
     rows = []
@@ -100,8 +101,9 @@ def _verdict_cell(row: Mapping[Any, Any]) -> Cell:
     return Cell(str(row["status"]), "", "missing")
 
 
-def _columns(part: str, metric: Metric, *, failures: bool) -> list[Column]:
+def _columns(comparison: pd.DataFrame, part: str, *, failures: bool) -> list[Column]:
     """Return all columns in their order; ``failures`` adds the number of finished trainings."""
+    metric = metric_of(comparison)
     headline, selecting = (f"{of}_{metric.name}" for of in (part, "validation"))
     shown = [
         figure
@@ -133,12 +135,19 @@ def _columns(part: str, metric: Metric, *, failures: bool) -> list[Column]:
         "the accuracy that was published",
         lambda row: in_unit(row["published_accuracy"], ACCURACY),
     )
-    verdict, *compared = _comparison_columns(part, metric)
+    verdict, *compared = _comparison_columns(comparison, part)
     return [verdict, *([trainings] if failures else []), *compared, *figures, published]
 
 
-def _comparison_columns(part: str, metric: Metric) -> list[Column]:
+def _comparison_columns(comparison: pd.DataFrame, part: str) -> list[Column]:
     """Return the columns on the difference to the baseline, the verdict first."""
+    metric, staged = metric_of(comparison), is_staged(comparison)
+    interval = "95 % interval of the paired t test"
+    if staged:
+        interval = (
+            "the interval that the verdict is read from: in 95 % of studies those of all "
+            "techniques hold the true difference, at all looks"
+        )
     headline = registry.named(f"{part}_{metric.name}")
     of_headline = _figure_column(headline, part)
     better = headline.better
@@ -156,9 +165,31 @@ def _comparison_columns(part: str, metric: Metric) -> list[Column]:
         Column(
             "difference",
             f"difference, {metric.short_unit} [95 %]",
-            f"{part} {metric.title} minus the baseline's, paired by seed: mean and 95 % interval "
-            f"of the paired t test, in {metric.unit}",
+            f"{part} {metric.title} minus the baseline's, paired by seed: mean and {interval}, in "
+            f"{metric.unit}",
             difference_text,
+            better,
+        ),
+        Column(
+            "pairs",
+            "seeds",
+            "that the verdict rests on: those up to the look that decided, or so far",
+            lambda row: f"{row['pairs']:.0f}",
+            Better.LOWER,
+        ),
+        Column(
+            "further_seeds",
+            "more seeds",
+            "how many would bring an undecided technique a verdict if mean and spread stayed as "
+            "they are",
+            lambda row: f"{row['further_seeds']:,.0f}",
+            Better.LOWER,
+        ),
+        Column(
+            "plain_low",
+            "paired t [95 %]",
+            "the 95 % interval of the paired t test of this technique alone, at its last look",
+            lambda row: interval_text(row, "plain"),
             better,
         ),
         Column(

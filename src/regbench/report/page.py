@@ -24,7 +24,16 @@ from regbench.evaluation.figures.base import ACCURACY, POINTS, Shown
 from regbench.evaluation.resampling import seeds_of
 from regbench.evaluation.results import Results
 from regbench.evaluation.split_parts import judged_part
-from regbench.report import across_networks, images_of_study, legend, numbers, scope, sentences, svg
+from regbench.report import (
+    across_networks,
+    answer,
+    images_of_study,
+    legend,
+    numbers,
+    scope,
+    sentences,
+    svg,
+)
 from regbench.report.facts import (
     FACTS_OF_A_NETWORK,
     key_facts,
@@ -198,7 +207,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "part": part,
         "headline": f"{part} {metric_of(comparison).title}",
         "metric": metric_of(comparison),
-        "verdict": sentences.verdict_sentence(comparison, curves if len(curves) else None),
+        "verdict": answer.verdict_sentence(comparison, curves if len(curves) else None),
         "scope": scope.scope_sentence(comparison),
         "scope_paragraph": scope.scope_paragraph(comparison),
         "facts": key_facts(comparison, part),

@@ -1,48 +1,25 @@
-"""The verdict on a study, and its split, in a sentence each."""
+"""A study's split, its training and the largest class, in a sentence each."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from regbench.comparison.compare import UNTRAINED, headline_of, metric_of
+from regbench.comparison.compare import headline_of, metric_of
 from regbench.comparison.scope import variance_ratio_of
 from regbench.comparison.statistics import LEVEL, MIN_SEEDS, standard_error
-from regbench.comparison.verdicts import BETTER, EQUIVALENT, JUDGED, UNDECIDED, WORSE
 from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
 from regbench.metrics.base import Metric
-from regbench.metrics.registry import metric_named
 from regbench.networks.base import Network
 from regbench.networks.registry import NETWORKS
 from regbench.optimization.optimizers import OPTIMIZERS
 from regbench.optimization.schedules import SCHEDULES
 from regbench.regularizers.registry import REGULARIZERS
-from regbench.report.numbers import difference_text, listed, metric_value, percent, signed
+from regbench.report.numbers import listed, metric_value
 from regbench.study.schema import BASELINE
 
-AFFORDABLE_LOSS = 0.005  # accuracy, a share of 1: weights 'can be removed' if pruning costs no more
-_MOSTLY_ZERO = 0.5  # the share of near-zero weights from which a sentence names it
 _ROUNDING = 1e-9  # by so much a mean may lie above a figure that all seeds have
 _NAMED = 3  # techniques named in a list; the rest is counted
-
-
-def verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None = None) -> str:
-    """Return the verdict on all techniques in one sentence.
-
-    Where no technique, or not the baseline, beats always answering the largest class, a sentence
-    before it says so. It names the techniques that are better, with their differences, and counts
-    or names those that are worse, equivalent or undecided. Without enough seeds for a verdict it
-    describes; without a trained baseline it says what is missing.
-
-    Args:
-        comparison: From ``compare``.
-        pruning: From ``pruning_curves``. With it, the sentence says which techniques' weights
-            can be set to zero at a loss of at most ``AFFORDABLE_LOSS``, if more than the
-            baseline's.
-    """
-    remark = largest_class_sentence(comparison)
-    return f"{remark} {_verdict_sentence(comparison, pruning)}".strip()
 
 
 def largest_class_sentence(comparison: pd.DataFrame) -> str:
@@ -60,7 +37,7 @@ def largest_class_sentence(comparison: pd.DataFrame) -> str:
         return ""
     trained = comparison.dropna(subset=[headline]).to_dict("records")
     beaten = {row["technique"]: _beats_largest_class(row, headline, metric) for row in trained}
-    line = f"always answering the largest class ({_figure_name(comparison)} "
+    line = f"always answering the largest class ({figure_name(comparison)} "
     line += f"{metric_value(comparison['largest_class'].iloc[0], metric)})"
     if trained and not any(beaten.values()):
         return f"No technique is shown to beat {line}."
@@ -80,193 +57,9 @@ def _beats_largest_class(row: Mapping[Any, Any], headline: str, metric: Metric) 
     return bool(above > _ROUNDING)
 
 
-def _figure_name(comparison: pd.DataFrame) -> str:
+def figure_name(comparison: pd.DataFrame) -> str:
     """Return the headline in words, such as 'test accuracy'."""
     return f"{judged_part(comparison)} {metric_of(comparison).title}"
-
-
-def _verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None) -> str:
-    headline, metric = headline_of(comparison), metric_of(comparison)
-    figure = _figure_name(comparison)
-    if headline not in comparison or comparison[headline].isna().all():
-        found = dict.fromkeys(comparison["status"])
-        if set(found) <= {UNTRAINED}:
-            return "Nothing is trained yet, so there is nothing to compare."
-        return f"Nothing can be compared: the techniques are {listed(list(found))}."
-    trained = comparison.dropna(subset=[headline]).to_dict("records")
-    names = [row["technique"] for row in trained]
-    best = max((row[headline] for row in trained), key=metric.gain)
-    leaders = listed([row["technique"] for row in trained if row[headline] == best])
-    if BASELINE not in names:
-        return (
-            f"No verdict: the baseline has no results to compare with; the {metric.best_word} "
-            f"{figure} is that of {leaders}, {metric_value(best, metric)}."
-        )
-    rows = [row for row in trained if pd.notna(row.get("difference"))]
-    if not rows:
-        baseline = trained[names.index(BASELINE)][headline]
-        return (
-            f"The baseline's {figure} is {metric_value(baseline, metric)}; no technique has "
-            "results to compare with it."
-        )
-    rows.sort(key=lambda row: -metric.gain(row["difference"]))
-    gains, shared_gain = _size_gains(comparison, pruning)
-    judged = [row for row in rows if row.get("verdict") in JUDGED]
-    if not judged:
-        baseline = trained[names.index(BASELINE)][headline]
-        return f"{'; '.join([*_descriptive_clauses(rows, gains, figure, baseline), *shared_gain])}."
-    clauses = _better_clauses(judged, gains)
-    for verdict, words in (
-        (UNDECIDED, "no detectable difference"),
-        (EQUIVALENT, "practically equal to the baseline"),
-    ):
-        of_verdict = [row for row in judged if row["verdict"] == verdict]
-        clauses += [
-            f"{row['technique']}: {words}, but {gains[row['technique']]}"
-            for row in of_verdict
-            if row["technique"] in gains
-        ]
-        rest = [row for row in of_verdict if row["technique"] not in gains]
-        if rest and (verdict == EQUIVALENT or any(r["verdict"] == BETTER for r in judged)):
-            clauses.append(f"{words}: {_names(rest)}")
-    worse = [row for row in judged if row["verdict"] == WORSE]
-    if len(worse) < len(judged):
-        clauses += [
-            f"{row['technique']} {_points(row)}, worse, but {gains[row['technique']]}"
-            for row in worse
-            if row["technique"] in gains
-        ]
-        rest = [row for row in worse if row["technique"] not in gains]
-        clauses += [f"worse: {_names(rest)}"] if rest else []
-    if len(judged) < len(rows):
-        clauses.append(f"too few seeds to judge {_names([r for r in rows if r not in judged])}")
-    return f"{'; '.join([*clauses, *shared_gain])}."
-
-
-def _better_clauses(judged: list[dict[Any, Any]], gains: Mapping[str, str]) -> list[str]:
-    """Return the clauses on techniques better than the baseline, or that there are none."""
-    better = [row for row in judged if row["verdict"] == BETTER]
-    if better:
-        clauses = [
-            f"{row['technique']} {_points(row)}, real{_failure_remark(row)}"
-            f"{_appended(gains.get(row['technique']))}"
-            for row in better[:_NAMED]
-        ]
-        more = len(better) - _NAMED
-        return [*clauses, f"{more} more better than the baseline"] if more > 0 else clauses
-    if all(row["verdict"] == WORSE for row in judged):
-        differences = [f"{row['technique']} {_points(row)}" for row in judged]
-        return [f"Every technique is worse than the baseline: {listed(differences, _NAMED)}"]
-    clause = "No technique is shown to be better than the baseline"
-    names, figures = _highest(judged)
-    metric = metric_named(judged[0].get("metric"))
-    if judged[0]["verdict"] == UNDECIDED and metric.gain(judged[0]["difference"]) > 0:
-        clause += f" (the {metric.best_word}, {names}, {figures}, {_verb(names)} undecided)"
-    return [clause]
-
-
-def _descriptive_clauses(
-    rows: list[dict[Any, Any]], gains: Mapping[str, str], figure: str, baseline: float
-) -> list[str]:
-    """Return the clauses for a study with too few seeds for a verdict."""
-    seeds = int(max(row["trainings"] - row["failed_trainings"] for row in rows))
-    clause = (
-        f"A description, not a verdict: {seeds} seed{'s' if seeds > 1 else ''}, "
-        f"and a verdict takes {MIN_SEEDS}; "
-    )
-    metric = metric_named(rows[0].get("metric"))
-    if metric.gain(rows[0]["difference"]) > 0:
-        names, figures = _highest(rows)
-        clause += f"the {metric.best_word} {figure} is that of {names}, {figures} on the baseline"
-    else:
-        value = metric_value(baseline, metric)
-        clause += f"the baseline's {figure}, {value}, is the {metric.best_word}"
-    return [clause, *(f"{name}: {gain}" for name, gain in gains.items())]
-
-
-def _size_gains(
-    comparison: pd.DataFrame, pruning: pd.DataFrame | None
-) -> tuple[dict[str, str], list[str]]:
-    """Return how many weights can go, in words: by technique, and a clause on several at once.
-
-    Only the techniques with the largest share are included, and only if it is larger than the
-    baseline's. Several that can lose the same share are one clause, or the sentence would say the
-    same of each. Without pruning curves it is the share of near-zero weights.
-    """
-    if pruning is not None and BASELINE in pruning.index:
-        can_go = {str(name): _removable(curve) for name, curve in pruning.iterrows()}
-        most = max(share for share, _ in can_go.values())
-        baselines, _ = can_go[BASELINE]
-        changes = {name: change for name, (share, change) in can_go.items() if share == most}
-        if most == baselines:
-            return {}, []
-        end = f"of the baseline's only {percent(baselines, 0)}"
-        if len(changes) > 1:
-            low, high = signed(min(changes.values())), signed(max(changes.values()))
-            return {}, [
-                f"{percent(most, 0)} of the weights of {listed(list(changes), _NAMED)} can be "
-                f"removed, which changes accuracy by {low if low == high else f'{low} to {high}'} "
-                f"points, {end}"
-            ]
-        return {
-            name: f"{percent(most, 0)} of its weights can be removed, which changes its accuracy "
-            f"by {signed(change)} points, {end}"
-            for name, change in changes.items()
-        }, []
-    if "near_zero_share" not in comparison:
-        return {}, []
-    shares = dict(zip(comparison["technique"], comparison["near_zero_share"], strict=True))
-    most = max(shares.values(), key=lambda share: -1 if pd.isna(share) else share)
-    return {
-        name: f"{percent(share, 0)} of its weights are nearly zero"
-        for name, share in shares.items()
-        if share == most > max(shares.get(BASELINE, 0), _MOSTLY_ZERO)
-    }, []
-
-
-def _removable(curve: pd.Series) -> tuple[float, float]:
-    """Return the largest share pruned at an affordable loss, and its accuracy change in points."""
-    shares, accuracies = curve.index.to_numpy(dtype=float), curve.to_numpy(dtype=float)
-    affordable = np.logical_and.accumulate(accuracies >= accuracies[0] - AFFORDABLE_LOSS)
-    last = max(int(affordable.sum()) - 1, 0)
-    return float(shares[last]), float(100 * (accuracies[last] - accuracies[0]))
-
-
-def _failure_remark(row: Mapping[Any, Any]) -> str:
-    """Return a remark if trainings failed: the difference leaves out the worst ones; else ''."""
-    if not row.get("failed_trainings"):
-        return ""
-    failed = f"{row['failed_trainings']} of {row['trainings']}"
-    return f" among the trainings that did not fail ({failed} did)"
-
-
-def _highest(rows: list[dict[Any, Any]]) -> tuple[str, str]:
-    """Return names and difference of the first row and of those that round to the same."""
-    first = rows[0]
-    if len(same := [row for row in rows if _points(row) == _points(first)]) == 1:
-        return str(first["technique"]), _points(first)
-    return listed([row["technique"] for row in same]), f"{_points(first)} each"
-
-
-def _points(row: Mapping[Any, Any]) -> str:
-    """Return a row's difference and interval: '+1.60 points [1.20, 2.00]', or in nats."""
-    difference, *interval = difference_text(row).split(" ", 1)
-    return " ".join([difference, metric_named(row.get("metric")).short_unit, *interval])
-
-
-def _appended(gain: str | None) -> str:
-    """Return a clause to append, or ''."""
-    return f", and {gain}" if gain else ""
-
-
-def _verb(names: str) -> str:
-    """Return 'are' for several names, else 'is'."""
-    return "are" if " and " in names else "is"
-
-
-def _names(rows: list[dict[Any, Any]]) -> str:
-    """Return the techniques of rows as a list; beyond ``_NAMED`` they are counted."""
-    return listed([row["technique"] for row in rows], _NAMED)
 
 
 def training_text(settings: Mapping[str, Any]) -> str:

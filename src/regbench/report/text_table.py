@@ -16,6 +16,7 @@ from regbench.comparison.compare import (
     metric_of,
     networks_of,
 )
+from regbench.comparison.looks import describe_end, is_staged
 from regbench.comparison.scope import ONE_SPLIT
 from regbench.comparison.statistics import MIN_SEEDS
 from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
@@ -25,8 +26,8 @@ from regbench.evaluation.results import FAILED
 from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
 from regbench.metrics.registry import DEFAULT, metric_named
 from regbench.report.across_networks import sentence_on_networks
-from regbench.report.numbers import LARGEST_CLASS, MISSING, in_text, with_spread
-from regbench.report.sentences import largest_class_sentence
+from regbench.report.answer import NAMED, undecided_with_needs, verdict_sentence
+from regbench.report.numbers import LARGEST_CLASS, MISSING, in_text, listed, with_spread
 from regbench.study.schema import BASELINE
 
 
@@ -84,6 +85,8 @@ def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
     if "difference" in comparison:
         columns["to baseline [95 %]"] = comparison.apply(_interval, axis=1).tolist()
         columns["verdict"] = comparison["verdict"].fillna(MISSING).tolist()
+        if "pairs" in comparison:
+            columns["seeds"] = comparison.apply(_seeds, axis=1).tolist()
     if "published_accuracy" in comparison:
         published = comparison["published_accuracy"]
         columns["published"] = [in_text(value, ACCURACY) for value in published]
@@ -92,12 +95,16 @@ def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
         for figure in _further_figures(comparison)
     }
     rows = [list(row) for row in zip(*columns.values(), strict=True)]
-    notes = [*_legend(comparison), *status_notes(comparison, command)]
+    notes = [
+        verdict_sentence(comparison),
+        *_legend(comparison),
+        *_on_undecided(comparison),
+        *status_notes(comparison, command),
+    ]
     if headline in comparison and "largest_class" in comparison:
         figure, value = registry.named(headline), comparison["largest_class"].iloc[0]
         line = [LARGEST_CLASS, in_text(value, figure.unit, figure.digits)]
         rows.append(line + [MISSING] * (len(columns) - len(line)))
-        notes[:0] = filter(None, [largest_class_sentence(comparison)])
     return ReadableTable("Comparison of techniques", list(columns), rows, notes)
 
 
@@ -251,11 +258,47 @@ def _legend(comparison: pd.DataFrame) -> list[str]:
     if (comparison["verdict"] == DESCRIPTIVE).any():
         return [*legend, f"Descriptive only: a verdict needs at least {MIN_SEEDS} seeds."]
     about = comparison["scope"].iloc[0] if "scope" in comparison else ONE_SPLIT
+    width = "the band"
+    if "band" in comparison.attrs:
+        size = metric.factor * comparison.attrs["band"]
+        width = f"±{size:g} {metric.short_unit}, the band"
+    if is_staged(comparison):
+        return [
+            *legend,
+            f"Verdicts at looks ({describe_end(comparison)}): equivalent if the interval lies "
+            f"within {width}, better or worse if it leaves out 0, otherwise undecided; in 95 % of "
+            "studies all of them are right and all intervals hold the true differences, over "
+            f"techniques{_everywhere(comparison)} and looks together. They are about {about}. A "
+            "difference that decided early is on average a little too large.",
+        ]
     return [
         *legend,
-        "Verdicts: paired t tests, and two one-sided tests for 'equivalent', each at 5 % and "
+        f"Verdicts: paired t tests, and two one-sided tests for 'equivalent' (within {width}), "
+        "each at 5 % and "
         f"corrected for the techniques{_everywhere(comparison)} by Holm; they are about {about}.",
     ]
+
+
+def _on_undecided(comparison: pd.DataFrame) -> list[str]:
+    """Return a note on what each undecided technique would take, if any is."""
+    if "verdict" not in comparison:
+        return []
+    rows = comparison[comparison["verdict"] == UNDECIDED].to_dict("records")
+    if not rows:
+        return []
+    setting = "a later look" if is_staged(comparison) else "protocol.seeds"
+    note = (
+        "Undecided is no proof of equality. A verdict takes so many seeds if means and spreads "
+        f"stay as they are; {setting} adds them"
+    )
+    if len(rows) > NAMED:  # the sentence leaves out some
+        note += f": {listed(undecided_with_needs(rows, comparison))}"
+    return [f"{note}."]
+
+
+def _seeds(row: pd.Series) -> str:
+    """Return how many seeds a verdict rests on."""
+    return MISSING if pd.isna(row["pairs"]) else f"{row['pairs']:.0f}"
 
 
 def _everywhere(comparison: pd.DataFrame) -> str:

@@ -12,6 +12,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
 from regbench import presence
+from regbench.devices import training_processes
 from regbench.errors import (
     FailedTrainingsError,
     SettingsError,
@@ -38,6 +39,7 @@ from regbench.storage.remote import RemoteFile
 from regbench.storage.results_marker import is_same_folder, mark_results
 from regbench.storage.stored_file import LocalFile, stored_file
 from regbench.study.arms import arm_named
+from regbench.study.schema import Reporting
 from regbench.training.if_needed import condition_of
 
 logger = logging.getLogger(__name__)
@@ -160,7 +162,11 @@ class StudyHooks:
             if name.endswith("_results")
         }
         if "comparison" in made:
-            compared = catalog.load("comparison")
+            compared = compare.with_study_figures(
+                catalog.load("comparison"),
+                Reporting.model_validate(catalog.load("params:reporting")).band,
+                training_processes(),
+            )
             for table in text_table.comparison_tables(compared, catalog.load("params:command")):
                 text_table.print_table(table)
         elif results_by_technique:

@@ -100,11 +100,11 @@ def compare_techniques(
     return compared
 
 
-def write_markdown(compared: DataFrame, command: str) -> str:
+def write_markdown(compared: DataFrame, command: str, settings: dict[str, Any]) -> str:
     """Write the comparison as a Markdown table; of several networks one table each."""
     from regbench.report import text_table
 
-    tables = text_table.comparison_tables(compared, command)
+    tables = text_table.comparison_tables(_described(compared, settings), command)
     return "\n".join(text_table.as_markdown(table) for table in tables)
 
 
@@ -127,7 +127,7 @@ def plot_networks(compared: DataFrame, settings: dict[str, Any]) -> Figure:
     """Draw every technique's difference to the baseline on every network."""
     from regbench.report.plots import networks
 
-    return networks.network_plot(_with_band(compared, settings))
+    return networks.network_plot(_described(compared, settings))
 
 
 def plot_differences(
@@ -136,7 +136,7 @@ def plot_differences(
     """Draw every technique's difference to the baseline with its intervals."""
     from regbench.report.plots import differences
 
-    return differences.difference_plot(_with_band(compared, settings), results)
+    return differences.difference_plot(_described(compared, settings), results)
 
 
 def plot_gaps(compared: DataFrame) -> Figure:
@@ -238,7 +238,7 @@ def write_report(
     from regbench.report import page, provenance, text_table
 
     content = page.ReportContent(
-        comparison=_with_band(compared, parameters["reporting"]),
+        comparison=_described(compared, parameters["reporting"]),
         results=results,
         classes=classes,
         images=images,
@@ -261,8 +261,10 @@ def _shown(setting: Any) -> Any:
     return without_secrets(setting) if isinstance(setting, str) else setting
 
 
-def _with_band(compared: DataFrame, settings: dict[str, Any]) -> DataFrame:
+def _described(compared: DataFrame, settings: dict[str, Any]) -> DataFrame:
     """Return a comparison with the figures of the study that its CSV file does not hold."""
     from regbench.comparison import compare
+    from regbench.devices import training_processes
 
-    return compare.with_study_figures(compared, Reporting.model_validate(settings).band)
+    band = Reporting.model_validate(settings).band
+    return compare.with_study_figures(compared, band, training_processes())

@@ -98,7 +98,7 @@ def create_pipeline(arms: list[str], *, with_publication: bool) -> Pipeline:
             ),
             Node(
                 nodes.write_markdown,
-                [compared, "params:command"],
+                [compared, "params:command", "params:reporting"],
                 "comparison_markdown",
                 name="write_markdown",
             ),

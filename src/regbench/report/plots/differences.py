@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from regbench.comparison.compare import metric_of
+from regbench.comparison.looks import is_staged
 from regbench.comparison.tables import seed_differences
 from regbench.comparison.verdicts import UNDECIDED, VERDICTS
 from regbench.evaluation.results import Results
@@ -26,8 +27,9 @@ def difference_plot(
 ) -> Figure:
     """Draw each technique's difference to the baseline with its 95 % interval.
 
-    The thick line is the interval of the paired t test, the thin one the bootstrap interval, a dot
-    one seed. An outlier is an arrow at the edge; its figures stand beside it.
+    The thick line is the interval of the paired t test, with looks the one that the verdict is read
+    from, the thin one the bootstrap interval, a dot one seed. An outlier is an arrow
+    at the edge; its figures stand beside it.
 
     Args:
         comparison: From ``compare``; its order is the order of rows, and ``attrs["band"]`` the
@@ -76,8 +78,9 @@ def difference_plot(
     side = "right" if metric.higher_is_better else "left"
     axis.set_xlabel(f"difference to the baseline in {metric.unit}; {side} is better")
     colour = COLOURS["muted"]
+    label = "joint 95 % interval" if is_staged(comparison) else "95 % interval (paired t)"
     handles: list[Line2D | Patch] = [
-        Line2D([], [], color=colour, linewidth=4.5, alpha=0.55, label="95 % interval (paired t)"),
+        Line2D([], [], color=colour, linewidth=4.5, alpha=0.55, label=label),
     ]
     if has_bootstrap:
         line = Line2D([], [], color=colour, linewidth=1.2, marker="|")
