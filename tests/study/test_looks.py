@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.study.base_study import BASE, changed
 
 from regbench.errors import SettingsError
@@ -102,41 +103,54 @@ def test_a_technique_does_not_take_the_name_of_a_look() -> None:
     assert "taken by protocol.seeds.looks, like all of: after_5, look_5" in problem.message
 
 
-@pytest.mark.parametrize(
-    ("given", "looks"), [("3 4 6", [3, 4, 6]), (2, None)], ids=["over a number", "over looks"]
-)
-def test_a_command_takes_either_over_the_other(
-    own_conf: Callable[..., Path], given: Any, looks: Any
-) -> None:
-    conf = own_conf(parameters_own={"protocol": {"seeds": 5 if looks else {"looks": [3, 5]}}})
-    seeds = {"looks": given} if looks else given
-    loader = StudyConfigLoader(
+SEEDS: dict[str, Any] = {
+    "a number": 2,
+    "a list": [4, 7],
+    "looks": {"looks": [3, 5]},
+    "looks in words": {"looks": "3 4 6"},
+}
+
+
+def loader(conf: Path, **protocol: Any) -> StudyConfigLoader:
+    return StudyConfigLoader(
         str(conf),
         base_env="base",
         default_run_env="local",
-        runtime_params={"protocol": {"seeds": seeds}},
+        runtime_params={"protocol": protocol} if protocol else {},
         merge_strategy={"parameters": "soft"},
     )
-    study = loader.study()
-    assert study.protocol.looks == (looks or [])
-    assert study.protocol.seeds == list(range(1, 7 if looks else 3))
-    assert loader["parameters"]["command"] == (
-        "kedro run '--params=protocol.seeds.looks=3 4 6'"
-        if looks
-        else "kedro run --params=protocol.seeds=2"
-    ).replace("kedro run", f"kedro run --conf-source={conf}")
+
+
+@pytest.mark.parametrize("below", SEEDS)
+@pytest.mark.parametrize("above", SEEDS)
+@pytest.mark.parametrize("by", ["a file", "a command"])
+def test_one_kind_takes_the_place_of_another(
+    own_conf: Callable[..., Path], below: str, above: str, by: str
+) -> None:
+    conf = own_conf()
+    base = conf / "base/parameters_protocol.yml"
+    settings = yaml.safe_load(base.read_text())
+    settings["protocol"]["seeds"] = SEEDS[below]
+    base.write_text(yaml.safe_dump(settings))
+    if by == "a file":
+        own = {"protocol": {"seeds": SEEDS[above]}}
+        (conf / "local/parameters_own.yml").write_text(yaml.safe_dump(own))
+        found = loader(conf).study().protocol
+    else:
+        found = loader(conf, seeds=SEEDS[above]).study().protocol
+    expected = read_study(changed("protocol.seeds", SEEDS[above])).protocol
+    assert (found.seeds, found.looks) == (expected.seeds, expected.looks)
+
+
+def test_the_next_command_has_the_looks_of_this_one(own_conf: Callable[..., Path]) -> None:
+    command = loader(own_conf(), seeds={"looks": "3 4 6"})["parameters"]["command"]
+    assert command.endswith(" '--params=protocol.seeds.looks=3 4 6'")
 
 
 def test_the_message_names_the_file(own_conf: Callable[..., Path]) -> None:
     conf = own_conf(parameters_own={"protocol": {"seeds": {"looks": [1, 5]}}})
-    loader = StudyConfigLoader(
-        str(conf),
-        base_env="base",
-        default_run_env="local",
-        merge_strategy={"parameters": "soft"},
-    )
     with pytest.raises(SettingsError) as refused:
-        loader.study()
+        loader(conf).study()
     message = refused.value.message
     assert f"{conf}/local/parameters_own.yml: protocol.seeds.looks: must begin at 3" in message
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.framework.project import settings
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from regbench.errors import KEDRO_RUN, SettingsError
@@ -77,6 +77,23 @@ class StudyConfigLoader(OmegaConfigLoader):
             SettingsError: A file cannot be read, or the parameters are no valid study.
         """
         return self._checked(self._read("parameters"))
+
+    def _merge_and_resolve(
+        self, key: str, config_per_file: dict[Path, DictConfig]
+    ) -> dict[str, Any]:
+        """Merge files with ``--params``; a list there takes the place of a mapping, too."""
+        for config in config_per_file.values() if key == "parameters" else ():
+            _drop_replaced(config, self.runtime_params or {})
+        merged: dict[str, Any] = super()._merge_and_resolve(key, config_per_file)
+        return merged
+
+    @staticmethod
+    def _soft_merge(
+        config: dict[str, Any], env_config: dict[str, Any], env_path: str | None = None
+    ) -> Any:
+        """Merge two environments key by key; a list takes the place of a mapping, too."""
+        _drop_replaced(config, env_config)
+        return OmegaConfigLoader._soft_merge(config, env_config, env_path)
 
     def _read(self, key: str) -> dict[str, Any]:
         """Return one kind of configuration as Kedro merges it from its files.
@@ -222,6 +239,33 @@ class StudyConfigLoader(OmegaConfigLoader):
 
 
 _GROUPS = set(Study.model_fields) - {"images", "data_root", "mnist_source", "if_in_use"}
+
+
+def _drop_replaced(values: Any, by: Any) -> None:
+    """Drop mappings that lists are to replace, and lists that mappings are: OmegaConf refuses to.
+
+    ``protocol.seeds`` may be either.
+
+    Args:
+        values: A mapping, which is changed.
+        by: The mapping that is going to be merged into it.
+    """
+    for key in by:
+        if key not in values:
+            continue
+        if isinstance(values, DictConfig) and OmegaConf.is_interpolation(values, key):
+            continue
+        old, new = values[key], by[key]
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            _drop_replaced(old, new)
+        elif (isinstance(old, Mapping) and _is_list(new)) or (
+            _is_list(old) and isinstance(new, Mapping)
+        ):
+            del values[key]
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | ListConfig)
 
 
 def _message_of_merging(error: Exception) -> str | None:
