@@ -19,8 +19,6 @@ from tests.looks.small_study import (
     trained,
 )
 
-from regbench.comparison.sequential.design import Design
-from regbench.comparison.sequential.interval import critical
 from regbench.runs.runner import StudyRunner
 
 
@@ -213,19 +211,3 @@ def test_several_networks_have_looks_and_baselines_of_their_own(
     assert table.loc["l1", "trainings"].tolist() == [
         record["due"][f"l1.{network}"] for network in table.loc["l1", "network"]
     ]
-
-
-def test_splits_of_their_own_make_looks_wider(run: Run, images: Path, tmp_path: Path) -> None:
-    of_study = small_study.study(images, AT_6, {"looks": [3, 4]})
-    of_study["techniques"] = small_study.TECHNIQUES | {"l1": None}
-    of_study["protocol"]["split"]["resample"] = True
-    run(**of_study)
-    row = comparison(tmp_path / "data").loc["twin"]
-    assert row["verdict"] == "undecided"
-    assert row["variance_ratio"] == pytest.approx(90 / 60)
-    looks = tuple(look for look in (3, 4) if look <= row["pairs"])
-    design = Design((3, 4), 1, AT_6 / 100, variance_ratio=row["variance_ratio"])
-    at = critical(looks, design.shares[: len(looks)], design)
-    assert row["difference_high"] == pytest.approx(
-        at.difference * design.standard_error(0.5 / small_study.TEST_IMAGES, looks[-1]), rel=1e-6
-    )
