@@ -303,7 +303,7 @@ from regbench.settings import CONFIG_LOADER_ARGS
 given = {
     "techniques": {"mine": {"zca": True, "augmentation": {}, "dropout": 0.5}},
     "networks": {"mlp": {"hidden_units": [4]}},
-    "protocol": {"epochs": 1, "seeds": [1]},
+    "protocol": {"epochs": 1, "seeds": 1},
 }
 loader = StudyConfigLoader(str(PROJECT / "conf"), runtime_params=given, **CONFIG_LOADER_ARGS)
 parameters, study = loader["parameters"], loader.study()

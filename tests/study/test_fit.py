@@ -62,7 +62,7 @@ def test_a_technique_that_means_nothing_is_told(
 @pytest.mark.parametrize(
     ("warmup", "network", "of"),
     [
-        (10, CNN, "10 epochs, not 10"),
+        (15, CNN, "15 epochs, not 15"),
         (9.5, CNN, None),
         (2.5, {**SMALL, "head": PHASE, "fine_tune": {**PHASE, "epochs": 3, "from": 0.5}}, None),
         (4, {**SMALL, "head": PHASE}, "4 epochs of the network's phase head, not 4"),

@@ -278,9 +278,9 @@ class TestWrongValues:
         found = problem(changed("protocol.optimizer", sgd))
         assert dotted(found) == "protocol.optimizer"
         assert found.message.startswith("nesterov needs a momentum above 0")
-        found = problem(changed("protocol.schedule.warmup", 10))
+        found = problem(changed("protocol.schedule.warmup", 15))
         assert dotted(found) == "protocol.schedule.warmup"
-        assert found.message == "must be less than the 10 epochs, not 10"
+        assert found.message == "must be less than the 15 epochs, not 15"
 
     def test_seeds_given_twice(self) -> None:
         found = problem(changed("protocol.seeds", [3, 1, 3]))
