@@ -63,7 +63,11 @@ def content() -> ReportContent:
         classes=["a", "b"],
         images=np.zeros((len(files), 8, 8, 1), np.uint8),
         split_index=pd.DataFrame(
-            {"filename": files, "label": "a", "split": [name.split()[0] for name in files]}
+            {
+                "filename": files,
+                "label": np.resize(["a", "b"], len(files)).astype(object),
+                "split": [name.split()[0] for name in files],
+            }
         ),
         rejected=pd.DataFrame(columns=["filename", "reason"]),
         settings={"protocol": {"seeds": list(range(1, 13)), "looks": list(LOOKS)}},

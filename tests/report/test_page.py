@@ -524,6 +524,7 @@ class TestOtherParts:
         assert rows[2][0] == "zca"
         assert rows[2][-1] == "cannot be compared: another split"
         assert "nan" not in " ".join(rows[2])
+        assert "1 claim can be compared; does not survive: l2." in [t for _, t in page.all("p")]
 
     def test_without_claims_or_figures_says_so_in_a_line_each(self, empty: Page) -> None:
         said = [text for attrs, text in empty.all("p") if attrs.get("class") == "missing"]

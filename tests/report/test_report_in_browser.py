@@ -15,6 +15,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
+from tests.report import staged_study
 
 from regbench.evaluation.results import Results
 from regbench.history.page import render_history
@@ -330,6 +331,11 @@ class TestScreens:
     @pytest.mark.parametrize("width", [400, 841, 1400])
     def test_pictures_cut_off_no_letters(self, page: webdriver.Chrome, width: int) -> None:
         show(page, width)
+        assert self.cut_off(page) == []
+
+    @staticmethod
+    def cut_off(page: webdriver.Chrome) -> list[Any]:
+        """The letters of pictures that reach beyond their picture."""
         cut: list[Any] = page.execute_script(
             """return [...document.querySelectorAll("svg text")].filter((text) => {
                 const svg = text.ownerSVGElement.getBoundingClientRect();
@@ -338,7 +344,17 @@ class TestScreens:
                   || box.top < svg.top - 3 || box.bottom > svg.bottom + 3);
               }).map((text) => text.textContent)"""
         )
-        assert cut == []
+        return cut
+
+    @pytest.mark.parametrize("width", [375, 1400])
+    def test_a_study_with_looks_fits_too(
+        self, driver: webdriver.Chrome, tmp_path: Path, width: int
+    ) -> None:
+        (tmp_path / "report.html").write_text(render_report(staged_study.content()), "utf-8")
+        show(driver, width)
+        driver.get((tmp_path / "report.html").as_uri())
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+        assert self.cut_off(driver) == []
 
     def test_wide_things_scroll_by_keyboard(self, page: webdriver.Chrome) -> None:
         show(page, 400)

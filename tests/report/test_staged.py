@@ -124,7 +124,7 @@ def test_the_plot_draws_the_interval_of_the_verdict() -> None:
 def test_the_page_explains_looks_and_not_what_they_replace(page: str) -> None:
     assert "A technique’s first verdict is final" in page
     assert "is on average a little too large" in page
-    assert f"{LONG} (7 more seeds, about 4 minutes)" in page
+    assert f"{LONG} ({EXPECTED[LONG].further_seeds} more seeds, about " in page
     assert "Looks that are added later read all verdicts anew" in page
     for of_one_judgement in ("Holm", "Could have been found", "Detectable difference"):
         assert of_one_judgement not in page

@@ -131,6 +131,7 @@ def _finish_study_run(
                     "validation_accuracy",
                     headline_of(study.comparison),
                     "difference",
+                    "pairs",  # with looks, the seeds that the verdict rests on
                 )
             )
             if figure in rows

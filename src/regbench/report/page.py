@@ -27,6 +27,7 @@ from regbench.evaluation.split_parts import judged_part
 from regbench.report import (
     across_networks,
     answer,
+    claims,
     images_of_study,
     legend,
     numbers,
@@ -239,7 +240,8 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "further": _further_figures(trained, part),
         "reliability": svg.reliability_pictures(comparison, trained),
         **_baseline_and_best(content, trained, part),
-        "claims": None if content.claims is None else _claims(content.claims),
+        "claims": None if content.claims is None else claims.claims_shown(content.claims),
+        "claims_sentence": claims.claims_sentence(content.claims),
         "duplicates": images_of_study.duplicates_found(content.duplicates),
         "counts": images_of_study.images_by_class(content.split_index, content.classes),
         "rejected": content.rejected.head(MOST_REJECTED).to_dict("records"),
@@ -335,16 +337,6 @@ def _contact_sheet(
             )
         )
     return shown
-
-
-def _claims(claims: pd.DataFrame) -> list[dict[Any, Any]]:
-    """Return a row per published claim; a missing text is empty, a missing figure NaN."""
-    texts = ["claim", "why_not", "verdict", "fair_verdict", "outcome"]
-    figures = ["published_accuracy", "published_difference", "accuracy", "fair_accuracy"]
-    figures += ["difference", "fair_difference", "decidable_with_one_seed"]
-    complete = claims.reindex(columns=list(dict.fromkeys([*claims, *texts, *figures])))
-    complete = complete.astype(dict.fromkeys(texts, object))
-    return complete.fillna(dict.fromkeys(texts, "")).to_dict("records")
 
 
 def _percentages(table: pd.DataFrame) -> dict[str, Any]:

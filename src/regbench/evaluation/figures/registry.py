@@ -17,6 +17,8 @@ TAKEN = frozenset(
         *("p_value", "p_adjusted", "bootstrap_low", "bootstrap_high", "win_share"),
         *("detectable_difference", "verdict", "published_accuracy", "metric", "largest_class"),
         *("scope", "variance_ratio", "verdict_over_images"),
+        *("pairs", "stopped_at", "futile", "further_seeds", "saved_trainings"),
+        *("plain_low", "plain_high"),
         *("schema", "run", "time", "run_seconds", "versions", "alarms"),
         *("images_train", "images_validation", "images_test", "rejected"),
         *("data", "split", "protocol", "training", "evaluation", "settings"),
