@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.comparison.network_study import STUDY, compared
+from tests.study.base_study import BASE
 
 from regbench.errors import StudyError
 from regbench.pipelines.data.nodes import check_networks
@@ -61,7 +62,7 @@ def test_each_network_is_separated_with_its_comparison() -> None:
 
 
 def test_markdown_has_a_table_for_each() -> None:
-    text = write_markdown(compared(), "kedro run")
+    text = write_markdown(compared(), "kedro run", BASE["reporting"])
     assert text.count("| technique |") == 2
 
 
