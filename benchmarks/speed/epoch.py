@@ -20,6 +20,7 @@ from regbench.study.schema import Normalization, Protocol
 
 BATCH = 128
 VALIDATION_BATCH = 2048  # larger products are faster
+ADAM = {"adam": True}
 
 
 def measure_epoch(given: argparse.Namespace, rounds: int) -> Outcome:
@@ -39,14 +40,17 @@ def measure_epoch(given: argparse.Namespace, rounds: int) -> Outcome:
         f"RegBench, {many}": partial(regbench_epoch, folder, epochs, cores()),
         f"bare products, TensorFlow, {one}": partial(_bare_epoch, work, epochs, 1),
         f"bare products, TensorFlow, {many}": partial(_bare_epoch, work, epochs, cores()),
+        f"bare products and Adam, {one}": partial(_bare_epoch, work | ADAM, epochs, 1),
+        f"bare products and Adam, {many}": partial(_bare_epoch, work | ADAM, epochs, cores()),
     }
     made = interleave(sides, rounds)
     stock, alone, abreast, *bares = made.values()
-    bare = min(bares, key=lambda side: side.median)
+    bare, with_adam = (min(of, key=lambda side: side.median) for of in (bares[:2], bares[2:]))
     flop = operations(train, validation, widths)
     figures = [
         ratio("one epoch / stock model.fit epoch", abreast, stock, 0.55),
         ratio("one epoch / bare matrix products of the same work", abreast, bare, 1.3),
+        ratio("one epoch / bare products and a bare Adam pass each step", abreast, with_adam, 1.15),
         ratio("the same with one process on all cores / stock", alone, stock),
         Figure("bare products, best", flop / bare.median / 1e9, unit="GFLOP/s"),
     ]
@@ -161,20 +165,29 @@ def operations(train: int, validation: int, widths: list[int]) -> float:
     return train * (3 * forward - first) + validation * forward
 
 
-def epoch_of_products(train: int, validation: int, widths: list[int], epochs: int) -> float:
-    """In a fresh process: the median seconds of the products of whole epochs."""
+def epoch_of_products(
+    train: int, validation: int, widths: list[int], epochs: int, *, adam: bool = False
+) -> float:
+    """In a fresh process: the median seconds of the products of whole epochs.
+
+    With ``adam`` every kernel is also updated in each step, by TensorFlow's own Adam in one pass
+    over it; the rate is 0, so that values stay of one size.
+    """
     import tensorflow as tf
 
     random = np.random.default_rng(0)
     images = tf.constant(random.random((max(train, validation), widths[0]), np.float32))
     kernels = [  # of a size that neither grows nor shrinks what they are multiplied with
-        tf.constant((random.standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32))
+        tf.Variable((random.standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32))
         for shape in pairwise(widths)
     ]
+    moments = [[tf.Variable(tf.zeros_like(kernel)) for _ in range(2)] for kernel in kernels]
+    constants = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
+    constants |= {"beta1_power": 0.9, "beta2_power": 0.999, "lr": 0.0}
 
     # One number of every product is added up, or TensorFlow would leave the products out.
     @tf.function
-    def epoch(train: tf.Tensor, validation: tf.Tensor, kernels: list[tf.Tensor]) -> tf.Tensor:
+    def epoch(train: tf.Tensor, validation: tf.Tensor) -> tf.Tensor:
         total = tf.zeros(())
         for start in tf.range(0, tf.shape(train)[0], BATCH):
             values = train[start : start + BATCH]
@@ -183,9 +196,14 @@ def epoch_of_products(train: int, validation: int, widths: list[int], epochs: in
                 inputs.append(values)
                 values = tf.matmul(values, kernel)
             for layer in reversed(range(len(kernels))):
-                total += tf.matmul(inputs[layer], values, transpose_a=True)[0, 0]
+                gradient = tf.matmul(inputs[layer], values, transpose_a=True)
+                total += gradient[0, 0]
                 if layer:
                     values = tf.matmul(values, kernels[layer], transpose_b=True)
+                if adam:
+                    handles = (kernels[layer], *moments[layer])
+                    var, m, v = (variable.handle for variable in handles)
+                    tf.raw_ops.ResourceApplyAdam(var=var, m=m, v=v, grad=gradient, **constants)
         for start in tf.range(0, tf.shape(validation)[0], VALIDATION_BATCH):
             values = validation[start : start + VALIDATION_BATCH]
             for kernel in kernels:
@@ -194,10 +212,10 @@ def epoch_of_products(train: int, validation: int, widths: list[int], epochs: in
         return total
 
     parts = images[:train], images[:validation]
-    float(epoch(*parts, kernels))
+    float(epoch(*parts))
     processes.wait_for_others()
     ends = [time.perf_counter()]
     for _ in range(epochs):
-        float(epoch(*parts, kernels))  # waits for the result
+        float(epoch(*parts))  # waits for the result
         ends.append(time.perf_counter())
     return float(np.median(np.diff(ends)))
