@@ -52,6 +52,16 @@ def test_verdicts_are_those_of_the_differences() -> None:
     assert found.verdicts["l1"].look == 3
 
 
+def test_no_interval_reaches_beyond_what_differences_of_accuracies_can_be() -> None:
+    base, other = (0.5, 0.2, 0.8), (0.2, 0.6, 0.4)
+    found = standing(study(baseline=base, l1=other), LOOKS, BAND, ACCURACY).verdicts["l1"]
+    plain = judge({"l1": np.subtract(other, base)}, Design(LOOKS, 1, BAND), smallest_sd=0.005)["l1"]
+    assert plain.low < -1
+    assert plain.high > 1
+    assert (found.low, found.high) == (-1, 1)
+    assert (found.verdict, found.mean, found.sd) == (plain.verdict, plain.mean, plain.sd)
+
+
 def test_a_decided_technique_needs_no_more_and_the_baseline_what_another_needs() -> None:
     first = study(baseline=BASE[:3], l1=WORSE[:3], l2=NOISY[:3])
     found = standing(first, LOOKS, BAND, ACCURACY)

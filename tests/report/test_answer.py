@@ -62,10 +62,10 @@ class TestWhatItTakes:
     def test_says_that_there_is_no_prospect(self) -> None:
         compared = timed(open_row("l2", 300, futile=True), open_row("l1", None, futile=True))
         assert what_it_takes(compared.iloc[0].to_dict(), compared) == (
-            "without prospect: 300 more seeds, about 75 minutes"
+            "stopped without prospect, would take 300 more seeds, about 75 minutes"
         )
         assert what_it_takes(compared.iloc[1].to_dict(), compared) == (
-            "without prospect: no affordable number of seeds would do"
+            "stopped without prospect: no affordable number of seeds would do"
         )
 
     def test_is_without_time_where_nothing_was_timed(self) -> None:
@@ -89,7 +89,8 @@ class TestVerdictSentence:
         assert verdict_sentence(compared) == (
             "augmentation helps by 1.80 points of test accuracy [1.30, 2.30]; zca and l1 make it "
             "worse by 0.60 to 5.00 points; l2 and dropout make no difference of more than 0.5 "
-            "points; undecided: a (12 more seeds) and b (without prospect: 40 more seeds)."
+            "points; undecided: a (12 more seeds) and b (stopped without prospect, would take 40 "
+            "more seeds)."
         )
 
     def test_speaks_of_gains_where_less_is_better(self) -> None:
@@ -179,6 +180,23 @@ class TestVerdictSentence:
         assert verdict_sentence(compared) == (
             "Every technique is worse than the baseline: l2 −1.00 points [−1.50, −0.50] and zca "
             "−5.00 points [−5.50, −4.50]."
+        )
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            row("l1", np.nan, "", test_accuracy=np.nan, status="not trained"),
+            row("l1", 0.2, "descriptive only"),
+        ],
+    )
+    def test_says_nothing_of_techniques_without_a_verdict(self, other: dict[str, Any]) -> None:
+        worse = described(table(row("zca", -5, "worse"), other))
+        assert verdict_sentence(worse).startswith(
+            "Every technique with a verdict is worse than the baseline: zca −5.00 points"
+        )
+        equal = described(table(row("l2", 0.01, "equivalent"), other))
+        assert verdict_sentence(equal).startswith(
+            "No technique with a verdict helps by more than 0.5 points; l2 makes no difference"
         )
 
     def test_says_so_if_everything_is_equal(self) -> None:

@@ -55,8 +55,8 @@ def test_the_sentence_answers_with_the_looks_figures() -> None:
         f"augmentation helps by {100 * helps.mean:.2f} points of test accuracy "
         f"[{100 * helps.low:.2f}, {100 * helps.high:.2f}]; zca makes it worse by "
         f"{-100 * worse.mean:.2f} points; l2 makes no difference of more than 2 points; undecided: "
-        f"{LONG} ({open_} more seeds, about {open_ * 30 / 60:.0f} minutes) and l1 (without "
-        f"prospect: about {round(futile, -1)} more seeds, {hours:.0f} hours)."
+        f"{LONG} ({open_} more seeds, about {open_ * 30 / 60:.0f} minutes) and l1 (stopped "
+        f"without prospect, would take about {round(futile, -1)} more seeds, {hours:.0f} hours)."
     )
 
 

@@ -175,6 +175,7 @@ class TestComparisonTable:
         answer, legend, _, failures, untrained = self.table.notes
         assert answer.startswith("A description, not a verdict: 2 seeds")
         assert "at most 2 seeds" in legend
+        assert "paired by seed, over the seeds that both have" in legend
         assert failures == f"l1: 1 of 2 trainings failed: {REASON}"
         assert untrained == (
             f"Not trained: dropout, zca; {COMMAND} --pipelines=dropout,zca,reporting trains them."

@@ -5,7 +5,7 @@ same ones while it trains, in its report, and after it was killed and goes on.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from regbench.comparison.verdicts import BETTER, EQUIVALENT, UNDECIDED, WORSE
 from regbench.evaluation.resampling import Resampling
 from regbench.evaluation.results import FAILED, Results
 from regbench.evaluation.split_parts import judged_part
-from regbench.metrics.base import Metric
+from regbench.metrics.base import POINTS, Metric
 from regbench.study.arms import arm_named, by_network, on_same_network
 from regbench.study.schema import BASELINE
 
@@ -93,7 +93,8 @@ def standing(
             needs = [n for arm, n in due.items() if arm_named(arm).network == network]
             name = next(a for a in results if arm_named(a) == (BASELINE, network))
             due[name] = max([looks[0], *needs])
-    return Standing(verdicts, {arm: due[arm] for arm in results}, reached)
+    possible = {arm: _within_what_is_possible(found, metric) for arm, found in verdicts.items()}
+    return Standing(possible, {arm: due[arm] for arm in results}, reached)
 
 
 def set_aside_unneeded(
@@ -132,6 +133,19 @@ def at_look(staged: Standing, technique: str) -> dict[str, Any]:
     if found.pairs:
         row |= {"difference": found.mean, "difference_sd": found.sd}
     return row
+
+
+def _within_what_is_possible(found: StagedVerdict, metric: Metric) -> StagedVerdict:
+    """Return a verdict with intervals no wider than differences of shares of 1 can be.
+
+    Those of an early look with few images may reach far beyond. No verdict changes: the ends that
+    are drawn in lie beyond 0 and the band.
+    """
+    if metric.unit != POINTS:
+        return found
+    ends = [found.low, found.high, found.plain_low, found.plain_high]
+    low, high, plain_low, plain_high = np.clip(ends, -1, 1).tolist()
+    return replace(found, low=low, high=high, plain_low=plain_low, plain_high=plain_high)
 
 
 def _step(results: Mapping[str, Results], part: str, metric: Metric) -> float:

@@ -93,7 +93,11 @@ def _verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None) ->
 def _better_clauses(
     judged: list[dict[Any, Any]], gains: Mapping[str, str], comparison: pd.DataFrame
 ) -> list[str]:
-    """Return the clauses on techniques that help, or that there are none."""
+    """Return the clauses on techniques that help, or that there are none.
+
+    "No technique" and "every technique" are about those with a verdict, and say so where others
+    are not trained, have failed or have too few seeds.
+    """
     better = [row for row in judged if row["verdict"] == BETTER]
     if better:
         of_what = f" of {figure_name(comparison)}"
@@ -104,12 +108,14 @@ def _better_clauses(
         ]
         more = len(better) - NAMED
         return [*clauses, f"{more} more help{'s' if more == 1 else ''}"] if more > 0 else clauses
+    compared = int((comparison["technique"] != BASELINE).sum())
+    those = "technique" if len(judged) == compared else "technique with a verdict"
     if all(row["verdict"] == WORSE for row in judged):
         differences = [f"{row['technique']} {_points(row)}" for row in judged]
-        return [f"Every technique is worse than the baseline: {listed(differences, NAMED)}"]
+        return [f"Every {those} is worse than the baseline: {listed(differences, NAMED)}"]
     band = _band(comparison)
     if band and all(row["verdict"] != UNDECIDED for row in judged):
-        return [f"No technique helps by more than {band}"]
+        return [f"No {those} helps by more than {band}"]
     clause = "No technique is shown to help"
     metric = metric_of(comparison)
     if judged[0]["verdict"] == UNDECIDED and metric.gain(judged[0]["difference"]) > 0:

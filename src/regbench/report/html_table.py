@@ -165,8 +165,8 @@ def _comparison_columns(comparison: pd.DataFrame, part: str) -> list[Column]:
         Column(
             "difference",
             f"difference, {metric.short_unit} [95 %]",
-            f"{part} {metric.title} minus the baseline's, paired by seed: mean and {interval}, in "
-            f"{metric.unit}",
+            f"{part} {metric.title} minus the baseline's, paired by seed, over the seeds that both "
+            f"have: mean and {interval}, in {metric.unit}",
             difference_text,
             better,
         ),

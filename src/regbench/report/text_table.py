@@ -251,7 +251,9 @@ def _legend(comparison: pd.DataFrame) -> list[str]:
     ]
     metric = metric_of(comparison)
     better = "" if metric.higher_is_better else ", less is better"
-    paired = f"'to baseline' in {metric.unit}, paired by seed{better}"
+    # The baseline's mean is then over more seeds than some differences are.
+    common = ", over the seeds that both have" if most else ""
+    paired = f"'to baseline' in {metric.unit}, paired by seed{common}{better}"
     legend = [f"{'; '.join([over, paired, *meanings])}."]
     if "difference" not in comparison:
         return [*legend, "No differences: the baseline and another technique must be trained."]

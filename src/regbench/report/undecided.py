@@ -29,7 +29,7 @@ def what_it_takes(row: Mapping[Any, Any], comparison: pd.DataFrame) -> str:
     futile = is_futile(row)
     further = row.get("further_seeds")
     if further is None or pd.isna(further):
-        return "without prospect: no affordable number of seeds would do" if futile else ""
+        return "stopped without prospect: no affordable number of seeds would do" if futile else ""
     seeds, rounded = int(further), _two_digits(int(further))
     said = f"{rounded:,} more seed{'s' if seeds != 1 else ''}"
     time = _duration(_seconds(row, comparison, seeds))
@@ -37,7 +37,7 @@ def what_it_takes(row: Mapping[Any, Any], comparison: pd.DataFrame) -> str:
         said = f"about {said}{', ' if time else ''}{time}"
     elif time:
         said += f", about {time}"
-    return f"without prospect: {said}" if futile else said
+    return f"stopped without prospect, would take {said}" if futile else said
 
 
 def is_futile(row: Mapping[Any, Any]) -> bool:
