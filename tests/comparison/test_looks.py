@@ -102,6 +102,15 @@ def test_a_failed_training_is_a_pair_less() -> None:
     assert (found.verdicts["l1"].verdict, found.verdicts["l1"].pairs) == ("worse", 4)
 
 
+def test_a_technique_of_which_every_training_fails_stops_no_look() -> None:
+    results = study(baseline=BASE[:3], l1=(None, None, None), l2=NOISY[:3])
+    found = standing(results, LOOKS, BAND, ACCURACY)
+    assert found.verdicts["l1"].pairs == 0
+    assert found.verdicts["l2"].pairs == 3
+    nobody = standing(study(baseline=(None,) * 3, l2=NOISY[:3]), LOOKS, BAND, ACCURACY)
+    assert nobody.verdicts["l2"].pairs == 0
+
+
 def test_networks_have_baselines_of_their_own_and_one_error() -> None:
     results = study(
         baseline__mlp=BASE[:3], baseline__cnn=BASE[:3], l1__mlp=WORSE[:3], l1__cnn=NOISY[:3]

@@ -163,7 +163,8 @@ def _by_seed(results: Results, headline: str) -> pd.Series:
     if trainings.empty:
         return pd.Series(dtype=float)
     found = trainings.set_index("seed")
-    values = found[headline].astype(float) if headline in found else found["seed"] * np.nan
+    # Where all trainings have failed there is no such column.
+    values = found.get(headline, pd.Series(np.nan, found.index)).astype(float)
     return values.where(found["status"] != FAILED)
 
 
