@@ -105,10 +105,15 @@ def test_a_failed_training_is_a_pair_less() -> None:
 def test_a_technique_of_which_every_training_fails_stops_no_look() -> None:
     results = study(baseline=BASE[:3], l1=(None, None, None), l2=NOISY[:3])
     found = standing(results, LOOKS, BAND, ACCURACY)
-    assert found.verdicts["l1"].pairs == 0
-    assert found.verdicts["l2"].pairs == 3
+    assert found.due == {"baseline": 5, "l1": 3, "l2": 5}
+    assert describe(found, 3) == (
+        "look at 3 seeds: l1 cannot be judged, as trainings of all pairs failed; 1 of 2 undecided, "
+        "these train on: l2"
+    )
     nobody = standing(study(baseline=(None,) * 3, l2=NOISY[:3]), LOOKS, BAND, ACCURACY)
-    assert nobody.verdicts["l2"].pairs == 0
+    assert nobody.due == {"baseline": 3, "l2": 3}
+    one = standing(study(baseline=BASE[:3], l1=(None, None, 0.5)), LOOKS, BAND, ACCURACY)
+    assert one.due == {"baseline": 5, "l1": 5}
 
 
 def test_networks_have_baselines_of_their_own_and_one_error() -> None:

@@ -14,6 +14,7 @@ from regbench.report.plots.networks import network_plot
 from regbench.report.text_table import as_markdown, comparison_tables, status_notes
 
 COMPARED = compared()
+STAGED = COMPARED.assign(saved_trainings=0)
 
 
 def judged(**verdicts: str) -> pd.DataFrame:
@@ -97,6 +98,12 @@ def test_the_picture_of_less_is_better_and_of_nothing() -> None:
     markers = {line.get_marker() for axis in network_plot(reversed_).axes for line in axis.lines}
     assert {"<", ">"} <= markers
     network_plot(COMPARED.drop(columns=["difference", "verdict"]))
+
+
+def test_the_picture_says_that_intervals_of_looks_are_joint() -> None:
+    for study, said in ((COMPARED, "95 % interval"), (STAGED, "joint 95 % interval")):
+        [legend] = network_plot(study).legends
+        assert said in [text.get_text() for text in legend.get_texts()]
 
 
 def test_a_table_for_each_network_and_the_sentence_once() -> None:

@@ -2,14 +2,17 @@
 
 import html
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from tests.report import staged_study
 from tests.report.staged_study import BAND, LOOKS, SHIFTS, STEP
 
+from regbench.comparison.compare import compare
 from regbench.comparison.sequential.design import Design
 from regbench.comparison.sequential.judge import judge
+from regbench.evaluation.results import Results
 from regbench.report.answer import verdict_sentence
 from regbench.report.facts import key_facts, verdict_meanings
 from regbench.report.html_table import techniques_table
@@ -58,6 +61,21 @@ def test_the_sentence_answers_with_the_looks_figures() -> None:
         f"{LONG} ({open_} more seeds, about {open_ * 30 / 60:.0f} minutes) and l1 (stopped "
         f"without prospect, would take about {round(futile, -1)} more seeds, {hours:.0f} hours)."
     )
+
+
+@pytest.mark.parametrize("trained", ["baseline", "l2"])
+def test_a_study_of_one_trained_technique_has_a_report(trained: str) -> None:
+    content = staged_study.content()
+    results = {"baseline": Results.none(), "l2": Results.none()} | {
+        trained: content.results[trained].of_seeds(range(1, LOOKS[0] + 1))
+    }
+    compared = compare(results, {}, BAND, seeds=LOOKS[-1], looks=LOOKS)
+    assert "verdict" not in compared
+    page = render_report(replace(content, comparison=compared, results=results))
+    assert ("Decided", "0 of 1", f"with {LOOKS[0]} of {2 * LOOKS[-1]} trainings") in key_facts(
+        compared, "test"
+    )
+    assert "0 of 1" in page
 
 
 def test_intervals_in_the_table_agree_with_verdicts() -> None:

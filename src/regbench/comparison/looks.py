@@ -194,6 +194,7 @@ def describe(standing: Standing, look: int) -> str:
     for arm, found in judged.items():
         if found.stopped and found.look == look:
             word = found.verdict if found.verdict in DECIDED else "without prospect of a verdict"
+            word = word if found.pairs else "cannot be judged, as trainings of all pairs failed"
             by_verdict.setdefault(word, []).append(arm)
     parts = [f"{', '.join(arms)} {word}" for word, arms in by_verdict.items()]
     on = [a for a, v in judged.items() if not v.stopped and not standing.is_waiting(a, look)]
@@ -213,11 +214,19 @@ def describe_end(comparison: pd.DataFrame) -> str:
     Args:
         comparison: From ``compare``, of a study with looks.
     """
+    made, most = trainings_made(comparison)
+    decided, compared = decided_of(comparison)
+    return f"decided {decided} of {compared} with {made} of {most} trainings"
+
+
+def decided_of(comparison: pd.DataFrame) -> tuple[int, int]:
+    """Return how many techniques of a study with looks are decided, and how many there are.
+
+    A comparison has no verdicts where nothing could be compared, as where every training failed.
+    """
     compared = comparison[comparison["technique"] != BASELINE]
     verdicts = compared.get("verdict", pd.Series(dtype=object))
-    made, most = trainings_made(comparison)
-    decided = int(verdicts.isin(DECIDED).sum())
-    return f"decided {decided} of {len(compared)} with {made} of {most} trainings"
+    return int(verdicts.isin(DECIDED).sum()), len(compared)
 
 
 def is_staged(comparison: pd.DataFrame) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from regbench.comparison.compare import headline_of, metric_of, networks_of
-from regbench.comparison.looks import DECIDED, is_staged, trainings_made
+from regbench.comparison.looks import decided_of, is_staged, trainings_made
 from regbench.comparison.sequential.design import MIN_PAIRS
 from regbench.comparison.statistics import MIN_SEEDS
 from regbench.comparison.verdicts import JUDGED, STAGED_MEANINGS, UNDECIDED, VERDICTS
@@ -45,10 +45,8 @@ def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]
         )
     if is_staged(comparison):
         made, most = trainings_made(comparison)
-        compared = comparison["technique"] != BASELINE
-        decided = int(comparison.loc[compared, "verdict"].isin(DECIDED).sum())
-        with_trainings = f"with {made} of {most} trainings"
-        facts.append(("Decided", f"{decided} of {int(compared.sum())}", with_trainings))
+        decided, compared = decided_of(comparison)
+        facts.append(("Decided", f"{decided} of {compared}", f"with {made} of {most} trainings"))
     trainings, failed = (
         int(comparison["trainings"].sum()),
         int(comparison["failed_trainings"].sum()),

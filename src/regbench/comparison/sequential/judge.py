@@ -42,7 +42,8 @@ class StagedVerdict:
             pairs.
         look: The number of seeds at the look that the figures are of: the one that decided, or
             the latest; 0 before the first.
-        stopped: Whether the technique trains no further: decided, without prospect, or at the end.
+        stopped: Whether the technique trains no further: decided, without prospect, without a pair
+            of which no training failed, or at the end.
         futile: Whether it stopped before the last look without prospect of a verdict.
         pairs: The number of pairs of trainings that the figures rest on.
         mean: The mean difference; after an early verdict a little too large.
@@ -126,6 +127,8 @@ def _judge(
         pairs = len(known)
         if pairs < MIN_PAIRS or (counts and pairs == counts[-1]):
             latest = _passed_over(latest, known, look, look == last)
+            if latest.stopped:
+                break
             continue
         counts.append(pairs)
         shares.append(share)
@@ -163,11 +166,16 @@ def _judge(
 def _passed_over(
     latest: StagedVerdict, known: "NDArray[np.float64]", look: int, is_last: bool
 ) -> StagedVerdict:
-    """Return the latest verdict after a look that could not judge; only the end stops it."""
+    """Return the latest verdict after a look that could not judge.
+
+    The end stops it, or that a training of every pair so far has failed: more seeds would most
+    likely fail, too, and the baseline train on for their sake.
+    """
     if latest.pairs >= MIN_PAIRS:
         return replace(latest, stopped=is_last)
     mean = float(known.mean()) if len(known) else _NAN
-    return replace(latest, look=look, stopped=is_last, pairs=len(known), mean=mean)
+    stopped = is_last or not len(known)
+    return replace(latest, look=look, stopped=stopped, pairs=len(known), mean=mean)
 
 
 def _t_quantile(freedom: int, at: float) -> float:

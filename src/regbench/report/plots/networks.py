@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from regbench.comparison.compare import metric_of
+from regbench.comparison.looks import is_staged
 from regbench.comparison.verdicts import UNDECIDED, VERDICTS
 from regbench.report.numbers import signed
 from regbench.report.plots.style import COLOURS, WIDE, draw_legend, in_style, shorten
@@ -106,9 +107,8 @@ def _legend(shown: pd.DataFrame) -> list[Any]:
     """Return a handle for every verdict that is given, and one for the interval."""
     higher_is_better = shown.empty or metric_of(shown).higher_is_better
     given = set(shown.get("verdict", pd.Series(dtype=str)).dropna())
-    handles = [
-        Line2D([], [], color=COLOURS["muted"], linewidth=4.5, alpha=0.55, label="95 % interval")
-    ]
+    interval = "joint 95 % interval" if is_staged(shown) else "95 % interval"
+    handles = [Line2D([], [], color=COLOURS["muted"], linewidth=4.5, alpha=0.55, label=interval)]
     for name, verdict in VERDICTS.items():
         if name in given:
             colour = COLOURS[verdict.colour]
