@@ -76,6 +76,8 @@ def test_a_study_of_one_trained_technique_has_a_report(trained: str) -> None:
         compared, "test"
     )
     assert "0 of 1" in page
+    notes = " ".join(comparison_table(compared, "kedro run").notes)
+    assert "to baseline" not in notes  # there is no such column
 
 
 def test_intervals_in_the_table_agree_with_verdicts() -> None:

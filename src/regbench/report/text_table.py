@@ -254,9 +254,10 @@ def _legend(comparison: pd.DataFrame) -> list[str]:
     # The baseline's mean is then over more seeds than some differences are.
     common = ", over the seeds that both have" if most else ""
     paired = f"'to baseline' in {metric.unit}, paired by seed{common}{better}"
-    legend = [f"{'; '.join([over, paired, *meanings])}."]
     if "difference" not in comparison:
+        legend = [f"{'; '.join([over, *meanings])}."]
         return [*legend, "No differences: the baseline and another technique must be trained."]
+    legend = [f"{'; '.join([over, paired, *meanings])}."]
     if (comparison["verdict"] == DESCRIPTIVE).any():
         return [*legend, f"Descriptive only: a verdict needs at least {MIN_SEEDS} seeds."]
     about = comparison["scope"].iloc[0] if "scope" in comparison else ONE_SPLIT
