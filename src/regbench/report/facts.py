@@ -82,12 +82,11 @@ def statistics_cited(comparison: pd.DataFrame) -> dict[str, Any]:
         "undecided": [
             undecided
             for own in networks_of(comparison).values()
+            if "verdict" in own  # of a network that is not trained there is none
             for undecided in undecided_with_needs(
-                own[own.get("verdict", pd.Series(dtype=str)) == UNDECIDED].to_dict("records"), own
+                own[own["verdict"] == UNDECIDED].to_dict("records"), own
             )
-        ]
-        if "verdict" in comparison
-        else [],
+        ],
     }
 
 
