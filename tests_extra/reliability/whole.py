@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from regbench.storage.results_marker import MARKER
+
 _PARTIAL = re.compile(r"\..*\.partial.*")
 _TIMES = re.compile("seconds|_at$")  # figures and columns that differ from run to run
 # What tells when and where runs were made, or is a digest of that, is different every time.
@@ -29,6 +31,7 @@ def files(data_root: Path) -> list[Path]:
         if path.is_file()
         and not _PARTIAL.fullmatch(path.name)
         and path.relative_to(data_root).parts[0] != ".runs"
+        and path.name != MARKER
     )
 
 
