@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tests.comparison.network_study import STUDY, compared
 
-from regbench.history import kept_networks, table, tracking
+from regbench.history import kept_networks, runs_table, table, tracking
 from regbench.history.alarms import check
 from regbench.history.page import render_history
 from regbench.history.trend import trend_plot
@@ -105,10 +105,10 @@ def test_a_change_of_one_networks_protocol_is_named(a_past_run: APast) -> None:
     then = on_networks(1, a_past_run, mlp={"l2": 0.9}, cnn={"l2": 0.95})
     now = on_networks(2, a_past_run, mlp={"l2": 0.9}, cnn={"l2": 0.8})
     both = pd.concat([then, now], ignore_index=True)
-    assert list(table.changes(both).values()) == [[], []]
+    assert list(runs_table.changes(both).values()) == [[], []]
     both.loc[(both["network"] == "cnn") & (both["time"].dt.day == 2), "protocol"] = "another"
-    assert list(table.changes(both).values()) == [[], ["protocol"]]
-    assert list(table.changes(table.by_arm(both), "l2.mlp").values()) == [[], []]
+    assert list(runs_table.changes(both).values()) == [[], ["protocol"]]
+    assert list(runs_table.changes(table.by_arm(both), "l2.mlp").values()) == [[], []]
 
 
 def test_page_and_plot_name_the_network_and_know_its_baseline(a_past_run: APast) -> None:
@@ -122,7 +122,7 @@ def test_page_and_plot_name_the_network_and_know_its_baseline(a_past_run: APast)
     drawn = {round(float(y), 6) for line in figure.axes[2].lines for y in line.get_ydata()}
     assert {95.0, 70.0} <= drawn
     assert 80.0 not in drawn
-    row = table.runs_table(past).iloc[0]
+    row = runs_table.runs_table(past).iloc[0]
     assert (row["best"], row["baseline_accuracy"]) == ("l2.cnn", 0.7)
 
 

@@ -12,7 +12,7 @@ from regbench.comparison.compare import compare, with_study_figures
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import Shown
 from regbench.evaluation.results import Results
-from regbench.history import kept_networks, table
+from regbench.history import kept_networks, runs_table, table
 
 APast = Callable[..., pd.DataFrame]
 CLOCK = {"started": "2026-02-01T02:00:00+00:00", "now": "2026-02-01T02:06:30.5+00:00"}
@@ -151,15 +151,15 @@ def test_changes_are_told_in_a_word(a_past_run: APast) -> None:
         ],
         ignore_index=True,
     )
-    assert list(table.changes(past).values()) == [[], ["data"], ["split", "protocol"], []]
-    assert list(table.changes(past, "l2").values())[-1] == ["settings"]
-    assert list(table.changes(past, "baseline").values())[-1] == []
+    assert list(runs_table.changes(past).values()) == [[], ["data"], ["split", "protocol"], []]
+    assert list(runs_table.changes(past, "l2").values())[-1] == ["settings"]
+    assert list(runs_table.changes(past, "baseline").values())[-1] == []
 
 
 def test_a_run_is_summed_up(a_past_run: APast) -> None:
     figures = {"l2": 0.95, "zca": 0.96, "baseline": 0.9, "l1": None}
     past = a_past_run(1, figures, rejected=3, zca={"validation_accuracy": 0.9, "verdict": "better"})
-    run = table.runs_table(past).to_dict("records")[0]
+    run = runs_table.runs_table(past).to_dict("records")[0]
     assert (run["best"], run["accuracy"], run["baseline_accuracy"]) == ("l2", 0.95, 0.9)
     assert (run["images"], run["rejected"]) == (100, 3)
     assert (run["trained"], run["techniques"], run["failed"], run["better"]) == (3, 4, "l1", "zca")

@@ -10,7 +10,8 @@ import pandas as pd
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import ACCURACY, Figure, Shown
 from regbench.history import trend
-from regbench.history.table import by_arm, runs_table
+from regbench.history.runs_table import runs_table
+from regbench.history.table import by_arm
 from regbench.report.numbers import in_unit, interval_text, listed, percent, signed
 from regbench.report.page import page_environment, template_text
 from regbench.report.svg import Picture, inline_svg

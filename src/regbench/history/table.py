@@ -1,4 +1,4 @@
-"""The history of a study: a table with a row per run and technique, and tables made from it.
+"""The history of a study: a table with a row per run and technique.
 
 A *run* is one ``kedro run`` that ends with a comparison. Comparing the same results once more
 counts as the same run.
@@ -15,14 +15,13 @@ from pandas.api.types import is_numeric_dtype
 from regbench.comparison.compare import metric_of
 from regbench.comparison.scope import variance_ratio_of
 from regbench.comparison.statistics import LEVEL, standard_error
-from regbench.comparison.verdicts import BETTER
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import Shown
 from regbench.evaluation.results import FAILED, TRAINED, Results
 from regbench.evaluation.split_parts import judged_part
 from regbench.metrics.registry import DEFAULT
-from regbench.study.arms import Arm, arm_named, on_same_network
-from regbench.study.schema import BASELINE, BEST
+from regbench.study.arms import Arm, arm_named
+from regbench.study.schema import BEST
 
 SCHEMA = 2  # version of the table, raised when a column is renamed, redefined or removed
 _RENAMED_SINCE_SCHEMA_1 = {
@@ -78,16 +77,7 @@ COLUMNS = _OWN | {
     figure.name: "float64" for figure in registry.single(Shown.HISTORY) if figure.name not in _OWN
 }
 # Columns of the command itself, not of its results.
-_RUN_ATTRIBUTES = ("run", "time", "run_seconds", "versions", "alarms")
-# Fingerprints that a run's techniques share, and the word that the pages have for a change in each.
-_CHANGES = {
-    "data": "data",
-    "split": "split",
-    "protocol": "protocol",
-    "training": "code",
-    "evaluation": "evaluation",
-}
-_OWN_CHANGE = ("settings", "settings")  # the same for a technique's own settings
+RUN_ATTRIBUTES = ("run", "time", "run_seconds", "versions", "alarms")
 
 
 def empty_history() -> pd.DataFrame:
@@ -179,7 +169,7 @@ def rows_of_run(
             }
             | {key: row.get(key) for key in COLUMNS if key in row}
         )
-    if not any(row["status"] in {TRAINED, FAILED} or _is_figure(row["accuracy"]) for row in rows):
+    if not any(row["status"] in {TRAINED, FAILED} or is_figure(row["accuracy"]) for row in rows):
         return empty_history()
     return _table(rows)
 
@@ -201,7 +191,7 @@ def identify_run(
         return rows
     last = _last(history)
     if not last.empty and _outcome(last).equals(_outcome(rows)):
-        attributes = {name: last[name].iloc[0] for name in _RUN_ATTRIBUTES}
+        attributes = {name: last[name].iloc[0] for name in RUN_ATTRIBUTES}
     else:
         started, now = (datetime.datetime.fromisoformat(clock[at]) for at in ("started", "now"))
         attributes = {
@@ -251,90 +241,17 @@ def technique_row(run: pd.DataFrame, technique: str) -> dict[str, Any] | None:
         run: The run's rows of the history.
         technique: Its name, or ``BEST`` for the one with the best validation accuracy.
     """
-    return _technique_row(_records(run), technique)
+    return row_of_technique(records(run), technique)
 
 
-def _technique_row(run: Sequence[dict[str, Any]], technique: str) -> dict[str, Any] | None:
-    trained = [row for row in run if _is_figure(row["accuracy"])]
+def row_of_technique(run: Sequence[dict[str, Any]], technique: str) -> dict[str, Any] | None:
+    """Return the same as ``technique_row``, from rows that are mappings."""
+    trained = [row for row in run if is_figure(row["accuracy"])]
     if technique == BEST:
-        judged = [row for row in trained if _is_figure(row["validation_accuracy"])]
+        judged = [row for row in trained if is_figure(row["validation_accuracy"])]
         judged.sort(key=lambda row: str(row["technique"]))  # test selects nothing, in ties neither
         return max(judged, key=lambda row: row["validation_accuracy"], default=None)
     return next((row for row in trained if row["technique"] == technique), None)
-
-
-def runs_table(history: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per run, the earliest first.
-
-    Returns:
-        Columns: run, time, run_seconds, versions, alarms, part as in the history;
-        training_seconds, the sum over all trainings compared; images and rejected, numbers of
-        images; techniques, how many there are; trained, how many have an accuracy; failed, the
-        names of those that failed; best, the technique with the best validation accuracy, and its
-        accuracy with accuracy_low and accuracy_high; baseline_accuracy, of the same network;
-        better, the names of the
-        techniques with that verdict; changes, from ``changes``.
-    """
-    history = by_arm(history)
-    by_run: dict[str, list[dict[str, Any]]] = {}
-    for row in _records(history):  # in one pass: there may be years of nightly runs
-        by_run.setdefault(row["run"], []).append(row)
-    changed = changes(history)
-    rows = []
-    for name, run in by_run.items():
-        first = run[0]
-        best = _technique_row(run, BEST)
-        reference = on_same_network(best["technique"] if best else BASELINE, BASELINE)
-        baseline = _technique_row(run, reference)
-        of_best = {key: (best or {}).get(key) for key in _ACCURACY}
-        seconds = [row["seconds"] * (row["trainings"] - row["failed_trainings"]) for row in run]
-        rows.append(
-            {key: first[key] for key in (*_RUN_ATTRIBUTES, "part", "rejected")}
-            | {
-                "training_seconds": float(np.nansum(seconds)),
-                "images": sum(first[f"images_{part}"] for part in _PARTS),
-                "techniques": len(run),
-                "trained": sum(_is_figure(row["accuracy"]) for row in run),
-                "failed": ", ".join(row["technique"] for row in run if row["status"] == FAILED),
-                "best": best["technique"] if best else None,
-                **of_best,
-                "baseline_accuracy": baseline["accuracy"] if baseline else None,
-                "better": ", ".join(row["technique"] for row in run if row["verdict"] == BETTER),
-                "changes": changed[name],
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def changes(history: pd.DataFrame, technique: str | None = None) -> dict[str, list[str]]:
-    """Return by run what was changed since the run before, such as ``["protocol", "code"]``.
-
-    Args:
-        history: The rows of all techniques.
-        technique: A technique whose own settings are compared as well; its runs only.
-    """
-    keys = dict(_CHANGES)
-    if technique is not None:
-        keys |= [_OWN_CHANGE]
-        history = history[history["technique"] == technique]
-    elif (history["network"].fillna("") != "").any():  # each network has its own protocol
-        own = history["network"].fillna("") + " " + history["protocol"]
-        of_run = own.groupby(history["run"]).agg(lambda each: " ".join(sorted(set(each))))
-        history = history.assign(protocol=history["run"].map(of_run))
-    found: dict[str, list[str]] = {}
-    previous: dict[str, Any] | None = None
-    for row in _records(history.drop_duplicates("run")):
-        differing = (keys[key] for key in keys if previous and row[key] != previous[key])
-        words = list(dict.fromkeys(differing))
-        if "data" in words and "split" in words:
-            words.remove("split")  # other images cannot be split alike
-        found[row["run"]] = words
-        previous = row
-    return found
-
-
-_PARTS = ("train", "validation", "test")
-_ACCURACY = ("accuracy", "accuracy_low", "accuracy_high")
 
 
 def is_complete(run: pd.DataFrame) -> bool:
@@ -358,7 +275,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 def _outcome(run: pd.DataFrame) -> pd.DataFrame:
     """Return a run's rows without the columns in which two runs of the same results differ."""
-    compared = run[[name for name in COLUMNS if name not in _RUN_ATTRIBUTES]]
+    compared = run[[name for name in COLUMNS if name not in RUN_ATTRIBUTES]]
     return compared.sort_values(["network", "technique"], ignore_index=True)
 
 
@@ -398,9 +315,11 @@ def _interval(row: Mapping[Any, Any], figure: str) -> dict[str, float]:
     return {"accuracy_low": max(0.0, mean - reach), "accuracy_high": min(1.0, mean + reach)}
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as mappings by column."""
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
-def _is_figure(value: Any) -> bool:
+def is_figure(value: Any) -> bool:
+    """Return whether a cell holds a figure: neither None nor NaN."""
     return value is not None and not pd.isna(value)

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from regbench.history.table import by_arm, changes
+from regbench.history.runs_table import changes
+from regbench.history.table import by_arm
 from regbench.report.plots.style import COLOURS, in_style, shorten
 from regbench.study.arms import on_same_network
 from regbench.study.schema import BASELINE

@@ -6,6 +6,7 @@ every epoch, and ends the training.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
@@ -43,7 +44,7 @@ class Horizon:
         return self.epochs * self.steps_an_epoch
 
 
-class Stall:
+class Stall(ABC):
     """Lowers the rate when a validation figure stalls; a new one per training or phase.
 
     Attributes:
@@ -52,6 +53,7 @@ class Stall:
 
     share = 1.0
 
+    @abstractmethod
     def should_stop(self, epoch: int, figures: Mapping[str, float]) -> bool:
         """Look at an epoch's figures; return whether to end the training.
 
@@ -59,15 +61,14 @@ class Stall:
             epoch: Its number, from 1.
             figures: Its row of the history, by column.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def state(self) -> dict[str, float]:
         """Return what ``restore`` needs to go on from here."""
-        raise NotImplementedError
 
+    @abstractmethod
     def restore(self, state: Mapping[str, float]) -> None:
         """Go on from a state."""
-        raise NotImplementedError
 
 
 class _Schedule(Settings):
@@ -77,6 +78,7 @@ class _Schedule(Settings):
     source: ClassVar[str]  # the paper
     falls_to_the_end: ClassVar[bool] = False  # over the planned epochs: an earlier end misses it
 
+    @abstractmethod
     def share(self, step: int, horizon: Horizon) -> float:
         """Return the share of the learning rate for an optimizer step.
 
@@ -84,7 +86,6 @@ class _Schedule(Settings):
             step: Its number, from 0.
             horizon: Of the training.
         """
-        raise NotImplementedError
 
     def stall(self) -> Stall | None:
         """Return what lowers the rate by validation figures; None if nothing does."""
@@ -122,8 +123,9 @@ class _WithWarmup(_Schedule):
             return None  # epochs are checked with the settings
         return f"warmup must be less than the {horizon.steps} steps, not {self.warmup:g}"
 
+    @abstractmethod
     def _after_warmup(self, step: int, warmup: int, horizon: Horizon) -> float:
-        raise NotImplementedError
+        """Return the share of the learning rate in a step after ``warmup`` steps."""
 
     def _steps(self, length: float, horizon: Horizon) -> int:
         return round(length * (horizon.steps_an_epoch if self.unit == "epochs" else 1))

@@ -20,6 +20,7 @@ reading settings does not import them.
 """
 
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
@@ -175,9 +176,10 @@ class Update:
         return found
 
 
-class Stop:
+class Stop(ABC):
     """A stopping rule that may restore an earlier epoch's weights; a new one per training."""
 
+    @abstractmethod
     def should_stop(
         self,
         epoch: int,
@@ -191,7 +193,6 @@ class Stop:
             figures: Its row of the history, by column.
             weights: Returns a copy of the network's weights by name.
         """
-        raise NotImplementedError
 
     def kept(self) -> "tuple[int, dict[str, np.ndarray]] | None":
         """Return the number and weights of the epoch to restore; None to keep the last one."""

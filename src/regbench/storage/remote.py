@@ -11,25 +11,20 @@ import json
 import logging
 import os
 import random
-import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from regbench.errors import StudyError, UnreachableError
-from regbench.redaction import keep_secret
 from regbench.storage.addresses import address_problem
 from regbench.storage.atomic import atomic_write
 from regbench.storage.cache import CACHE_VARIABLE, cache_folder, cache_lock
-
-if TYPE_CHECKING:
-    import fsspec
+from regbench.storage.connection import file_system
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +50,6 @@ _PERMANENT_NAMES = frozenset({"NoCredentialsError", "PartialCredentialsError", "
 
 # Of the local disk, not of the store.
 _LOCAL_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENAMETOOLONG})
-
-_SECRET_OPTION = re.compile(r"key|secret|token|password", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -242,7 +235,7 @@ class RemoteFile:
         start, delay = time.monotonic(), _FIRST_DELAY
         while True:
             try:
-                return do(_file_system(self.protocol, self.address, self._options_as_json))
+                return do(file_system(self.protocol, self.address, self._options_as_json))
             except FileNotFoundError:
                 raise _not_found(address) from None
             except StudyError:
@@ -338,48 +331,6 @@ def _retry_seconds() -> float:
         return max(0.0, float(os.environ.get(RETRY_SECONDS_VARIABLE, _RETRY_SECONDS)))
     except ValueError:
         raise StudyError(f"{RETRY_SECONDS_VARIABLE} must be a number of seconds") from None
-
-
-def _file_system(protocol: str, address: str, options: str) -> "fsspec.AbstractFileSystem":
-    """Return the fsspec file system of a store, cached per process: connecting is slow."""
-    import fsspec  # noqa: PLC0415 - slow, needed only with a store
-
-    try:
-        address_options = fsspec.get_filesystem_class(protocol)._get_kwargs_from_urls(address)
-    except ImportError as error:
-        extra = "uv sync --extra s3 installs it" if protocol in {"s3", "s3a"} else error
-        raise StudyError(f"{protocol}:// needs a package that is not installed: {extra}") from None
-    except ValueError as error:
-        raise StudyError(f"{address}: {error}") from None
-    return _connect(os.getpid(), protocol, json.dumps(address_options, sort_keys=True), options)
-
-
-@cache
-def _connect(process: int, protocol: str, address_options: str, options: str) -> Any:
-    import fsspec  # noqa: PLC0415
-    from fsspec.config import conf  # noqa: PLC0415
-
-    given = {**json.loads(address_options), **json.loads(options)}
-    for secret in _secrets([given, conf, os.environ]):
-        keep_secret(secret)
-    if protocol in {"s3", "s3a"}:
-        # ``with_retries`` retries; botocore's own retries would take minutes.
-        brief = {"connect_timeout": 10, "read_timeout": 60, "retries": {"total_max_attempts": 1}}
-        own = [conf.get(protocol, {}).get("config_kwargs"), given.get("config_kwargs")]
-        given["config_kwargs"] = brief | (own[0] or {}) | (own[1] or {})
-    made = fsspec.filesystem(protocol, skip_instance_cache=True, **given)
-    if protocol in {"s3", "s3a"}:
-        made.retries = 2  # s3fs' own: 5 would wait for 5 minutes for one that does not answer
-    return made
-
-
-def _secrets(settings: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the values of nested settings whose keys name a secret."""
-    for key, value in (item for each in settings for item in each.items()):
-        if isinstance(value, Mapping):
-            yield from _secrets([value])
-        elif _SECRET_OPTION.search(key) and isinstance(value, str):
-            yield value
 
 
 def _one_line(error: Exception) -> str:
