@@ -10,10 +10,11 @@ from types import ModuleType
 import pytest
 import yaml
 
-from regbench.regularizers.base import Regularizer
+from regbench.regularizers.base import DECLARED, Regularizer
+from regbench.regularizers.registry import REGULARIZERS
 
 PROJECT = Path(__file__).parents[2]
-KEY = "gaussian_noise"
+KEY = "alpha_dropout"
 MODULE = f"regbench.regularizers.{KEY}"
 
 
@@ -38,15 +39,17 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_the_recipe_is_a_regularizer(recipe: ModuleType) -> None:
-    noise = recipe.GaussianNoise
-    assert issubclass(noise, Regularizer)
-    assert noise.key() == KEY
-    assert all((noise.title, noise.effect, noise.source))
-    assert noise.acts() == ["layer"]
-    assert set(noise.search) == {noise.shorthand} == set(noise.model_fields)
+    kind = recipe.AlphaDropout
+    assert issubclass(kind, Regularizer)
+    assert kind.key() == KEY
+    assert KEY not in REGULARIZERS, "the recipe is of one that is there: take another"
+    assert all(getattr(kind, declared) for declared in DECLARED)
+    assert kind.acts() == ["layer"]
+    assert kind.family() == "layer"
+    assert set(kind.search) == {kind.shorthand} == set(kind.model_fields)
     (technique, *_) = blocks("yaml")
-    entry = yaml.safe_load(technique)["techniques"]["gaussian"][KEY]
-    assert noise.model_validate(entry) == noise(stddev=entry)
+    entry = yaml.safe_load(technique)["techniques"]["alpha"][KEY]
+    assert kind.model_validate(entry) == kind(rate=entry)
 
 
 def test_the_test_of_the_recipe_holds(recipe: ModuleType) -> None:

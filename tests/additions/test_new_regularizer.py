@@ -26,6 +26,10 @@ class Noise(Regularizer):
     title = "noise of the toy"
     effect = "makes the network see through it"
     source = "Nobody, Noise, 2026"
+    helps = "In tests (Nobody, 2026)."
+    not_when = "Elsewhere (Nobody, 2026)."
+    cost = "nothing"
+    aliases = ("Krach",)
     shorthand = "strength"
 
     strength: Annotated[Float, Field(gt=0, le=2)] = 0.5
@@ -104,6 +108,7 @@ def test_is_checked(with_toy: Path, kedro: Callable[..., "object"]) -> None:
         "on": {"noise": True},
         "misspelled": {"noise": {"strenght": 1}},
         "unknown": {"noize": 0.1},
+        "elsewhere": {"krach": 0.1},
     }
     settings(with_toy, techniques=wrong)
     done = kedro("--pipelines=baseline")
@@ -114,6 +119,7 @@ def test_is_checked(with_toy: Path, kedro: Callable[..., "object"]) -> None:
     assert "unknown key; allowed: strength, darkness; did you mean 'strength'?" in told
     assert "techniques.unknown.noize: unknown key; allowed: " in told
     assert "did you mean 'noise'?" in told
+    assert "; 'krach' is here noise (noise of the toy)" in told
     assert "parameters_techniques.yml" in told
 
 

@@ -126,6 +126,14 @@ class TestCode:
         edit(module, old, new)
         assert code() == before
 
+    def test_what_a_regularizer_says_for_readers_does_not(self, edit: Edit) -> None:
+        before = code()
+        edit("regularizers.dropout", 'title = "dropout"', 'title = "to drop out"')
+        edit("regularizers.dropout", "on MNIST", "on digits")
+        assert code() == before
+        edit("regularizers.dropout", 'shorthand = "rate"', "shorthand = None")
+        assert code() != before
+
     def test_a_text_that_is_no_docstring_counts(self, edit: Edit) -> None:
         edit("networks.base", 'LOGITS = "logits"', 'LOGITS = "logits"\nTEXT = "one"')
         before = code()

@@ -60,6 +60,28 @@ class TestUnknownKeys:
         assert ("did you mean" in found.message) == (nearest is not None)
         assert f"did you mean '{nearest or ''}" in found.message or nearest is None
 
+    @pytest.mark.parametrize(
+        ("name", "hint"),
+        [
+            ("BatchNorm2d", "; 'BatchNorm2d' is here batch_normalization (batch normalization)"),
+            ("torch.nn.Dropout", "; did you mean 'dropout'?"),
+            ("EarlyStopping", "; did you mean 'early_stopping'?"),
+            ("lasso", "; 'lasso' is here l1 (L1 penalty)"),
+            ("class-weight", "; 'class-weight' is here class_weights (class weights)"),
+            ("dropuot", "; did you mean 'dropout'?"),
+        ],
+    )
+    def test_names_of_other_libraries_are_known(self, name: str, hint: str) -> None:
+        entry = {"baseline": {}, "own": {name: 0.1}}
+        message = problem(changed("techniques", entry)).message
+        assert message.endswith(hint)
+
+    def test_a_name_of_several_regularizers_names_them(self) -> None:
+        entry = {"baseline": {}, "own": {"kernel_regularizer": 0.1}}
+        message = problem(changed("techniques", entry)).message
+        assert "is here " in message
+        assert "l1 (L1 penalty) or l2 (L2 penalty)" in message
+
     @pytest.mark.parametrize("path", ["images", "protocol.epochs", "zca", "augmentation.fill"])
     def test_a_key_that_is_missing(self, path: str) -> None:
         found = problem(without(path))

@@ -1,9 +1,9 @@
 """The contract of a regularizer. Each module of this package declares one: a key of techniques.
 
 The module has one subclass of ``Regularizer``: its settings with their ranges and defaults, its
-title, source and effect, and how it acts at one or more of six places. The schema, the checks of
-YAML, the pipelines' inputs, the fingerprint, MLflow's parameters, the report's legend and the docs
-are derived from it.
+title, source and effect, when it helps and when not, what it costs, and how it acts at one or more
+of six places. The schema, the checks of YAML, the pipelines' inputs, the fingerprint, MLflow's
+parameters, the report's legend and the docs are derived from it.
 
 The six places, and the methods by which a regularizer acts there:
 
@@ -46,6 +46,19 @@ PLACES = {
     "update": ("update",),
     "stop": ("stop",),
 }
+
+# The families that regularizers are listed by, each with its heading, in the order of the docs.
+FAMILIES = {
+    "batch": "Changes of the input batch",
+    "layer": "Layers",
+    "kernel": "Penalties and constraints of kernels",
+    "loss": "The loss",
+    "update": "The update of the weights",
+    "stop": "The stop",
+    "ensemble": "Ensembles",
+}
+# What every regularizer must declare.
+DECLARED = ("title", "effect", "source", "helps", "not_when", "cost")
 
 
 @dataclass(frozen=True)
@@ -220,6 +233,10 @@ class Regularizer(Settings):
     title: ClassVar[str]  # its name in the report and the docs
     effect: ClassVar[str]  # in a few words, for the legend
     source: ClassVar[str]  # the paper
+    helps: ClassVar[str]  # when it helps: a sentence, with its source and year
+    not_when: ClassVar[str]  # when it does not: a sentence, with its source and year
+    cost: ClassVar[str]  # in words: what a step takes more, and what the trained network does
+    aliases: ClassVar[tuple[str, ...]] = ()  # in Keras, PyTorch, papers: hints at unknown keys
     shorthand: ClassVar[str | None] = None
     search: ClassVar[Mapping[str, Range | Choice]] = {}  # by setting
     prepared: ClassVar[tuple[str, ...]] = ()  # datasets of the data pipeline it needs
@@ -230,6 +247,11 @@ class Regularizer(Settings):
     def key(cls) -> str:
         """Return its key in a technique: the name of its module."""
         return cls.__module__.rpartition(".")[2]
+
+    @classmethod
+    def family(cls) -> str:
+        """Return the family that it is listed in, a key of ``FAMILIES``: its first place."""
+        return cls.acts()[0].removeprefix("input ")
 
     @classmethod
     def shared_settings(cls) -> type[Settings] | None:

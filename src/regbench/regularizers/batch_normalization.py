@@ -23,6 +23,19 @@ class BatchNormalization(Regularizer):
     title = "batch normalization"
     effect = "trains faster, and its noise over batches regularizes"
     source = "Ioffe and Szegedy, Batch Normalization, 2015"
+    helps = (
+        "In deep networks and at high learning rates: the same accuracy on ImageNet in 14 times "
+        "fewer steps (Ioffe and Szegedy, 2015)."
+    )
+    not_when = (
+        "With batches of a few images, whose means and variances are mostly noise: group "
+        "normalization errs less there (Wu and He, Group Normalization, 2018)."
+    )
+    cost = (
+        "two sums over every batch's activations in a step; two values per unit or channel more "
+        "to train, two to keep; the trained network scales and shifts every activation"
+    )
+    aliases = ("BatchNormalization", "BatchNorm1d", "BatchNorm2d", "batch_norm", "bn")
     on = {
         "mlp": "before every activation",
         "cnn": "before every activation of a network with `normalization: none`; means nothing on "

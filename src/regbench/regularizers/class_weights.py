@@ -22,6 +22,17 @@ class ClassWeights(Regularizer):
     title = "class weights"
     effect = "make every class count alike, however few images it has"
     source = "King and Zeng, Logistic Regression in Rare Events Data, 2001"
+    helps = (
+        "Where classes are uneven and are to count alike, as `reporting.metric: balanced_accuracy` "
+        "has it (Cui et al., Class-Balanced Loss Based on Effective Number of Samples, 2019)."
+    )
+    not_when = (
+        "In networks that come to fit every train image: the weights' effect then fades with the "
+        "epochs (Byrd and Lipton, What is the Effect of Importance Weighting in Deep Learning?, "
+        "2019)."
+    )
+    cost = "one product per image in a step; the trained network is the same"
+    aliases = ("class_weight", "balanced", "pos_weight", "weighted_loss")
     shorthand = "weights"
 
     weights: Literal["balanced"] = "balanced"

@@ -26,6 +26,17 @@ class EarlyStopping(Regularizer):
     title = "early stopping"
     effect = "ends before the network learns the train images by heart"
     source = "Prechelt, Early Stopping - But When?, 1998"
+    helps = (
+        "At a constant learning rate, where the validation error rises while the train error "
+        "still falls (Prechelt, 1998); it saves the epochs after that."
+    )
+    not_when = (
+        "Under a learning rate that falls to 0 over the planned epochs, which it cuts off; and in "
+        "large networks whose error falls a second time (Nakkiran et al., Deep Double Descent, "
+        "2020)."
+    )
+    cost = "fewer epochs; takes validation images, on which it chooses"
+    aliases = ("EarlyStopping", "early_stop", "patience", "restore_best_weights")
     search = {"patience": Choice((1, 2, 3, 5, 10))}
 
     monitor: Monitor = "metric"

@@ -17,6 +17,17 @@ class L1(Regularizer):
     title = "L1 penalty"
     effect = "draws small weights to zero, so that few are left"
     source = "Tibshirani, Regression Shrinkage and Selection via the Lasso, 1996"
+    helps = (
+        "Where few of the inputs matter, or weights are to be pruned: it draws the others to zero "
+        "(Tibshirani, 1996)."
+    )
+    not_when = (
+        "Where many inputs that go together matter a little each, as neighbouring pixels do: it "
+        "keeps one of them (Zou and Hastie, Regularization and Variable Selection via the Elastic "
+        "Net, 2005)."
+    )
+    cost = "one sum over the hidden kernels in a step; nothing once trained"
+    aliases = ("L1", "lasso", "l1_penalty", "kernel_regularizer", "L1Regularizer")
     shorthand = "factor"
     on = {
         "mlp": "on every kernel but the logits'",

@@ -17,6 +17,18 @@ class L2(Regularizer):
     title = "L2 penalty"
     effect = "keeps weights small"
     source = "Krogh and Hertz, A Simple Weight Decay Can Improve Generalization, 1991"
+    helps = (
+        "Where weights are many and images few: of all weights that fit, small ones follow the "
+        "noise of the targets least (Krogh and Hertz, 1991)."
+    )
+    not_when = (
+        "On kernels that batch normalization follows: there the size of weights only sets the "
+        "effective learning rate (van Laarhoven, L2 Regularization versus Batch and Weight "
+        "Normalization, 2017). With Adam it is no weight decay (Loshchilov and Hutter, Decoupled "
+        "Weight Decay Regularization, 2019)."
+    )
+    cost = "one sum over the hidden kernels in a step; nothing once trained"
+    aliases = ("L2", "ridge", "l2_penalty", "kernel_regularizer", "L2Regularizer", "weight_penalty")
     shorthand = "factor"
     on = {
         "mlp": "on every kernel but the logits'",

@@ -32,6 +32,11 @@ NOT_FOLLOWED = {
     "regbench.training.events": "messages about progress",
 }
 
+# What a regularizer's file says of it for readers: no part of the code that trains.
+_FOR_READERS = frozenset(
+    {"title", "effect", "source", "helps", "not_when", "cost", "aliases", "on", "search"}
+)
+
 
 class Statement(NamedTuple):
     """A statement at the top level of a module."""
@@ -60,7 +65,8 @@ def digest_of_package() -> str:
 def digest_of_code(*roots: str) -> str:
     """Return the digest of the code and library versions that a result depends on.
 
-    Comments, docstrings, layout and imports for type checkers do not count.
+    Comments, docstrings, layout and imports for type checkers do not count, nor what the file of a
+    regularizer says of it for readers: a paper cited better is no reason to train again.
 
     Args:
         roots: The functions that make the result: ``package.module:function``; or
@@ -270,11 +276,20 @@ class _Written:
                     continue
                 if isinstance(node, ast.JoinedStr):  # Python 3.12 puts empty texts between
                     value = [v for v in node.values if getattr(v, "value", None) != ""]
+                if isinstance(node, ast.ClassDef) and name == "body":
+                    value = [part for part in value if not self._is_for_readers(part)]
                 self.text.append(f"{name}=")
                 self.add(value)
             self.text.append(")")
         else:
             self.text.append(f"{node!r},")
+
+    def _is_for_readers(self, node: ast.stmt) -> bool:
+        """Return whether a statement of a class only describes a regularizer."""
+        if not (isinstance(node, ast.Assign) and self._module.startswith("regbench.regularizers.")):
+            return False
+        names = {target.id for target in node.targets if isinstance(target, ast.Name)}
+        return len(names) == len(node.targets) and names <= _FOR_READERS
 
     def _note(self, node: ast.AST) -> None:
         """Add the names that a node uses, defines or imports."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from regbench.errors import quoted
 from regbench.optimization.optimizers import OPTIMIZERS
 from regbench.optimization.schedules import SCHEDULES
-from regbench.regularizers.registry import REGULARIZERS
+from regbench.regularizers.registry import REGULARIZERS, called, plain_name
 from regbench.study.schema import (
     Publication,
     Study,
@@ -99,7 +99,7 @@ def problems_of(
         path = (*parent, *(str(key) for key in detail["loc"]))
         if detail["type"] == "extra_forbidden":
             allowed = (allowed_keys or _allowed_keys)(path[:-1])
-            message = f"unknown key; allowed: {', '.join(allowed)}{nearest(path[-1], allowed)}"
+            message = f"unknown key; allowed: {', '.join(allowed)}{_hint(path, allowed)}"
         elif detail["type"] == "missing":
             message = "is missing"
         elif detail["type"] == "union_tag_not_found":
@@ -199,6 +199,22 @@ def _model_in(annotation: Any) -> type[BaseModel]:
         if isinstance(option, type) and issubclass(option, BaseModel):
             return option
     raise KeyError(annotation)
+
+
+def _hint(path: tuple[str, ...], allowed: list[str]) -> str:
+    """Return a hint at the valid key that an unknown one stands for; empty if there is none.
+
+    Of a technique's keys, also those that Keras, PyTorch or papers call otherwise.
+    """
+    name = path[-1]
+    if path[:1] == ("techniques",) and len(path) == 3:
+        known = called(name)
+        if len(known) == 1 and plain_name(name) == plain_name(known[0]):
+            return f"; did you mean {known[0]!r}?"
+        if known:
+            titles = [f"{key} ({REGULARIZERS[key].title})" for key in known]
+            return f"; {quoted(name)} is here {' or '.join(titles)}"
+    return nearest(name, allowed)
 
 
 def nearest(name: str, names: Iterable[Any]) -> str:
