@@ -33,19 +33,18 @@ def test_are_scikit_learns(counts: list[int]) -> None:
 
 def test_mixed_targets_are_weighted_by_their_shares() -> None:
     weights = ClassWeights().bound({"train_counts": COUNTS})
-    losses = tf.constant([1.0, 2.0])
     shares = tf.constant([[1.0, 0, 0], [0, 0.25, 0.75]])
     by_class = 40 / (3 * COUNTS)
-    expected = [by_class[0], 2 * (0.25 * by_class[1] + 0.75 * by_class[2])]
-    found = weights.change_losses(losses, shares, tf.zeros((2, 3)))
+    expected = [by_class[0], 0.25 * by_class[1] + 0.75 * by_class[2]]
+    found = weights.image_weights(shares)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
-    found = weights.change_losses(losses, tf.constant([0, 2]), tf.zeros((2, 3)))
-    np.testing.assert_allclose(found, [by_class[0], 2 * by_class[2]], rtol=1e-6)
+    found = weights.image_weights(tf.constant([0, 2]))
+    np.testing.assert_allclose(found, [by_class[0], by_class[2]], rtol=1e-6)
 
 
 def test_need_the_number_of_images() -> None:
     with pytest.raises(ValueError, match="class weights need the number of train images"):
-        ClassWeights().change_losses(tf.zeros(1), tf.zeros(1, tf.int32), tf.zeros((1, 3)))
+        ClassWeights().image_weights(tf.zeros(1, tf.int32))
 
 
 def test_a_training_is_that_of_keras() -> None:

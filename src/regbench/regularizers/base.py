@@ -10,7 +10,7 @@ The six places, and the methods by which a regularizer acts there:
 1. the input batch: ``change_batch`` (images and targets);
 2. a layer: ``input_layers``, ``layers_before_activation``, ``layers_after_activation``;
 3. a kernel: ``penalty``, ``constrain``;
-4. the loss: ``change_losses``;
+4. the loss: ``change_losses``, ``image_weights``;
 5. the update of the weights: ``update`` (gradients, optimizer, averaged weights);
 6. the stop: ``stop``.
 
@@ -42,7 +42,7 @@ PLACES = {
     "input batch": ("change_batch",),
     "layer": ("input_layers", "layers_before_activation", "layers_after_activation"),
     "kernel": ("penalty", "constrain"),
-    "loss": ("change_losses",),
+    "loss": ("change_losses", "image_weights"),
     "update": ("update",),
     "stop": ("stop",),
 }
@@ -374,6 +374,16 @@ class Regularizer(Settings):
             losses: Cross-entropies in nats, possibly changed by other regularizers; B.
             targets: As in ``Batch``.
             logits: B x classes, float32.
+        """
+        raise NotImplementedError
+
+    def image_weights(self, targets: "tf.Tensor") -> "tf.Tensor":
+        """Return the weight of each image's loss, B float32.
+
+        Losses are weighted after all changes of them.
+
+        Args:
+            targets: As in ``Batch``.
         """
         raise NotImplementedError
 

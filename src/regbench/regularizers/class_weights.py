@@ -44,10 +44,8 @@ class ClassWeights(Regularizer):
         bound._counts = prepared.get("train_counts")
         return bound
 
-    def change_losses(
-        self, losses: "tf.Tensor", targets: "tf.Tensor", logits: "tf.Tensor"
-    ) -> "tf.Tensor":
-        """Return the losses times the weights of their images' classes.
+    def image_weights(self, targets: "tf.Tensor") -> "tf.Tensor":
+        """Return the weights of the images' classes, B float32.
 
         Raises:
             ValueError: ``bound`` gave no numbers of train images.
@@ -58,8 +56,8 @@ class ClassWeights(Regularizer):
             raise ValueError("class weights need the number of train images of each class")
         weights = tf.constant(balanced_weights(self._counts))
         if len(targets.shape) == 2:
-            return losses * tf.linalg.matvec(targets, weights)
-        return losses * tf.gather(weights, targets)
+            return tf.linalg.matvec(targets, weights)
+        return tf.gather(weights, targets)
 
 
 def balanced_weights(counts: "np.ndarray") -> "np.ndarray":

@@ -316,6 +316,8 @@ class Step:
                 losses = cross_entropies
                 for regularizer in self._acting["change_losses"]:
                     losses = regularizer.change_losses(losses, batch.targets, logits)
+                for regularizer in self._acting["image_weights"]:
+                    losses *= regularizer.image_weights(batch.targets)
                 loss = tf.reduce_mean(losses) + sum(self._penalties(phase))
                 if phase.loss_scale:
                     loss = phase.loss_scale.scaled(loss)
