@@ -20,7 +20,7 @@ class ClassWeights(Regularizer):
     """
 
     title = "class weights"
-    effect = "make every class count alike, however few images it has"
+    effect = "makes every class count alike, however few images it has"
     source = "King and Zeng, Logistic Regression in Rare Events Data, 2001"
     helps = (
         "Where classes are uneven and are to count alike, as `reporting.metric: balanced_accuracy` "

@@ -4,19 +4,24 @@
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import Shown
-from regbench.fields import Settings
 from regbench.networks.registry import NETWORKS
 from regbench.optimization.optimizers import OPTIMIZERS
 from regbench.optimization.schedules import SCHEDULES
-from regbench.regularizers.base import Choice, Range
+from regbench.regularizers.base import FAMILIES
 from regbench.regularizers.registry import REGULARIZERS
+from regbench.report.cards import cards_page
+from regbench.report.settings_in_words import (
+    lines_of,
+    own_settings,
+    search_of,
+    settings_of,
+    table_rows,
+)
 
 COMMAND = "uv run python -m regbench.report.reference"
 _DOCS = Path(__file__).parents[3] / "docs"
@@ -28,10 +33,11 @@ The keys that a technique may have ([techniques](../conf/base/parameters_techniq
 stands for the setting in bold: `dropout: 0.25` is `dropout: {rate: 0.25}`. *Of the study* are
 settings that all techniques share, in
 [`parameters_data.yml`](../conf/base/parameters_data.yml); `true` takes them. What each means on
-each kind of network stands [below](#on-each-kind-of-network).
+each kind of network stands [below](#on-each-kind-of-network); when each helps and when not, what it
+costs and how it looks, on its [card](cards.md).
 
-| key | regularizer | what it does | acts on | settings (range) = default | tuning tries | source |
-|---|---|---|---|---|---|---|
+| key | title | what it does | family | acts on | settings (range) = default | tries | source |
+|---|---|---|---|---|---|---|---|
 """
 _ON_KINDS = """
 ## On each kind of network
@@ -106,31 +112,32 @@ _PLACES = {
     Shown.MLFLOW: "MLflow",
 }
 
-_BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
-_KINDS = {int: "whole number", float: "number", bool: "true or false"}
-
 
 def regularizers_page() -> str:
     """Return the page on regularizers as Markdown: a row per regularizer."""
     rows = []
-    for key, kind in REGULARIZERS.items():
+    order = list(FAMILIES)
+    for key, kind in sorted(REGULARIZERS.items(), key=lambda of: order.index(of[1].family())):
         shared = kind.shared_settings()
-        own = [] if kind.inherits_study_settings() else _settings(kind, kind.shorthand)
-        of_study = [f"{setting} (of the study)" for setting in _settings(shared)] if shared else []
-        tried = [f"`{name}`: {_search(values)}" for name, values in kind.search.items()]
+        own = [] if kind.inherits_study_settings() else settings_of(kind, kind.shorthand)
+        of_study = (
+            [f"{setting} (of the study)" for setting in settings_of(shared)] if shared else []
+        )
+        tried = [f"`{name}`: {search_of(values)}" for name, values in kind.search.items()]
         rows.append(
             [
-                f"`{key}`",
+                f"[`{key}`](cards.md#{key})",
                 kind.title,
                 kind.effect,
+                kind.family(),
                 ", ".join(kind.acts()),
-                _lines([*own, *of_study]),
-                _lines(tried),
+                lines_of([*own, *of_study]),
+                lines_of(tried),
                 kind.source,
             ]
         )
     made = f"\nA regularizer is a file of `regularizers`. {_MADE}"
-    return _REGULARIZERS + _rows(rows) + _ON_KINDS + _on_kinds() + made
+    return _REGULARIZERS + table_rows(rows) + _ON_KINDS + _on_kinds() + made
 
 
 def _on_kinds() -> str:
@@ -140,23 +147,23 @@ def _on_kinds() -> str:
         [regularizer.title, *(regularizer.meaning_on(kind) for kind in NETWORKS)]
         for regularizer in REGULARIZERS.values()
     ]
-    return _rows([*head, *rows])
+    return table_rows([*head, *rows])
 
 
 def networks_page() -> str:
     """Return the page on networks as Markdown: a row per kind of network."""
     rows = [
-        [f"`{name}`", kind.title, _lines(_settings(kind)), kind.source]
+        [f"`{name}`", kind.title, lines_of(settings_of(kind)), kind.source]
         for name, kind in NETWORKS.items()
     ]
-    return _NETWORKS + _rows(rows) + f"\nA kind is a file of `networks/kinds`. {_MADE}"
+    return _NETWORKS + table_rows(rows) + f"\nA kind is a file of `networks/kinds`. {_MADE}"
 
 
 def optimizers_page() -> str:
     """Return the page on optimizers and schedules as Markdown: a row each."""
     optimizers, schedules = (
-        _rows(
-            [f"`{name}`", kind.title, _lines(_own_settings(kind)), kind.source]
+        table_rows(
+            [f"`{name}`", kind.title, lines_of(own_settings(kind)), kind.source]
             for name, kind in kinds.items()
         )
         for kinds in (OPTIMIZERS, SCHEDULES)
@@ -183,11 +190,12 @@ def figures_page() -> str:
                 figure.source,
             ]
         )
-    return _FIGURES + _rows(rows) + f"\nA figure is a file of `evaluation/figures`. {_MADE}"
+    return _FIGURES + table_rows(rows) + f"\nA figure is a file of `evaluation/figures`. {_MADE}"
 
 
 PAGES: dict[str, Callable[[], str]] = {
     "regularizers.md": regularizers_page,
+    "cards.md": lambda: cards_page(_MADE),
     "networks.md": networks_page,
     "optimizers.md": optimizers_page,
     "figures.md": figures_page,
@@ -198,71 +206,6 @@ def write_pages(folder: Path) -> None:
     """Write all pages into a folder, over those that are there."""
     for name, page in PAGES.items():
         (folder / name).write_text(page(), encoding="utf-8")
-
-
-def _rows(rows: Iterable[Iterable[str]]) -> str:
-    """Return the lines of a Markdown table; an empty cell reads "–"."""
-    lines = (" | ".join(cell.replace("|", "\\|") or "–" for cell in row) for row in rows)
-    return "".join(f"| {line} |\n" for line in lines)
-
-
-def _lines(parts: list[str]) -> str:
-    """Return texts as the lines of one Markdown cell."""
-    return "<br>".join(parts)
-
-
-def _settings(model: type[Settings], shorthand: str | None = None) -> list[str]:
-    """Return a line per setting: name, range or choices, and default if it has one."""
-    shown = []
-    for name, field in model.model_fields.items():
-        key = field.alias or name
-        marked = f"**`{key}`**" if name == shorthand else f"`{key}`"
-        default = "" if field.is_required() else f" = {_shown_default(field.default)}"
-        shown.append(f"{marked} ({_range(field.annotation, field.metadata)}){default}")
-    return shown
-
-
-def _shown_default(value: Any) -> str:
-    """Return a default as YAML has it."""
-    return "null" if value is None else str(value)
-
-
-def _own_settings(model: type[Settings]) -> list[str]:
-    """Return a line per setting but ``name``."""
-    return [line for line in _settings(model) if not line.startswith("`name`")]
-
-
-def _range(annotation: Any, metadata: Iterable[Any]) -> str:
-    """Return the values that a setting takes: its choices, or its type and bounds."""
-    if get_origin(annotation) is Literal:
-        return ", ".join(str(choice) for choice in get_args(annotation))
-    if get_origin(annotation) is Annotated:
-        inner, *more = get_args(annotation)
-        return _range(inner, [*more, *metadata])
-    if get_origin(annotation) in (Union, UnionType):
-        parts = [part for part in get_args(annotation) if part is not NoneType]
-        shown = [_range(part, metadata) for part in parts]
-        return " or ".join([*shown, *(["null"] if NoneType in get_args(annotation) else [])])
-    if isinstance(annotation, type) and issubclass(annotation, Settings):
-        return "; ".join(_settings(annotation))
-    if get_origin(annotation) is list:
-        return f"list of: {_range(get_args(annotation)[0], ())}"
-    bounds = [
-        f"{sign} {getattr(bound, key):g}"
-        for part in metadata
-        for bound in (getattr(part, "metadata", None) or [part])
-        for key, sign in _BOUNDS.items()
-        if hasattr(bound, key)
-    ]
-    return " ".join([_KINDS.get(annotation, "text"), " and ".join(bounds)]).strip()
-
-
-def _search(values: Range | Choice) -> str:
-    """Return the values that tuning tries, such as '0.1 to 0.5'."""
-    if isinstance(values, Choice):
-        return ", ".join(str(value) for value in values.values)
-    log = ", log-uniform" if values.log else ""
-    return f"{values.low:g} to {values.high:g}{log}"
 
 
 if __name__ == "__main__":
