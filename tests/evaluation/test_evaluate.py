@@ -345,7 +345,7 @@ def test_a_figure_that_is_no_number_is_left_out_with_a_warning(
 def test_predictions_are_of_every_image_held_out(
     evaluated: Evaluated, probabilities: np.ndarray, split_index: pd.DataFrame
 ) -> None:
-    predictions = evaluated[0]
+    predictions = evaluated[0][evaluated[0]["split"] != "train"]
     held_out = split_index[split_index["split"] != "train"].set_index("filename")
     assert sorted(predictions["filename"]) == sorted(held_out.index)
     found = predictions.set_index("filename").loc[held_out.index]
@@ -356,6 +356,30 @@ def test_predictions_are_of_every_image_held_out(
     np.testing.assert_allclose(found["confidence"], expected.max(axis=1), rtol=1e-5)
     np.testing.assert_allclose(np.stack(found["probabilities"]), expected, rtol=1e-4)
     assert found["probabilities"].iloc[0].dtype == np.float32
+
+
+def test_predictions_of_train_images_are_of_those_with_the_highest_loss(
+    network: keras.Model,
+    images: np.ndarray,
+    split_index: pd.DataFrame,
+    history: pd.DataFrame,
+    corrupted: np.ndarray,
+    probabilities: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("regbench.evaluation.evaluate.HARDEST", 5)
+    predictions, _ = evaluate(
+        network, images, split_index, CLASSES, history, {}, corrupted, CORRUPTED_ROWS
+    )
+    losses = keras.losses.sparse_categorical_crossentropy(split_index["target"], probabilities)
+    of_train = pd.Series(np.asarray(losses), split_index["filename"])[
+        (split_index["split"] == "train").to_numpy()
+    ]
+    kept = predictions[predictions["split"] == "train"].set_index("filename")
+    expected = of_train.sort_values(ascending=False)[:5]
+    assert sorted(kept.index) == sorted(expected.index)
+    found = -np.log(kept.loc[expected.index, "label_probability"])
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
 
 
 def test_accuracies_can_be_counted_again_from_the_predictions(evaluated: Evaluated) -> None:
@@ -440,7 +464,7 @@ def test_a_study_without_a_test_part(
         network, images, index, CLASSES, history, best, corrupted, CORRUPTED_ROWS
     )
     assert not [name for name in metrics if "test" in name]
-    assert len(predictions) == 20
+    assert (predictions["split"] == "validation").sum() == 20
     expected = metrics["train_accuracy"] - metrics["validation_accuracy"]
     assert metrics["generalization_gap"] == pytest.approx(expected)
     assert metrics["validation_macro_f1"] == pytest.approx(

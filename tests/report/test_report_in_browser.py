@@ -1,6 +1,7 @@
 """The report in a real browser, from a file, with the network off."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,6 +16,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select, WebDriverWait
 from tests.report import staged_study
 
 from regbench.evaluation.results import Results
@@ -303,6 +305,74 @@ class TestSorting:
             ::-1
         ]
         assert self.order(page) == before
+
+
+class TestLookingInside:
+    def choose(self, page: webdriver.Chrome, what: str, text: str) -> None:
+        Select(page.find_element(By.ID, f"browse-{what}")).select_by_visible_text(text)
+
+    def captions(self, page: webdriver.Chrome) -> list[str]:
+        return [
+            figure.text
+            for figure in page.find_elements(By.CSS_SELECTOR, "#browse-images figcaption")
+        ]
+
+    def test_shows_every_image_beside_the_baseline_and_the_best(
+        self, page: webdriver.Chrome
+    ) -> None:
+        assert len(self.captions(page)) == 48  # the others wait for the button
+        page.find_element(By.ID, "browse-more").click()
+        assert len(self.captions(page)) == 60
+        said = page.find_element(By.ID, "browse-count").text
+        assert said == "60 of 60 images. Upper answer: baseline; lower: dropout."
+
+    def test_filters_by_class_and_by_who_is_wrong(self, page: webdriver.Chrome) -> None:
+        self.choose(page, "left", "l1_with_a_rather_long_name")
+        self.choose(page, "class", "bee")
+        self.choose(page, "show", "left wrong, right right")
+        answers = {name: a_results(ACCURACIES[name]).predictions for name in ACCURACIES}
+        right = {}
+        for name in ("l1_with_a_rather_long_name", "dropout"):
+            rows = answers[name][answers[name]["label"] == "bee"]
+            is_right = (rows["predicted"] == rows["label"]).groupby(rows["filename"]).sum()
+            right[name] = set(is_right[is_right == 2].index)
+        expected = right["dropout"] - right["l1_with_a_rather_long_name"]
+        captions = self.captions(page)
+        assert len(captions) == len(expected) > 0
+        assert all(caption.startswith("bee") for caption in captions)
+
+    def test_sorts_by_confidence(self, page: webdriver.Chrome) -> None:
+        for order, reverse in (("most confident, left", True), ("least confident, left", False)):
+            self.choose(page, "order", order)
+            shown = [int(re.findall(r"(\d+) %", caption)[0]) for caption in self.captions(page)]
+            assert len(shown) == 48
+            assert shown == sorted(shown, reverse=reverse)
+
+    def test_draws_what_is_near_the_screen(self, page: webdriver.Chrome) -> None:
+        drawn = "return document.querySelectorAll('#browse-images canvas[data-drawn]').length"
+        assert page.execute_script(drawn) == 0
+        page.execute_script("document.getElementById('browse-images').scrollIntoView()")
+        WebDriverWait(page, 10).until(lambda driver: driver.execute_script(drawn) > 0)
+
+    def test_opens_an_image_by_keyboard_with_every_answer(self, page: webdriver.Chrome) -> None:
+        page.find_element(By.CSS_SELECTOR, "#browse-images button").send_keys(Keys.ENTER)
+        dialog = page.find_element(By.ID, "browse-one")
+        assert dialog.is_displayed()
+        rows = dialog.find_elements(By.CSS_SELECTOR, "tbody tr")
+        assert [row.text.split()[0] for row in rows] == [
+            name for name, accuracy in ACCURACIES.items() if accuracy
+        ]
+        assert "of 2" in rows[0].text
+        webdriver.ActionChains(page).send_keys(Keys.ESCAPE).perform()
+        assert not dialog.is_displayed()
+
+    def test_is_said_to_need_javascript(self, page: webdriver.Chrome) -> None:
+        assert not page.find_element(By.ID, "browse-without").is_displayed()
+        page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        page.refresh()
+        page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        assert page.find_element(By.ID, "browse-without").is_displayed()
+        assert not page.find_element(By.ID, "image-browser").is_displayed()
 
 
 class TestScreens:

@@ -18,6 +18,8 @@ from regbench.networks.inference import predict
 
 logger = logging.getLogger(__name__)
 
+HARDEST = 200  # train images whose predictions are kept: those with the highest loss
+
 
 def evaluate(
     network: keras.Model,
@@ -42,8 +44,9 @@ def evaluate(
         corrupted_rows: Which images these are, M ints.
 
     Returns:
-        Predictions for every validation and test image (filename, split, label, predicted,
-        confidence, label_probability and the probabilities of all classes), and the metrics:
+        Predictions for every validation and test image, and for the ``HARDEST`` train images
+        (filename, split, label, predicted, confidence, label_probability and the probabilities of
+        all classes), and the metrics:
         ``status`` and every figure by name. A diverged training has no predictions and, as
         metrics, those of ``failed``.
     """
@@ -68,11 +71,15 @@ def evaluate(
         corrupted_images=corrupted_images,
         corrupted_targets=targets[corrupted_rows],
     )
+    kept = {part: np.arange(len(part_rows)) for part, part_rows in rows.items()}
+    if "train" in kept:
+        kept["train"] = _hardest(trained.probabilities["train"], trained.targets["train"])
     predictions = pd.concat(
         [
-            _predictions(split_index.iloc[part_rows], trained.probabilities[part], classes)
-            for part, part_rows in rows.items()
-            if part != "train"
+            _predictions(
+                split_index.iloc[rows[part][places]], trained.probabilities[part][places], classes
+            )
+            for part, places in kept.items()
         ],
         ignore_index=True,
     )
@@ -140,6 +147,20 @@ def _is_finite(value: float, name: str) -> bool:
             "the figure %s is %s: it is left out of this training's figures", name, value
         )
     return finite
+
+
+def _hardest(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return the places of the images with the highest cross-entropy, in their own order.
+
+    Args:
+        probabilities: N x classes.
+        targets: The classes of the N images, int.
+
+    Returns:
+        At most ``HARDEST`` ints.
+    """
+    of_label = probabilities[np.arange(len(targets)), targets]
+    return np.sort(np.argsort(of_label, kind="stable")[:HARDEST])
 
 
 def _predictions(

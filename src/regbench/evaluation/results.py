@@ -36,8 +36,9 @@ class Results:
         trainings: A row per training: technique, seed, status, the figures of one number and its
             fingerprint (columns ``fingerprint_<component>``). Empty if not trained.
         epochs: A row per training and epoch: the history.
-        predictions: A row per training and image of the validation and test parts: filename, split,
-            label, predicted, confidence, label_probability (float32).
+        predictions: A row per training and image of the validation and test parts, and per train
+            image among those with the highest loss: filename, split, label, predicted,
+            confidence, label_probability (float32).
         measurements: A row per training, figure with several values and setting: measure (the
             figure's name), setting (text), value.
     """

@@ -42,10 +42,14 @@ from regbench.report.facts import (
     verdict_meanings,
 )
 from regbench.report.html_table import has_figures, techniques_table
+from regbench.report.image_browser import image_browser
+from regbench.report.thumbnails import LARGEST_PIXELATED
 from regbench.study.schema import BASELINE
 
 MOST_REJECTED = 200  # rejected images listed by name; the rest is counted
 MOST_SHOWN = 18  # images on a contact sheet
+
+_PARTS = ("report", "browser")  # the files of the page's script, and of its style sheet
 
 _COMMAND = re.compile(r"(?:uv run )?kedro run(?: --[\w-]+(?:=[^\s;,]+(?:,[^\s;,]+)*)?)*")
 
@@ -129,6 +133,7 @@ def render_report(content: ReportContent) -> str:
     context = (
         _context_of_networks(content, by_network, environment) if by_network else _context(content)
     )
+    context["browser"] = image_browser(content)
     page = environment.get_template("report.html.j2").render(context)
     return page.encode(errors="replace").decode()  # a file name may be no valid text
 
@@ -198,7 +203,10 @@ def _context(content: ReportContent) -> dict[str, Any]:
     corrupted = tables.corruption_table(trained)
     scored = int((content.split_index["split"] == part).sum())
     corrupted_most = content.settings.get("evaluation", {}).get("robustness_images", scored)
-    script, style = (template_text("regbench.report", name) for name in ("report.js", "report.css"))
+    script, style = (
+        Markup("").join(template_text("regbench.report", f"{name}.{kind}") for name in _PARTS)
+        for kind in ("js", "css")
+    )
     return {
         "script": script,
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -329,7 +337,7 @@ def _contact_sheet(
                 svg.image_data_url(pixels),
                 f"Image of class {label}: {wrong} says {mistake} ({wrong_seeds} seeds), "
                 f"{right} says {label} ({right_seeds} seeds).",
-                max(pixels.shape[:2]) <= 64,
+                max(pixels.shape[:2]) <= LARGEST_PIXELATED,
                 image["filename"],
                 label,
                 f"{mistake} ({wrong_seeds})",
