@@ -75,7 +75,8 @@ def _browsed(
 def _targets(content: "ReportContent", rows: np.ndarray) -> np.ndarray:
     """Return the classes of some images, int."""
     labels = pd.Categorical(content.split_index["label"], categories=content.classes)
-    return np.asarray(labels.codes, dtype=int).take(rows)
+    targets: np.ndarray = np.asarray(labels.codes, dtype=int)[rows]
+    return targets
 
 
 def _answers_of(answers: chosen_images.Answers, places: np.ndarray) -> dict[str, list[int]]:
