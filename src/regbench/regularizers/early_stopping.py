@@ -7,7 +7,8 @@ from pydantic import Field
 
 from regbench.fields import Int
 from regbench.metrics.registry import METRICS
-from regbench.regularizers.base import Choice, Regularizer, Stop
+from regbench.regularizers.base import Choice, Regularizer
+from regbench.regularizers.places.stop import Stop
 
 if TYPE_CHECKING:
     import numpy as np

@@ -92,7 +92,8 @@ def train(
         step.begin(network, seed)
         stops = [regularizer.stop() for regularizer in regularizers if regularizer.does("stop")]
         rows = len(train_part.rows)
-        return Course(step, protocol, rows, stops, phases, partial(_weights, step))
+        changes = [regularizer for regularizer in regularizers if regularizer.does("change_rate")]
+        return Course(step, protocol, rows, stops, phases, partial(_weights, step), changes)
 
     course = begun()
     if checkpoint and (state := checkpoint.read()) is not None:
