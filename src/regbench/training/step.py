@@ -34,7 +34,7 @@ from regbench.training.variables import (
 # few enough to bound memory and the time until Ctrl-C is noticed.
 _BATCHES_A_CALL = 16
 _BYTES_A_CALL = 8 << 20
-_BATCHES_OF_STATISTICS = 64
+_BATCHES_OF_STATISTICS = (8, 64)  # at least, and at most
 # The places of ``PLACES`` that a step calls; layers are in the network, the loop asks for stops.
 _IN_A_STEP = ("input batch", "kernel", "loss", "update")
 
@@ -191,10 +191,14 @@ class Step:
         """Return whether averaged weights need statistics of batch normalization of their own."""
         return bool(self._statistics and self._phase.averages())
 
-    @property
-    def rows_of_statistics(self) -> int:
-        """The number of train images that ``gather_statistics`` takes, at most."""
-        return _BATCHES_OF_STATISTICS * self.batch_size
+    def rows_of_statistics(self, rows: int) -> int:
+        """Return the number of images that ``gather_statistics`` takes of so many train images.
+
+        An eighth of them, as the statistics of every epoch cost a forward pass; and as many
+        batches as moving averages remember at least (8), or that more would not help (64).
+        """
+        least, most = (batches * self.batch_size for batches in _BATCHES_OF_STATISTICS)
+        return min(max(rows // 8, least), most)
 
     def gather_statistics(self, images: Iterable[np.ndarray]) -> None:
         """Compute batch normalization's statistics for the averaged weights.

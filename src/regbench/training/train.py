@@ -160,7 +160,7 @@ def _train_epoch(
         if not np.isfinite(sums[0]):
             break
     if step.averages_with_statistics():
-        rows = train_part.rows[order][: step.rows_of_statistics]
+        rows = train_part.rows[order][: step.rows_of_statistics(len(order))]
         step.gather_statistics(in_chunks(images, rows, step.rows_a_call))
     with step.evaluated() as network:
         probabilities = predict(network, images, validation_part.rows)
