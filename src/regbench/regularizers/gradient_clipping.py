@@ -106,6 +106,9 @@ class _Clipping(Update):
         if role.of_logits:
             return gradient
         axes = role.incoming or None  # of a bias or a scale, one norm for all of it
-        largest = self._limit * tf.maximum(tf.norm(variable, axis=axes, keepdims=True), _LEAST_NORM)
-        norm = tf.norm(gradient, axis=axes, keepdims=True)
-        return gradient * tf.minimum(1.0, largest / tf.maximum(norm, 1e-6))
+
+        def norm(values: "tf.Tensor") -> "tf.Tensor":
+            return tf.sqrt(tf.reduce_sum(values**2, axis=axes, keepdims=True))
+
+        largest = self._limit * tf.maximum(norm(variable), _LEAST_NORM)
+        return gradient * tf.minimum(1.0, largest / tf.maximum(norm(gradient), 1e-6))
