@@ -6,7 +6,9 @@ from typing import ClassVar
 import numpy as np
 import tensorflow as tf
 
-from regbench.regularizers.base import Regularizer, Stop, Update
+from regbench.regularizers.base import Regularizer
+from regbench.regularizers.places.stop import Stop
+from regbench.regularizers.places.update import TrainedVariables, Update
 
 _KEPT = 6  # epochs: early stopping restores one that is at most its patience back
 
@@ -20,7 +22,7 @@ class Watch(Regularizer):
 
     decay: float  # of the average, per optimizer step
 
-    def update(self, variables: "Sequence[tf.Variable]") -> Update:
+    def update(self, variables: TrainedVariables) -> Update:
         """Return the average of these variables."""
         return Average(variables, self.decay)
 

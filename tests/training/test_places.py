@@ -1,6 +1,6 @@
 """Every place at which a regularizer may act, each with a toy that acts there alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,9 +14,11 @@ from scipy.special import log_softmax, softmax
 from regbench.networks.base import Plan
 from regbench.networks.kinds.mlp import Mlp
 from regbench.networks.weights import trained_kernels
-from regbench.regularizers.base import PLACES, Batch, Position, Regularizer, Stop, Update
+from regbench.regularizers.base import PLACES, Batch, Position, Regularizer
 from regbench.regularizers.batch_normalization import BatchNormalization
 from regbench.regularizers.dropout import Dropout
+from regbench.regularizers.places.stop import Stop
+from regbench.regularizers.places.update import TrainedVariables, Update
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.storage.stored_file import LocalFile
 from regbench.study.schema import Protocol
@@ -115,7 +117,7 @@ class Halved(Toy):
 
 
 class Summed(Toy):
-    def penalty(self, kernel: tf.Tensor) -> tf.Tensor:
+    def penalty(self, kernel: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         return 0.3 * tf.reduce_sum(kernel**4)
 
 
@@ -132,7 +134,7 @@ class Confident(Toy):
 class Recorded(Toy):
     averages_weights = True
 
-    def update(self, variables: Sequence[tf.Variable]) -> Update:
+    def update(self, variables: TrainedVariables) -> Update:
         class Twice(Update):
             """Computes gradients twice; counts steps; averages all weights to zero."""
 
@@ -268,7 +270,7 @@ def test_updates() -> None:
 class Averaged(Toy):
     averages_weights = True
 
-    def update(self, variables: Sequence[tf.Variable]) -> Update:
+    def update(self, variables: TrainedVariables) -> Update:
         class Mean(Update):
             """The mean of the initial weights and those after each step."""
 
@@ -339,7 +341,7 @@ def test_a_second_look_in_a_step_leaves_the_moving_statistics_alone() -> None:
 
 
 class Idle(Toy):
-    def update(self, variables: Sequence[tf.Variable]) -> Update:
+    def update(self, variables: TrainedVariables) -> Update:
         return Update()
 
 

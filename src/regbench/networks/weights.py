@@ -19,13 +19,23 @@ def kernel_variables(network: keras.Model) -> list[keras.Variable]:
     A kernel is the weight matrix or filter of a dense or convolution layer: ``kernel``, or
     ``depthwise_kernel`` and ``pointwise_kernel``.
     """
-    return [weight for weight in network.trainable_variables if weight.name.endswith("kernel")]
+    return [weight for weight in network.trainable_variables if is_kernel(weight)]
+
+
+def is_kernel(weight: keras.Variable) -> bool:
+    """Return whether a weight is the matrix or filter of a dense or convolution layer."""
+    return str(weight.name).endswith("kernel")
 
 
 def hidden_kernels(network: keras.Model) -> list[keras.Variable]:
     """Return the trained kernels except the output layer's: those that are regularized."""
-    last = {id(weight) for weight in _output_layer(network.get_layer(LOGITS).output).weights}
+    last = {id(weight) for weight in output_weights(network)}
     return [kernel for kernel in kernel_variables(network) if id(kernel) not in last]
+
+
+def output_weights(network: keras.Model) -> list[keras.Variable]:
+    """Return the kernel and the bias of the layer that makes the logits."""
+    return list(_output_layer(network.get_layer(LOGITS).output).weights)
 
 
 def _output_layer(values: keras.KerasTensor) -> keras.Layer:

@@ -11,7 +11,8 @@ The six places, and the methods by which a regularizer acts there:
 2. a layer: ``input_layers``, ``layers_before_activation``, ``layers_after_activation``;
 3. a kernel: ``penalty``, ``constrain``;
 4. the loss: ``change_losses``, ``image_weights``;
-5. the update of the weights: ``update`` (gradients, optimizer, averaged weights);
+5. the update of the weights: ``update`` (gradients, optimizer, averaged weights; their order is in
+   ``places.update``), ``change_rate``;
 6. the stop: ``stop``.
 
 A method that is not overridden is not called. The training loop and the networks call the methods
@@ -20,8 +21,7 @@ reading settings does not import them.
 """
 
 import zlib
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
@@ -29,13 +29,13 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer, model_vali
 from pydantic_core import PydanticCustomError
 
 from regbench.fields import Settings
+from regbench.regularizers.places.beside import Beside
+from regbench.regularizers.places.stop import Stop
+from regbench.regularizers.places.update import TrainedVariables, Update
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
     import tensorflow as tf
-
-    Gradients = list[tf.Tensor]
 
 # The methods by which a regularizer acts, by place.
 PLACES = {
@@ -43,7 +43,7 @@ PLACES = {
     "layer": ("input_layers", "layers_before_activation", "layers_after_activation"),
     "kernel": ("penalty", "constrain"),
     "loss": ("change_losses", "image_weights"),
-    "update": ("update",),
+    "update": ("update", "change_rate"),
     "stop": ("stop",),
 }
 
@@ -137,92 +137,6 @@ class Traits:
     batch_normalization: str = ""
 
 
-class Update:
-    """How a regularizer changes the update of weights, with its state; a new one per network."""
-
-    def gradients(self, compute: "Callable[[], Gradients]") -> "Gradients":
-        """Return the gradients to apply, one per variable, float32.
-
-        Args:
-            compute: Returns the gradients of the loss at the current weights. It may be called
-                again, at other weights: only the first call of a step counts for the epoch's
-                figures and for the moving statistics of batch normalization.
-        """
-        return compute()
-
-    def after_step(self, learning_rate: "tf.Tensor") -> None:
-        """Act after the optimizer has changed the weights.
-
-        Args:
-            learning_rate: Of the optimizer, a float32 scalar.
-        """
-
-    def averages(self) -> "Sequence[tf.Variable]":
-        """Return the averaged weights to evaluate and keep; empty for the last step's weights.
-
-        One per variable, always or never: its regularizer has ``averages_weights``. The moving
-        statistics of batch normalization are computed anew for the averaged weights.
-        """
-        return ()
-
-    def restart(self) -> None:
-        """Reset the state: the same network is trained anew, with another seed."""
-
-    def state(self) -> "list[tf.Variable]":
-        """Return the variables of its state, which a checkpoint holds.
-
-        By default those among its attributes, also in lists, tuples and dictionaries. An update
-        that keeps its state elsewhere overrides it.
-        """
-        import tensorflow as tf
-
-        found: list[tf.Variable] = []
-        waiting = list(vars(self).values())
-        while waiting:
-            value = waiting.pop(0)
-            if isinstance(value, tf.Variable):
-                found.append(value)
-            elif isinstance(value, list | tuple):
-                waiting += value
-            elif isinstance(value, dict):
-                waiting += value.values()
-        return found
-
-
-class Stop(ABC):
-    """A stopping rule that may restore an earlier epoch's weights; a new one per training."""
-
-    @abstractmethod
-    def should_stop(
-        self,
-        epoch: int,
-        figures: Mapping[str, float],
-        weights: "Callable[[], dict[str, np.ndarray]]",
-    ) -> bool:
-        """Return whether to stop after this epoch.
-
-        Args:
-            epoch: Its number, from 1.
-            figures: Its row of the history, by column.
-            weights: Returns a copy of the network's weights by name.
-        """
-
-    def kept(self) -> "tuple[int, dict[str, np.ndarray]] | None":
-        """Return the number and weights of the epoch to restore; None to keep the last one."""
-        return None
-
-    def state(self) -> "Mapping[str, np.ndarray | float]":
-        """Return all that ``restore`` needs, by name; a checkpoint holds it.
-
-        A training with a stop that does not override it makes no checkpoints.
-        """
-        raise NotImplementedError
-
-    def restore(self, state: "Mapping[str, np.ndarray]") -> None:
-        """Go on from a state."""
-        raise NotImplementedError
-
-
 class Regularizer(Settings):
     """One key of a technique: its settings, and how it acts.
 
@@ -241,6 +155,7 @@ class Regularizer(Settings):
     search: ClassVar[Mapping[str, Range | Choice]] = {}  # by setting
     prepared: ClassVar[tuple[str, ...]] = ()  # datasets of the data pipeline it needs
     averages_weights: ClassVar[bool] = False  # its update has `averages`: one of a technique may
+    update_order: ClassVar[int] = 0  # of its update among those that change gradients
     on: ClassVar[Mapping[str, str]] = {}  # what it means, by kind of network; `meaning_on`
 
     @classmethod
@@ -317,6 +232,14 @@ class Regularizer(Settings):
             return None
         return self.problem(network.kind, network.image_shape)
 
+    def clash(self, beside: Beside) -> str | None:
+        """Return why it cannot be used beside other settings of the study; None if it can.
+
+        Args:
+            beside: Those settings, and the technique's other regularizers.
+        """
+        return None
+
     def following(self, metric: str) -> Self:
         """Return a copy that follows the metric that decides the study, where settings leave it.
 
@@ -357,12 +280,22 @@ class Regularizer(Settings):
         """Return layers after a hidden layer's activation."""
         raise NotImplementedError
 
-    def penalty(self, kernel: "tf.Tensor") -> "tf.Tensor":
-        """Return a hidden kernel's penalty, which is added to the loss: a float32 scalar."""
+    def penalty(self, kernel: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
+        """Return a hidden kernel's penalty, which is added to the loss: a float32 scalar.
+
+        Args:
+            kernel: Incoming weights x units: a column holds the weights of one unit, or filter. Of
+                a depthwise convolution every channel has units of its own.
+            seed: 2 ints; different for every step, training seed, regularizer and kernel.
+        """
         raise NotImplementedError
 
     def constrain(self, kernel: "tf.Tensor") -> "tf.Tensor":
-        """Return the constrained kernel of a hidden layer; called after every step."""
+        """Return the constrained kernel of a hidden layer; called after every step.
+
+        Args:
+            kernel: As of ``penalty``.
+        """
         raise NotImplementedError
 
     def change_losses(
@@ -387,8 +320,21 @@ class Regularizer(Settings):
         """
         raise NotImplementedError
 
-    def update(self, variables: "Sequence[tf.Variable]") -> Update:
-        """Return the ``Update`` of these trainable variables."""
+    def update(self, variables: TrainedVariables) -> Update:
+        """Return the ``Update`` of these variables."""
+        raise NotImplementedError
+
+    def change_rate(
+        self, schedule: Callable[[int, int], float], step: int, epochs: int, steps_an_epoch: int
+    ) -> float:
+        """Return the share of the learning rate that a step is made with.
+
+        Args:
+            schedule: The protocol's: returns the share for a step, from 0, of so many epochs.
+            step: Its number in the training, or the phase, from 0.
+            epochs: Of the training, or the phase, if nothing ends it earlier.
+            steps_an_epoch: Optimizer steps.
+        """
         raise NotImplementedError
 
     def stop(self) -> Stop:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field
 
-from regbench.fields import Int
+from regbench.fields import Float, Int
 from regbench.metrics.registry import METRICS
-from regbench.regularizers.base import Choice, Regularizer, Stop
+from regbench.regularizers.base import Choice, Regularizer
+from regbench.regularizers.places.stop import Stop
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +21,8 @@ else:
 class EarlyStopping(Regularizer):
     """Stop when the monitored figure has not improved for ``patience`` epochs, at least one.
 
+    It has improved if it is better than the best one by more than ``minimum_improvement``, in the
+    unit of `history.csv`: a share of 1 (0.001 is 0.1 points), or nats; that epoch is then the best.
     ``metric`` monitors the metric that decides the study, on the validation images.
     """
 
@@ -36,12 +39,16 @@ class EarlyStopping(Regularizer):
         "2020)."
     )
     cost = "fewer epochs; takes validation images, on which it chooses"
-    aliases = ("EarlyStopping", "early_stop", "patience", "restore_best_weights")
-    search = {"patience": Choice((1, 2, 3, 5, 10))}
+    aliases = ("EarlyStopping", "early_stop", "patience", "restore_best_weights", "min_delta")
+    search = {
+        "patience": Choice((1, 2, 3, 5, 10)),
+        "minimum_improvement": Choice((0, 0.001, 0.005)),
+    }
 
     monitor: Monitor = "metric"
     patience: Annotated[Int, Field(ge=0)] = 2
     restore_best: bool = True
+    minimum_improvement: Annotated[Float, Field(ge=0)] = 0.0
 
     def following(self, metric: str) -> Self:
         """Return a copy that monitors the study's metric, if it names no other figure."""
@@ -78,7 +85,7 @@ class _Patience(Stop):
     ) -> bool:
         """Return whether the figure has not improved for ``patience`` epochs."""
         figure = self._sign * figures[self._settings.monitor]
-        if figure < self._best:
+        if figure < self._best - self._settings.minimum_improvement:
             self._best, self._best_epoch = figure, epoch
             if self._settings.restore_best:
                 self._weights = weights()

@@ -42,7 +42,7 @@ class L2(Regularizer):
 
     factor: Annotated[Float, Field(gt=0)] = 1e-4
 
-    def penalty(self, kernel: "tf.Tensor") -> "tf.Tensor":
+    def penalty(self, kernel: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
         """Return ``factor`` x sum w^2."""
         import keras
 

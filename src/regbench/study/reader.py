@@ -1,6 +1,7 @@
 """Validation of a study's settings; all wrong keys and values are reported at once."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ from regbench.errors import quoted
 from regbench.metrics.registry import DEFAULT
 from regbench.networks.base import Network
 from regbench.networks.registry import NETWORKS, network_of
+from regbench.regularizers.places.beside import Beside
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.combine import combine_techniques
 from regbench.study.fit import fit_problems
@@ -59,6 +61,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += _metric_problems(study)
         problems += _network_problems(study)
         problems += _averaging_problems(study)
+        problems += _clash_problems(study)
         problems += _namespace_problems(study)
         problems += _published_problems(study.reporting.published, combined)
     for group in ("prediction", "alarms"):
@@ -209,6 +212,26 @@ def _averaging_problems(study: Study) -> list[Problem]:
         if len(averaging := [k for k in technique.entries() if REGULARIZERS[k].averages_weights])
         > 1
     ]
+
+
+def _clash_problems(study: Study) -> list[Problem]:
+    """Return the problems of regularizers that cannot be used beside the study's other settings."""
+    protocol = study.protocol
+    beside = Beside(
+        protocol.optimizer.name,
+        getattr(protocol.optimizer, "weight_decay", 0.0),
+        protocol.schedule.name,
+        protocol.epochs,
+    )
+    shared = {key: dict(settings) for key, settings in study.shared.items()}
+    problems = []
+    for name, technique in study.techniques.items():
+        made = {one.key(): one for one in technique.regularizers(shared)}
+        for key, regularizer in made.items():
+            others = {other: made[other] for other in made if other != key}
+            if clash := regularizer.clash(replace(beside, others=others)):
+                problems.append(Problem(("techniques", name, key), clash, leave_out=name))
+    return problems
 
 
 def _namespace_problems(study: Study) -> list[Problem]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from regbench.errors import StudyError
 from regbench.metrics.registry import METRICS
 from regbench.networks.base import Phase
 from regbench.optimization.schedules import Horizon
-from regbench.regularizers.base import Stop
+from regbench.regularizers.base import Regularizer
+from regbench.regularizers.places.stop import Stop
 from regbench.study.schema import Protocol
 from regbench.training.step import Step
 
@@ -89,6 +91,7 @@ class Course:
         stops: Sequence[Stop],
         phases: Sequence[Phase],
         weights: Callable[[], Arrays],
+        changes_of_rate: Sequence[Regularizer] = (),
     ) -> None:
         """Begin with the first phase.
 
@@ -99,6 +102,7 @@ class Course:
             stops: Of the technique's regularizers.
             phases: Of the network; without any the training is one phase by the protocol.
             weights: Returns a copy of the network's weights by name.
+            changes_of_rate: Those of the technique's regularizers that change the learning rate.
 
         Raises:
             StudyError: The schedule does not suit the number of steps, which the images decide.
@@ -110,7 +114,7 @@ class Course:
         self.best_weights: Arrays = {}
         self._best_accuracy = -1.0
         self._step, self._stops, self._weights = step, list(stops), weights
-        self._schedule = protocol.schedule
+        self._schedule, self._changes_of_rate = protocol.schedule, list(changes_of_rate)
         self._steps_an_epoch = math.ceil(rows / protocol.batch_size)
         self._phase_of_epoch: list[int] = []
         for phase in self.phases:
@@ -123,13 +127,23 @@ class Course:
     def learning_rates(self) -> np.ndarray:
         """Return the rate of every optimizer step of the next epoch."""
         phase = self.phases[self._phase]
-        horizon = Horizon(phase.epochs, self._steps_an_epoch)
         first = self._epochs_in_phase() * self._steps_an_epoch
         steps = range(first, first + self._steps_an_epoch)
         lowered = self._stall.share if self._stall else 1.0
         return np.asarray(
-            [phase.learning_rate * self._schedule.share(step, horizon) * lowered for step in steps]
+            [phase.learning_rate * self._share(step, phase.epochs) * lowered for step in steps]
         )
+
+    def _share(self, step: int, epochs: int) -> float:
+        """Return the share of the learning rate for a step, as regularizers change it."""
+
+        def scheduled(step: int, epochs: int) -> float:
+            return self._schedule.share(step, Horizon(epochs, self._steps_an_epoch))
+
+        changed = scheduled
+        for regularizer in self._changes_of_rate:
+            changed = partial(_changed_share, regularizer, changed, self._steps_an_epoch)
+        return changed(step, epochs)
 
     def add(self, epoch: Epoch) -> None:
         """Note an epoch's figures; end the phase or the training if it is time."""
@@ -228,11 +242,22 @@ class Course:
 
     def _begin_phase(self, index: int) -> None:
         self._phase = index
-        self._step.begin_phase(self.phases[index].frozen)
+        phase = self.phases[index]
+        self._step.begin_phase(phase.frozen, Horizon(phase.epochs, self._steps_an_epoch))
         self._stall = self._schedule.stall()
 
     def _epochs_in_phase(self) -> int:
         return self._phase_of_epoch.count(self._phase)
+
+
+def _changed_share(
+    regularizer: Regularizer,
+    schedule: Callable[[int, int], float],
+    steps_an_epoch: int,
+    step: int,
+    epochs: int,
+) -> float:
+    return regularizer.change_rate(schedule, step, epochs, steps_an_epoch)
 
 
 def _group(state: Arrays, group: str) -> Arrays:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import tensorflow as tf
 
-from regbench.regularizers.base import Update
+from regbench.networks.kernels import Kernel
+from regbench.regularizers.places.update import Update
 from regbench.training.optimizers import Applied
 from regbench.training.precision import LossScale
 
@@ -19,7 +20,7 @@ class PhaseStep:
         variables: The trained weights.
         kernels: Those of them that regularizers act on.
         optimizer: Of the variables.
-        updates: Of the technique's regularizers.
+        updates: Of the technique's regularizers, in the order in which they change gradients.
         loss_scale: Of a network that computes in float16.
         train: The compiled function of images, targets and learning rates.
         statistics: The compiled function from images to the statistics of batch normalization.
@@ -27,7 +28,7 @@ class PhaseStep:
 
     frozen: frozenset[str]
     variables: list[tf.Variable]
-    kernels: list[tf.Variable]
+    kernels: list[Kernel]
     optimizer: Applied
     updates: list[Update]
     loss_scale: LossScale | None

@@ -11,9 +11,12 @@ import tensorflow as tf
 
 from regbench.networks.base import LOGITS
 from regbench.networks.inference import architecture, network_from_architecture
-from regbench.networks.weights import hidden_kernels, kernel_variables
+from regbench.networks.kernels import hidden_kernels_in_order, roles_of
+from regbench.networks.weights import kernel_variables
 from regbench.optimization.optimizers import Optimizer
+from regbench.optimization.schedules import Horizon
 from regbench.regularizers.base import PLACES, Batch, Regularizer
+from regbench.regularizers.places.update import Clock, TrainedVariables
 from regbench.training.acting import Acting
 from regbench.training.fused_normalization import fuse_batch_normalization
 from regbench.training.optimizers import applied
@@ -31,7 +34,7 @@ from regbench.training.variables import (
 # few enough to bound memory and the time until Ctrl-C is noticed.
 _BATCHES_A_CALL = 16
 _BYTES_A_CALL = 8 << 20
-_BATCHES_OF_STATISTICS = 64
+_BATCHES_OF_STATISTICS = (8, 64)  # at least, and at most
 # The places of ``PLACES`` that a step calls; layers are in the network, the loop asks for stops.
 _IN_A_STEP = ("input batch", "kernel", "loss", "update")
 
@@ -99,8 +102,8 @@ class Step:
             for place in _IN_A_STEP
             for method in PLACES[place]
         }
-        self._seed = tf.Variable(0, dtype=tf.int32)
-        self._steps = tf.Variable(0, dtype=tf.int32)  # of the training
+        self._acting["update"].sort(key=lambda regularizer: regularizer.update_order)
+        self._clock = Clock.new()
         self._statistics = moving_statistics(network)
         self._phases: dict[frozenset[str], PhaseStep] = {}
         self._phase = self._phase_of(frozenset())
@@ -113,16 +116,19 @@ class Step:
             seed: Of the training.
         """
         copy_variables(network, self.network)
-        self._seed.assign(seed)
-        self._steps.assign(0)
-        self.begin_phase(frozenset())
+        self._clock.seed.assign(seed)
+        self._clock.steps.assign(0)
+        self.begin_phase(frozenset(), Horizon(1, 1))
 
-    def begin_phase(self, frozen: frozenset[str]) -> None:
+    def begin_phase(self, frozen: frozenset[str], horizon: Horizon) -> None:
         """Go on with other frozen layers: weights stay, optimizer and updates start anew.
 
         Args:
             frozen: Names of layers that are not trained.
+            horizon: How long the phase lasts if nothing ends it earlier.
         """
+        self._clock.epochs.assign(horizon.epochs)
+        self._clock.steps_an_epoch.assign(horizon.steps_an_epoch)
         self._phase = self._phase_of(frozen)
         for variable in self._phase.optimizer.state():
             variable.assign(tf.zeros_like(variable))
@@ -157,7 +163,7 @@ class Step:
         groups: dict[str, Sequence[keras.Variable | tf.Variable]] = {
             "network": self.network.variables,
             "optimizer": self._phase.optimizer.state(),
-            "steps": [self._steps],
+            "steps": [self._clock.steps],
             "loss_scale": self._phase.loss_scale.state() if self._phase.loss_scale else [],
             **{f"update_{n}": update.state() for n, update in enumerate(self._phase.updates)},
         }
@@ -185,10 +191,14 @@ class Step:
         """Return whether averaged weights need statistics of batch normalization of their own."""
         return bool(self._statistics and self._phase.averages())
 
-    @property
-    def rows_of_statistics(self) -> int:
-        """The number of train images that ``gather_statistics`` takes, at most."""
-        return _BATCHES_OF_STATISTICS * self.batch_size
+    def rows_of_statistics(self, rows: int) -> int:
+        """Return the number of images that ``gather_statistics`` takes of so many train images.
+
+        An eighth of them, as the statistics of every epoch cost a forward pass; and as many
+        batches as moving averages remember at least (8), or that more would not help (64).
+        """
+        least, most = (batches * self.batch_size for batches in _BATCHES_OF_STATISTICS)
+        return min(max(rows // 8, least), most)
 
     def gather_statistics(self, images: Iterable[np.ndarray]) -> None:
         """Compute batch normalization's statistics for the averaged weights.
@@ -245,12 +255,13 @@ class Step:
     def _new_phase(self, frozen: frozenset[str]) -> PhaseStep:
         trained = self.network.trainable_variables
         variables = [variable.value for variable in trained]
+        updated = TrainedVariables(variables, roles_of(self.network), self._clock)
         phase = PhaseStep(
             frozen,
             variables,
-            [kernel.value for kernel in hidden_kernels(self.network)],
+            hidden_kernels_in_order(self.network),
             applied(self._optimizer, trained, kernel_variables(self.network)),
-            [regularizer.update(variables) for regularizer in self._acting["update"]],
+            [regularizer.update(updated) for regularizer in self._acting["update"]],
             LossScale() if computes_in_float16(self.network) else None,
         )
         shape = (None, *self.network.input_shape[1:])
@@ -335,10 +346,12 @@ class Step:
         found = compute()
 
         def apply() -> None:
+            for update in phase.updates:
+                update.before_step(learning_rate)
             phase.optimizer.apply(found, learning_rate)
             for regularizer in self._acting["constrain"]:
                 for kernel in phase.kernels:
-                    kernel.assign(regularizer.constrain(kernel))
+                    kernel.assign_matrix(regularizer.constrain(kernel.as_matrix()))
             for update in phase.updates:
                 update.after_step(learning_rate)
 
@@ -346,16 +359,13 @@ class Step:
             phase.loss_scale.apply_finite(found, apply)
         else:
             apply()
-        self._steps.assign_add(1)
+        self._clock.steps.assign_add(1)
         return figures[0]
 
     def _changed(self, batch: Batch) -> Batch:
         """Return the batch as regularizers change it."""
         for regularizer in self._acting["change_batch"]:
-            seed = tf.stack([self._seed, self._steps])
-            stream = regularizer.stream()
-            if stream:
-                seed = tf.random.experimental.stateless_fold_in(seed, stream)
+            seed = self._clock.random_seed(regularizer.stream())
             batch = regularizer.change_batch(batch, seed)
         return batch
 
@@ -364,8 +374,14 @@ class Step:
         acting = self._acting["penalty"]
         if not acting:
             return []
+        seeds = [self._clock.random_seed(regularizer.stream()) for regularizer in acting]
+        fold = tf.random.experimental.stateless_fold_in
         return [
-            sum(regularizer.penalty(kernel) for regularizer in acting) for kernel in phase.kernels
+            sum(
+                regularizer.penalty(kernel.as_matrix(), fold(seed, number))
+                for regularizer, seed in zip(acting, seeds, strict=True)
+            )
+            for number, kernel in enumerate(phase.kernels)
         ]
 
 

@@ -92,7 +92,8 @@ def train(
         step.begin(network, seed)
         stops = [regularizer.stop() for regularizer in regularizers if regularizer.does("stop")]
         rows = len(train_part.rows)
-        return Course(step, protocol, rows, stops, phases, partial(_weights, step))
+        changes = [regularizer for regularizer in regularizers if regularizer.does("change_rate")]
+        return Course(step, protocol, rows, stops, phases, partial(_weights, step), changes)
 
     course = begun()
     if checkpoint and (state := checkpoint.read()) is not None:
@@ -159,7 +160,7 @@ def _train_epoch(
         if not np.isfinite(sums[0]):
             break
     if step.averages_with_statistics():
-        rows = train_part.rows[order][: step.rows_of_statistics]
+        rows = train_part.rows[order][: step.rows_of_statistics(len(order))]
         step.gather_statistics(in_chunks(images, rows, step.rows_a_call))
     with step.evaluated() as network:
         probabilities = predict(network, images, validation_part.rows)

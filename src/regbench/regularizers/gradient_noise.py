@@ -1,0 +1,85 @@
+"""Gradient noise: Gaussian noise on the gradients, less and less of it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from regbench.fields import Float
+from regbench.regularizers.base import Range, Regularizer
+from regbench.regularizers.places.update import TrainedVariables, Update
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    Gradients = list[tf.Tensor]
+
+
+class GradientNoise(Regularizer):
+    """Add normal noise of variance ``variance`` / (1 + t)^``decay`` to all gradients of step t.
+
+    The variance is one of the paper's three (0.01, 0.3 and 1), the decay its only one; t counts
+    from 0. Gradients are clipped before, if the technique clips them.
+    """
+
+    title = "gradient noise"
+    effect = "shakes the weights out of narrow minima, at first the most"
+    source = (
+        "Neelakantan et al., Adding Gradient Noise Improves Learning for Very Deep Networks, 2015"
+    )
+    helps = (
+        "In very deep or badly initialized networks that plain gradient descent cannot train "
+        "(Neelakantan et al., 2015: 20 dense layers on MNIST)."
+    )
+    not_when = (
+        "With Adam and the paper's variance: the noise is much larger than a weight's gradient, "
+        "and most of a step's direction is noise (Kingma and Ba, 2015: steps are of the size of "
+        "the rate whatever the gradient); search smaller variances there."
+    )
+    cost = "a random number for every weight in a step; nothing once trained"
+    aliases = ("GradientNoise", "grad_noise", "noisy_gradients", "langevin")
+    shorthand = "variance"
+    update_order = 20
+    search = {"variance": Range(1e-8, 1e-1, log=True)}
+
+    variance: Annotated[Float, Field(gt=0)] = 0.01
+    decay: Annotated[Float, Field(ge=0)] = 0.55
+
+    def update(self, variables: TrainedVariables) -> Update:
+        """Return what adds the noise."""
+        return _Noise(self, variables)
+
+
+class _Noise(Update):
+    """Adds noise to gradients; its state is the number of the step."""
+
+    def __init__(self, settings: GradientNoise, variables: TrainedVariables) -> None:
+        import tensorflow as tf
+
+        self._settings, self._variables = settings, variables
+        self._steps = tf.Variable(0.0)
+
+    def restart(self) -> None:
+        """Begin with step 0."""
+        self._steps.assign(0.0)
+
+    def gradients(self, compute: "Callable[[], Gradients]") -> "Gradients":
+        """Return the gradients and noise."""
+        import tensorflow as tf
+
+        found = compute()
+        settings = self._settings
+        deviation = tf.sqrt(settings.variance / tf.pow(1.0 + self._steps, settings.decay))
+        seed = self._variables.clock.random_seed(type(settings).stream())
+        return [
+            gradient
+            + deviation
+            * tf.random.stateless_normal(
+                gradient.shape, tf.random.experimental.stateless_fold_in(seed, number)
+            )
+            for number, gradient in enumerate(found)
+        ]
+
+    def after_step(self, learning_rate: "tf.Tensor") -> None:
+        """Count the step."""
+        self._steps.assign_add(1.0)

@@ -1,0 +1,1 @@
+"""What regularizers are given, and return, at the places at which they act."""
