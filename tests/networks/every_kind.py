@@ -56,9 +56,23 @@ TECHNIQUES: dict[str, dict[str, Any]] = {
     "zca": {"zca": True},
     "augmentation": {"augmentation": True},
     "early_stopping": {"early_stopping": {}},
+    "input_dropout": {"input_dropout": 0.2},
+    "spatial_dropout": {"spatial_dropout": 0.3},
+    "gaussian_dropout": {"gaussian_dropout": 0.3},
+    "gaussian_noise": {"gaussian_noise": 0.2},
+    "dropblock": {"dropblock": {"rate": 0.2, "block_size": 2}},
+    "stochastic_depth": {"stochastic_depth": 0.5},
+    "activity_penalty": {"activity_penalty": 0.01},
+    "layer_normalization": {"layer_normalization": True},
+    "group_normalization": {"group_normalization": 2},
+    "weight_standardization": {"weight_standardization": True},
+    "spectral_norm": {"spectral_norm": 2},
     "dropout_augmentation_l2": {"dropout": 0.4, "augmentation": True, "l2": 0.01},
 }
-WITHOUT_LAYERS = ("l1", "l2", "augmentation", "early_stopping")
+WITHOUT_LAYERS = (
+    *("l1", "l2", "augmentation", "early_stopping"),
+    *("weight_standardization", "spectral_norm"),
+)
 
 
 def network(name: str) -> Network:
@@ -69,6 +83,8 @@ def means_something(name: str, technique: str) -> bool:
     """Whether a technique can be trained on a network of ``ENTRIES``."""
     if name == "own without hooks":
         return technique in WITHOUT_LAYERS
+    if name == "own with hooks" and technique == "stochastic_depth":
+        return False  # it has no residual branches
     traits = network(name).traits(SHAPE)
     regularizers = Technique.model_validate(TECHNIQUES[technique]).regularizers(PREPARED)
     return not any(regularizer.misfit(traits) for regularizer in regularizers)

@@ -10,15 +10,27 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from regbench.fields import Settings
-from regbench.regularizers.base import PLACES, Position, Regularizer, Traits
+from regbench.regularizers.base import LAYERS, Position, Regularizer, Traits
 
 if TYPE_CHECKING:
     import keras
 
 LOGITS = "logits"
+
+
+class Asked(NamedTuple):
+    """A place that a network has asked for layers.
+
+    Attributes:
+        method: One of ``LAYERS``.
+        feature_maps: Whether its values are height x width x channels.
+    """
+
+    method: str
+    feature_maps: bool
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,7 @@ class Plan:
     seed: int
     normalization: Mapping[str, Sequence[float]]
     regularizers: Sequence[Regularizer] = ()
-    _asked: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+    _asked: set[Asked] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def image_layer(self) -> "keras.KerasTensor":
         """Return the input, raw uint8 images, for a network that scales them its own way."""
@@ -90,6 +102,16 @@ class Plan:
         """
         return self._layers("layers_after_activation", number, shape)
 
+    def on_branch(self, number: int, shape: tuple[int, ...], depth: float) -> "list[keras.Layer]":
+        """Return the technique's layers at the end of a residual block's branch.
+
+        Args:
+            number: Of the branch's last hidden layer, from 1.
+            shape: Of one image's values there.
+            depth: l / L for block l of L.
+        """
+        return self._layers("layers_on_branch", number, shape, depth)
+
     def last_layers(self) -> "list[keras.Layer]":
         """Return the output layers: logits, then class probabilities.
 
@@ -117,16 +139,20 @@ class Plan:
         """Return the keys of regularizers that have layers for a place that nobody asked of."""
         return without_place(self.regularizers, self._asked)
 
-    def asked(self) -> frozenset[str]:
-        """Return the methods of the place ``layer`` that ``build`` has asked for so far."""
+    def asked(self) -> frozenset[Asked]:
+        """Return what ``build`` has asked for so far."""
         return frozenset(self._asked)
 
-    def _layers(self, method: str, number: int, shape: tuple[int, ...]) -> "list[keras.Layer]":
-        self._asked.add(method)
+    def _layers(
+        self, method: str, number: int, shape: tuple[int, ...], depth: float = 0.0
+    ) -> "list[keras.Layer]":
+        self._asked.add(Asked(method, len(shape) == 3))
         layers: list[keras.Layer] = []
-        for regularizer in self.regularizers:
+        for regularizer in sorted(self.regularizers, key=lambda one: not one.first):
             if regularizer.does(method):
-                at = Position(number, shape, self._seed(number, regularizer.stream()))
+                at = Position(number, shape, self._seed(number, regularizer.stream()), depth)
+                if regularizer.feature_maps_only and not at.spatial:
+                    continue
                 with _random_numbers_untouched():
                     layers += getattr(regularizer, method)(at)
         return layers
@@ -138,18 +164,22 @@ class Plan:
         return int(state[0] >> 1)
 
 
-def without_place(regularizers: Sequence[Regularizer], asked: Collection[str]) -> list[str]:
-    """Return the keys of regularizers that have layers for a place that is not asked of.
+def without_place(regularizers: Sequence[Regularizer], asked: Collection[Asked]) -> list[str]:
+    """Return the keys of regularizers that a network leaves out.
+
+    That is, one of their layers is for a place that is not asked of, or they need feature maps and
+    no place has any.
 
     Args:
         regularizers: Those of a technique.
-        asked: Methods of the place ``layer``.
+        asked: What the network has asked for.
     """
-    return [
-        regularizer.key()
-        for regularizer in regularizers
-        if any(regularizer.does(place) and place not in asked for place in PLACES["layer"])
-    ]
+    return [of.key() for of in regularizers if _is_left_out(of, asked)]
+
+
+def _is_left_out(regularizer: Regularizer, asked: Collection[Asked]) -> bool:
+    places = {one.method for one in asked if one.feature_maps or not regularizer.feature_maps_only}
+    return any(regularizer.does(method) and method not in places for method in LAYERS)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ class Hooks:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._number = 1
+        self._branches = 0
         self._image: keras.KerasTensor | None = None
         self._made: keras.Model | None = None
 
@@ -48,6 +49,22 @@ class Hooks:
         values = self._through(self._plan.after_activation(self._number, shape), values)
         self._number += 1
         return values
+
+    def on_branch(self, values: "keras.KerasTensor", depth: float) -> "keras.KerasTensor":
+        """Return a residual branch's values after the technique's layers on it.
+
+        Args:
+            values: Of the branch, before they are added to the shortcut.
+            depth: l / L for block l of L: above 0, at most 1.
+
+        Raises:
+            StudyError: The depth is another number.
+        """
+        if not 0 < depth <= 1:
+            raise StudyError(f"hooks.on_branch: depth is l / L for block l of L, not {depth:g}")
+        shape = tuple(values.shape[1:])
+        self._branches += 1
+        return self._through(self._plan.on_branch(self._branches, shape, depth), values)
 
     def model(self, values: "keras.KerasTensor") -> "keras.Model":
         """Return the model from ``inputs`` through the last hidden values to class probabilities.

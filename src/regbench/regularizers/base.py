@@ -8,8 +8,10 @@ parameters, the report's legend and the docs are derived from it.
 The six places, and the methods by which a regularizer acts there:
 
 1. the input batch: ``change_batch`` (images and targets);
-2. a layer: ``input_layers``, ``layers_before_activation``, ``layers_after_activation``;
-3. a kernel: ``penalty``, ``constrain``;
+2. a layer: ``input_layers``, ``layers_before_activation``, ``layers_after_activation``,
+   ``layers_on_branch``; and, of what Keras has no layer for, ``change_values`` and
+   ``penalize_values`` at the layers that ``mark`` returns;
+3. a kernel: ``penalty``, ``constrain``, ``reparametrize``;
 4. the loss: ``change_losses``, ``image_weights``;
 5. the update of the weights: ``update`` (gradients, optimizer, averaged weights; their order is in
    ``places.update``), ``change_rate``;
@@ -30,6 +32,8 @@ from pydantic_core import PydanticCustomError
 
 from regbench.fields import Settings
 from regbench.regularizers.places.beside import Beside
+from regbench.regularizers.places.layer import LAYERS, Position, Traits
+from regbench.regularizers.places.reparametrization import Reparametrization, Units
 from regbench.regularizers.places.stop import Stop
 from regbench.regularizers.places.update import TrainedVariables, Update
 
@@ -37,11 +41,12 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+
 # The methods by which a regularizer acts, by place.
 PLACES = {
     "input batch": ("change_batch",),
-    "layer": ("input_layers", "layers_before_activation", "layers_after_activation"),
-    "kernel": ("penalty", "constrain"),
+    "layer": (*LAYERS, "change_values", "penalize_values"),
+    "kernel": ("penalty", "constrain", "reparametrize"),
     "loss": ("change_losses", "image_weights"),
     "update": ("update", "change_rate"),
     "stop": ("stop",),
@@ -99,44 +104,6 @@ class Batch(NamedTuple):
         return tf.one_hot(self.targets, self.classes)
 
 
-@dataclass(frozen=True)
-class Position:
-    """A place in a network where a regularizer may add layers.
-
-    Attributes:
-        number: Of the hidden layer, from 1; 0 at the input.
-        shape: Of one image's values there: (values,) or (height, width, channels).
-        seed: For random numbers; a different one for every regularizer and layer.
-    """
-
-    number: int
-    shape: tuple[int, ...]
-    seed: int
-
-    @property
-    def spatial(self) -> bool:
-        """Whether the values are feature maps: height x width x channels."""
-        return len(self.shape) == 3
-
-
-@dataclass(frozen=True)
-class Traits:
-    """What a regularizer may need to know of a network that is not built yet.
-
-    Attributes:
-        kind: Such as ``mlp``.
-        image_shape: Height, width, channels; None as long as the images decide on it.
-        asks: The methods of the place ``layer`` that networks of this kind ask for.
-        batch_normalization: Whether it has batch normalization of its own, and by which setting,
-            such as ``normalization: batch``; empty if it has none.
-    """
-
-    kind: str
-    image_shape: tuple[int, int, int] | None = None
-    asks: frozenset[str] = frozenset(PLACES["layer"])
-    batch_normalization: str = ""
-
-
 class Regularizer(Settings):
     """One key of a technique: its settings, and how it acts.
 
@@ -156,6 +123,9 @@ class Regularizer(Settings):
     prepared: ClassVar[tuple[str, ...]] = ()  # datasets of the data pipeline it needs
     averages_weights: ClassVar[bool] = False  # its update has `averages`: one of a technique may
     update_order: ClassVar[int] = 0  # of its update among those that change gradients
+    normalizes: ClassVar[bool] = False  # its layers normalize activations: one of a technique may
+    feature_maps_only: ClassVar[bool] = False  # it has layers for height x width x channels only
+    first: ClassVar[bool] = False  # its layers stand before those of others at the same place
     on: ClassVar[Mapping[str, str]] = {}  # what it means, by kind of network; `meaning_on`
 
     @classmethod
@@ -225,9 +195,15 @@ class Regularizer(Settings):
         Args:
             network: What is known of it before it is built.
         """
-        needed = [method for method in PLACES["layer"] if self.does(method)]
+        needed = [method for method in LAYERS if self.does(method)]
         if needed and not network.asks.intersection(needed):
             return f"a network of kind {network.kind} has no place for its layers"
+        if self.feature_maps_only and not network.feature_maps:
+            return f"a network of kind {network.kind} has no feature maps where its layers stand"
+        if self.normalizes and network.batch_normalization:
+            return f"a {network.kind} with {network.batch_normalization} normalizes already"
+        if self.does("reparametrize") and network.weights_trained:
+            return f"the kernels of this {network.kind} are trained already, and it changes them"
         if network.image_shape is None:
             return None
         return self.problem(network.kind, network.image_shape)
@@ -280,6 +256,38 @@ class Regularizer(Settings):
         """Return layers after a hidden layer's activation."""
         raise NotImplementedError
 
+    def layers_on_branch(self, at: Position) -> "list[keras.Layer]":
+        """Return layers at the end of a residual block's branch, before it is added."""
+        raise NotImplementedError
+
+    def mark(self, at: Position) -> "keras.Layer":
+        """Return a layer without effect, at which ``change_values`` and the like act.
+
+        It is Keras' own: a network with it is saved, and loaded, without RegBench.
+        """
+        import keras
+
+        return keras.layers.Identity(name=f"{self.key()}_{at.number}")
+
+    def change_values(
+        self, values: "tf.Tensor", seed: "tf.Tensor", progress: "tf.Tensor"
+    ) -> "tf.Tensor":
+        """Return the values that training goes on with, at each of its marks.
+
+        Args:
+            values: B x the position's shape; float32, or the 16 bits that the network computes in.
+            seed: 2 ints; different for every step, training seed, regularizer and mark.
+            progress: Of the training, steps done / all steps: float32 from 0 to 1.
+        """
+        raise NotImplementedError
+
+    def penalize_values(self, values: "tf.Tensor") -> "tf.Tensor":
+        """Return the penalty of a batch's values, at each of its marks: a float32 scalar.
+
+        It is added to the loss. Values are given as for ``change_values``, and before it.
+        """
+        raise NotImplementedError
+
     def penalty(self, kernel: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
         """Return a hidden kernel's penalty, which is added to the loss: a float32 scalar.
 
@@ -295,6 +303,17 @@ class Regularizer(Settings):
 
         Args:
             kernel: As of ``penalty``.
+        """
+        raise NotImplementedError
+
+    def reparametrize(self, units: Units) -> Reparametrization:
+        """Return how a hidden kernel is computed from the variable that is trained.
+
+        Penalties and constraints are of the variable. What is evaluated and kept is the computed
+        kernel, in a network without reparametrization.
+
+        Args:
+            units: The kernel's.
         """
         raise NotImplementedError
 

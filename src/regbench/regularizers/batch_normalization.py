@@ -44,6 +44,7 @@ class BatchNormalization(Regularizer):
         "pretrained": "means nothing: its layers are as they were trained",
         "own": "where the function calls `before_activation`",
     }
+    normalizes = True
     search = {"momentum": Choice((0.9, 0.99))}
 
     momentum: Annotated[Float, Field(ge=0, lt=1)] = 0.9

@@ -43,6 +43,7 @@ class Zca(Regularizer):
     )
     aliases = ("zca_whitening", "whitening", "ZCAWhitening")
     prepared = ("zca",)
+    first = True  # what others drop or add is not to be mixed into every pixel
     on = {
         "mlp": "on the flat pixels, before the first layer",
         "cnn": "on the image, before the first convolution",

@@ -117,12 +117,17 @@ def misfits(
         techniques: By name.
         shared: The settings that all techniques share, by the key of the regularizer.
     """
-    return [
-        Problem(("techniques", name, regularizer.key()), misfit, leave_out=name)
-        for name, technique in techniques.items()
-        for regularizer in technique.regularizers(shared)
-        if (misfit := regularizer.misfit(network))
-    ]
+    problems = []
+    for name, technique in techniques.items():
+        regularizers = technique.regularizers(shared)
+        normalized = any(of.normalizes for of in regularizers) or network.normalized
+        with_technique = replace(network, normalized=normalized)
+        problems += [
+            Problem(("techniques", name, regularizer.key()), misfit, leave_out=name)
+            for regularizer in regularizers
+            if (misfit := regularizer.misfit(with_technique))
+        ]
+    return problems
 
 
 def without(problems: Iterable[Problem]) -> dict[str, None]:

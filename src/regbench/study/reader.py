@@ -60,7 +60,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
     if study is not None:
         problems += _metric_problems(study)
         problems += _network_problems(study)
-        problems += _averaging_problems(study)
+        problems += _one_of_problems(study)
         problems += _clash_problems(study)
         problems += _namespace_problems(study)
         problems += _published_problems(study.reporting.published, combined)
@@ -201,17 +201,21 @@ def _network_problems(study: Study) -> list[Problem]:
     return problems
 
 
-def _averaging_problems(study: Study) -> list[Problem]:
-    """Return the problems of techniques that have several averages of the weights."""
-    return [
-        Problem(
-            ("techniques", name),
-            f"{' and '.join(averaging)} each average the weights: a technique can have one of them",
-        )
-        for name, technique in study.techniques.items()
-        if len(averaging := [k for k in technique.entries() if REGULARIZERS[k].averages_weights])
-        > 1
-    ]
+def _one_of_problems(study: Study) -> list[Problem]:
+    """Return the problems of techniques with several averages of weights, or normalizations."""
+    problems = []
+    for name, technique in study.techniques.items():
+        keys = technique.entries()
+        averaging = [key for key in keys if REGULARIZERS[key].averages_weights]
+        normalizing = [key for key in keys if REGULARIZERS[key].normalizes]
+        for several, what in (
+            (averaging, "average the weights"),
+            (normalizing, "normalize the activations"),
+        ):
+            if len(several) > 1:
+                wrong = f"{' and '.join(several)} each {what}: a technique can have one of them"
+                problems.append(Problem(("techniques", name), wrong))
+    return problems
 
 
 def _clash_problems(study: Study) -> list[Problem]:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from regbench.networks.kernels import Kernel
 from regbench.regularizers.places.update import Update
+from regbench.training.computed_kernels import ComputedKernels
 from regbench.training.optimizers import Applied
 from regbench.training.precision import LossScale
 
@@ -22,6 +23,7 @@ class PhaseStep:
         optimizer: Of the variables.
         updates: Of the technique's regularizers, in the order in which they change gradients.
         loss_scale: Of a network that computes in float16.
+        computed: The kernels that regularizers compute from the variables.
         train: The compiled function of images, targets and learning rates.
         statistics: The compiled function from images to the statistics of batch normalization.
     """
@@ -32,6 +34,7 @@ class PhaseStep:
     optimizer: Applied
     updates: list[Update]
     loss_scale: LossScale | None
+    computed: ComputedKernels
     train: Callable[..., tf.Tensor] = field(init=False)
     statistics: Callable[..., list[tf.Tensor]] = field(init=False)
 

@@ -15,10 +15,13 @@ from regbench.networks.kernels import hidden_kernels_in_order, roles_of
 from regbench.networks.weights import kernel_variables
 from regbench.optimization.optimizers import Optimizer
 from regbench.optimization.schedules import Horizon
-from regbench.regularizers.base import PLACES, Batch, Regularizer
+from regbench.regularizers.base import LAYERS, PLACES, Batch, Regularizer
 from regbench.regularizers.places.update import Clock, TrainedVariables
 from regbench.training.acting import Acting
+from regbench.training.computed_kernels import ComputedKernels
 from regbench.training.fused_normalization import fuse_batch_normalization
+from regbench.training.losses import cross_entropies_of, sums_of
+from regbench.training.marked_values import MarkedValues
 from regbench.training.optimizers import applied
 from regbench.training.phase_step import PhaseStep
 from regbench.training.precision import LossScale, computes_in_float16
@@ -35,8 +38,13 @@ from regbench.training.variables import (
 _BATCHES_A_CALL = 16
 _BYTES_A_CALL = 8 << 20
 _BATCHES_OF_STATISTICS = (8, 64)  # at least, and at most
-# The places of ``PLACES`` that a step calls; layers are in the network, the loop asks for stops.
-_IN_A_STEP = ("input batch", "kernel", "loss", "update")
+# The methods that a step calls; layers are in the network, the loop asks for stops.
+_IN_A_STEP = [
+    method
+    for place, methods in PLACES.items()
+    for method in methods
+    if place != "stop" and method not in LAYERS
+]
 
 
 def step_for(
@@ -53,7 +61,7 @@ def step_for(
         optimizer: Its settings; the learning rates are given to the step.
         regularizers: Those of the technique.
     """
-    acting = [of for of in regularizers if set(type(of).acts()) & set(_IN_A_STEP)]
+    acting = [of for of in regularizers if any(map(of.does, _IN_A_STEP))]
     settings = optimizer.model_copy(update={"learning_rate": 1.0})  # no part of what is compiled
     return compiled_step(architecture(network), batch_size, settings, Acting.of(acting))
 
@@ -99,26 +107,29 @@ class Step:
         self._logits = keras.Model(network.inputs, network.get_layer(LOGITS).output)
         self._acting = {
             method: [regularizer for regularizer in regularizers if regularizer.does(method)]
-            for place in _IN_A_STEP
-            for method in PLACES[place]
+            for method in _IN_A_STEP
         }
         self._acting["update"].sort(key=lambda regularizer: regularizer.update_order)
+        self._marked = MarkedValues(network, regularizers)
         self._clock = Clock.new()
+        self._all_steps = tf.Variable(1.0)
         self._statistics = moving_statistics(network)
         self._phases: dict[frozenset[str], PhaseStep] = {}
         self._phase = self._phase_of(frozenset())
 
-    def begin(self, network: keras.Model, seed: int) -> None:
+    def begin(self, network: keras.Model, seed: int, steps: int = 1) -> None:
         """Start a training: copy a network's weights and seeds, and reset the optimizer.
 
         Args:
             network: Untrained, of the same architecture.
             seed: Of the training.
+            steps: Those of the whole training, unless it is stopped.
         """
         copy_variables(network, self.network)
         self._clock.seed.assign(seed)
         self._clock.steps.assign(0)
-        self.begin_phase(frozenset(), Horizon(1, 1))
+        self._all_steps.assign(steps)
+        self._restart_phase(frozenset(), Horizon(1, 1))
 
     def begin_phase(self, frozen: frozenset[str], horizon: Horizon) -> None:
         """Go on with other frozen layers: weights stay, optimizer and updates start anew.
@@ -127,6 +138,10 @@ class Step:
             frozen: Names of layers that are not trained.
             horizon: How long the phase lasts if nothing ends it earlier.
         """
+        self._phase.computed.settle()
+        self._restart_phase(frozen, horizon)
+
+    def _restart_phase(self, frozen: frozenset[str], horizon: Horizon) -> None:
         self._clock.epochs.assign(horizon.epochs)
         self._clock.steps_an_epoch.assign(horizon.steps_an_epoch)
         self._phase = self._phase_of(frozen)
@@ -134,6 +149,7 @@ class Step:
             variable.assign(tf.zeros_like(variable))
         for update in self._phase.updates:
             update.restart()
+        self._phase.computed.restart()
         if self._phase.loss_scale:
             self._phase.loss_scale.restart()
         self._averaged_statistics: list[np.ndarray] = []
@@ -164,6 +180,7 @@ class Step:
             "network": self.network.variables,
             "optimizer": self._phase.optimizer.state(),
             "steps": [self._clock.steps],
+            "kernels": self._phase.computed.state(),
             "loss_scale": self._phase.loss_scale.state() if self._phase.loss_scale else [],
             **{f"update_{n}": update.state() for n, update in enumerate(self._phase.updates)},
         }
@@ -172,20 +189,30 @@ class Step:
         }
 
     def finish(self, network: keras.Model) -> None:
-        """Copy the trained weights, or their average if a regularizer keeps one, to a network."""
+        """Copy the trained weights, or those to evaluate in their place, to a network."""
         with self.evaluated():
             copy_variables(self.network, network)
 
     @contextmanager
     def evaluated(self) -> Iterator[keras.Model]:
-        """Yield the network with the weights to evaluate: the last ones, or their average."""
+        """Yield the network with the weights to evaluate: the last ones, or their average.
+
+        Kernels that a regularizer computes are those that it computes from them.
+        """
         averages = self._phase.averages()
         statistics = self._statistics if self._averaged_statistics else []
         with (
             assigned(self._phase.variables if averages else [], averages),
             assigned(statistics, self._averaged_statistics),
+            self._computed_kernels(),
         ):
             yield self.network
+
+    @contextmanager
+    def _computed_kernels(self) -> Iterator[None]:
+        computed = self._phase.computed
+        with assigned(computed.variables, computed.values(training=False)):
+            yield
 
     def averages_with_statistics(self) -> bool:
         """Return whether averaged weights need statistics of batch normalization of their own."""
@@ -214,6 +241,7 @@ class Step:
         with (
             assigned(self._phase.variables, self._phase.averages()),
             assigned(kept, [variable.numpy() for variable in kept]),
+            self._computed_kernels(),
         ):
             sums, batches = [np.zeros(v.shape) for v in self._statistics], 0
             for chunk in images:
@@ -263,6 +291,7 @@ class Step:
             applied(self._optimizer, trained, kernel_variables(self.network)),
             [regularizer.update(updated) for regularizer in self._acting["update"]],
             LossScale() if computes_in_float16(self.network) else None,
+            ComputedKernels(self.network, self._acting["reparametrize"]),
         )
         shape = (None, *self.network.input_shape[1:])
         phase.train = tf.function(
@@ -294,7 +323,8 @@ class Step:
             for layer in trained:
                 for variable in (layer.moving_mean, layer.moving_variance):
                     variable.assign(tf.zeros_like(variable.value))
-            self._logits(images, training=True)
+            with self._marked.acting(*self._seed_and_progress()):
+                self._logits(images, training=True)
             found = []
             for layer in layers:
                 for variable in (layer.moving_mean, layer.moving_variance):
@@ -322,18 +352,20 @@ class Step:
         def gradients() -> list[tf.Tensor]:
             before = [tf.identity(v.value) for v in self._statistics] if figures else []
             with tf.GradientTape() as tape:
-                logits = tf.cast(self._logits(batch.images, training=True), tf.float32)
-                cross_entropies = _cross_entropies(batch.targets, logits)
+                with self._marked.acting(*self._seed_and_progress()) as penalties:
+                    logits = phase.computed.call(self._logits, batch.images)
+                logits = tf.cast(logits, tf.float32)
+                cross_entropies = cross_entropies_of(batch.targets, logits)
                 losses = cross_entropies
                 for regularizer in self._acting["change_losses"]:
                     losses = regularizer.change_losses(losses, batch.targets, logits)
                 for regularizer in self._acting["image_weights"]:
                     losses *= regularizer.image_weights(batch.targets)
-                loss = tf.reduce_mean(losses) + sum(self._penalties(phase))
+                loss = tf.reduce_mean(losses) + sum([*self._penalties(phase), *penalties])
                 if phase.loss_scale:
                     loss = phase.loss_scale.scaled(loss)
             if not figures:  # an update may call it again at other weights; these are those before
-                figures.append(_sums(cross_entropies, batch.targets, logits))
+                figures.append(sums_of(cross_entropies, batch.targets, logits))
             if before:
                 for variable, value in zip(self._statistics, before, strict=True):
                     variable.assign(value)
@@ -362,6 +394,11 @@ class Step:
         self._clock.steps.assign_add(1)
         return figures[0]
 
+    def _seed_and_progress(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return a seed of the training and the step, 2 ints, and the share of steps done."""
+        done = tf.cast(self._clock.steps, tf.float32) / self._all_steps
+        return self._clock.random_seed(0), tf.minimum(done, 1.0)
+
     def _changed(self, batch: Batch) -> Batch:
         """Return the batch as regularizers change it."""
         for regularizer in self._acting["change_batch"]:
@@ -383,18 +420,3 @@ class Step:
             )
             for number, kernel in enumerate(phase.kernels)
         ]
-
-
-def _cross_entropies(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Return cross-entropies in nats, B; targets are B class numbers or B x classes shares."""
-    if len(targets.shape) == 2:
-        return tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-
-
-def _sums(cross_entropies: tf.Tensor, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Return a batch's summed cross-entropy and number of correct answers, 2 floats."""
-    if len(targets.shape) == 2:
-        targets = tf.argmax(targets, axis=1, output_type=tf.int32)
-    correct = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), targets)
-    return tf.stack([tf.reduce_sum(cross_entropies), tf.reduce_sum(tf.cast(correct, tf.float32))])

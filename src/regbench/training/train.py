@@ -1,6 +1,7 @@
 """The training loop. A seed gives the same batches in the same order to every technique."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from regbench.regularizers.base import Regularizer
 from regbench.storage.arrays import in_chunks
 from regbench.study.schema import Protocol
 from regbench.training.checkpoint import Checkpoint
-from regbench.training.course import Course, Epoch
+from regbench.training.course import Course, Epoch, planned_epochs
 from regbench.training.step import Step, step_for
 
 logger = logging.getLogger(__name__)
@@ -86,12 +87,13 @@ def train(
         ValueError: A phase freezes a layer that the network lacks, or a regularizer keeps the
             weights of an epoch that was not trained.
     """
+    epochs = planned_epochs(protocol, phases)
     step = step_for(network, protocol.batch_size, protocol.optimizer, regularizers)
 
     def begun() -> Course:
-        step.begin(network, seed)
-        stops = [regularizer.stop() for regularizer in regularizers if regularizer.does("stop")]
         rows = len(train_part.rows)
+        step.begin(network, seed, epochs * math.ceil(rows / protocol.batch_size))
+        stops = [regularizer.stop() for regularizer in regularizers if regularizer.does("stop")]
         changes = [regularizer for regularizer in regularizers if regularizer.does("change_rate")]
         return Course(step, protocol, rows, stops, phases, partial(_weights, step), changes)
 

@@ -41,9 +41,15 @@ class Cnn(Network):
     head_units: Annotated[Count | None, Field(description="of a dense layer; null: none")] = None
 
     def traits(self, image_shape: tuple[int, int, int] | None = None) -> Traits:
-        """Return that it has batch normalization, if it has."""
+        """Return that it has batch normalization, if it has, and maps between its stages."""
         own = "normalization: batch" if self.normalization == "batch" else ""
-        return Traits(self.kind(), image_shape, batch_normalization=own)
+        return Traits(
+            self.kind(),
+            image_shape,
+            batch_normalization=own,
+            normalized=bool(own),
+            feature_maps=len(self.filters) > 1,
+        )
 
     def problem(self, image_shape: tuple[int, int, int], classes: int) -> str | None:
         """Return that the images are too small for the pooling, if they are."""

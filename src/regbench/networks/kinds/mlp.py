@@ -7,6 +7,7 @@ from pydantic import Field
 
 from regbench.fields import Count
 from regbench.networks.base import Network, Plan
+from regbench.regularizers.base import Traits
 
 if TYPE_CHECKING:
     import keras
@@ -20,6 +21,10 @@ class Mlp(Network):
 
     hidden_units: Annotated[list[Count], Field(min_length=1)]
     activation: Literal["relu", "elu", "gelu", "tanh"]
+
+    def traits(self, image_shape: tuple[int, int, int] | None = None) -> Traits:
+        """Return that it has neither normalization nor feature maps."""
+        return Traits(self.kind(), image_shape, normalized=False, feature_maps=False)
 
     def build(self, plan: Plan) -> "keras.Model":
         """Return a sequential model: flat pixels, hidden layers, class probabilities."""

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from regbench.errors import StudyError
 from regbench.fields import Name
 from regbench.networks.base import LOGITS, Network, Plan
+from regbench.regularizers.base import LAYERS, Traits
 
 if TYPE_CHECKING:
     import keras
@@ -40,6 +41,10 @@ class Own(Network):
         """Return this module and the user's function."""
         module, _, name = self.function.rpartition(".")
         return (*super().code(), f"{module}:{name}")
+
+    def traits(self, image_shape: tuple[int, int, int] | None = None) -> Traits:
+        """Return that it may ask for everything: what it does is known once it is built."""
+        return Traits(self.kind(), image_shape, frozenset(LAYERS))
 
     def build(self, plan: Plan) -> "keras.Model":
         """Return the function's model, from raw uint8 images to probabilities.

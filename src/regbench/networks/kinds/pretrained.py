@@ -95,8 +95,14 @@ class Pretrained(Network):
 
     def traits(self, image_shape: tuple[int, int, int] | None = None) -> Traits:
         """Return that a technique's layers have a place before the head only."""
-        asks = frozenset({"layers_after_activation"})
-        return Traits(self.kind(), image_shape, asks)
+        return Traits(
+            self.kind(),
+            image_shape,
+            frozenset({"layers_after_activation"}),
+            normalized=True,
+            feature_maps=False,
+            weights_trained=self.weights is not None,
+        )
 
     def files(self) -> tuple[str, ...]:
         """Return the file of weights, if there is one."""

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from regbench.fields import Count, Int
 from regbench.networks.base import Network, Plan
 from regbench.networks.initializers import initial_kernel
-from regbench.regularizers.base import Traits
+from regbench.regularizers.base import LAYERS, Traits
 
 if TYPE_CHECKING:
     import keras
@@ -25,8 +25,8 @@ class Resnet(Network):
     width and doubles the filters; there the shortcut is the input's every second pixel, with zeros
     for the new filters (option A of the paper), or a 1 x 1 convolution (option B).
 
-    A technique's layers stand before every ReLU, and after the one inside of every block, as in
-    Zagoruyko and Komodakis, Wide Residual Networks, 2016.
+    A technique's layers stand before every ReLU, after the one inside of every block, as in
+    Zagoruyko and Komodakis, Wide Residual Networks, 2016, and at the end of every branch.
     """
 
     title = "residual network"
@@ -45,8 +45,14 @@ class Resnet(Network):
         return depth
 
     def traits(self, image_shape: tuple[int, int, int] | None = None) -> Traits:
-        """Return that it has batch normalization."""
-        return Traits(self.kind(), image_shape, batch_normalization="batch normalization")
+        """Return that it has batch normalization and residual branches."""
+        return Traits(
+            self.kind(),
+            image_shape,
+            frozenset(LAYERS),
+            batch_normalization="batch normalization",
+            normalized=True,
+        )
 
     def problem(self, image_shape: tuple[int, int, int], classes: int) -> str | None:
         """Return that the images are too small to be halved twice, if they are."""
@@ -89,10 +95,10 @@ class Resnet(Network):
             values = layer(values)
         values = self._convolution(plan, 1, values, self.filters)
         values = _activated(plan, 1, values)
-        number = 1
-        for filters, stride in self._blocks():
-            values = self._block(plan, number, values, filters, stride)
-            number += 2
+        blocks = self._blocks()
+        for block, (filters, stride) in enumerate(blocks, start=1):
+            depth = block / len(blocks)
+            values = self._block(plan, 2 * block - 1, values, filters, stride, depth)
         values = keras.layers.GlobalAveragePooling2D(name="global_pooling")(values)
         for layer in plan.last_layers():
             values = layer(values)
@@ -108,9 +114,24 @@ class Resnet(Network):
         ]
 
     def _block(
-        self, plan: Plan, number: int, values: "keras.KerasTensor", filters: int, stride: int
+        self,
+        plan: Plan,
+        number: int,
+        values: "keras.KerasTensor",
+        filters: int,
+        stride: int,
+        depth: float,
     ) -> "keras.KerasTensor":
-        """Return a block's output; ``number`` is that of the convolution before it."""
+        """Return a block's output.
+
+        Args:
+            plan: With the technique's layers.
+            number: Of the convolution before it.
+            values: Its input.
+            filters: Of its convolutions.
+            stride: Of the first one.
+            depth: l / L for block l of L.
+        """
         import keras
 
         inside = self._convolution(plan, number + 1, values, filters, stride)
@@ -118,6 +139,8 @@ class Resnet(Network):
         for layer in plan.after_activation(number + 1, tuple(inside.shape[1:])):
             inside = layer(inside)
         inside = self._convolution(plan, number + 2, inside, filters)
+        for layer in plan.on_branch(number + 2, tuple(inside.shape[1:]), depth):
+            inside = layer(inside)
         if stride > 1 and self.shortcut == "projection":
             name, seed = f"shortcut_{number + 2}", plan.kernel_seed(10_000 + number)
             values = _convolved(values, filters, 1, stride, name, seed)
