@@ -242,6 +242,18 @@ def test_all_that_an_environment_displaces_is_told_before_a_run(own_conf: MakeCo
     assert loader(conf, "photos").passed_over() is None
 
 
+def test_what_means_nothing_for_the_network_is_told_if_it_is_left_out(own_conf: MakeConf) -> None:
+    conf = own_conf()
+    made = loader(conf, "all", params={"protocol": {"network": "resnet"}})
+    assert made.left_out() is None  # nothing is read yet
+    assert "batch_normalization" not in made.study().techniques
+    line = made.left_out()
+    assert line is not None
+    assert line.startswith("left out: ")
+    assert "batch_normalization (a resnet with batch normalization has it already)" in line
+    assert loader(conf).left_out() is None
+
+
 class TestTheFileIsNamed:
     def test_in_base(self, own_conf: MakeConf) -> None:
         conf = own_conf(parameters_mine={"protocol": {"batch_size": 64}})

@@ -39,6 +39,7 @@ class StudyConfigLoader(OmegaConfigLoader):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take the arguments of ``OmegaConfigLoader``."""
         super().__init__(*args, **kwargs)
+        self._left_out: dict[str, str] = {}
         StudyConfigLoader.latest = self
 
     def __getitem__(self, key: str) -> dict[str, Any]:
@@ -160,9 +161,11 @@ class StudyConfigLoader(OmegaConfigLoader):
 
     def _checked(self, parameters: dict[str, Any]) -> Study:
         try:
-            return read_study({**self["globals"], **parameters})
+            study = read_study({**self["globals"], **parameters})
         except InvalidStudy as error:
             raise self._settings_error(error, "parameters", "globals") from None
+        self._left_out = study.left_out
+        return study
 
     def _settings_error(self, error: InvalidStudy, *kinds: str) -> SettingsError:
         """Return an error with a line for each problem: its file, its key, and what is wrong."""
@@ -193,6 +196,19 @@ class StudyConfigLoader(OmegaConfigLoader):
             f"{names}: not read with --env={self.env}, conf/{self.env} is in place of "
             f"conf/{self.default_run_env}; what is to hold here too belongs there"
         )
+
+    def left_out(self) -> str | None:
+        """Return a line that names the techniques that the study leaves out; None if none.
+
+        It leaves out what means nothing for its network, if ``if_unfit`` is ``leave_out``.
+        """
+        if not self._left_out:
+            return None
+        reasons: dict[str, list[str]] = {}
+        for name, why in self._left_out.items():
+            reasons.setdefault(why, []).append(name)
+        named = "; ".join(f"{', '.join(names)} ({why})" for why, names in reasons.items())
+        return f"left out: {named}"
 
     def _unread(self, *kinds: str) -> list[Path]:
         """Return the files of the user's own that an environment displaces, sorted."""
@@ -238,7 +254,7 @@ class StudyConfigLoader(OmegaConfigLoader):
                             yield f"{_shortest(path)}: {name}: must be a mapping"
 
 
-_GROUPS = set(Study.model_fields) - {"images", "data_root", "mnist_source", "if_in_use"}
+_GROUPS = set(Study.model_fields) - {"images", "data_root", "mnist_source", "if_in_use", "if_unfit"}
 
 
 def _drop_replaced(values: Any, by: Any) -> None:

@@ -94,6 +94,9 @@ class StudyHooks:
             StudyError: A name on the command line is unknown, an input of the pipeline is missing
                 or damaged, or another run is at work on the same results.
         """
+        loader = StudyConfigLoader.latest
+        if loader and (line := loader.left_out()):
+            logger.warning("%s", line)
         check_selection(run_params)  # Kedro ignores a tag that no node has
         _check_figures()
         if any("tensorflow" in node.tags for node in pipeline.nodes):

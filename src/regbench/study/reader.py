@@ -56,7 +56,12 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += [p for p in invalid if not _is_inherited(p.path, entries)]
     problems += _own_value_problems(parameters, entries)
     if study is not None and not problems:
-        problems += fit_problems(study)
+        misfits = fit_problems(study)
+        if study.if_unfit == "leave_out":
+            study = study.without({p.leave_out: p.message for p in misfits if p.leave_out})
+            combined = {name: combined[name] for name in study.techniques}
+            misfits = [problem for problem in misfits if not problem.leave_out]
+        problems += misfits
     if study is not None:
         problems += _metric_problems(study)
         problems += _network_problems(study)

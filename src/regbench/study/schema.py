@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
+    PrivateAttr,
     SerializeAsAny,
     SerializerFunctionWrapHandler,
     ValidatorFunctionWrapHandler,
@@ -276,6 +277,7 @@ class _Study(Settings):
     data_root: Results
     mnist_source: Name
     if_in_use: Literal["stop", "wait"]
+    if_unfit: Literal["stop", "leave_out"] = "stop"
     ingest: Ingest
     normalization: Normalization
     evaluation: Evaluation
@@ -286,6 +288,25 @@ class _Study(Settings):
     history: History
     alarms: Alarms
     prediction: Prediction
+
+    # Techniques that were left out, as they mean nothing for the network: why, by name.
+    _left_out: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Why techniques that the settings name are no part of the study, by name."""
+        return self._left_out
+
+    def without(self, unfit: Mapping[str, str]) -> Self:
+        """Return the study without techniques that mean nothing for its network.
+
+        Args:
+            unfit: Why, by name.
+        """
+        kept = {name: found for name, found in self.techniques.items() if name not in unfit}
+        study = self.model_copy(update={"techniques": kept})
+        study._left_out = dict(unfit)
+        return study
 
     @field_serializer("networks")
     def _entries(self, networks: dict[str, Network]) -> dict[str, Any]:
