@@ -64,7 +64,7 @@ TECHNIQUES: dict[str, dict[str, Any]] = {
     "stochastic_depth": {"stochastic_depth": 0.5},
     "activity_penalty": {"activity_penalty": 0.01},
     "layer_normalization": {"layer_normalization": True},
-    "group_normalization": {"group_normalization": 2},
+    "group_normalization": {"group_normalization": {"channels_per_group": 2}},
     "weight_standardization": {"weight_standardization": True},
     "spectral_norm": {"spectral_norm": 2},
     "dropout_augmentation_l2": {"dropout": 0.4, "augmentation": True, "l2": 0.01},

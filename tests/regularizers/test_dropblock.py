@@ -48,10 +48,10 @@ def test_keeps_the_share_that_the_rate_leaves(size: int) -> None:
 
 
 def test_the_rate_grows_from_0_over_the_training() -> None:
-    shares = [np.mean(dropped(Dropblock(rate=0.4, block_size=1), p) == 0) for p in (0, 0.5, 1)]
+    shares = [np.mean(dropped(Dropblock(rate=0.4, block_size=1), p) == 0) for p in (0.0, 0.5, 1.0)]
     assert shares == pytest.approx([0, 0.2, 0.4], abs=0.01)
     constant = Dropblock(rate=0.4, block_size=1, ramp=False)
-    assert np.mean(dropped(constant, 0) == 0) == pytest.approx(0.4, abs=0.01)
+    assert np.mean(dropped(constant, 0.0) == 0) == pytest.approx(0.4, abs=0.01)
 
 
 def test_a_map_smaller_than_the_block_is_dropped_as_a_whole() -> None:

@@ -41,4 +41,4 @@ def test_means_nothing_where_there_is_normalization() -> None:
 
 @pytest.mark.parametrize("kind", ["mlp", "cnn without normalization"])
 def test_trains(kind: str, tmp_path: Path) -> None:
-    check_training(kind, tmp_path, group_normalization=2)
+    check_training(kind, tmp_path, group_normalization={"channels_per_group": 2})

@@ -13,9 +13,11 @@ from tests.training.small_study import protocol
 
 from regbench.networks.weights import hidden_kernels, trained_kernels
 from regbench.regularizers.base import Regularizer
+from regbench.regularizers.places.beside import Beside
 from regbench.regularizers.places.reparametrization import Units
 from regbench.regularizers.spectral_norm import SpectralNorm
 from regbench.storage.stored_file import LocalFile
+from regbench.study.technique import Technique
 from regbench.training import step as training_step
 from regbench.training.checkpoint import Checkpoint
 from regbench.training.train import train
@@ -122,3 +124,15 @@ def test_a_training_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path: Path)
         go_on(kill)
     for one, other in zip(trained_kernels(go_on(lambda epoch: None)), whole, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_limits_of_the_kernels_beside_it_are_told() -> None:
+    def told(**others: Any) -> str | None:
+        made = Technique.model_validate(others).regularizers({})
+        beside = Beside("adam", 0, "cosine", 1, {one.key(): one for one in made})
+        return SpectralNorm().clash(beside)
+
+    assert told(l2=0.1) is None
+    assert told(max_norm=2, l2=0.1) == (
+        "it scales the kernels, which max_norm limits: leave one of them out"
+    )

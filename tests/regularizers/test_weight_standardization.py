@@ -11,6 +11,7 @@ from tests.regularizers.whole_training import check_training
 
 from regbench.networks.base import Network
 from regbench.networks.weights import hidden_kernels, trained_kernels
+from regbench.regularizers.places.beside import Beside
 from regbench.regularizers.places.reparametrization import Units
 from regbench.regularizers.weight_standardization import WeightStandardization
 from regbench.study.fit import misfits
@@ -59,7 +60,11 @@ def test_trains(kind: str, tmp_path: Path) -> None:
 
 
 def test_trains_with_a_normalization_of_the_technique(tmp_path: Path) -> None:
-    technique = {"weight_standardization": True, "group_normalization": 2, "l2": 0.01}
+    technique = {
+        "weight_standardization": True,
+        "group_normalization": {"channels_per_group": 2},
+        "l2": 0.01,
+    }
     assert_standardized(check_training("mlp", tmp_path, **technique))
 
 
@@ -95,3 +100,15 @@ def test_trained_kernels_are_not_changed() -> None:
     assert told(with_weights, weight_standardization=True) == [
         "the kernels of this pretrained are trained already, and it changes them"
     ]
+
+
+def test_limits_of_the_kernels_beside_it_are_told() -> None:
+    def told(**others: Any) -> str | None:
+        made = Technique.model_validate(others).regularizers({})
+        beside = Beside("adam", 0, "cosine", 1, {one.key(): one for one in made})
+        return WeightStandardization().clash(beside)
+
+    assert told(l2=0.1) is None
+    assert told(max_norm=2, l2=0.1) == (
+        "it scales the kernels, which max_norm limits: leave one of them out"
+    )

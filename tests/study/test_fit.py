@@ -103,6 +103,24 @@ def test_two_averages_of_the_weights_are_told(monkeypatch: pytest.MonkeyPatch) -
     ]
 
 
+@pytest.mark.parametrize(
+    ("technique", "said"),
+    [
+        (
+            {"batch_normalization": True, "group_normalization": True},
+            "batch_normalization and group_normalization each normalize the activations",
+        ),
+        (
+            {"layer_normalization": True, "spectral_norm": 1, "weight_standardization": True},
+            "spectral_norm and weight_standardization each compute the kernels anew",
+        ),
+    ],
+)
+def test_two_of_which_one_is_the_most_are_told(technique: dict[str, Any], said: str) -> None:
+    study = settings({**CNN, "normalization": "none"}, both=technique)
+    assert told(study) == [f"techniques.both: {said}: a technique can have one of them"]
+
+
 def test_a_plateau_is_of_the_metric_that_decides() -> None:
     study = settings(CNN)
     study["protocol"]["schedule"] = {"name": "plateau"}

@@ -42,6 +42,19 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
+__all__ = [
+    "DECLARED",
+    "FAMILIES",
+    "LAYERS",
+    "PLACES",
+    "Batch",
+    "Choice",
+    "Position",
+    "Range",
+    "Regularizer",
+    "Traits",
+]
+
 # The methods by which a regularizer acts, by place.
 PLACES = {
     "input batch": ("change_batch",),

@@ -32,7 +32,6 @@ class GroupNormalization(Regularizer):
     )
     cost = "two passes over the activations, in a step and once trained"
     aliases = ("GroupNormalization", "GroupNorm")
-    shorthand = "channels_per_group"
     normalizes = True
     on = {
         "mlp": "before every activation, over groups of units",

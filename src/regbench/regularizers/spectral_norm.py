@@ -6,7 +6,8 @@ from pydantic import Field
 
 from regbench.fields import Float
 from regbench.regularizers.base import Range, Regularizer
-from regbench.regularizers.places.reparametrization import Reparametrization, Units
+from regbench.regularizers.places.beside import Beside
+from regbench.regularizers.places.reparametrization import Reparametrization, Units, constrained
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -50,6 +51,10 @@ class SpectralNorm(Regularizer):
     search = {"norm": Range(0.5, 10, log=True)}
 
     norm: Annotated[Float, Field(gt=0)] = 1.0
+
+    def clash(self, beside: Beside) -> str | None:
+        """Return that another regularizer limits the kernels, if one does."""
+        return constrained(beside)
 
     def reparametrize(self, units: Units) -> Reparametrization:
         """Return the spectral normalization of a kernel."""

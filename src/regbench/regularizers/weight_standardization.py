@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from regbench.regularizers.base import Regularizer, Traits
-from regbench.regularizers.places.reparametrization import Reparametrization, Units
+from regbench.regularizers.places.beside import Beside
+from regbench.regularizers.places.reparametrization import Reparametrization, Units, constrained
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -51,6 +52,10 @@ class WeightStandardization(Regularizer):
                 "number of inputs: give the technique group_normalization, too"
             )
         return super().misfit(network)
+
+    def clash(self, beside: Beside) -> str | None:
+        """Return that another regularizer limits the kernels, if one does."""
+        return constrained(beside)
 
     def reparametrize(self, units: Units) -> Reparametrization:
         """Return the standardization of a kernel."""

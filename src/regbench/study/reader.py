@@ -1,6 +1,6 @@
 """Validation of a study's settings; all wrong keys and values are reported at once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from regbench.errors import quoted
 from regbench.metrics.registry import DEFAULT
 from regbench.networks.base import Network
 from regbench.networks.registry import NETWORKS, network_of
+from regbench.regularizers.base import Regularizer
 from regbench.regularizers.places.beside import Beside
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.combine import combine_techniques
@@ -206,17 +207,21 @@ def _network_problems(study: Study) -> list[Problem]:
     return problems
 
 
+# What one regularizer of a technique may do at the most, and whether a kind of them does it.
+_ONE_OF: dict[str, Callable[[type[Regularizer]], bool]] = {
+    "average the weights": lambda kind: kind.averages_weights,
+    "normalize the activations": lambda kind: kind.normalizes,
+    "compute the kernels anew": lambda kind: kind.does("reparametrize"),
+}
+
+
 def _one_of_problems(study: Study) -> list[Problem]:
-    """Return the problems of techniques with several averages of weights, or normalizations."""
+    """Return the problems of techniques with several regularizers of which one is the most."""
     problems = []
     for name, technique in study.techniques.items():
-        keys = technique.entries()
-        averaging = [key for key in keys if REGULARIZERS[key].averages_weights]
-        normalizing = [key for key in keys if REGULARIZERS[key].normalizes]
-        for several, what in (
-            (averaging, "average the weights"),
-            (normalizing, "normalize the activations"),
-        ):
+        kinds = {key: REGULARIZERS[key] for key in technique.entries()}
+        for what, is_one in _ONE_OF.items():
+            several = [key for key, kind in kinds.items() if is_one(kind)]
             if len(several) > 1:
                 wrong = f"{' and '.join(several)} each {what}: a technique can have one of them"
                 problems.append(Problem(("techniques", name), wrong))

@@ -116,6 +116,7 @@ class Step:
         self._statistics = moving_statistics(network)
         self._phases: dict[frozenset[str], PhaseStep] = {}
         self._phase = self._phase_of(frozenset())
+        self._phase_begun = False
 
     def begin(self, network: keras.Model, seed: int, steps: int = 1) -> None:
         """Start a training: copy a network's weights and seeds, and reset the optimizer.
@@ -138,10 +139,12 @@ class Step:
             frozen: Names of layers that are not trained.
             horizon: How long the phase lasts if nothing ends it earlier.
         """
-        self._phase.computed.settle()
+        if self._phase_begun:
+            self._phase.computed.settle()
         self._restart_phase(frozen, horizon)
 
     def _restart_phase(self, frozen: frozenset[str], horizon: Horizon) -> None:
+        self._phase_begun = False  # no step of it is made yet
         self._clock.epochs.assign(horizon.epochs)
         self._clock.steps_an_epoch.assign(horizon.steps_an_epoch)
         self._phase = self._phase_of(frozen)
@@ -264,6 +267,7 @@ class Step:
         Returns:
             Sum of cross-entropies in nats, and the number of correct answers; float64.
         """
+        self._phase_begun = True
         with frozen_layers(self.network, self._phase.frozen):  # it may be compiled now
             sums = self._phase.train(
                 images, targets.astype(np.int32), learning_rates.astype(np.float32)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from regbench.regularizers.places.beside import Beside
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -21,6 +23,18 @@ class Units:
     incoming: int
     number: int
     channels: int = 1
+
+
+def constrained(beside: Beside) -> str | None:
+    """Return that a regularizer beside one that computes kernels limits them in vain, if one does.
+
+    Args:
+        beside: The technique's other regularizers.
+    """
+    for key, other in beside.others.items():
+        if other.does("constrain"):
+            return f"it scales the kernels, which {key} limits: leave one of them out"
+    return None
 
 
 class Reparametrization:
