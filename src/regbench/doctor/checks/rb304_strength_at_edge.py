@@ -1,6 +1,6 @@
 """RB304: the winner's strength is at the edge of the range that is usually tried."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -47,11 +47,13 @@ def strengths_at_edge(
 
     Args:
         kind: The regularizer.
-        values: Its settings by name.
+        values: Its settings by name, or its strength alone.
 
     Yields:
         Setting, value, end of the range, and a value further on that the regularizer takes.
     """
+    if kind.shorthand and not isinstance(values, Mapping):
+        values = {kind.shorthand: values}
     for setting, searched in kind.search.items():
         value = values.get(setting)
         if not isinstance(searched, Range) or not isinstance(value, int | float):
