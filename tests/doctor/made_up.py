@@ -65,10 +65,10 @@ class Study:
         for epoch in range(1, 13)
     )
     rates: Sequence[float] = tuple(0.001 * (1 - epoch / 12) for epoch in range(12))
-    answers: Answer = staticmethod(lambda table, random: table)
+    answers: Answer = lambda table, random: table
     failed: dict[str, int] = field(default_factory=dict)
     outlier: dict[str, float] = field(default_factory=dict)
-    index: Callable[[pd.DataFrame], pd.DataFrame] = staticmethod(lambda index: index)
+    index: Callable[[pd.DataFrame], pd.DataFrame] = lambda index: index
     brighter: int = 0
     duplicates: Sequence[tuple[Any, ...]] = ()
     settings: dict[str, Any] = field(default_factory=dict)

@@ -60,10 +60,16 @@ def features_of(images: np.ndarray) -> np.ndarray:
     overall = [
         values.mean(axis=(1, 2)),
         values.std(axis=(1, 2)),
-        *(np.abs(np.diff(grey, axis=axis)).mean(axis=(1, 2))[:, None] for axis in (1, 2)),
+        *(_mean_step(grey, axis) for axis in (1, 2)),
     ]
-    features: np.ndarray = np.nan_to_num(np.concatenate([*small, *overall], axis=1))
-    return features
+    return np.concatenate([*small, *overall], axis=1)
+
+
+def _mean_step(grey: np.ndarray, axis: int) -> np.ndarray:
+    """Return the mean size of the steps between neighbours along an axis, N x 1."""
+    steps = np.abs(np.diff(grey, axis=axis, prepend=grey.take([0], axis=axis)))
+    means: np.ndarray = steps.mean(axis=(1, 2))[:, None]
+    return means
 
 
 def area_under_curve(features: np.ndarray, is_judged: np.ndarray) -> float:
@@ -86,8 +92,8 @@ def _some(rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
 CHECK = Check(
     code="RB206",
     title="train and judged images look unlike",
-    meaning="a random forest on small pixels, brightness, contrast and sharpness tells images of the "
-    "two parts apart (classifier two-sample test: area under the curve 0.6 or more, and not by "
+    meaning="a random forest on small pixels, brightness, contrast and sharpness tells images of "
+    "the two parts apart (classifier two-sample test: area under the curve 0.6 or more, and not by "
     "chance at 0.1 %)",
     why="The judged images come from elsewhere: validation no longer selects what is best on test, "
     "and techniques that help against such a shift look better than on like images.",
