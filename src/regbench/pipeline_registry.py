@@ -8,6 +8,7 @@ from kedro.pipeline import Pipeline
 
 from regbench.pipelines import data, fetch_mnist, prediction, reporting, training
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
+from regbench.study.schema import BASELINE
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -46,6 +47,10 @@ def register_pipelines() -> dict[str, Pipeline]:
         report = reporting.create_pipeline(
             list(trainings), with_publication=bool(study.reporting.published)
         )
+        examine = reporting.create_doctor(list(trainings))
+        pilot = training.create_pilot(
+            list(study.trained_networks), study.techniques[BASELINE], study.protocol.seeds[0]
+        )
         predict = prediction.create_pipeline(list(trainings))
     alone = {**by_technique, **trainings}  # of one network these are the same
     return {
@@ -53,6 +58,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "data": prepare,
         **{name: Pipeline([prepare, pipeline, looks]) for name, pipeline in alone.items()},
         "reporting": report,
+        "doctor": examine,
+        "pilot": Pipeline([prepare, pilot]),
         "prediction": predict,
         "fetch_mnist": fetch_mnist.create_pipeline(),
         "sample_mnist": fetch_mnist.create_sample_pipeline(),

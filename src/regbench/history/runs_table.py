@@ -34,7 +34,7 @@ def runs_table(history: pd.DataFrame) -> pd.DataFrame:
     """Return a row per run, the earliest first.
 
     Returns:
-        Columns: run, time, run_seconds, versions, alarms, part as in the history;
+        Columns: run, time, run_seconds, versions, alarms, findings, part as in the history;
         training_seconds, the sum over all trainings compared; images and rejected, numbers of
         images; techniques, how many there are; trained, how many have an accuracy; failed, the
         names of those that failed; best, the technique with the best validation accuracy, and its
@@ -55,7 +55,7 @@ def runs_table(history: pd.DataFrame) -> pd.DataFrame:
         of_best = {key: (best or {}).get(key) for key in _ACCURACY}
         seconds = [row["seconds"] * (row["trainings"] - row["failed_trainings"]) for row in run]
         rows.append(
-            {key: first[key] for key in (*RUN_ATTRIBUTES, "part", "rejected")}
+            {key: first[key] for key in (*RUN_ATTRIBUTES, "part", "rejected", "findings")}
             | {
                 "training_seconds": float(np.nansum(seconds)),
                 "images": sum(first[f"images_{part}"] for part in SPLIT_PARTS),

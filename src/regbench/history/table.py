@@ -40,6 +40,7 @@ _OWN = {
     "run_seconds": "float64",  # from the start of the command until the comparison
     "versions": "str",  # of the software
     "alarms": "str",  # a line each
+    "findings": "str",  # the doctor's, by code, the most important first
     "images_train": "int64",
     "images_validation": "int64",
     "images_test": "int64",
@@ -105,6 +106,7 @@ def validated(table: pd.DataFrame) -> pd.DataFrame:
         "metric": DEFAULT,
         "network": "",
         "stopped_at": np.nan,
+        "findings": "",
     }  # of versions without these columns
     table = table.assign(**{name: of for name, of in earlier.items() if name not in table})
     missing = [name for name in _OWN if name not in table]
@@ -127,6 +129,7 @@ def rows_of_run(
     data_fingerprint: Mapping[str, Any],
     parts: pd.Series,
     rejected: int,
+    findings: str = "",
 ) -> pd.DataFrame:
     """Return a comparison as rows of the history.
 
@@ -137,6 +140,7 @@ def rows_of_run(
         data_fingerprint: The stored digests, with the keys ``data`` and ``split``.
         parts: Each image's split part.
         rejected: Number of images that were not used.
+        findings: The doctor's, by code.
 
     Returns:
         A row per technique, without the columns that ``identify_run`` fills; no rows if no
@@ -148,6 +152,7 @@ def rows_of_run(
         "schema": SCHEMA,
         **{f"images_{of}": int(counts.get(of, 0)) for of in ("train", "validation", "test")},
         "rejected": rejected,
+        "findings": findings,
         "data": data_fingerprint["data"],
         "split": data_fingerprint["split"],
         "part": part,

@@ -1,6 +1,7 @@
 """Columns and file names that look like groups of images, such as patients, and are not set."""
 
 import re
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -36,11 +37,40 @@ _PURE = 0.95  # the least share of images that have their value's most frequent 
 _MOST_CELLS = 10_000_000  # of a table of values by labels; larger ones are not made
 
 
-def warnings_of_groups(split_index: pd.DataFrame) -> list[str]:
-    """Return a warning for each column whose values look like groups and are in several parts.
+class SuspectedGroups(NamedTuple):
+    """What looks like groups of images that the split tears apart.
 
-    If there is none, one for file names that do: all have the same telling word with a number
-    before what tells the pictures apart, as ``patient_001_img3.png``.
+    Attributes:
+        seen: What looks so and how often it is torn apart, in a clause.
+        setting: The setting that keeps each group in one part.
+        value: Of the setting.
+        risk: What it means, in a clause.
+    """
+
+    seen: str
+    setting: str
+    value: str
+    risk: str
+
+
+def warnings_of_groups(split_index: pd.DataFrame) -> list[str]:
+    """Return a warning for each of ``suspected_groups``, with the setting that helps."""
+    return [
+        f"{each.seen}: {each.risk}. {each.setting}={_as_shown(each)} keeps each in one part"
+        for each in suspected_groups(split_index)
+    ]
+
+
+def _as_shown(groups: SuspectedGroups) -> str:
+    """Return the value of the setting as a shell takes it: a pattern in quotes."""
+    return f"'{groups.value}'" if groups.setting.endswith("pattern") else groups.value
+
+
+def suspected_groups(split_index: pd.DataFrame) -> list[SuspectedGroups]:
+    """Return the columns whose values look like groups and are in several parts.
+
+    If there is none, file names that do: all have the same telling word with a number before what
+    tells the pictures apart, as ``patient_001_img3.png``.
 
     A column looks like groups if it has many values, of several images each, and
 
@@ -63,14 +93,18 @@ def warnings_of_groups(split_index: pd.DataFrame) -> list[str]:
             continue
         if parted := _parted(values, split_index):
             found.append(
-                f"column {name} looks like groups: {parted}: images of one {name} are trained on "
-                f"and tested with. protocol.split.group_column={name} keeps each in one part"
+                SuspectedGroups(
+                    f"column {name} looks like groups: {parted}",
+                    "protocol.split.group_column",
+                    name,
+                    f"images of one {name} are trained on and tested with",
+                )
             )
-    return found or _warning_of_names(split_index)
+    return found or _groups_in_names(split_index)
 
 
-def _warning_of_names(split_index: pd.DataFrame) -> list[str]:
-    """Return a warning if file names look like groups and these are in several parts."""
+def _groups_in_names(split_index: pd.DataFrame) -> list[SuspectedGroups]:
+    """Return file names that look like groups if these are in several parts."""
     names = split_index["filename"]
     if _IN_NAME.search(names.iloc[0]) is None:
         return []
@@ -87,9 +121,13 @@ def _warning_of_names(split_index: pd.DataFrame) -> list[str]:
         return []
     pattern = rf"(?P<group>{re.escape(begin)}\d+)"
     return [
-        f"file names such as {quoted(str(names.iloc[0]))} look like groups, {values.iloc[0]!r}: "
-        f"{parted}: pictures of one are trained on and tested with. "
-        f"protocol.split.group_pattern='{pattern}' keeps each in one part"
+        SuspectedGroups(
+            f"file names such as {quoted(str(names.iloc[0]))} look like groups, "
+            f"{values.iloc[0]!r}: {parted}",
+            "protocol.split.group_pattern",
+            pattern,
+            "pictures of one are trained on and tested with",
+        )
     ]
 
 

@@ -41,6 +41,7 @@ from regbench.report.facts import (
     statistics_cited,
     verdict_meanings,
 )
+from regbench.report.findings import findings_shown
 from regbench.report.html_table import has_figures, techniques_table
 from regbench.report.image_browser import image_browser
 from regbench.report.thumbnails import LARGEST_PIXELATED
@@ -78,6 +79,7 @@ class ReportContent:
         notes: Notes above the figures, such as on stale results, a line each.
         claims: A row per published claim beside the study's figures; None for no such section.
         alarms: Messages of the run's alarms, a line each.
+        findings: The doctor's, from ``examine``, the most important first.
         duplicates: Images with equal or nearly equal pixels: group, filename, label, split and
             finding; None if they were not looked for.
     """
@@ -93,6 +95,7 @@ class ReportContent:
     notes: list[str]
     claims: pd.DataFrame | None
     alarms: Sequence[str] = ()
+    findings: Sequence[Mapping[str, Any]] = ()
     duplicates: pd.DataFrame | None = None
 
 
@@ -212,6 +215,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "style": style,
         "content": content,
+        "findings": findings_shown(content.findings, content.images, content.split_index),
         "networks": [],  # where there are several
         "part": part,
         "headline": f"{part} {metric_of(comparison).title}",

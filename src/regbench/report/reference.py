@@ -1,4 +1,4 @@
-"""The documentation's pages on regularizers, networks and figures, made from their declarations.
+"""The documentation's pages on regularizers, networks, figures and checks, made from the files.
 
 ``uv run python -m regbench.report.reference`` writes them into ``docs``.
 """
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from regbench.doctor.registry import checks
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import Shown
 from regbench.networks.registry import NETWORKS
@@ -103,6 +104,17 @@ stored as such (0.93, not 93 %) and bytes as bytes.
 | name | figure | what it is | unit | better | shown in | source |
 |---|---|---|---|---|---|---|
 """
+_CHECKS = """\
+# The doctor's checks
+
+What may be wrong with a study itself, computed from what its trainings leave. Findings stand at
+the top of the report, in the terminal, in the [history](monitoring.md) and in
+`08_reporting/doctor.md` and `.json`: what was seen, why it matters, the next command and its price,
+the three that matter most first. [More on it](results.md#the-doctor).
+
+| code | it says | raised if | why it matters |
+|---|---|---|---|
+"""
 _PLACES = {
     Shown.COMPARISON: "comparison.csv",
     Shown.REPORT: "report",
@@ -193,12 +205,21 @@ def figures_page() -> str:
     return _FIGURES + table_rows(rows) + f"\nA figure is a file of `evaluation/figures`. {_MADE}"
 
 
+def checks_page() -> str:
+    """Return the page on the doctor's checks as Markdown: a row per check, in order of codes."""
+    rows = [
+        [f"`{check.code}`", check.title, check.meaning, check.why] for check in checks().values()
+    ]
+    return _CHECKS + _rows(rows) + f"\nA check is a file of `doctor/checks`. {_MADE}"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "regularizers.md": regularizers_page,
     "cards.md": lambda: cards_page(_MADE),
     "networks.md": networks_page,
     "optimizers.md": optimizers_page,
     "figures.md": figures_page,
+    "checks.md": checks_page,
 }
 
 

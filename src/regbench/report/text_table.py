@@ -1,5 +1,6 @@
 """The comparison as a text table, for the terminal and for Markdown."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -173,6 +174,13 @@ def print_table(table: ReadableTable, console: Console | None = None) -> None:
     console.print(drawn, highlight=False, markup=False)
     for note in table.notes:
         console.print(note, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_lines(lines: Sequence[str], console: Console | None = None) -> None:
+    """Print lines below a table, by default on standard output."""
+    console = console or Console()
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _name(row: pd.Series) -> str:

@@ -12,12 +12,12 @@ from kedro.framework.project import settings
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from regbench.errors import KEDRO_RUN, SettingsError
+from regbench.errors import KEDRO_RUN, SettingsError, quoted
 from regbench.redaction import keep_secret, without_secrets
 from regbench.storage import addresses
 from regbench.study import fingerprints
 from regbench.study.fit import without
-from regbench.study.problems import InvalidStudy, Problem, shown_path
+from regbench.study.problems import InvalidStudy, Problem, nearest, shown_path
 from regbench.study.reader import read_schedules, read_study
 from regbench.study.schema import Study
 
@@ -162,6 +162,7 @@ class StudyConfigLoader(OmegaConfigLoader):
     def _checked(self, parameters: dict[str, Any]) -> Study:
         try:
             study = read_study({**self["globals"], **parameters})
+            _check_muted(study.reporting.mute)
         except InvalidStudy as error:
             raise self._settings_error(error, "parameters", "globals") from None
         self._left_out = study.left_out
@@ -252,6 +253,29 @@ class StudyConfigLoader(OmegaConfigLoader):
                     for name in _GROUPS & content.keys():
                         if not isinstance(content[name], dict):
                             yield f"{_shortest(path)}: {name}: must be a mapping"
+
+
+def _check_muted(codes: list[str]) -> None:
+    """Check that the doctor has the checks that are muted.
+
+    Raises:
+        InvalidStudy: It has not.
+    """
+    if not codes:
+        return  # the checks are slow to import
+    from regbench.doctor.registry import checks  # noqa: PLC0415
+
+    problems = [
+        Problem(
+            ("reporting", "mute"),
+            f"{quoted(code)}: no such check{nearest(code, checks())}; allowed: "
+            f"{', '.join(checks())}",
+        )
+        for code in codes
+        if code not in checks()
+    ]
+    if problems:
+        raise InvalidStudy(problems)
 
 
 _GROUPS = set(Study.model_fields) - {"images", "data_root", "mnist_source", "if_in_use", "if_unfit"}

@@ -182,6 +182,7 @@ class StudyHooks:
             for technique, results in results_by_technique.items():
                 table = text_table.results_table(technique, results.trainings, metric, line)
                 text_table.print_table(table)
+        _print_findings(made, catalog)
         failed = compare.failures(results_by_technique)
         if "alarms" in made:
             raise_alarms(catalog, self._notify, failed)
@@ -272,6 +273,18 @@ class StudyHooks:
         if self._progress:
             self._progress.stop()
             self._progress = None
+
+
+def _print_findings(made: set[str], catalog: CatalogProtocol[Any, Any]) -> None:
+    """Print the doctor's findings, and what a pilot tells, of a run that has made them."""
+    from regbench.doctor import told
+    from regbench.report import text_table
+
+    for name in ("doctor", "checkup"):
+        if name in made:
+            text_table.print_lines(told.terminal_lines(catalog.load(name)))
+    if "pilot" in made:
+        text_table.print_lines(told.pilot_lines(catalog.load("pilot")))
 
 
 def _credentials_of(address: str) -> dict[str, Any]:

@@ -42,6 +42,7 @@ BEST = "best"
 RESERVED_NAMES = frozenset(
     {
         *("data", "reporting", "prediction", "fetch_mnist", "sample_mnist"),  # other pipelines
+        *("doctor", "pilot"),
         BEST,
         *("nan", "null"),  # pandas reads these from CSV as missing
     }
@@ -228,6 +229,7 @@ class Reporting(Settings):
     equivalence_band_nats: Annotated[Float, Field(ge=0, description="where the metric is in nats")]
     published: dict[str, Publication]
     failed: Annotated[list[Name], Field(description="techniques that a scheduler saw fail")]
+    mute: list[Name] = Field(default_factory=list)  # codes of the doctor's checks
 
     @property
     def band(self) -> float:
@@ -236,7 +238,7 @@ class Reporting(Settings):
         band = self.equivalence_band if metric.unit == POINTS else self.equivalence_band_nats
         return band / metric.factor
 
-    @field_validator("failed", mode="before")
+    @field_validator("failed", "mute", mode="before")
     @classmethod
     def _words(cls, value: Any) -> Any:
         """Accept words separated by spaces: ``--params`` takes no lists."""

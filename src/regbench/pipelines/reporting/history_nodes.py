@@ -22,8 +22,10 @@ def describe_run(
     rejected: DataFrame,
     history: DataFrame,
     clock: dict[str, str],
+    findings: list[dict[str, Any]],
 ) -> DataFrame:
     """Return the run's rows of the history, one per technique."""
+    from regbench.doctor.told import codes_of
     from regbench.history import table
     from regbench.report import provenance
 
@@ -34,6 +36,7 @@ def describe_run(
         data_fingerprint,
         split_index["split"],
         len(rejected),
+        codes_of(findings),
     )
     return table.identify_run(rows, history, clock, provenance.software_versions())
 

@@ -232,6 +232,7 @@ def write_report(
     data_fingerprint: dict[str, Any],
     parameters: dict[str, Any],
     alarms: dict[str, Any],
+    findings: list[dict[str, Any]],
     published_claims: DataFrame | None = None,
 ) -> str:
     """Write the report as one page of HTML."""
@@ -252,6 +253,7 @@ def write_report(
         notes=text_table.status_notes(compared, parameters["command"]),
         claims=published_claims,
         alarms=[alarm["message"] for alarm in alarms["alarms"]],
+        findings=findings,
     )
     return page.render_report(content)
 

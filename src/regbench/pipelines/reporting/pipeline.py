@@ -7,10 +7,13 @@
        plot_networks -> comparison_plot)
     (comparison and fair_comparison -> compare_with_publication -> published_claims)
     -> describe_run -> described_run -> check_alarms -> alarms
+    -> examine -> doctor -> write_findings -> doctor_markdown
     -> write_report -> report -> keep_report -> kept_reports
 described_run, alarms and study_history_before -> append_run -> study_history
     -> plot_history -> history_plot, write_history_page -> history_page
     -> keep_networks -> kept_networks
+
+The doctor's pipeline is the same without what is written: select_trainings, compare and examine.
 """
 
 from collections.abc import Callable
@@ -18,7 +21,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from regbench.pipelines.reporting import history_nodes, nodes
+from regbench.pipelines.reporting import doctor_nodes, history_nodes, nodes
 from regbench.study.arms import networks_in
 
 # Of a study, or of each of its networks, in the order of the nodes that draw them.
@@ -49,6 +52,7 @@ def create_pipeline(arms: list[str], *, with_publication: bool) -> Pipeline:
         "data_fingerprint": "data_fingerprint",
         "parameters": "parameters",
         "alarms": "alarms",
+        "findings": "doctor",
     }
     publication = []
     if with_publication:
@@ -69,33 +73,7 @@ def create_pipeline(arms: list[str], *, with_publication: bool) -> Pipeline:
         ]
     return Pipeline(
         [
-            Node(
-                nodes.set_aside_stale,
-                [
-                    "params:fingerprints",
-                    "params:preparation",
-                    "params:protocol",
-                    "data_fingerprint",
-                    "image_digest",
-                    "params:reporting",
-                    "split_index",
-                    *(f"{name}_results" for name in arms),
-                ],
-                [results, "stale_techniques", "comparison_made_from"],
-                name="set_aside_stale",
-            ),
-            Node(
-                nodes.compare_techniques,
-                [
-                    results,
-                    "stale_techniques",
-                    "params:reporting",
-                    "params:protocol",
-                    "split_index",
-                ],
-                compared,
-                name="compare",
-            ),
+            *_comparison(arms, compared, results, "stale_techniques", "comparison_made_from"),
             Node(
                 nodes.write_markdown,
                 [compared, "params:command", "params:reporting"],
@@ -104,11 +82,77 @@ def create_pipeline(arms: list[str], *, with_publication: bool) -> Pipeline:
             ),
             *pictures,
             *publication,
+            _examination(compared, results, "doctor"),
+            Node(doctor_nodes.write_findings, "doctor", "doctor_markdown", name="write_findings"),
             Node(nodes.write_report, report_inputs, "report", name="write_report"),
             *_history(compared, results),
         ],
         namespace="reporting",
         prefix_datasets_with_namespace=False,
+    )
+
+
+def create_doctor(arms: list[str]) -> Pipeline:
+    """Return the pipeline that examines what is there; it trains nothing and writes nothing.
+
+    Args:
+        arms: Their names.
+    """
+    compared, results = "examined_comparison", "examined_trainings"
+    return Pipeline(
+        [
+            *_comparison(arms, compared, results, "examined_stale", "examined_made_from"),
+            _examination(compared, results, "checkup"),
+        ],
+        namespace="doctor",
+        prefix_datasets_with_namespace=False,
+    )
+
+
+def _comparison(
+    arms: list[str], compared: str, results: str, stale: str, made_from: str
+) -> list[Node]:
+    """Return the nodes that select the trainings of the study at hand, and compare them."""
+    return [
+        Node(
+            nodes.set_aside_stale,
+            [
+                "params:fingerprints",
+                "params:preparation",
+                "params:protocol",
+                "data_fingerprint",
+                "image_digest",
+                "params:reporting",
+                "split_index",
+                *(f"{name}_results" for name in arms),
+            ],
+            [results, stale, made_from],
+            name="set_aside_stale",
+        ),
+        Node(
+            nodes.compare_techniques,
+            [results, stale, "params:reporting", "params:protocol", "split_index"],
+            compared,
+            name="compare",
+        ),
+    ]
+
+
+def _examination(compared: str, results: str, findings: str) -> Node:
+    """Return the node of the doctor's checks."""
+    return Node(
+        doctor_nodes.examine_study,
+        {
+            "compared": compared,
+            "results": results,
+            "images": "images",
+            "split_index": "split_index",
+            "classes": "classes",
+            "duplicates": "duplicate_images",
+            "parameters": "parameters",
+        },
+        findings,
+        name="examine",
     )
 
 
@@ -168,6 +212,7 @@ def _history(compared: str, results: str) -> list[Node]:
                 "rejected": "rejected_images",
                 "history": before,
                 "clock": "run_clock",
+                "findings": "doctor",
             },
             run,
             name="describe_run",

@@ -12,13 +12,16 @@ look_5 -> after_5.<technique>.seed_<n>.train, evaluate, of seeds 6 to 8
 <technique>_results_to_5, what these made -> after_5.<technique>.collect -> <technique>_results
 
 In a study of several networks <technique>.<network> stands for <technique>.
+
+The pilot: images and what else is prepared -> pilot.train_pilot -> pilot_training -> pilot.tell
 """
 
 from kedro.pipeline import Node, Pipeline
 
-from regbench.pipelines.training import look_nodes, nodes
+from regbench.pipelines.training import look_nodes, nodes, pilot_nodes
 from regbench.study.arms import Arm, arm_named
 from regbench.study.looks import Stage, look_name, stage_namespace, stage_results
+from regbench.study.schema import BASELINE
 from regbench.study.technique import Technique
 
 _SHARED = ("images", "split_index", "classes", "normalization")
@@ -72,6 +75,47 @@ def create_looks(arms: list[str], stages: list[Stage]) -> Pipeline:
             for stage in stages[:-1]
         ]
     )
+
+
+def create_pilot(networks: list[str], technique: Technique, first_seed: int) -> Pipeline:
+    """Return the pipeline that trains the baseline once with a tenth of the epochs.
+
+    Args:
+        networks: Their names; '' for a single one.
+        technique: The baseline's regularizers.
+        first_seed: Of the study.
+    """
+    made = {name: f"{name}.pilot_training" if name else "pilot_training" for name in networks}
+    shared = (*_SHARED, *technique.prepared(), "data_fingerprint", "checkpoints")
+    arms = {name: Arm(BASELINE, name).name for name in networks}
+    trainings = [
+        Node(
+            pilot_nodes.train_pilot,
+            {
+                **{name: name for name in (*shared, "corrupted_images", "corrupted_rows")},
+                "protocol": "params:protocol",
+                "network": f"params:networks.{network}" if network else "params:network",
+                "training": f"params:trainings.{arms[network]}",
+                "seed": f"params:seeds.seed_{first_seed}",
+                "training_fingerprint": f"params:fingerprints.{arms[network]}.training",
+                "evaluation_fingerprint": f"params:fingerprints.{arms[network]}.evaluation",
+            },
+            made[network],
+            name=f"train_pilot_on_{network}" if network else "train_pilot",
+            tags=["tensorflow"],
+        )
+        for network in networks
+    ]
+    tell = Node(
+        pilot_nodes.tell_of_pilot,
+        [
+            *("images", "split_index", "classes", "duplicate_images", "parameters"),
+            *made.values(),
+        ],
+        "pilot",
+        name="tell",
+    )
+    return Pipeline([*trainings, tell], namespace="pilot", prefix_datasets_with_namespace=False)
 
 
 def _stage(name: str, technique: Technique, stages: list[Stage], last: Stage) -> list[Node]:

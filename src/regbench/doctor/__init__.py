@@ -1,0 +1,1 @@
+"""The doctor: checks of a study, computed from what its trainings leave."""

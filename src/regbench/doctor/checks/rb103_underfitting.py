@@ -1,0 +1,48 @@
+"""RB103: the baseline has not learned the images that it trains on."""
+
+from regbench.doctor.base import Check, Finding
+from regbench.doctor.evidence import Evidence
+from regbench.doctor.words import percent
+
+_HALF = 0.5  # of the way from the largest class to all right
+_LEARNED = 0.9  # of the same way: enough
+_PART_OF_BIAS = 3.0  # times the gap: the error on train images is then most of the error
+_FACTOR = 3  # more epochs
+
+
+def _find(evidence: Evidence) -> Finding | None:
+    if evidence.baseline is None:
+        return None
+    accuracy = evidence.baseline.by_seed("train_accuracy").mean()
+    gap = accuracy - evidence.baseline.by_seed("validation_accuracy").mean()
+    train = evidence.split_index["label"][evidence.split_index["split"] == "train"]
+    share = float(train.value_counts(normalize=True).iloc[0]) if len(train) else 1.0
+    if not accuracy <= 1 or share == 1:  # NaN: there is no such figure
+        return None
+    learned = (accuracy - share) / (1 - share)
+    biased = learned < _LEARNED and 1 - accuracy > _PART_OF_BIAS * gap
+    if not (learned < _HALF or biased):
+        return None
+    command, minutes = evidence.first_try(
+        {"protocol.epochs": _FACTOR * int(evidence.protocol["epochs"])}, factor=_FACTOR
+    )
+    return Finding(
+        f"after {evidence.baseline.by_seed('epochs').mean():.0f} epochs the baseline recognizes "
+        f"{percent(accuracy)} of its own train images (always the largest class: {percent(share)})",
+        command,
+        minutes,
+        "Or a larger network, or another protocol.optimizer.learning_rate.",
+    )
+
+
+CHECK = Check(
+    code="RB103",
+    title="the train images are not learned",
+    meaning="the baseline's train accuracy is less than half of the way from the largest class to "
+    "all right; or less than nine tenths of it, and the train error is more than three times the "
+    "gap to validation",
+    why="It underfits: most of its error is there on the train images already, and regularization "
+    "works on the rest.",
+    rank=20,
+    find=_find,
+)

@@ -1,0 +1,68 @@
+"""The next command of a finding, and the minutes that it takes."""
+
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from regbench.evaluation.results import TRAINED, Results
+
+_PARAMS = "--params="
+
+
+def with_params(command: str, changed: Mapping[str, Any], *options: str) -> str:
+    """Return a study's command with parameters changed or added.
+
+    Args:
+        command: The study's, such as ``uv run kedro run --params=images=set``.
+        changed: By keys that dots join; they take the place of the command's own.
+        options: Appended, such as ``--pipelines=baseline``.
+    """
+    words = shlex.split(command)
+    given: dict[str, str] = {}
+    for word in words:
+        if word.startswith(_PARAMS):
+            pairs = word.removeprefix(_PARAMS).split(",")
+            given |= dict(pair.partition("=")[::2] for pair in pairs)
+    params = given | {key: str(value) for key, value in changed.items()}
+    kept = [word for word in words if not word.startswith(_PARAMS)]
+    joined = ",".join(f"{key}={value}" for key, value in params.items())
+    return shlex.join([*kept, *([f"{_PARAMS}{joined}"] if joined else []), *options])
+
+
+def minutes_of(
+    results: Mapping[str, Results],
+    side_by_side: int,
+    techniques: Iterable[str] | None = None,
+    factor: float = 1.0,
+    trainings: int | None = None,
+) -> float | None:
+    """Return the minutes that training techniques again takes, as long as they took so far.
+
+    Args:
+        results: By technique.
+        side_by_side: How many trainings run at once.
+        techniques: Those to train; by default all that have results.
+        factor: Of a training's length, such as 2 for twice the epochs.
+        trainings: Of each technique; by default as many as there are.
+
+    Returns:
+        None if none of them was timed.
+    """
+    seconds = 0.0
+    for technique in results if techniques is None else techniques:
+        if technique not in results:
+            continue
+        durations = results[technique].by_seed("seconds").dropna()
+        if len(durations):
+            number = len(durations) if trainings is None else trainings
+            seconds += float(durations.mean()) * number * factor
+    return seconds / max(1, side_by_side) / 60 if seconds else None
+
+
+def trained_seeds(results: Results) -> list[int]:
+    """Return the seeds of the trainings that did not fail."""
+    trainings = results.trainings
+    if trainings.empty:
+        return []
+    seeds = trainings.loc[trainings["status"] == TRAINED, "seed"]
+    return sorted(int(seed) for seed in seeds)

@@ -1,0 +1,183 @@
+"""Right and quiet: a table of studies, each sick in one way, and the checks that see it."""
+
+import dataclasses
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.doctor.made_up import COMMAND, Study
+
+from regbench.doctor.examine import examine
+from regbench.doctor.registry import checks
+
+NO_TEST = {"protocol.split.train": 0.7, "protocol.split.validation": 0.3, "protocol.split.test": 0}
+
+
+def guessing(table: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
+    labels = random.choice(["a", "b", "c"], len(table))
+    return table.assign(predicted=labels, confidence=np.float32(0.4))
+
+
+def never_c(table: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
+    return table.assign(predicted=table["predicted"].replace("c", "b"))
+
+
+def contradict(table: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
+    """All networks are sure of one other label for one image in 50."""
+    odd = [int(name.split()[1]) % 50 == 7 for name in table["filename"]]
+    other = table["label"].replace({"a": "b", "b": "c", "c": "a"})
+    return table.assign(
+        predicted=table["predicted"].where(~np.asarray(odd), other),
+        confidence=np.where(odd, np.float32(0.99), table["confidence"]),
+        label_probability=np.where(odd, np.float32(0.005), table["label_probability"]),
+    )
+
+
+def patients(index: pd.DataFrame) -> pd.DataFrame:
+    numbers = np.random.default_rng(0).integers(0, 300, len(index))
+    return index.assign(**{"column:patient": [f"p{number}" for number in numbers]})
+
+
+RISING = tuple(
+    (0.5 + 0.03 * epoch, 1.5 - 0.09 * epoch, 0.52 + 0.035 * epoch) for epoch in range(1, 13)
+)
+NOISY = tuple((0.85 + 0.06 * (-1) ** epoch, 0.5 + 0.01 * epoch, 0.99) for epoch in range(12))
+LEAKS = [
+    (
+        1 + image // 2,
+        f"{'train' if image % 2 else 'test'} {image // 2}",
+        "a",
+        part,
+        "in several parts",
+    )
+    for image in range(20)
+    for part in [("test", "train")[image % 2]]
+]
+
+
+def study(**changed: Any) -> Study:
+    return Study(**changed)
+
+
+def with_accuracies(**changed: tuple[float, float, float]) -> Study:
+    made = Study()
+    return dataclasses.replace(made, accuracies={**made.accuracies, **changed})
+
+
+# The code that is to be raised, the study, and the codes that may follow from the same trouble.
+SICK: dict[str, tuple[Callable[[], Study], set[str]]] = {
+    "RB101": (lambda: study(answers=guessing), {"RB301", "RB302", "RB303"}),
+    "RB102": (
+        lambda: dataclasses.replace(
+            with_accuracies(
+                baseline=(0.965, 0.96, 0.955), dropout=(0.96, 0.96, 0.955), l2=(0.96, 0.93, 0.92)
+            ),
+            course=[(0.96, 0.2, 0.965)] * 12,
+        ),
+        set(),
+    ),
+    "RB103": (lambda: with_accuracies(baseline=(0.60, 0.50, 0.49), l2=(0.6, 0.50, 0.49)), set()),
+    "RB104": (lambda: study(course=RISING), set()),
+    "RB105": (lambda: study(failed={"l2": 2}), {"RB302"}),
+    "RB106": (lambda: study(course=NOISY, rates=[0.001] * 12), set()),
+    "RB201": (lambda: study(images_in=(600, 600, 150)), {"RB302"}),
+    "RB202": (lambda: study(shares=(0.7, 0.15, 0.15)), set()),
+    "RB203": (lambda: study(answers=never_c), {"RB302"}),
+    "RB204": (lambda: study(duplicates=LEAKS), set()),
+    "RB205": (lambda: study(index=patients), set()),
+    "RB206": (lambda: study(brighter=40), set()),
+    "RB207": (lambda: study(answers=contradict), {"RB302"}),
+    "RB301": (
+        lambda: dataclasses.replace(
+            with_accuracies(dropout=(0.99, 0.85, 0.84), aug=(1.0, 0.90, 0.84)),
+            settings={"techniques.aug": {"augmentation": True}},
+        ),
+        set(),
+    ),
+    "RB302": (lambda: study(spread={"l2": 0.01}), set()),
+    "RB303": (
+        lambda: dataclasses.replace(
+            with_accuracies(aug=(1.0, 0.88, 0.93)),
+            settings={"techniques.aug": {"augmentation": True}},
+        ),
+        set(),
+    ),
+    "RB304": (lambda: study(settings={"techniques.dropout.dropout": 0.6}), set()),
+    "RB305": (lambda: study(settings={"techniques.l2": {}}), set()),
+}
+
+
+@cache
+def findings_of(code: str) -> list[dict[str, Any]]:
+    make, _ = SICK[code]
+    return examine(make().evidence())
+
+
+def codes(of: Study) -> list[str]:
+    return [finding["code"] for finding in examine(of.evidence())]
+
+
+def test_a_healthy_study_raises_nothing() -> None:
+    assert examine(Study().evidence()) == []
+
+
+def test_every_check_has_a_study_that_is_sick_in_its_way() -> None:
+    assert list(SICK) == list(checks())
+
+
+@pytest.mark.parametrize("code", SICK)
+def test_is_raised_and_nothing_else(code: str) -> None:
+    _, also = SICK[code]
+    found = [finding["code"] for finding in findings_of(code)]
+    assert code in found
+    assert set(found) - {code} <= also
+
+
+@pytest.mark.parametrize("code", SICK)
+def test_says_what_was_seen_with_figures_and_a_command_with_its_price(code: str) -> None:
+    (finding,) = (of for of in findings_of(code) if of["code"] == code)
+    assert any(letter.isdigit() for letter in finding["seen"])
+    assert finding["command"].startswith("uv run kedro run ")
+    assert "images=set" in finding["command"]
+    assert finding["minutes"] >= 0
+    assert finding["why"].endswith(".")
+
+
+def test_can_be_muted() -> None:
+    uneven = study(shares=(0.7, 0.15, 0.15)).evidence()
+    assert examine(uneven, ["RB202"]) == []
+
+
+def test_the_network_that_always_answers_the_largest_class() -> None:
+    """As seen on real photos: 68 % 'ok', train as good as test, and every technique undecided."""
+    shares, accuracy = (0.68, 0.17, 0.15), (0.68, 0.68, 0.68)
+    sick = study(
+        shares=shares,
+        accuracies=dict.fromkeys(("baseline", "dropout", "l2"), accuracy),
+        answers=lambda table, random: table.assign(predicted="a", confidence=np.float32(0.68)),
+        course=[(0.68, 0.85, 0.68)] * 12,
+    )
+    found = codes(sick)
+    assert found[:3] == ["RB101", "RB103", "RB203"]
+    assert {"RB102", "RB202"} <= set(found)
+
+
+def test_without_a_test_part_the_figures_are_those_that_chose() -> None:
+    made = with_accuracies(aug=(1.0, 0.87, 0.84))
+    sick = dataclasses.replace(
+        made,
+        images_in=(600, 600, 0),
+        settings={"techniques.aug": {"augmentation": True}, **NO_TEST},
+    )
+    (finding,) = examine(sick.evidence())
+    assert finding["code"] == "RB301"
+    assert finding["command"].startswith(f"{COMMAND},protocol.split.train=0.7,")
+
+
+def test_a_seed_far_below_the_others() -> None:
+    found = examine(study(outlier={"l2": 0.5}).evidence())
+    (finding,) = (of for of in found if of["code"] == "RB105")
+    assert "l2 seed 1 has 50.0 % where its median is 84.0 %" in finding["seen"]
