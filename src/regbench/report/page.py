@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 
 from regbench.comparison import tables
 from regbench.comparison.compare import metric_of
+from regbench.errors import KEDRO_RUN
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.accuracy_after_pruning import ACCURACY_AFTER_PRUNING
 from regbench.evaluation.figures.accuracy_under_corruption import ACCURACY_UNDER_CORRUPTION
@@ -28,12 +29,15 @@ from regbench.report import (
     across_networks,
     answer,
     claims,
+    families,
+    first_screen,
     images_of_study,
     legend,
     numbers,
     scope,
     sentences,
     svg,
+    text_table,
 )
 from regbench.report.facts import (
     FACTS_OF_A_NETWORK,
@@ -43,6 +47,7 @@ from regbench.report.facts import (
 )
 from regbench.report.html_table import has_figures, techniques_table
 from regbench.report.image_browser import image_browser
+from regbench.report.plots import cost as plots_cost
 from regbench.report.thumbnails import LARGEST_PIXELATED
 from regbench.study.schema import BASELINE
 
@@ -80,6 +85,7 @@ class ReportContent:
         alarms: Messages of the run's alarms, a line each.
         duplicates: Images with equal or nearly equal pixels: group, filename, label, split and
             finding; None if they were not looked for.
+        command: The study's ``kedro run`` command, for the next step.
     """
 
     comparison: pd.DataFrame
@@ -94,6 +100,7 @@ class ReportContent:
     claims: pd.DataFrame | None
     alarms: Sequence[str] = ()
     duplicates: pd.DataFrame | None = None
+    command: str = KEDRO_RUN
 
 
 @dataclass(frozen=True)
@@ -182,7 +189,11 @@ def _context_of_networks(
     facts += [fact for fact in others if fact[0] not in FACTS_OF_A_NETWORK]
     return contexts[networks[0]] | {
         "content": content,
-        "verdict": across_networks.sentence_on_networks(comparison),
+        "verdict": across_networks.short_sentence_on_networks(comparison),
+        "on_networks": across_networks.sentence_on_networks(comparison),
+        "answers": first_screen.answers_on_networks(
+            {name: own["answers"] for name, own in contexts.items()}
+        ),
         "scope": "",  # said of each network
         "facts": facts,
         "statistics": statistics_cited(comparison),
@@ -216,7 +227,10 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "part": part,
         "headline": f"{part} {metric_of(comparison).title}",
         "metric": metric_of(comparison),
-        "verdict": answer.verdict_sentence(comparison, curves if len(curves) else None),
+        "verdict": answer.verdict_sentence(comparison),
+        "answers": first_screen.answers(
+            comparison, content.command, content.settings, curves if len(curves) else None
+        ),
         "scope": scope.scope_sentence(comparison),
         "scope_paragraph": scope.scope_paragraph(comparison),
         "facts": key_facts(comparison, part),
@@ -229,7 +243,8 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "varies": scope.varies(comparison),
         "resampled": bool(seeds_of(content.split_index)),
         "corrupted": min(scored, int(corrupted_most)),
-        "table": techniques_table(comparison, part),
+        "table": techniques_table(comparison, part, families.families_of(content.settings)),
+        "train_untrained": text_table.untrained_note(comparison, content.command),
         "network": legend.network_used(content.settings),
         "regularizers": legend.regularizers_used(content.settings),
         "statistics": statistics_cited(comparison),
@@ -237,6 +252,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "differences": svg.difference_picture(comparison, trained)
         if has_figures(comparison, "difference")
         else None,
+        "cost": svg.cost_picture(comparison) if plots_cost.costs(comparison) else None,
         "learning": svg.learning_pictures(trained),
         "gap": svg.gap_picture(comparison)
         if has_figures(comparison, "train_accuracy") and has_figures(comparison, f"{part}_accuracy")
