@@ -51,7 +51,7 @@ def answers(
         Answered("By how much?", *_how_much(comparison, outcome)),
         Answered("Is it real?", *_is_real(comparison, outcome)),
         Answered("What does it cost?", *_cost(comparison, outcome, pruning)),
-        Answered("What next?", step.what, step.price, step.command),
+        Answered("What next?", step.what, step.remark, step.command),
     ]
 
 
@@ -109,6 +109,7 @@ def _how_much(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
         case Found.HELP:
             lead = outcome.lead or {}
             of_both = f"{figure} {value(lead)}, the baseline’s {value(outcome.baseline)}"
+            of_both += "; in brackets the 95\u00a0% interval"
             return gain_text(lead), of_both
         case Found.NONE_HELPS:
             band = band_text(comparison)

@@ -21,11 +21,11 @@ _OTHER_KIND = {"mlp": "cnn", "cnn": "resnet"}  # the kind of network to try afte
 
 @dataclass(frozen=True)
 class NextStep:
-    """What to do next: a few words, a command to paste, and what it takes."""
+    """What to do next: a few words, a command to paste, and a remark."""
 
     what: str
     command: str = ""
-    price: str = ""  # in time; empty where it is not known
+    remark: str = ""  # its price in time where that is known
 
 
 def next_step(
@@ -52,10 +52,11 @@ def next_step(
         case Found.HELP:
             name = (outcome.lead or {})["technique"]
             return NextStep(
-                f"Use its networks, in 06_models/{name}; to label the set’s unlabelled images",
+                f"Use its networks, in 06_models/{name}",
                 with_changes(
                     command, {"prediction.technique": str(name)}, ["--pipelines=prediction"]
                 ),
+                "this labels the set’s unlabelled images, if it has any",
             )
         case _:
             return _another_network(command, settings)
