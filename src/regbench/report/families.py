@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from regbench.regularizers.base import FAMILIES
 from regbench.regularizers.registry import REGULARIZERS
 
 COMBINATIONS = "Combinations"
@@ -17,12 +18,7 @@ def families_of(settings: Mapping[str, Any]) -> dict[str, str]:
     techniques: Mapping[str, Mapping[str, Any]] = settings.get("techniques", {})
     found = {}
     for name, entries in techniques.items():
-        titles = {_family(key) for key in REGULARIZERS if entries.get(key)}
+        titles = {FAMILIES[kind.family()] for key, kind in REGULARIZERS.items() if entries.get(key)}
         if titles:
             found[name] = titles.pop() if len(titles) == 1 else COMBINATIONS
     return found
-
-
-def _family(key: str) -> str:
-    """Return the title of a regularizer's family: the first place at which it acts."""
-    return REGULARIZERS[key].acts()[0].removeprefix("input ").capitalize()

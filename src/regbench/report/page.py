@@ -18,10 +18,7 @@ from markupsafe import Markup, escape
 from regbench.comparison import tables
 from regbench.comparison.compare import metric_of
 from regbench.errors import KEDRO_RUN
-from regbench.evaluation.figures import registry
-from regbench.evaluation.figures.accuracy_after_pruning import ACCURACY_AFTER_PRUNING
-from regbench.evaluation.figures.accuracy_under_corruption import ACCURACY_UNDER_CORRUPTION
-from regbench.evaluation.figures.base import ACCURACY, POINTS, Shown
+from regbench.evaluation.figures.base import ACCURACY, POINTS
 from regbench.evaluation.resampling import seeds_of
 from regbench.evaluation.results import Results
 from regbench.evaluation.split_parts import judged_part
@@ -30,6 +27,7 @@ from regbench.report import (
     answer,
     claims,
     families,
+    figure_tables,
     first_screen,
     images_of_study,
     legend,
@@ -258,10 +256,12 @@ def _context(content: ReportContent) -> dict[str, Any]:
         if has_figures(comparison, "train_accuracy") and has_figures(comparison, f"{part}_accuracy")
         else None,
         "pruning": svg.pruning_picture(trained) if len(curves) else None,
-        "pruning_table": _percentages(curves.rename(columns=lambda s: f"{100 * s:g} % removed")),
+        "pruning_table": figure_tables.percentages(
+            curves.rename(columns=lambda s: f"{100 * s:g} % removed")
+        ),
         "corruption": svg.corruption_picture(trained) if len(corrupted) else None,
-        "corruption_table": _percentages(corrupted),
-        "further": _further_figures(trained, part),
+        "corruption_table": figure_tables.percentages(corrupted),
+        "further": figure_tables.further_figures(trained, part),
         "reliability": svg.reliability_pictures(comparison, trained),
         **_baseline_and_best(content, trained, part),
         "claims": None if content.claims is None else claims.claims_shown(content.claims),
@@ -361,34 +361,6 @@ def _contact_sheet(
             )
         )
     return shown
-
-
-def _percentages(table: pd.DataFrame) -> dict[str, Any]:
-    """Return a table of shares of 1 as text in percent."""
-    return {
-        "columns": [str(column).replace("_", " ") for column in table.columns],
-        "rows": [
-            {"name": name, "cells": [numbers.percent(value) for value in row]}
-            for name, row in zip(table.index, table.to_numpy(), strict=True)
-        ],
-    }
-
-
-def _further_figures(trained: Mapping[str, Results], part: str) -> list[dict[str, Any]]:
-    """Return the figures with several values and without a plot: a table by technique each."""
-    found = []
-    for figure in registry.by_setting(Shown.REPORT):
-        table = tables.setting_table(trained, figure.name)
-        if figure in (ACCURACY_AFTER_PRUNING, ACCURACY_UNDER_CORRUPTION) or table.empty:
-            continue
-        rows = [
-            {"name": name, "cells": [numbers.in_unit(of, figure.unit, figure.digits) for of in row]}
-            for name, row in zip(table.index, table.to_numpy(), strict=True)
-        ]
-        shown = {"columns": [str(column) for column in table.columns], "rows": rows}
-        heading, meaning = figure.heading(part), figure.legend(part)
-        found.append({"heading": heading, "meaning": meaning, "table": shown})
-    return found
 
 
 def _yes_or_no(answer: Any) -> str:
