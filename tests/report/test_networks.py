@@ -8,7 +8,12 @@ import pandas as pd
 import pytest
 from tests.comparison.network_study import compared, content
 
-from regbench.report.across_networks import sentence_on_networks, with_own_ids
+from regbench.report.across_networks import (
+    sentence_on_networks,
+    short_sentence_on_networks,
+    with_own_ids,
+)
+from regbench.report.answer import MOST_WORDS
 from regbench.report.page import render_report
 from regbench.report.plots.networks import network_plot
 from regbench.report.text_table import as_markdown, comparison_tables, status_notes
@@ -68,6 +73,42 @@ def test_the_sentence_without_any_difference() -> None:
     assert sentence_on_networks(untrained).startswith("No technique is compared")
 
 
+def test_the_first_sentence_has_sizes_and_what_flips() -> None:
+    rows = COMPARED.set_index(["technique", "network"])["difference"] * 100
+    least, most = sorted([rows["shifts", "mlp"], rows["shifts", "cnn"]])
+    assert short_sentence_on_networks(COMPARED) == (
+        f"shifts helps on both networks, by {least:.2f} to {most:.2f} points of test accuracy; "
+        f"dropout flips: +{rows['dropout', 'mlp']:.2f} on mlp and "
+        f"−{-rows['dropout', 'cnn']:.2f} on cnn."
+    )
+    unlearned = short_sentence_on_networks(COMPARED.assign(largest_class=0.999))
+    assert unlearned.startswith("On none of 2 networks is a technique shown to beat always")
+
+
+@pytest.mark.parametrize("verdicts", ["better", "worse", "equivalent", "undecided"])
+@pytest.mark.parametrize("networks", [2, 3, 6])
+def test_the_first_sentence_has_at_most_thirty_words(verdicts: str, networks: int) -> None:
+    choices = ["better", "worse", "equivalent", "undecided", verdicts, verdicts, verdicts]
+    for techniques in (1, 2, 7, 40):
+        rows = [
+            {
+                "network": f"a_network_{network}",
+                "technique": f"a_long_name_of_a_technique_{number}",
+                "verdict": choices[(number * 3 + network * number) % len(choices)],
+                "difference": 0.01 * number,
+                "test_log_likelihood_per_class": -1.0,
+                "metric": "log_likelihood_per_class",
+                "trainings": 5,
+                "failed_trainings": 0,
+            }
+            for network in range(networks)
+            for number in range(techniques)
+        ]
+        for line in ({}, {"largest_class": 0.0}):
+            said = short_sentence_on_networks(pd.DataFrame(rows).assign(**line))
+            assert len(said.split()) <= MOST_WORDS, said
+
+
 def test_the_picture_has_a_row_per_technique_and_a_column_per_network() -> None:
     figure = network_plot(COMPARED)
     assert [axis.get_title(loc="left") for axis in figure.axes] == ["mlp", "cnn"]
@@ -112,8 +153,9 @@ def test_a_table_for_each_network_and_the_sentence_once() -> None:
         "Comparison of techniques: mlp",
         "Comparison of techniques: cnn",
     ]
-    assert "it flips" in tables[0].notes[0]
-    assert not any("it flips" in note for note in tables[1].notes)
+    assert tables[0].notes[0] == short_sentence_on_networks(COMPARED)
+    assert "it flips" in tables[0].notes[1]
+    assert not any("flips" in note for note in tables[1].notes)
     assert any("for the techniques on all networks by Holm" in note for note in tables[1].notes)
     assert "| shifts | 0.9860" in as_markdown(tables[1])
     alone = comparison_tables(COMPARED[COMPARED["network"] == "mlp"].drop(columns="network"), "run")
@@ -192,7 +234,7 @@ def test_text_is_not_taken_for_an_id() -> None:
 
 def test_figures_of_the_whole_study_stand_once(page: str) -> None:
     facts = re.findall(r"<dt>(.*?)</dt><dd><strong>(.*?)</strong> <span>(.*?)</span>", page)
-    assert ("Baseline, mlp", "61.80 %", "test accuracy") in facts
-    assert ("Baseline, cnn", "87.60 %", "test accuracy") in facts
+    assert ("Baseline, mlp", "61.80\u00a0%", "test accuracy") in facts
+    assert ("Baseline, cnn", "87.60\u00a0%", "test accuracy") in facts
     assert ("Trainings finished", "30 of 30", "3 techniques on 2 networks") in facts
     assert np.unique([name for name, *_ in facts]).size == len(facts)

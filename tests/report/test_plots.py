@@ -21,6 +21,7 @@ from regbench.evaluation.results import Results
 from regbench.report.plots import (
     confusion,
     corruptions,
+    cost,
     differences,
     gaps,
     learning_curves,
@@ -493,6 +494,8 @@ class TestEveryPlot:
     drawn = (
         lambda results, compared: differences.difference_plot(compared, results),
         lambda results, compared: differences.difference_plot(compared, results, drawing.NARROW),
+        lambda results, compared: cost.cost_plot(compared),
+        lambda results, compared: cost.cost_plot(compared, drawing.NARROW),
         lambda results, compared: gaps.gap_plot(compared),
         lambda results, compared: gaps.gap_plot(compared, drawing.NARROW),
         lambda results, compared: learning_curves.learning_curves(results),
@@ -531,6 +534,74 @@ class TestEveryPlot:
     def test_draws_names_as_they_are(self, draw: Any) -> None:
         name = "$x_1$ <script>"
         hostile = {name: RESULTS["l1"], "baseline": RESULTS["baseline"]}
-        figure = draw(hostile, table(row(name, 1, "better"), row("baseline")))
+        compared = table(row(name, 1, "better"), row("baseline")).assign(seconds=2.0)
+        figure = draw(hostile, compared)
         pixels(figure)
         assert any(name in text for text in texts(figure))
+
+
+class TestCost:
+    rows = (
+        {"technique": "baseline", "seconds": 10.0},
+        {"technique": "a", "seconds": 12.0, "difference": 0.02, "verdict": "better"},
+        {"technique": "b", "seconds": 15.0, "difference": 0.01, "verdict": "undecided"},
+        {"technique": "c", "seconds": 8.0, "difference": -0.01, "verdict": "worse"},
+        {"technique": "d", "seconds": 11.0, "difference": -0.9, "verdict": "worse"},
+    )
+    compared = pd.DataFrame(rows)
+    compared["difference_low"] = compared["difference"] - 0.005
+    compared["difference_high"] = compared["difference"] + 0.005
+
+    def test_is_over_the_time_as_a_multiple_of_the_baselines(self) -> None:
+        figure = cost.cost_plot(self.compared)
+        axis = figure.axes[0]
+        drawn = {
+            (round(float(line.get_xdata()[0]), 3), round(float(line.get_ydata()[0]), 3)): (
+                line.get_marker()
+            )
+            for line in axis.lines
+            if line.get_marker() not in ("None", None, "")
+        }
+        assert drawn[1.2, 2.0] == "^"
+        assert drawn[1.5, 1.0] == "o"
+        assert drawn[0.8, -1.0] == "v"
+        assert drawn[1.0, 0.0] == "P"
+        assert len(drawn) == 5  # the outlier is an arrow at the edge
+        assert {text.get_text().strip() for text in axis.texts} == {*"abcd", "baseline"}
+
+    def test_joins_those_that_no_other_beats_in_both(self) -> None:
+        (line,) = [
+            line
+            for line in cost.cost_plot(self.compared).axes[0].lines
+            if line.get_linestyle() == "--" and len(line.get_xdata()) > 2
+        ]
+        assert list(line.get_xdata()) == pytest.approx([0.8, 1.0, 1.2])
+        assert list(line.get_ydata()) == pytest.approx([-1, 0, 2])
+
+    def test_of_less_is_better_joins_the_lowest(self) -> None:
+        nats = self.compared.assign(metric="cross_entropy")
+        axis = cost.cost_plot(nats, drawing.NARROW).axes[0]
+        assert axis.get_ylabel() == "difference in nats; down is better"
+        (line,) = [
+            of for of in axis.lines if of.get_linestyle() == "--" and len(of.get_xdata()) > 1
+        ]
+        assert line.get_xdata()[0] == pytest.approx(0.8)
+
+    def test_names_of_many_only_what_is_worth_it(self) -> None:
+        many = pd.DataFrame(
+            [
+                {"technique": "baseline", "seconds": 10.0},
+                *(
+                    {"technique": f"t{n}", "seconds": 10.0 + n, "difference": -0.001 * n}
+                    for n in range(1, 40)
+                ),
+                {"technique": "best", "seconds": 30.0, "difference": 0.1, "verdict": "better"},
+            ]
+        )
+        names = {text.get_text().strip() for text in cost.cost_plot(many).axes[0].texts}
+        assert names == {"baseline", "best"}
+
+    @pytest.mark.parametrize("lacking", ["seconds", "difference"])
+    def test_without_figures_is_empty(self, lacking: str) -> None:
+        assert cost.costs(self.compared.drop(columns=lacking)) == []
+        cost.cost_plot(self.compared.drop(columns=lacking))

@@ -80,7 +80,7 @@ def a_report() -> str:
 def a_content() -> ReportContent:
     compared = pd.DataFrame({"technique": list(ACCURACIES), "test_accuracy": ACCURACIES.values()})
     trained = compared["test_accuracy"].notna()
-    compared["status"] = np.where(trained, "trained", "not trained")
+    compared["status"] = np.where(trained, "trained", "failed")
     compared["trainings"] = np.where(trained, 2, 0)
     compared["failed_trainings"] = 0
     compared["validation_accuracy"] = compared["test_accuracy"]
@@ -293,6 +293,18 @@ class TestSorting:
         status = page.find_element(By.CSS_SELECTOR, "[role=status]").get_attribute("textContent")
         assert status == "Sorted by technique, ascending."
 
+    def test_columns_one_click_away_are_there_by_keyboard(self, page: webdriver.Chrome) -> None:
+        heads = page.find_elements(By.CSS_SELECTOR, "#techniques ~ div thead th")
+        few = [head for head in heads if head.is_displayed()]
+        assert [head.text.split(",")[0].split("\n")[0].rstrip(" ↕↓↑") for head in few] == [
+            *("technique", "verdict", "test accuracy", "difference", "seconds (× baseline)"),
+        ]
+        box = page.find_element(By.CSS_SELECTOR, ".all-columns")
+        page.execute_script("arguments[0].focus()", box)
+        webdriver.ActionChains(page).send_keys(Keys.SPACE).perform()
+        assert all(head.is_displayed() for head in heads)
+        assert box.accessible_name == f"Show {len(heads) - len(few)} more columns"
+
     def test_by_verdict_puts_the_better_first(self, page: webdriver.Chrome) -> None:
         self.header(page, "verdict").find_element(By.TAG_NAME, "button").click()
         assert self.order(page) == list(ACCURACIES)
@@ -380,6 +392,29 @@ class TestScreens:
     def test_only_regions_scroll_sideways(self, page: webdriver.Chrome, width: int) -> None:
         show(page, width)
         assert page.execute_script("return document.documentElement.scrollWidth") <= width
+
+    def test_the_table_fits_a_page_of_1200(self, page: webdriver.Chrome) -> None:
+        show(page, 1200)
+        region = page.find_element(By.CSS_SELECTOR, "[role=region]:has(.wide-table)")
+        width = "return [arguments[0].scrollWidth, arguments[0].clientWidth]"
+        inside, outside = page.execute_script(width, region)
+        assert inside <= outside
+
+    @pytest.mark.parametrize(("width", "height"), [(1400, 900), (400, 860)])
+    def test_the_first_screen_has_the_answers(
+        self, page: webdriver.Chrome, width: int, height: int
+    ) -> None:
+        show(page, width)
+        bottom = (
+            "return document.querySelector('.answers > div:last-child')"
+            ".getBoundingClientRect().bottom"
+        )
+        assert page.execute_script(bottom) <= height
+        questions = [dt.text for dt in page.find_elements(By.CSS_SELECTOR, ".answers dt")]
+        assert questions == [
+            *("Which technique?", "By how much?", "Is it real?", "What does it cost?"),
+            "What next?",
+        ]
 
     @pytest.mark.parametrize("width", [400, 840, 841, 1400])
     def test_pictures_have_letters_of_nine_pixels_at_least(

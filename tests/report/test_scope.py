@@ -11,7 +11,7 @@ from regbench.comparison.scope import ONE_SPLIT, SETS_LIKE_THIS, THESE_IMAGES
 from regbench.history.table import rows_of_run
 from regbench.report.plots.differences import difference_plot
 from regbench.report.scope import judged_images, scope_paragraph, scope_sentence, varies
-from regbench.report.sentences import largest_class_sentence, split_text
+from regbench.report.sentences import beating_largest_class, split_text
 
 
 def compared(scope: str, *techniques: tuple[str, str, str | None]) -> pd.DataFrame:
@@ -127,9 +127,9 @@ def test_beating_the_largest_class_is_judged_with_the_corrected_variance() -> No
         "largest_class": 0.53,
     }
     # 0.07 above, which is 3.1 standard errors of 5 seeds; t of 4 degrees of freedom wants 2.8.
-    assert not largest_class_sentence(pd.DataFrame([row]))
-    said = largest_class_sentence(pd.DataFrame([row | {"variance_ratio": 0.25}]))
-    assert said.startswith("No technique is shown to beat always answering the largest class")
+    assert beating_largest_class(pd.DataFrame([row])) == {"baseline": True}
+    corrected = pd.DataFrame([row | {"variance_ratio": 0.25}])
+    assert beating_largest_class(corrected) == {"baseline": False}
 
 
 def test_the_historys_interval_has_the_corrected_variance() -> None:

@@ -52,8 +52,8 @@ class TestNumbers:
         assert numbers.difference_text({**whole, "difference_low": np.nan}) == "+1.60"
 
     def test_are_percentages(self) -> None:
-        assert numbers.percent(0.93654) == "93.7 %"
-        assert numbers.percent(0.5, 0) == "50 %"
+        assert numbers.percent(0.93654) == "93.7\u00a0%"
+        assert numbers.percent(0.5, 0) == "50\u00a0%"
         assert numbers.percent(float("nan")) == "–"
 
     def test_are_listed_as_in_a_sentence(self) -> None:

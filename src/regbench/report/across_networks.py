@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from markupsafe import Markup
 
-from regbench.comparison.compare import networks_of
-from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, UNDECIDED, VERDICTS, WORSE
-from regbench.report.numbers import listed
+from regbench.comparison.compare import metric_of, networks_of
+from regbench.comparison.verdicts import (
+    BETTER,
+    DESCRIPTIVE,
+    EQUIVALENT,
+    UNDECIDED,
+    VERDICTS,
+    WORSE,
+)
+from regbench.report.answer import within_words
+from regbench.report.numbers import listed, signed
+from regbench.report.outcome import Found, outcome_of
+from regbench.report.sentences import figure_name
 from regbench.study.arms import by_network
 
 if TYPE_CHECKING:
@@ -47,6 +57,78 @@ def with_own_ids(section: str, prefix: str) -> Markup:
     return Markup(prefixed)  # noqa: S704 - rendered by a template
 
 
+def short_sentence_on_networks(comparison: pd.DataFrame) -> str:
+    """Return what holds on every network and what flips, with sizes, in ``MOST_WORDS`` words.
+
+    Args:
+        comparison: From ``compare``, of a study of several networks.
+    """
+    networks = list(dict.fromkeys(comparison["network"]))
+    own = networks_of(comparison)
+    if all(outcome_of(of_one).found is Found.UNLEARNED for of_one in own.values()):
+        return (
+            f"On none of {len(networks)} networks is a technique shown to beat always answering "
+            "the largest class: they have not learned, and differences mean nothing."
+        )
+    verdicts, gains = _verdicts(comparison), _gains(comparison)
+    if not verdicts:
+        return sentence_on_networks(comparison)
+    everywhere = _where(networks, networks)
+    whole = {name: set(of.values()) for name, of in verdicts.items() if len(of) == len(networks)}
+    helping = [name for name, given in whole.items() if given == {BETTER}]
+    helping.sort(key=lambda name: -min(gains[name].values()))
+    flipping = [name for name, of in verdicts.items() if {BETTER, WORSE} <= set(of.values())]
+    metric = metric_of(comparison)
+    unit = f"{metric.short_unit} of {figure_name(comparison)}"
+    clauses = [f"No technique is shown to help on {everywhere}"]
+    if helping:
+        least, most = (
+            f"{metric.factor * end(gains[helping[0]].values()):.{metric.digits}f}"
+            for end in (min, max)
+        )
+        by = least if least == most else f"{least} to {most}"
+        clauses = [f"{helping[0]} helps on {everywhere}, by {by} {unit}"]
+        clauses += [f"{_counted(helping[1:], 'does', 'do')}, too"] if helping[1:] else []
+    if flipping:
+        sizes = [
+            f"{signed(metric.factor * gains[flipping[0]][net], f'.{metric.digits}f')} on {net}"
+            for net in networks
+            if verdicts[flipping[0]].get(net) in (BETTER, WORSE)
+        ]
+        clauses.append(
+            f"{flipping[0]} flips: {listed(sizes)}"
+            if len(flipping) == 1
+            else f"{len(flipping)} flip, such as {flipping[0]}: {listed(sizes)}"
+        )
+    partly = [name for name, of in verdicts.items() if BETTER in of.values()]
+    partly = [name for name in partly if name not in {*helping, *flipping}]
+    tally = [(partly, "helps on some", "help on some")]
+    for verdict, one, several in (
+        (EQUIVALENT, "makes no difference", "make no difference"),
+        (WORSE, "makes it worse", "make it worse"),
+    ):
+        tally.append(([name for name, of in whole.items() if of == {verdict}], one, several))
+    told = {*helping, *flipping, *(name for names, *_ in tally for name in names)}
+    tally.append(([name for name in verdicts if name not in told], "is open", "are open"))
+    clauses += [_counted(names, one, several) for names, one, several in tally if names]
+    return within_words(*clauses)
+
+
+def _counted(names: list[str], one: str, several: str) -> str:
+    """Return 'l1 helps' or '3 help'."""
+    return f"{names[0]} {one}" if len(names) == 1 else f"{len(names)} {several}"
+
+
+def _gains(comparison: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Return the differences by technique, then network, above 0 if better, as stored."""
+    metric, found = metric_of(comparison), dict[str, dict[str, float]]()
+    for row in comparison.to_dict("records"):
+        if pd.notna(row.get("difference")):
+            gain = metric.gain(row["difference"])
+            found.setdefault(str(row["technique"]), {})[str(row["network"])] = gain
+    return found
+
+
 def sentence_on_networks(comparison: pd.DataFrame) -> str:
     """Return whether each technique's verdict holds on every network, in a sentence.
 
@@ -63,10 +145,10 @@ def sentence_on_networks(comparison: pd.DataFrame) -> str:
         return f"{'; '.join(clauses)}."
     if "verdict" in comparison and (comparison["verdict"] == DESCRIPTIVE).any():
         return (
-            f"Too few seeds to say whether a verdict holds on all of {listed(networks)}: "
+            f"Too few seeds to say whether a verdict holds on all of {listed(networks, 3)}: "
             "each network's own sentence describes."
         )
-    return f"No technique is compared with the baseline on more than one of {listed(networks)}."
+    return f"No technique is compared with the baseline on more than one of {listed(networks, 3)}."
 
 
 def _verdicts(comparison: pd.DataFrame) -> dict[str, dict[str, str]]:

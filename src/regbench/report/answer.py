@@ -1,148 +1,73 @@
-"""The answer to a study's question in one sentence: what helps, by how much, and what does not."""
+"""The answer to a study's question in one sentence of at most ``MOST_WORDS`` words."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from regbench.comparison.compare import UNTRAINED, headline_of, metric_of
-from regbench.comparison.statistics import MIN_SEEDS
-from regbench.comparison.verdicts import BETTER, EQUIVALENT, JUDGED, UNDECIDED, WORSE
+from regbench.comparison.compare import UNTRAINED, metric_of
+from regbench.comparison.verdicts import BETTER, EQUIVALENT, UNDECIDED, WORSE
 from regbench.metrics.registry import metric_named
-from regbench.report.numbers import difference_text, listed, metric_value, percent, signed
-from regbench.report.sentences import figure_name, largest_class_sentence
+from regbench.report.numbers import difference_text, listed, metric_value
+from regbench.report.outcome import Found, Outcome, Row, outcome_of, seeds_of_a_verdict
+from regbench.report.sentences import figure_name
 from regbench.report.undecided import is_futile, what_it_takes
-from regbench.study.schema import BASELINE
 
-AFFORDABLE_LOSS = 0.005  # accuracy, a share of 1: weights 'can be removed' if pruning costs no more
-_MOSTLY_ZERO = 0.5  # the share of near-zero weights from which a sentence names it
+MOST_WORDS = 30
 NAMED = 3  # techniques named in a list; the rest is counted
 
 
-def verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None = None) -> str:
-    """Return the verdict on all techniques in one sentence.
+def verdict_sentence(comparison: pd.DataFrame) -> str:
+    """Return what the study has found, in one sentence of at most ``MOST_WORDS`` words.
 
-    Where no technique, or not the baseline, beats always answering the largest class, a sentence
-    before it says so. It names the techniques that help, with their differences, names or counts
-    those that are worse or equivalent, and says what undecided ones would take. Without enough
-    seeds for a verdict it describes; without a trained baseline it says what is missing.
+    It says which technique helps and by how much, or that none is needed, or what is in the way of
+    an answer; others are counted by their verdicts, as far as the words go.
 
     Args:
         comparison: From ``compare``, of one network, with ``with_study_figures``.
-        pruning: From ``pruning_curves``. With it, the sentence says which techniques' weights
-            can be set to zero at a loss of at most ``AFFORDABLE_LOSS``, if more than the
-            baseline's.
     """
-    remark = largest_class_sentence(comparison)
-    return f"{remark} {_verdict_sentence(comparison, pruning)}".strip()
+    outcome = outcome_of(comparison)
+    counted: tuple[str, ...]
+    match outcome.found:
+        case Found.NOTHING:
+            return _on_nothing(comparison)
+        case Found.UNLEARNED:
+            line = metric_value(comparison["largest_class"].iloc[0], outcome.metric)
+            return (
+                "No technique is shown to beat always answering the largest class "
+                f"({figure_name(comparison)} {line}): the network has not learned, and "
+                "differences mean nothing."
+            )
+        case Found.NO_BASELINE | Found.BASELINE_ALONE:
+            return _on_one_side(comparison, outcome)
+        case Found.DESCRIPTIVE:
+            return _description(comparison, outcome)
+        case Found.HELP:
+            first, counted = _on_help(comparison, outcome), (EQUIVALENT, WORSE, UNDECIDED)
+        case Found.OPEN:
+            first, counted = _on_open(comparison, outcome), (EQUIVALENT, WORSE)
+        case Found.NONE_HELPS:
+            return within_words(*_on_none(comparison, outcome))
+    remark = ["the baseline does not beat always answering the largest class"]
+    tally = [_counted(outcome, verdict) for verdict in counted]
+    lacking = [f"{outcome.lacking} without a verdict"] if outcome.lacking else []
+    return within_words(
+        *first, *(remark if outcome.unlearned_baseline else []), *filter(None, tally), *lacking
+    )
 
 
-def _verdict_sentence(comparison: pd.DataFrame, pruning: pd.DataFrame | None) -> str:
-    headline, metric = headline_of(comparison), metric_of(comparison)
-    figure = figure_name(comparison)
-    if headline not in comparison or comparison[headline].isna().all():
-        found = dict.fromkeys(comparison["status"])
-        if set(found) <= {UNTRAINED}:
-            return "Nothing is trained yet, so there is nothing to compare."
-        return f"Nothing can be compared: the techniques are {listed(list(found))}."
-    trained = comparison.dropna(subset=[headline]).to_dict("records")
-    names = [row["technique"] for row in trained]
-    best = max((row[headline] for row in trained), key=metric.gain)
-    leaders = listed([row["technique"] for row in trained if row[headline] == best])
-    if BASELINE not in names:
-        return (
-            f"No verdict: the baseline has no results to compare with; the {metric.best_word} "
-            f"{figure} is that of {leaders}, {metric_value(best, metric)}."
-        )
-    rows = [row for row in trained if pd.notna(row.get("difference"))]
-    if not rows:
-        baseline = trained[names.index(BASELINE)][headline]
-        return (
-            f"The baseline's {figure} is {metric_value(baseline, metric)}; no technique has "
-            "results to compare with it."
-        )
-    rows.sort(key=lambda row: -metric.gain(row["difference"]))
-    gains, shared_gain = _size_gains(comparison, pruning)
-    judged = [row for row in rows if row.get("verdict") in JUDGED]
-    if not judged:
-        baseline = trained[names.index(BASELINE)][headline]
-        return f"{'; '.join([*_descriptive_clauses(rows, gains, figure, baseline), *shared_gain])}."
-    clauses = _better_clauses(judged, gains, comparison)
-    for verdict, clause in (
-        (WORSE, _worse_clause),
-        (EQUIVALENT, _equivalent_clause),
-        (UNDECIDED, _undecided_clause),
-    ):
-        of_verdict = [row for row in judged if row["verdict"] == verdict]
-        if verdict == WORSE and len(of_verdict) == len(judged):
-            continue  # said at the beginning
-        clauses += [
-            f"{clause([row], comparison)}, but {gains[row['technique']]}"
-            for row in of_verdict
-            if row["technique"] in gains
-        ]
-        rest = [row for row in of_verdict if row["technique"] not in gains]
-        clauses += [clause(rest, comparison)] if rest else []
-    if len(judged) < len(rows):
-        clauses.append(f"too few seeds to judge {_names([r for r in rows if r not in judged])}")
-    return f"{'; '.join([*clauses, *shared_gain])}."
+def within_words(first: str, *further: str) -> str:
+    """Return the first clause and as many further ones, in order, as ``MOST_WORDS`` words hold.
 
-
-def _better_clauses(
-    judged: list[dict[Any, Any]], gains: Mapping[str, str], comparison: pd.DataFrame
-) -> list[str]:
-    """Return the clauses on techniques that help, or that there are none.
-
-    "No technique" and "every technique" are about those with a verdict, and say so where others
-    are not trained, have failed or have too few seeds.
+    Clauses are joined by semicolons; one that is too long is left out, and shorter ones behind it
+    are tried.
     """
-    better = [row for row in judged if row["verdict"] == BETTER]
-    if better:
-        of_what = f" of {figure_name(comparison)}"
-        clauses = [
-            f"{row['technique']} helps by {_gained(row, '' if place else of_what)}"
-            f"{_failure_remark(row)}{_appended(gains.get(row['technique']))}"
-            for place, row in enumerate(better[:NAMED])
-        ]
-        more = len(better) - NAMED
-        return [*clauses, f"{more} more help{'s' if more == 1 else ''}"] if more > 0 else clauses
-    compared = int((comparison["technique"] != BASELINE).sum())
-    those = "technique" if len(judged) == compared else "technique with a verdict"
-    if all(row["verdict"] == WORSE for row in judged):
-        differences = [f"{row['technique']} {_points(row)}" for row in judged]
-        return [f"Every {those} is worse than the baseline: {listed(differences, NAMED)}"]
-    band = _band(comparison)
-    if band and all(row["verdict"] != UNDECIDED for row in judged):
-        return [f"No {those} helps by more than {band}"]
-    clause = "No technique is shown to help"
-    metric = metric_of(comparison)
-    if judged[0]["verdict"] == UNDECIDED and metric.gain(judged[0]["difference"]) > 0:
-        clause += f" (the {metric.best_word}: {', '.join(_highest(judged))})"
-    return [clause]
-
-
-def _worse_clause(rows: list[dict[Any, Any]], comparison: pd.DataFrame) -> str:
-    """Return 'zca makes it worse by 5.00 points'; of several the range, the worst named first."""
-    metric = metric_of(comparison)
-    losses = [-metric.factor * metric.gain(row["difference"]) for row in rows]
-    least, most = (f"{loss:.{metric.digits}f}" for loss in (min(losses), max(losses)))
-    by = least if least == most else f"{least} to {most}"
-    return f"{_names(rows[::-1])} make{_s(rows)} it worse by {by} {metric.short_unit}"
-
-
-def _equivalent_clause(rows: list[dict[Any, Any]], comparison: pd.DataFrame) -> str:
-    """Return 'l1 and l2 make no difference of more than 0.5 points'."""
-    band = _band(comparison)
-    if not band:
-        return f"{_names(rows)} make{_s(rows)} practically no difference"
-    return f"{_names(rows)} make{_s(rows)} no difference of more than {band}"
-
-
-def _undecided_clause(rows: list[dict[Any, Any]], comparison: pd.DataFrame) -> str:
-    """Return who is undecided, and what each would take; first who takes least."""
-    return f"undecided: {listed(undecided_with_needs(rows, comparison), NAMED)}"
+    said = first
+    for clause in further:
+        if len(f"{said}; {clause}".split()) <= MOST_WORDS:
+            said = f"{said}; {clause}"
+    return f"{said}."
 
 
 def undecided_with_needs(rows: list[dict[Any, Any]], comparison: pd.DataFrame) -> list[str]:
@@ -159,14 +84,19 @@ def undecided_with_needs(rows: list[dict[Any, Any]], comparison: pd.DataFrame) -
     return found
 
 
-def _band(comparison: pd.DataFrame) -> str:
+def band_text(comparison: pd.DataFrame) -> str:
     """Return the band of practical equivalence, '0.5 points'; '' if it is not known."""
     band, metric = comparison.attrs.get("band"), metric_of(comparison)
     return f"{metric.factor * band:g} {metric.short_unit}" if band else ""
 
 
-def _gained(row: Mapping[Any, Any], of_what: str) -> str:
-    """Return by how much a technique helps, above 0 whatever the metric, and its interval."""
+def gain_text(row: Mapping[Any, Any], of_what: str = "") -> str:
+    """Return by how much a technique helps, above 0 whatever the metric, and its interval.
+
+    Args:
+        row: Of the comparison.
+        of_what: After the unit, such as ' of test accuracy'.
+    """
     metric = metric_named(row.get("metric"))
     sides = ("low", "high") if metric.higher_is_better else ("high", "low")
     gained = {
@@ -181,105 +111,134 @@ def _gained(row: Mapping[Any, Any], of_what: str) -> str:
     return " ".join([size, f"{metric.short_unit}{of_what}", *interval])
 
 
-def _s(rows: list[dict[Any, Any]]) -> str:
-    """Return the ending of a verb: 's' for a single technique."""
-    return "s" if len(rows) == 1 else ""
-
-
-def _descriptive_clauses(
-    rows: list[dict[Any, Any]], gains: Mapping[str, str], figure: str, baseline: float
-) -> list[str]:
-    """Return the clauses for a study with too few seeds for a verdict."""
-    seeds = int(max(row["trainings"] - row["failed_trainings"] for row in rows))
-    clause = (
-        f"A description, not a verdict: {seeds} seed{'s' if seeds > 1 else ''}, "
-        f"and a verdict takes {MIN_SEEDS}; "
-    )
-    metric = metric_named(rows[0].get("metric"))
-    if metric.gain(rows[0]["difference"]) > 0:
-        names, figures = _highest(rows)
-        clause += f"the {metric.best_word} {figure} is that of {names}, {figures} on the baseline"
-    else:
-        value = metric_value(baseline, metric)
-        clause += f"the baseline's {figure}, {value}, is the {metric.best_word}"
-    return [clause, *(f"{name}: {gain}" for name, gain in gains.items())]
-
-
-def _size_gains(
-    comparison: pd.DataFrame, pruning: pd.DataFrame | None
-) -> tuple[dict[str, str], list[str]]:
-    """Return how many weights can go, in words: by technique, and a clause on several at once.
-
-    Only the techniques with the largest share are included, and only if it is larger than the
-    baseline's. Several that can lose the same share are one clause, or the sentence would say the
-    same of each. Without pruning curves it is the share of near-zero weights.
-    """
-    if pruning is not None and BASELINE in pruning.index:
-        can_go = {str(name): _removable(curve) for name, curve in pruning.iterrows()}
-        most = max(share for share, _ in can_go.values())
-        baselines, _ = can_go[BASELINE]
-        changes = {name: change for name, (share, change) in can_go.items() if share == most}
-        if most == baselines:
-            return {}, []
-        end = f"of the baseline's only {percent(baselines, 0)}"
-        if len(changes) > 1:
-            low, high = signed(min(changes.values())), signed(max(changes.values()))
-            return {}, [
-                f"{percent(most, 0)} of the weights of {listed(list(changes), NAMED)} can be "
-                f"removed, which changes accuracy by {low if low == high else f'{low} to {high}'} "
-                f"points, {end}"
-            ]
-        return {
-            name: f"{percent(most, 0)} of its weights can be removed, which changes its accuracy "
-            f"by {signed(change)} points, {end}"
-            for name, change in changes.items()
-        }, []
-    if "near_zero_share" not in comparison:
-        return {}, []
-    shares = dict(zip(comparison["technique"], comparison["near_zero_share"], strict=True))
-    most = max(shares.values(), key=lambda share: -1 if pd.isna(share) else share)
-    return {
-        name: f"{percent(share, 0)} of its weights are nearly zero"
-        for name, share in shares.items()
-        if share == most > max(shares.get(BASELINE, 0), _MOSTLY_ZERO)
-    }, []
-
-
-def _removable(curve: pd.Series) -> tuple[float, float]:
-    """Return the largest share pruned at an affordable loss, and its accuracy change in points."""
-    shares, accuracies = curve.index.to_numpy(dtype=float), curve.to_numpy(dtype=float)
-    affordable = np.logical_and.accumulate(accuracies >= accuracies[0] - AFFORDABLE_LOSS)
-    last = max(int(affordable.sum()) - 1, 0)
-    return float(shares[last]), float(100 * (accuracies[last] - accuracies[0]))
-
-
-def _failure_remark(row: Mapping[Any, Any]) -> str:
-    """Return a remark if trainings failed: the difference leaves out the worst ones; else ''."""
-    if not row.get("failed_trainings"):
-        return ""
-    failed = f"{row['failed_trainings']} of {row['trainings']}"
-    return f" among the trainings that did not fail ({failed} did)"
-
-
-def _highest(rows: list[dict[Any, Any]]) -> tuple[str, str]:
-    """Return names and difference of the first row and of those that round to the same."""
-    first = rows[0]
-    if len(same := [row for row in rows if _points(row) == _points(first)]) == 1:
-        return str(first["technique"]), _points(first)
-    return listed([row["technique"] for row in same]), f"{_points(first)} each"
-
-
-def _points(row: Mapping[Any, Any]) -> str:
+def points_text(row: Mapping[Any, Any], of_what: str = "") -> str:
     """Return a row's difference and interval: '+1.60 points [1.20, 2.00]', or in nats."""
     difference, *interval = difference_text(row).split(" ", 1)
-    return " ".join([difference, metric_named(row.get("metric")).short_unit, *interval])
+    return " ".join(
+        [difference, f"{metric_named(row.get('metric')).short_unit}{of_what}", *interval]
+    )
 
 
-def _appended(gain: str | None) -> str:
-    """Return a clause to append, or ''."""
-    return f", and {gain}" if gain else ""
+def _on_nothing(comparison: pd.DataFrame) -> str:
+    found = [str(status) for status in dict.fromkeys(comparison["status"])]
+    if set(found) <= {UNTRAINED}:
+        return "Nothing is trained yet, so there is nothing to compare."
+    return f"Nothing can be compared: the techniques are {listed(found)}."
 
 
-def _names(rows: list[dict[Any, Any]]) -> str:
-    """Return the techniques of rows as a list; beyond ``NAMED`` they are counted."""
-    return listed([row["technique"] for row in rows], NAMED)
+def _on_one_side(comparison: pd.DataFrame, outcome: Outcome) -> str:
+    """Return what is missing: the baseline's results, or those of all other techniques."""
+    figure, metric = figure_name(comparison), outcome.metric
+    row = outcome.baseline or outcome.lead or {}
+    value = metric_value(row[outcome.headline], metric)
+    if outcome.found is Found.BASELINE_ALONE:
+        return f"The baseline's {figure} is {value}; no technique has results to compare with it."
+    return (
+        f"No verdict: the baseline has no results to compare with; the {metric.best_word} "
+        f"{figure} is that of {row['technique']}, {value}."
+    )
+
+
+def _description(comparison: pd.DataFrame, outcome: Outcome) -> str:
+    """Return the sentence on a study with too few seeds for a verdict."""
+    metric, figure, lead = outcome.metric, figure_name(comparison), outcome.lead or {}
+    seeds = max(row["trainings"] - row["failed_trainings"] for row in outcome.compared)
+    said = (
+        f"A description, not a verdict, which takes {seeds_of_a_verdict(comparison)} seeds: "
+        f"with {seeds:.0f}, "
+    )
+    if metric.gain(lead["difference"]) > 0:
+        return f"{said}{lead['technique']} is at {points_text(lead)} to the baseline's {figure}."
+    value = metric_value((outcome.baseline or {})[outcome.headline], metric)
+    return f"{said}the baseline's {figure}, {value}, is the {metric.best_word}."
+
+
+def _on_help(comparison: pd.DataFrame, outcome: Outcome) -> list[str]:
+    """Return the clause on what helps; the technique that is best on validation is first."""
+    lead = outcome.lead or {}
+    others = [row for row in outcome.of_verdict(BETTER) if row is not lead]
+    said = f"{lead['technique']} helps by {gain_text(lead, f' of {figure_name(comparison)}')}"
+    clauses = [_failures(lead)] if lead.get("failed_trainings") else []
+    if others:
+        more = "1 other does" if len(others) == 1 else f"{len(others)} others do"
+        named = f"{others[0]['technique']} does, too" if len(others) == 1 else f"{more}, too"
+        clauses.append(named)
+    return [said, *clauses]
+
+
+def _failures(row: Row) -> str:
+    """Return how many trainings a difference leaves out as they failed."""
+    return f"{row['failed_trainings']} of its {row['trainings']} trainings failed"
+
+
+def _on_open(comparison: pd.DataFrame, outcome: Outcome) -> list[str]:
+    """Return the clauses on a study in which nothing is shown to help, and something undecided."""
+    lead, undecided = outcome.lead or {}, outcome.of_verdict(UNDECIDED)
+    if outcome.metric.gain(lead["difference"]) <= 0:
+        return ["No technique is shown to help", _counted(outcome, UNDECIDED)]
+    of_what = f" of {figure_name(comparison)}"
+    said = (
+        f"No technique is shown to help: {lead['technique']}, the {outcome.metric.best_word} of "
+        f"{len(undecided)} undecided, is at {points_text(lead, of_what)}"
+    )
+    if len(undecided) == 1:
+        said = (
+            f"No technique is shown to help: {lead['technique']}, undecided, is at "
+            f"{points_text(lead, of_what)}"
+        )
+    return [said]
+
+
+def _on_none(comparison: pd.DataFrame, outcome: Outcome) -> list[str]:
+    """Return the clauses on a study in which everything is decided, and nothing helps."""
+    judged, worse = outcome.judged, outcome.of_verdict(WORSE)
+    of_all = len(judged) if not outcome.lacking else f"{len(judged)} with a verdict"
+    lacking = [f"{outcome.lacking} without a verdict"] if outcome.lacking else []
+    figure = figure_name(comparison)
+    if len(worse) == len(judged):
+        least = f"{worse[0]['technique']} by {_loss(worse[0], f' of {figure}')}"
+        if len(worse) == 1:
+            loss = _loss(worse[0], f" of {figure}")
+            return [
+                f"No technique helps: {worse[0]['technique']} makes it worse by {loss}",
+                *lacking,
+            ]
+        return [f"No technique helps: all {of_all} make it worse, the least {least}", *lacking]
+    band = band_text(comparison)
+    by = f"by more than {band} of {figure}" if band else "beyond the band of practical equivalence"
+    said = f"No technique is needed: none of {of_all} helps {by}"
+    if len(judged) == 1 and not outcome.lacking:
+        said = f"No technique is needed: {judged[0]['technique']} does not help {by}"
+        return [said]
+    tally = [_counted(outcome, verdict) for verdict in (EQUIVALENT, WORSE)]
+    return [said, *filter(None, tally), *lacking]
+
+
+def _loss(row: Row, of_what: str) -> str:
+    """Return by how much a technique makes it worse, above 0 whatever the metric."""
+    metric = metric_named(row.get("metric"))
+    mirrored = {
+        "difference": -row["difference"],
+        "difference_low": -row.get("difference_high", math.nan),
+        "difference_high": -row.get("difference_low", math.nan),
+        "metric": row.get("metric"),
+    }
+    size, *interval = difference_text(mirrored if metric.higher_is_better else row).split(" ", 1)
+    return " ".join([size.removeprefix("+"), f"{metric.short_unit}{of_what}", *interval])
+
+
+def _counted(outcome: Outcome, verdict: str) -> str:
+    """Return how many techniques have a verdict, in words: '3 make no difference'; '' for none.
+
+    A single one is named.
+    """
+    rows = outcome.of_verdict(verdict)
+    if not rows:
+        return ""
+    one = len(rows) == 1
+    who = str(rows[0]["technique"]) if one else str(len(rows))
+    return {
+        EQUIVALENT: f"{who} make{'s' if one else ''} no difference",
+        WORSE: f"{who} make{'s' if one else ''} it worse",
+        UNDECIDED: f"{who} {'is' if one else 'are'} undecided",
+    }[verdict]

@@ -1,28 +1,37 @@
 """The report's table of techniques: its columns, and its cells as text."""
 
+import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
-from regbench.comparison.compare import headline_of, metric_of
+from regbench.comparison.compare import UNTRAINED, headline_of, metric_of
 from regbench.comparison.looks import is_staged
 from regbench.comparison.verdicts import VERDICTS
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import ACCURACY, SHARE, Better, Figure, Shown
 from regbench.evaluation.results import TRAINED
 from regbench.evaluation.split_parts import SPLIT_PARTS
-from regbench.metrics.base import POINTS
+from regbench.metrics.base import POINTS, Metric
 from regbench.metrics.registry import DEFAULT
 from regbench.report.numbers import (
     LARGEST_CLASS,
     difference_text,
     in_unit,
     interval_text,
+    verdict_text,
     with_spread,
 )
 from regbench.study.schema import BASELINE
+
+MANY = 15  # techniques from which on the table is one of each family
+OTHERS = "Others"  # the family of techniques whose regularizers are not known
+# The columns that a table begins with, besides the headline's.
+_DECIDING = ("verdict", "trainings", "difference", "pairs", "generalization_gap", "seconds")
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,7 @@ class Column:
     meaning: str
     text: Callable[[Mapping[Any, Any]], str]
     better: Better = Better.HIGHER  # the rows that a click on the heading sorts to the top
+    decides: bool = False  # whether it is among the few that the table begins with
 
 
 @dataclass(frozen=True)
@@ -46,17 +56,23 @@ class Cell:
     symbol: str = ""
 
 
-def techniques_table(comparison: pd.DataFrame, part: str) -> dict[str, Any]:
+def techniques_table(
+    comparison: pd.DataFrame, part: str, families: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """Return the table of techniques, formatted.
 
     Args:
         comparison: From ``compare``; its order is the order of rows.
         part: The judged part.
+        families: The title of each technique's family. With more than ``MANY`` techniques that are
+            trained, the table has the best of each family, and a table of its own for each.
 
     Returns:
-        ``columns``: those with a figure of any technique; ``rows``: a ``technique`` and its
-        ``cells`` each, and last a line for always answering the largest class; ``baseline``: its
-        name; ``headline``: the column that sorts it.
+        ``columns``: those with a figure of any technique, of which ``decides`` says which the table
+        begins with, and ``more``, how many the others are; ``tables``: each with ``title``, empty
+        for the first, a ``summary`` and ``rows``: a ``technique`` and its ``cells``, in the first
+        with a last line for always answering the largest class; ``untrained``: the techniques that
+        are in no table; ``baseline``: its name; ``headline``: the column that sorts it.
     """
     headline = headline_of(comparison)
     failures = bool(comparison["failed_trainings"].any())
@@ -65,13 +81,11 @@ def techniques_table(comparison: pd.DataFrame, part: str) -> dict[str, Any]:
         for column in _columns(comparison, part, failures=failures)
         if has_figures(comparison, column.key) or column.key in {headline, "verdict"}
     ]
-    rows = []
-    for row in comparison.to_dict("records"):
-        cells = [
-            _verdict_cell(row) if column.key == "verdict" else _cell(row, column)
-            for column in columns
-        ]
-        rows.append({"technique": row["technique"], "cells": cells})
+    deciding = {*_DECIDING, headline}
+    columns = [replace(column, decides=column.key in deciding) for column in columns]
+    is_untrained = (comparison["status"] == UNTRAINED) & (comparison["technique"] != BASELINE)
+    shown = comparison[~is_untrained].to_dict("records")
+    last = []
     if has_figures(comparison, "largest_class"):
         value = float(comparison["largest_class"].iloc[0])
         figure = registry.named(headline)
@@ -79,8 +93,62 @@ def techniques_table(comparison: pd.DataFrame, part: str) -> dict[str, Any]:
         cells = [
             Cell(text, value) if column.key == headline else Cell("–", "") for column in columns
         ]
-        rows.append({"technique": LARGEST_CLASS, "cells": cells})
-    return {"columns": columns, "rows": rows, "baseline": BASELINE, "headline": headline}
+        last.append({"technique": LARGEST_CLASS, "cells": cells})
+    selecting = f"validation_{metric_of(comparison).name}"
+    tables: list[dict[str, Any]] = [
+        {"title": title, "summary": summary, "rows": [_row(row, columns) for row in rows]}
+        for title, summary, rows in _grouped(shown, families, metric_of(comparison), selecting)
+    ]
+    tables[0]["rows"] += last
+    return {
+        "columns": columns,
+        "more": sum(not column.decides for column in columns),
+        "tables": tables,
+        "untrained": [str(name) for name in comparison.loc[is_untrained, "technique"]],
+        "baseline": BASELINE,
+        "headline": headline,
+    }
+
+
+def _grouped(
+    rows: list[dict[Any, Any]], families: Mapping[str, str], metric: Metric, selecting: str
+) -> list[tuple[str, str, list[dict[Any, Any]]]]:
+    """Return title, summary and rows of each table: of many techniques one for each family.
+
+    Args:
+        rows: Of the comparison.
+        families: The title of each technique's family.
+        metric: That decides.
+        selecting: The column by which the best of a family is selected.
+    """
+    if len(rows) <= MANY:
+        return [("", "", rows)]
+    of_family: dict[str, list[dict[Any, Any]]] = {}
+    for row in rows:
+        if row["technique"] != BASELINE:
+            of_family.setdefault(families.get(row["technique"], OTHERS), []).append(row)
+
+    def gain(row: dict[Any, Any]) -> float:
+        value = row.get(selecting)
+        return -math.inf if value is None or pd.isna(value) else float(metric.gain(value))
+
+    best = [max(found, key=gain)["technique"] for found in of_family.values()]
+    tables = [("", "", [row for row in rows if row["technique"] in {*best, BASELINE}])]
+    for title in sorted(of_family):
+        found = of_family[title]
+        counts = Counter(verdict_text(row) or str(row["status"]) for row in found)
+        order = [*VERDICTS, *sorted(set(counts) - set(VERDICTS))]
+        told = ", ".join(f"{counts[word]} {word}" for word in order if counts[word])
+        tables.append((title, f"{len(found)}: {told}", found))
+    return tables
+
+
+def _row(row: Mapping[Any, Any], columns: list[Column]) -> dict[str, Any]:
+    """Return a technique's row: its name, and a cell for each column."""
+    cells = [
+        _verdict_cell(row) if column.key == "verdict" else _cell(row, column) for column in columns
+    ]
+    return {"technique": row["technique"], "cells": cells}
 
 
 def _cell(row: Mapping[Any, Any], column: Column) -> Cell:
@@ -123,6 +191,7 @@ def _columns(comparison: pd.DataFrame, part: str, *, failures: bool) -> list[Col
             found = replace(found, title=found.text_heading(part))
         shown.insert(0, found)
     figures = [_figure_column(figure, part) for figure in shown]
+    figures = [_beside_baseline(column, comparison) for column in figures]
     trainings = Column(
         "trainings",
         "trainings",
@@ -234,6 +303,25 @@ def _figure_column(figure: Figure, part: str) -> Column:
     if figure.better is not Better.NEITHER:
         legend += f"; {figure.better.value} is better"
     return Column(figure.name, heading, legend, text, figure.better)
+
+
+def _beside_baseline(column: Column, comparison: pd.DataFrame) -> Column:
+    """Return the column of seconds with multiples of the baseline's; others as they are."""
+    if column.key != "seconds" or "seconds" not in comparison:
+        return column
+    reference = comparison.loc[comparison["technique"] == BASELINE, "seconds"].mean()
+    if not reference > 0:
+        return column
+
+    def text(row: Mapping[Any, Any]) -> str:
+        return f"{column.text(row)} ({row['seconds'] / reference:.1f} ×)"
+
+    return replace(
+        column,
+        title=f"{column.title} (× baseline)",
+        meaning=f"{column.meaning}; in brackets as a multiple of the baseline's",
+        text=text,
+    )
 
 
 def has_figures(comparison: pd.DataFrame, column: str) -> bool:

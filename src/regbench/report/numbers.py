@@ -45,9 +45,20 @@ def with_spread(
     return text if pd.isna(sd) else f"{text} ± {write(sd, unit, digits)}"
 
 
+def known(value: Any) -> bool:
+    """Return whether a cell of a comparison has a value."""
+    return value is not None and bool(pd.notna(value))
+
+
+def number_in(row: Mapping[Any, Any], column: str) -> float | None:
+    """Return the number in a column of a row of the comparison; None if there is none."""
+    value = row.get(column)
+    return float(value) if value is not None and known(value) else None
+
+
 def percent(share: float, digits: int = 1) -> str:
-    """Return a share of 1 in percent, '93.7 %'; '–' if it is missing."""
-    return MISSING if pd.isna(share) else f"{100 * share:.{digits}f} %"
+    """Return a share of 1 in percent, '93.7 %', which no line breaks; '–' if it is missing."""
+    return MISSING if pd.isna(share) else f"{100 * share:.{digits}f}\u00a0%"
 
 
 def metric_value(value: float, metric: Metric, digits: int | None = None) -> str:

@@ -17,10 +17,8 @@ from markupsafe import Markup, escape
 
 from regbench.comparison import tables
 from regbench.comparison.compare import metric_of
-from regbench.evaluation.figures import registry
-from regbench.evaluation.figures.accuracy_after_pruning import ACCURACY_AFTER_PRUNING
-from regbench.evaluation.figures.accuracy_under_corruption import ACCURACY_UNDER_CORRUPTION
-from regbench.evaluation.figures.base import ACCURACY, POINTS, Shown
+from regbench.errors import KEDRO_RUN
+from regbench.evaluation.figures.base import ACCURACY, POINTS
 from regbench.evaluation.resampling import seeds_of
 from regbench.evaluation.results import Results
 from regbench.evaluation.split_parts import judged_part
@@ -28,12 +26,16 @@ from regbench.report import (
     across_networks,
     answer,
     claims,
+    families,
+    figure_tables,
+    first_screen,
     images_of_study,
     legend,
     numbers,
     scope,
     sentences,
     svg,
+    text_table,
 )
 from regbench.report.facts import (
     FACTS_OF_A_NETWORK,
@@ -44,6 +46,7 @@ from regbench.report.facts import (
 from regbench.report.findings import findings_shown
 from regbench.report.html_table import has_figures, techniques_table
 from regbench.report.image_browser import image_browser
+from regbench.report.plots import cost as plots_cost
 from regbench.report.thumbnails import LARGEST_PIXELATED
 from regbench.study.schema import BASELINE
 
@@ -82,6 +85,7 @@ class ReportContent:
         findings: The doctor's, from ``examine``, the most important first.
         duplicates: Images with equal or nearly equal pixels: group, filename, label, split and
             finding; None if they were not looked for.
+        command: The study's ``kedro run`` command, for the next step.
     """
 
     comparison: pd.DataFrame
@@ -97,6 +101,7 @@ class ReportContent:
     alarms: Sequence[str] = ()
     findings: Sequence[Mapping[str, Any]] = ()
     duplicates: pd.DataFrame | None = None
+    command: str = KEDRO_RUN
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,11 @@ def _context_of_networks(
     facts += [fact for fact in others if fact[0] not in FACTS_OF_A_NETWORK]
     return contexts[networks[0]] | {
         "content": content,
-        "verdict": across_networks.sentence_on_networks(comparison),
+        "verdict": across_networks.short_sentence_on_networks(comparison),
+        "on_networks": across_networks.sentence_on_networks(comparison),
+        "answers": first_screen.answers_on_networks(
+            {name: own["answers"] for name, own in contexts.items()}
+        ),
         "scope": "",  # said of each network
         "facts": facts,
         "statistics": statistics_cited(comparison),
@@ -220,7 +229,10 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "part": part,
         "headline": f"{part} {metric_of(comparison).title}",
         "metric": metric_of(comparison),
-        "verdict": answer.verdict_sentence(comparison, curves if len(curves) else None),
+        "verdict": answer.verdict_sentence(comparison),
+        "answers": first_screen.answers(
+            comparison, content.command, content.settings, curves if len(curves) else None
+        ),
         "scope": scope.scope_sentence(comparison),
         "scope_paragraph": scope.scope_paragraph(comparison),
         "facts": key_facts(comparison, part),
@@ -233,7 +245,8 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "varies": scope.varies(comparison),
         "resampled": bool(seeds_of(content.split_index)),
         "corrupted": min(scored, int(corrupted_most)),
-        "table": techniques_table(comparison, part),
+        "table": techniques_table(comparison, part, families.families_of(content.settings)),
+        "train_untrained": text_table.untrained_note(comparison, content.command),
         "network": legend.network_used(content.settings),
         "regularizers": legend.regularizers_used(content.settings),
         "statistics": statistics_cited(comparison),
@@ -241,15 +254,18 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "differences": svg.difference_picture(comparison, trained)
         if has_figures(comparison, "difference")
         else None,
+        "cost": svg.cost_picture(comparison) if plots_cost.costs(comparison) else None,
         "learning": svg.learning_pictures(trained),
         "gap": svg.gap_picture(comparison)
         if has_figures(comparison, "train_accuracy") and has_figures(comparison, f"{part}_accuracy")
         else None,
         "pruning": svg.pruning_picture(trained) if len(curves) else None,
-        "pruning_table": _percentages(curves.rename(columns=lambda s: f"{100 * s:g} % removed")),
+        "pruning_table": figure_tables.percentages(
+            curves.rename(columns=lambda s: f"{100 * s:g} % removed")
+        ),
         "corruption": svg.corruption_picture(trained) if len(corrupted) else None,
-        "corruption_table": _percentages(corrupted),
-        "further": _further_figures(trained, part),
+        "corruption_table": figure_tables.percentages(corrupted),
+        "further": figure_tables.further_figures(trained, part),
         "reliability": svg.reliability_pictures(comparison, trained),
         **_baseline_and_best(content, trained, part),
         "claims": None if content.claims is None else claims.claims_shown(content.claims),
@@ -349,34 +365,6 @@ def _contact_sheet(
             )
         )
     return shown
-
-
-def _percentages(table: pd.DataFrame) -> dict[str, Any]:
-    """Return a table of shares of 1 as text in percent."""
-    return {
-        "columns": [str(column).replace("_", " ") for column in table.columns],
-        "rows": [
-            {"name": name, "cells": [numbers.percent(value) for value in row]}
-            for name, row in zip(table.index, table.to_numpy(), strict=True)
-        ],
-    }
-
-
-def _further_figures(trained: Mapping[str, Results], part: str) -> list[dict[str, Any]]:
-    """Return the figures with several values and without a plot: a table by technique each."""
-    found = []
-    for figure in registry.by_setting(Shown.REPORT):
-        table = tables.setting_table(trained, figure.name)
-        if figure in (ACCURACY_AFTER_PRUNING, ACCURACY_UNDER_CORRUPTION) or table.empty:
-            continue
-        rows = [
-            {"name": name, "cells": [numbers.in_unit(of, figure.unit, figure.digits) for of in row]}
-            for name, row in zip(table.index, table.to_numpy(), strict=True)
-        ]
-        shown = {"columns": [str(column) for column in table.columns], "rows": rows}
-        heading, meaning = figure.heading(part), figure.legend(part)
-        found.append({"heading": heading, "meaning": meaning, "table": shown})
-    return found
 
 
 def _yes_or_no(answer: Any) -> str:

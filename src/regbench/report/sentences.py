@@ -15,35 +15,26 @@ from regbench.networks.registry import NETWORKS
 from regbench.optimization.optimizers import OPTIMIZERS
 from regbench.optimization.schedules import SCHEDULES
 from regbench.regularizers.registry import REGULARIZERS
-from regbench.report.numbers import listed, metric_value
-from regbench.study.schema import BASELINE
+from regbench.report.numbers import listed
 
 _ROUNDING = 1e-9  # by so much a mean may lie above a figure that all seeds have
 _NAMED = 3  # techniques named in a list; the rest is counted
 
 
-def largest_class_sentence(comparison: pd.DataFrame) -> str:
-    """Return which techniques do not beat always answering the largest class, or ''.
+def beating_largest_class(comparison: pd.DataFrame) -> dict[str, bool]:
+    """Return by technique whether it is shown to beat always answering the largest class.
 
-    All techniques are named as one, the baseline by name; others are left to the table. With at
-    least ``MIN_SEEDS`` seeds a technique beats it if the 95 % t interval of its mean does, with
-    fewer if its mean does.
+    With at least ``MIN_SEEDS`` seeds a technique beats it if the 95 % t interval of its mean does,
+    with fewer if its mean does.
 
     Args:
-        comparison: From ``compare``.
+        comparison: From ``compare``, of one network; empty if it does not have what is compared.
     """
     headline, metric = headline_of(comparison), metric_of(comparison)
     if "largest_class" not in comparison or headline not in comparison:
-        return ""
+        return {}
     trained = comparison.dropna(subset=[headline]).to_dict("records")
-    beaten = {row["technique"]: _beats_largest_class(row, headline, metric) for row in trained}
-    line = f"always answering the largest class ({figure_name(comparison)} "
-    line += f"{metric_value(comparison['largest_class'].iloc[0], metric)})"
-    if trained and not any(beaten.values()):
-        return f"No technique is shown to beat {line}."
-    if not beaten.get(BASELINE, True):
-        return f"The baseline is not shown to beat {line}."
-    return ""
+    return {str(row["technique"]): _beats_largest_class(row, headline, metric) for row in trained}
 
 
 def _beats_largest_class(row: Mapping[Any, Any], headline: str, metric: Metric) -> bool:

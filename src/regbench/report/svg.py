@@ -23,6 +23,7 @@ from regbench.report.numbers import difference_text, listed, percent, verdict_te
 from regbench.report.plots import (
     confusion,
     corruptions,
+    cost,
     differences,
     gaps,
     learning_curves,
@@ -68,6 +69,19 @@ def difference_picture(comparison: pd.DataFrame, results: Mapping[str, Results])
         lambda width: differences.difference_plot(comparison, results, width),
         alternative,
     )
+
+
+def cost_picture(comparison: pd.DataFrame) -> Picture:
+    """Draw each technique's difference to the baseline over what its training costs."""
+    described = [
+        f"{row['technique']} {difference_text(row)} at {row['ratio']:.2f} times the time"
+        for row in cost.costs(comparison)[1:]
+    ]
+    alternative = (
+        f"Each technique's difference to the baseline in {metric_of(comparison).unit} over its "
+        f"training time, as a multiple of the baseline's: {_enumerated(described)}."
+    )
+    return _responsive("cost", lambda width: cost.cost_plot(comparison, width), alternative)
 
 
 def network_picture(comparison: pd.DataFrame) -> Picture:

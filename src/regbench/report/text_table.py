@@ -26,10 +26,12 @@ from regbench.evaluation.figures.base import ACCURACY, Figure, Shown
 from regbench.evaluation.results import FAILED
 from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
 from regbench.metrics.registry import DEFAULT, metric_named
-from regbench.report.across_networks import sentence_on_networks
-from regbench.report.answer import NAMED, undecided_with_needs, verdict_sentence
+from regbench.report.across_networks import sentence_on_networks, short_sentence_on_networks
+from regbench.report.answer import undecided_with_needs, verdict_sentence
 from regbench.report.numbers import LARGEST_CLASS, MISSING, in_text, listed, with_spread
 from regbench.study.schema import BASELINE
+
+MOST_NAMED = 12  # techniques named in a note; the rest is counted
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,17 @@ def comparison_tables(comparison: pd.DataFrame, command: str) -> list[ReadableTa
     ]
     if len(shown) > 1:
         first, *others = shown
-        notes = [sentence_on_networks(comparison), *first.notes]
+        short, whole = short_sentence_on_networks(comparison), sentence_on_networks(comparison)
+        notes = [*dict.fromkeys((short, whole)), *first.notes]
         shown = [replace(first, notes=notes), *others]
     return shown
 
 
 def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
-    """Return the comparison as a text table: the headline, the difference, further figures.
+    """Return the comparison as a text table: the headline, the difference, the verdict, the cost.
 
-    The last line is that of always answering the largest class.
+    Techniques that are not trained are in a note; the last line is that of always answering the
+    largest class.
 
     Args:
         comparison: From ``compare``.
@@ -74,15 +78,15 @@ def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
     """
     part = judged_part(comparison.columns)
     headline = headline_of(comparison)
-    selecting = registry.named(f"validation_{metric_of(comparison).name}")
+    whole = comparison
+    is_untrained = (comparison["status"] == UNTRAINED) & (comparison["technique"] != BASELINE)
+    comparison = comparison[~is_untrained]
     columns = {"technique": comparison.apply(_name, axis=1).tolist()}
     if headline not in comparison:
         columns["status"] = comparison["status"].tolist()
     else:
         heading = registry.named(headline).text_heading(part)
         columns[heading] = comparison.apply(_headline, axis=1, figure=headline).tolist()
-    if {headline, selecting.name} <= set(comparison) and part != "validation":
-        columns[selecting.text_heading(part)] = _cells(comparison, selecting)
     if "difference" in comparison:
         columns["to baseline [95 %]"] = comparison.apply(_interval, axis=1).tolist()
         columns["verdict"] = comparison["verdict"].fillna(MISSING).tolist()
@@ -97,10 +101,10 @@ def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
     }
     rows = [list(row) for row in zip(*columns.values(), strict=True)]
     notes = [
-        verdict_sentence(comparison),
+        verdict_sentence(whole),
         *_legend(comparison),
         *_on_undecided(comparison),
-        *status_notes(comparison, command),
+        *status_notes(whole, command),
     ]
     if headline in comparison and "largest_class" in comparison:
         figure, value = registry.named(headline), comparison["largest_class"].iloc[0]
@@ -298,13 +302,11 @@ def _on_undecided(comparison: pd.DataFrame) -> list[str]:
     if not rows:
         return []
     setting = "a later look" if is_staged(comparison) else "protocol.seeds"
-    note = (
+    needs = listed(undecided_with_needs(rows, comparison), MOST_NAMED)
+    return [
         "Undecided is no proof of equality. A verdict takes so many seeds if means and spreads "
-        f"stay as they are; {setting} adds them"
-    )
-    if len(rows) > NAMED:  # the sentence leaves out some
-        note += f": {listed(undecided_with_needs(rows, comparison))}"
-    return [f"{note}."]
+        f"stay as they are; {setting} adds them: {needs}."
+    ]
 
 
 def _seeds(row: pd.Series) -> str:
@@ -317,18 +319,19 @@ def _everywhere(comparison: pd.DataFrame) -> str:
     return " on all networks" if comparison.attrs.get("networks", 1) > 1 else ""
 
 
-def status_notes(comparison: pd.DataFrame, command: str) -> list[str]:
+def status_notes(comparison: pd.DataFrame, command: str, *, untrained: bool = True) -> list[str]:
     """Return notes on techniques that are failed, stale or not trained, and on what to run.
 
     Args:
         comparison: From ``compare``.
         command: The study's command: ``kedro run`` with its environment and parameters.
+        untrained: Whether to name the techniques that are not trained.
     """
     if "network" in comparison:
         return [
             f"{network}: {note}"
             for network, own in networks_of(comparison).items()
-            for note in status_notes(own, command)
+            for note in status_notes(own, command, untrained=untrained)
         ]
     notes = [failure(row) for row in comparison[comparison["status"] == FAILED].to_dict("records")]
     stale = comparison[comparison["status"] == STALE]
@@ -348,13 +351,24 @@ def status_notes(comparison: pd.DataFrame, command: str) -> list[str]:
         f"{'reaches beyond the band' if row.verdict == EQUIVALENT else 'holds 0'}."
         for row in _only_on_these_images(comparison).itertuples()
     ]
-    untrained = comparison.loc[comparison["status"] == UNTRAINED, "technique"].tolist()
-    if untrained:
-        names = ",".join([*untrained, "reporting"])
-        notes.append(
-            f"Not trained: {', '.join(untrained)}; {command} --pipelines={names} trains them."
-        )
-    return notes
+    note = untrained_note(comparison, command)
+    return [*notes, *([note] if untrained and note else [])]
+
+
+def untrained_note(comparison: pd.DataFrame, command: str) -> str:
+    """Return which techniques are not trained, and the command that trains them; '' without any.
+
+    Args:
+        comparison: From ``compare``, of one network.
+        command: As for ``status_notes``.
+    """
+    names = comparison.loc[comparison["status"] == UNTRAINED, "technique"].tolist()
+    if not names:
+        return ""
+    if len(names) > MOST_NAMED:
+        return f"{len(names)} techniques are not trained; {command} trains all."
+    pipelines = ",".join([*names, "reporting"])
+    return f"Not trained: {', '.join(names)}; {command} --pipelines={pipelines} trains them."
 
 
 def _only_on_these_images(comparison: pd.DataFrame) -> pd.DataFrame:

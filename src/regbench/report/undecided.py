@@ -32,7 +32,7 @@ def what_it_takes(row: Mapping[Any, Any], comparison: pd.DataFrame) -> str:
         return "stopped without prospect: no affordable number of seeds would do" if futile else ""
     seeds, rounded = int(further), _two_digits(int(further))
     said = f"{rounded:,} more seed{'s' if seeds != 1 else ''}"
-    time = _duration(_seconds(row, comparison, seeds))
+    time = duration(_seconds(row, comparison, seeds))
     if rounded != seeds:
         said = f"about {said}{', ' if time else ''}{time}"
     elif time:
@@ -56,8 +56,8 @@ def _seconds(row: Mapping[Any, Any], comparison: pd.DataFrame, further: int) -> 
     return seconds / int(comparison.attrs.get("side_by_side", 1))
 
 
-def _duration(seconds: float) -> str:
-    """Return a time in its largest sensible unit, '3 minutes'; '' for NaN."""
+def duration(seconds: float) -> str:
+    """Return a time in seconds in its largest sensible unit, '3 minutes'; '' for NaN."""
     if math.isnan(seconds):
         return ""
     unit, _, length = next(of for of in _UNITS if seconds >= of[1])

@@ -47,7 +47,7 @@ FIGURES = (
         unit=ACCURACY,
         compute=_best_validation_accuracy,
         better=Better.HIGHER,
-        shown=USUAL | Shown.TEXT,
+        shown=USUAL,
         only_judged_on="validation",
         position=40,
     ),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from regbench.evaluation.figures.base import SHARE, USUAL, Figure, Shown, Trained
+from regbench.evaluation.figures.base import SHARE, Figure, Trained
 
 NEAR_ZERO = 1e-3
 
@@ -24,7 +24,6 @@ FIGURES = (
         unit=SHARE,
         digits=1,
         compute=_share,
-        shown=USUAL | Shown.TEXT,
         position=120,
     ),
 )

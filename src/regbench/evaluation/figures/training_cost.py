@@ -19,7 +19,7 @@ FIGURES = (
         unit=COUNT,
         digits=1,
         compute=_epochs,
-        shown=USUAL | Shown.TEXT | Shown.TRAININGS,
+        shown=USUAL | Shown.TRAININGS,
         position=130,
     ),
     Figure(

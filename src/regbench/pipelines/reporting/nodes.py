@@ -139,6 +139,13 @@ def plot_differences(
     return differences.difference_plot(_described(compared, settings), results)
 
 
+def plot_cost(compared: DataFrame, settings: dict[str, Any]) -> Figure:
+    """Draw every technique's difference to the baseline over what its training costs."""
+    from regbench.report.plots import cost
+
+    return cost.cost_plot(_described(compared, settings))
+
+
 def plot_gaps(compared: DataFrame) -> Figure:
     """Draw the gap: train accuracy minus that of the judged part."""
     from regbench.report.plots import gaps
@@ -250,7 +257,8 @@ def write_report(
         provenance=provenance.study_provenance(
             data_fingerprint, parameters["fingerprints"], results
         ),
-        notes=text_table.status_notes(compared, parameters["command"]),
+        notes=text_table.status_notes(compared, parameters["command"], untrained=False),
+        command=parameters["command"],
         claims=published_claims,
         alarms=[alarm["message"] for alarm in alarms["alarms"]],
         findings=findings,

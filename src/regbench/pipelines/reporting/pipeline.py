@@ -26,7 +26,7 @@ from regbench.study.arms import networks_in
 
 # Of a study, or of each of its networks, in the order of the nodes that draw them.
 _PICTURES = (
-    *("comparison_plot", "learning_curves", "gap_plot", "pruning_plot"),
+    *("comparison_plot", "cost_plot", "learning_curves", "gap_plot", "pruning_plot"),
     *("corruption_heatmap", "reliability_plot", "confusion_plot"),
 )
 
@@ -162,6 +162,7 @@ def _pictures(network: str = "") -> list[Node]:
     compared, results = f"{beginning}comparison", f"{beginning}current_trainings"
     inputs: dict[Callable[..., Any], list[str]] = {
         nodes.plot_differences: [compared, results, "params:reporting"],
+        nodes.plot_cost: [compared, "params:reporting"],
         nodes.plot_learning_curves: [results],
         nodes.plot_gaps: [compared],
         nodes.plot_pruning: [results],

@@ -49,7 +49,7 @@ def difference_plot(
         axis.axvspan(-band, band, color=COLOURS["accent"], alpha=0.16, linewidth=0, zorder=0)
     axis.axvline(0, color=COLOURS["ink"], linewidth=1, zorder=1)
     has_bootstrap = any(not pd.isna(row.get("bootstrap_low")) for row in rows)
-    limit_low, limit_high = _difference_limits(rows, band, factor)
+    limit_low, limit_high = difference_limits(rows, band, factor)
     for height, row in enumerate(reversed(rows)):
         verdict = VERDICTS.get(str(row.get("verdict")), VERDICTS[UNDECIDED])
         colour = COLOURS[verdict.colour]
@@ -58,9 +58,9 @@ def difference_plot(
             edge = limit_low if centre < 0 else limit_high
             axis.plot(edge, height, "<" if centre < 0 else ">", color=colour, markersize=10)
             continue
-        low, high = _ends(row, "bootstrap", factor)
+        low, high = interval_ends(row, "bootstrap", factor)
         axis.plot([low, high], [height - 0.2] * 2, color=colour, linewidth=1.2, marker="|")
-        low, high = _ends(row, "difference", factor)
+        low, high = interval_ends(row, "difference", factor)
         axis.plot([low, high], [height] * 2, color=colour, linewidth=4.5, alpha=0.55)
         seeds = factor * differences.get(row["technique"], pd.Series(dtype=float))
         axis.plot(seeds, [height + 0.2] * len(seeds), "o", color=colour, markersize=3.5, alpha=0.7)
@@ -104,13 +104,13 @@ def rows_with_figures(comparison: pd.DataFrame, figures: list[str]) -> list[dict
     return comparison.dropna(subset=figures).to_dict("records")
 
 
-def _ends(row: Mapping[Any, Any], interval: str, factor: float) -> tuple[float, float]:
+def interval_ends(row: Mapping[Any, Any], interval: str, factor: float) -> tuple[float, float]:
     """Return the ends of an interval in the plot's unit; NaN without one."""
     low, high = (row.get(f"{interval}_{end}") for end in ("low", "high"))
     return (np.nan if pd.isna(low) else factor * low, np.nan if pd.isna(high) else factor * high)
 
 
-def _difference_limits(
+def difference_limits(
     rows: Sequence[Mapping[Any, Any]], band: float, factor: float
 ) -> tuple[float, float]:
     """Return the ends of the x axis in the plot's unit, around all intervals but outliers'.
@@ -122,8 +122,8 @@ def _difference_limits(
     for row in rows:
         ends = [
             factor * row["difference"],
-            *_ends(row, "difference", factor),
-            *_ends(row, "bootstrap", factor),
+            *interval_ends(row, "difference", factor),
+            *interval_ends(row, "bootstrap", factor),
         ]
         reaches.append((max(abs(end) for end in ends if np.isfinite(end)), ends))
     reaches.sort(key=lambda reach: reach[0])

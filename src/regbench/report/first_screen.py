@@ -1,0 +1,231 @@
+"""The report's first screen: five questions and their answers, from one study."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from regbench.comparison.looks import is_staged
+from regbench.comparison.verdicts import BETTER, EQUIVALENT, UNDECIDED, WORSE
+from regbench.evaluation.figures import registry
+from regbench.report.answer import NAMED, band_text, gain_text, points_text
+from regbench.report.next_step import next_step
+from regbench.report.numbers import in_unit, known, listed, metric_value, number_in
+from regbench.report.outcome import Found, Outcome, Row, outcome_of, seeds_of_a_verdict
+from regbench.report.pruned import removable_text, removable_weights
+from regbench.report.sentences import figure_name
+from regbench.report.undecided import what_it_takes
+
+_SAME = 0.01  # a cost that differs by less, as a share of the baseline's, is the same
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A question of the first screen and its answer."""
+
+    question: str
+    answer: str
+    remark: str = ""
+    command: str = ""
+
+
+def answers(
+    comparison: pd.DataFrame,
+    command: str,
+    settings: Mapping[str, Any],
+    pruning: pd.DataFrame | None = None,
+) -> list[Answered]:
+    """Return which technique, by how much, whether it is real, its cost and the next step.
+
+    Args:
+        comparison: From ``compare``, of one network, with ``with_study_figures``.
+        command: The study's ``kedro run`` command.
+        settings: The study's settings, plain values.
+        pruning: From ``pruning_curves``: what can be removed is part of the cost.
+    """
+    outcome = outcome_of(comparison)
+    step = next_step(comparison, outcome, command, settings)
+    return [
+        Answered("Which technique?", *_which(comparison, outcome)),
+        Answered("By how much?", *_how_much(comparison, outcome)),
+        Answered("Is it real?", *_is_real(comparison, outcome)),
+        Answered("What does it cost?", *_cost(comparison, outcome, pruning)),
+        Answered("What next?", step.what, step.remark, step.command),
+    ]
+
+
+def answers_on_networks(of_networks: Mapping[str, list[Answered]]) -> list[Answered]:
+    """Return the answers of several networks, those to one question together.
+
+    Args:
+        of_networks: From ``answers``, by network.
+    """
+    joined = []
+    for same in zip(*of_networks.values(), strict=True):
+        on_each = [(one.answer, network) for one, network in zip(same, of_networks, strict=True)]
+        texts = list(dict.fromkeys(text for text, _ in on_each))
+        if len(texts) == 1:
+            answer = texts[0]
+        else:
+            answer = "; ".join(f"{network}: {text}" for text, network in on_each)
+        first = next((one for one in same if one.command), same[0])
+        joined.append(Answered(same[0].question, answer, "", first.command))
+    return joined
+
+
+def _which(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
+    match outcome.found:
+        case Found.HELP:
+            better = outcome.of_verdict(BETTER)
+            remark = f"of {len(outcome.judged)} compared, the only one that helps"
+            if len(better) > 1:
+                others = [str(row["technique"]) for row in better if row is not outcome.lead]
+                remark = f"best on validation of {len(better)} that help; {listed(others, NAMED)} "
+                remark += "does, too" if len(others) == 1 else "do, too"
+            return str((outcome.lead or {})["technique"]), remark
+        case Found.NONE_HELPS:
+            return "none is needed", f"of {len(outcome.judged)} compared none helps"
+        case Found.OPEN:
+            names = [str(row["technique"]) for row in outcome.of_verdict(UNDECIDED)]
+            return "none is shown to help", f"undecided: {listed(names, NAMED)}"
+        case Found.DESCRIPTIVE:
+            needed = seeds_of_a_verdict(comparison)
+            return "not known yet", f"that takes {needed} seeds of each technique"
+        case Found.UNLEARNED:
+            return "none can be named", "the network has not learned"
+        case _:
+            return "not known yet", "there is nothing to compare"
+
+
+def _how_much(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
+    figure, metric, headline = figure_name(comparison), outcome.metric, outcome.headline
+
+    def value(row: Row | None) -> str:
+        return metric_value(row[headline], metric) if row else "not trained"
+
+    baseline = f"baseline’s {figure}: {value(outcome.baseline)}"
+    match outcome.found:
+        case Found.HELP:
+            lead = outcome.lead or {}
+            of_both = f"{figure} {value(lead)}, the baseline’s {value(outcome.baseline)}"
+            of_both += "; in brackets the 95\u00a0% interval"
+            return gain_text(lead), of_both
+        case Found.NONE_HELPS:
+            band = band_text(comparison)
+            return (f"by no more than {band}" if band else "by nothing that matters"), baseline
+        case Found.OPEN | Found.DESCRIPTIVE:
+            lead = outcome.lead or {}
+            return points_text(lead), f"{lead['technique']}, the {metric.best_word}; {baseline}"
+        case Found.UNLEARNED:
+            line = metric_value(comparison["largest_class"].iloc[0], metric)
+            return f"{baseline[0].upper()}{baseline[1:]}", f"always the largest class: {line}"
+        case Found.BASELINE_ALONE:
+            return "not known", baseline
+        case _:
+            return "not known", ""
+
+
+def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
+    lead = outcome.lead or {}
+    together = "over all techniques and looks" if is_staged(comparison) else "over all techniques"
+    match outcome.found:
+        case Found.HELP:
+            remark = f"{_seeds(lead)} seeds; the interval leaves out 0"
+            p = number_in(lead, "p_adjusted")
+            if p is not None:
+                p_text = "< 0.001" if p < 0.001 else f"= {p:.3f}"
+                remark = f"{_seeds(lead)} seeds; p {p_text}, corrected for all techniques"
+            elif is_staged(comparison):
+                remark += f", at 5 % error {together}"
+            over = lead.get("verdict_over_images")
+            held = over == BETTER
+            if known(over):
+                luck = "when the luck of the images is allowed for"
+                remark += f"; it holds {luck}, too" if held else f"; not shown {luck}"
+            if lead.get("failed_trainings"):
+                of = f"{lead['failed_trainings']} of {lead['trainings']}"
+                remark += f"; {of} trainings failed, and are left out"
+            yes = "yes" if held or not known(over) else "yes, on these images"
+            return yes, remark
+        case Found.NONE_HELPS:
+            counts = [
+                f"{len(rows)} {word}"
+                for word in (EQUIVALENT, WORSE)
+                if (rows := outcome.of_verdict(word))
+            ]
+            return "yes", f"{' and '.join(counts)}, at 5 % error {together}"
+        case Found.OPEN:
+            takes = what_it_takes(lead, comparison)
+            remark = f"{_seeds(lead)} seeds; the interval holds 0"
+            return "not shown", f"{remark}; a verdict takes {takes}" if takes else remark
+        case Found.DESCRIPTIVE:
+            return "not known", "too few seeds for any test"
+        case Found.UNLEARNED:
+            return "no", "differences between networks that have not learned are luck"
+        case _:
+            return "not known", "a verdict takes the baseline and a technique"
+
+
+def _seeds(row: Row) -> int:
+    """Return how many seeds a verdict rests on."""
+    pairs = number_in(row, "pairs")
+    finished = row["trainings"] - row["failed_trainings"]
+    return int(finished if pairs is None else pairs)
+
+
+def _cost(
+    comparison: pd.DataFrame, outcome: Outcome, pruning: pd.DataFrame | None
+) -> tuple[str, str]:
+    """Return the cost of the technique that the answer is about, or of the baseline."""
+    baseline, lead = outcome.baseline or {}, outcome.lead or {}
+    if outcome.found in (Found.UNLEARNED, Found.NOTHING) or not (baseline or lead):
+        return "nothing to weigh", _plain_cost(baseline)
+    can_go = removable_weights(pruning)
+    if not lead or outcome.found is Found.NO_BASELINE:
+        smaller = [
+            f"{row['technique']}: {text}"
+            for row in outcome.of_verdict(EQUIVALENT)
+            if (text := removable_text(str(row["technique"]), can_go))
+        ]
+        return "nothing", "; ".join(
+            filter(None, [f"baseline: {_plain_cost(baseline)}", *smaller[:1]])
+        )
+    answer = "not measured"
+    ratio = _ratio(lead, baseline, "seconds")
+    if ratio is not None:
+        answer = f"{ratio:.1f} × the baseline’s training time"
+    remarks = []
+    if ratio is not None:
+        own, others = (_figure(row, "seconds") for row in (lead, baseline))
+        remarks.append(f"{own} instead of {others} s a training")
+    for figure, title in (("weights_bytes", "size"), ("multiply_adds", "inference")):
+        ratio = _ratio(lead, baseline, figure)
+        if ratio is not None:
+            same = abs(ratio - 1) < _SAME
+            remarks.append(f"{'same ' if same else ''}{title}{'' if same else f' × {ratio:.2f}'}")
+    remarks.append(removable_text(str(lead["technique"]), can_go))
+    return answer, "; ".join(filter(None, remarks))
+
+
+def _plain_cost(row: Row) -> str:
+    """Return time, size and inference: '2.3 s a training, 5.6 MB, 0.1 ms an image'."""
+    parts = (
+        ("seconds", "s a training"),
+        ("weights_bytes", "MB"),
+        ("inference_seconds", "ms an image"),
+    )
+    return ", ".join(f"{_figure(row, name)} {unit}" for name, unit in parts if known(row.get(name)))
+
+
+def _figure(row: Row, name: str) -> str:
+    figure = registry.named(name)
+    return in_unit(row[name], figure.unit, figure.digits)
+
+
+def _ratio(row: Row, baseline: Row, name: str) -> float | None:
+    """Return a figure as a multiple of the baseline's; None where either lacks."""
+    own, reference = number_in(row, name), number_in(baseline, name)
+    if own is None or not reference:
+        return None
+    return own / reference

@@ -1,0 +1,182 @@
+"""What to do after a study: a command and its price, by what the study has found."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from regbench.comparison.compare import STALE, UNTRAINED
+from regbench.comparison.looks import is_staged
+from regbench.comparison.verdicts import UNDECIDED
+from regbench.report.numbers import known, number_in
+from regbench.report.outcome import Found, Outcome, seeds_of_a_verdict
+from regbench.report.undecided import duration, is_futile, what_it_takes
+
+_LONGER = 3  # times as many epochs for a network that has not learned
+_SEEDS_AGAIN = 100  # more further seeds than this are no next step
+_OTHER_KIND = {"mlp": "cnn", "cnn": "resnet"}  # the kind of network to try after another
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What to do next: a few words, a command to paste, and a remark."""
+
+    what: str
+    command: str = ""
+    remark: str = ""  # its price in time where that is known
+
+
+def next_step(
+    comparison: pd.DataFrame, outcome: Outcome, command: str, settings: Mapping[str, Any]
+) -> NextStep:
+    """Return what to do next.
+
+    Args:
+        comparison: From ``compare``, of one network, with ``with_study_figures``.
+        outcome: Of the comparison.
+        command: The study's command: ``kedro run`` with its environment and parameters.
+        settings: The study's settings, plain values.
+    """
+    unfinished = _unfinished(comparison, outcome, command)
+    if unfinished:
+        return unfinished
+    match outcome.found:
+        case Found.UNLEARNED:
+            return _train_longer(comparison, outcome, command, settings)
+        case Found.DESCRIPTIVE:
+            return _more_seeds(comparison, command, seeds_of_a_verdict(comparison))
+        case Found.OPEN:
+            return _decide(comparison, outcome, command, settings)
+        case Found.HELP:
+            name = (outcome.lead or {})["technique"]
+            return NextStep(
+                f"Use its networks, in 06_models/{name}",
+                with_changes(
+                    command, {"prediction.technique": str(name)}, ["--pipelines=prediction"]
+                ),
+                "this labels the set’s unlabelled images, if it has any",
+            )
+        case _:
+            return _another_network(command, settings)
+
+
+def with_changes(command: str, changed: Mapping[str, Any], options: list[str]) -> str:
+    """Return a ``kedro run`` command with parameters set besides its own, and further options.
+
+    Args:
+        command: As a shell takes it.
+        changed: Parameters by keys that dots join; each takes the place of the command's own, and
+            of those in the group of its name.
+        options: Further words.
+    """
+    words, given = [], dict[str, str]()
+    for word in shlex.split(command):
+        if word.startswith("--params="):
+            pairs = (pair.partition("=") for pair in word.removeprefix("--params=").split(","))
+            given |= {key: value for key, _, value in pairs}
+        else:
+            words.append(word)
+    for key in changed:
+        given = {own: v for own, v in given.items() if not f"{own}.".startswith(f"{key}.")}
+        given = {own: v for own, v in given.items() if not f"{key}.".startswith(f"{own}.")}
+    given |= {key: str(value) for key, value in changed.items()}
+    params = [f"--params={','.join(f'{key}={value}' for key, value in given.items())}"]
+    return shlex.join([*words, *options, *(params if given else [])])
+
+
+def _unfinished(comparison: pd.DataFrame, outcome: Outcome, command: str) -> NextStep | None:
+    """Return the step that trains what is stale or missing, if anything that was begun is."""
+    if outcome.found is Found.NOTHING and set(comparison["status"]) <= {UNTRAINED}:
+        return NextStep("Train", command)
+    missing = comparison.get("missing_trainings", pd.Series(0, comparison.index))
+    begun = (comparison["trainings"] > 0) & (missing > 0)
+    stale = comparison.get("status", pd.Series("", comparison.index)) == STALE
+    if (begun | stale).any():
+        return NextStep("Train what is stale or missing", f"{command} --only-missing-outputs")
+    if outcome.found is Found.NO_BASELINE:
+        return NextStep("Train the baseline", f"{command} --pipelines=baseline,reporting")
+    if outcome.found is Found.BASELINE_ALONE:
+        return NextStep("Train the techniques", f"{command} --only-missing-outputs")
+    return None
+
+
+def _train_longer(
+    comparison: pd.DataFrame, outcome: Outcome, command: str, settings: Mapping[str, Any]
+) -> NextStep:
+    """Return the step that trains the baseline alone, once, for more epochs, to another folder."""
+    epochs = settings.get("protocol", {}).get("epochs")
+    if not epochs:
+        return NextStep("Train the baseline longer, or at another learning rate")
+    root = settings.get("data_root", "data")
+    changed = {
+        "protocol.epochs": _LONGER * int(epochs),
+        "protocol.seeds": 1,
+        "data_root": f"{root}/longer",
+    }
+    row = outcome.baseline or {}
+    seconds = number_in(row, "seconds")
+    return NextStep(
+        "See whether the baseline learns at all if it trains longer",
+        with_changes(command, changed, ["--pipelines=baseline,reporting"]),
+        "" if seconds is None else f"about {duration(_LONGER * seconds)}",
+    )
+
+
+def _more_seeds(comparison: pd.DataFrame, command: str, seeds: int) -> NextStep:
+    """Return the step that trains as many seeds as a verdict takes."""
+    price = ""
+    if "seconds" in comparison:
+        trained = comparison.dropna(subset=["seconds"])
+        lacking = (seeds - trained["trainings"]).clip(lower=0)
+        total = float((lacking * trained["seconds"]).sum())
+        price = f"about {duration(total / int(comparison.attrs.get('side_by_side', 1)))}"
+    return NextStep(
+        f"Train {seeds} seeds, for a verdict",
+        with_changes(command, {"protocol.seeds": seeds}, ["--only-missing-outputs"]),
+        price,
+    )
+
+
+def _decide(
+    comparison: pd.DataFrame, outcome: Outcome, command: str, settings: Mapping[str, Any]
+) -> NextStep:
+    """Return the step that decides the undecided technique that takes least."""
+    undecided = [
+        row
+        for row in outcome.of_verdict(UNDECIDED)
+        if pd.notna(row.get("further_seeds")) and row["further_seeds"] <= _SEEDS_AGAIN
+    ]
+    if not undecided:
+        return _another_network(command, settings)
+    row = min(undecided, key=lambda of: (is_futile(of), of["further_seeds"]))
+    seeds = int(row["pairs"] if known(row.get("pairs")) else row["trainings"])
+    total = seeds + int(row["further_seeds"])
+    changed: dict[str, Any] = {"protocol.seeds": total}
+    if is_staged(comparison):
+        looks = [*settings.get("protocol", {}).get("looks", []), total]
+        changed = {"protocol.seeds.looks": " ".join(map(str, sorted(set(looks))))}
+    takes = what_it_takes(row, comparison).removeprefix("stopped without prospect, would take ")
+    return NextStep(
+        f"Decide on {row['technique']} with more seeds",
+        with_changes(command, changed, ["--only-missing-outputs"]),
+        takes,
+    )
+
+
+def _another_network(command: str, settings: Mapping[str, Any]) -> NextStep:
+    """Return the step that trains another kind of network, to another folder."""
+    networks = settings.get("networks", {})
+    kind = networks.get(settings.get("protocol", {}).get("network"), {}).get("kind")
+    other = [name for name, of in networks.items() if of.get("kind") == _OTHER_KIND.get(kind)]
+    if not other:
+        return NextStep("Keep the baseline: to get better, add images or change the network")
+    changed = {
+        "protocol.network": other[0],
+        "data_root": f"{settings.get('data_root', 'data')}/{other[0]}",
+    }
+    return NextStep(
+        "Keep the baseline; another network may gain more than regularization",
+        with_changes(command, changed, []),
+    )

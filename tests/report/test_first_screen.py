@@ -1,0 +1,231 @@
+"""The first screen answers five questions by what the study has found, and by nothing else."""
+
+import shlex
+from typing import Any
+
+import pandas as pd
+import pytest
+from tests.report import staged_study
+from tests.report.test_answer import described
+from tests.report.test_sentences import row, table
+
+from regbench.report.first_screen import Answered, answers, answers_on_networks
+from regbench.report.next_step import with_changes
+
+COMMAND = "uv run kedro run --env=mine"
+SETTINGS: dict[str, Any] = {
+    "protocol": {"network": "small", "epochs": 10, "seeds": [1, 2, 3, 4, 5]},
+    "networks": {"small": {"kind": "mlp"}, "large": {"kind": "cnn"}},
+    "data_root": "data",
+}
+COST = {"seconds": 10.0, "weights_bytes": 2e6, "multiply_adds": 1e6, "inference_seconds": 1e-4}
+
+
+def asked(
+    compared: pd.DataFrame, pruning: pd.DataFrame | None = None, **settings: Any
+) -> dict[str, Answered]:
+    found = answers(compared, COMMAND, SETTINGS | settings, pruning)
+    assert [one.question for one in found] == [
+        *("Which technique?", "By how much?", "Is it real?", "What does it cost?", "What next?")
+    ]
+    return dict(zip(("which", "by", "is", "cost", "next"), found, strict=True))
+
+
+def priced(*rows: dict[str, Any], **baseline: Any) -> pd.DataFrame:
+    """A comparison in which everything costs something."""
+    return described(pd.DataFrame([*rows, row("baseline", **{**COST, **baseline})]))
+
+
+def curves(**by_technique: list[float]) -> pd.DataFrame:
+    return pd.DataFrame(by_technique, index=[0.0, 0.5, 0.8, 0.9]).T
+
+
+class TestWhatHelps:
+    slower = COST | {"seconds": 13.0, "weights_bytes": 3e6}
+    compared = priced(
+        row("l2", 1.5, "better", p_adjusted=0.0123, **slower), row("l1", -1, "worse", **COST)
+    )
+    found = asked(compared)
+
+    def test_is_named_with_its_size_and_interval(self) -> None:
+        assert self.found["which"].answer == "l2"
+        assert self.found["which"].remark == "of 2 compared, the only one that helps"
+        assert self.found["by"].answer == "1.50 points [1.00, 2.00]"
+        assert "test accuracy 91.5\u00a0%, the baseline’s 90.0\u00a0%" in self.found["by"].remark
+
+    def test_is_real_by_its_test(self) -> None:
+        assert self.found["is"].answer == "yes"
+        assert self.found["is"].remark == "5 seeds; p = 0.012, corrected for all techniques"
+
+    def test_is_real_on_these_images_only_if_the_bootstrap_says_so(self) -> None:
+        for over, answer in (("better", "yes"), ("undecided", "yes, on these images")):
+            lucky = self.compared.assign(verdict_over_images=over)
+            lucky.attrs = self.compared.attrs
+            assert asked(lucky)["is"].answer == answer
+
+    def test_says_what_failed(self) -> None:
+        lost = priced(row("l2", 1.5, "better", failed_trainings=2, **COST))
+        assert asked(lost)["is"].remark.endswith("2 of 5 trainings failed, and are left out")
+
+    def test_costs_time_size_and_inference(self) -> None:
+        cost = self.found["cost"]
+        assert cost.answer == "1.3 × the baseline’s training time"
+        assert cost.remark == "13.0 instead of 10.0 s a training; size × 1.50; same inference"
+
+    def test_may_lose_more_weights_than_the_baseline(self) -> None:
+        pruned = curves(baseline=[0.9, 0.9, 0.8, 0.3], l2=[0.899, 0.899, 0.896, 0.7])
+        cost = asked(self.compared, pruned)["cost"]
+        assert cost.remark.endswith(
+            "80\u00a0% of its weights can be removed for −0.30 points, of the baseline’s 50\u00a0%"
+        )
+        alike = curves(baseline=[0.9, 0.9, 0.9, 0.3], l2=[0.9, 0.9, 0.9, 0.7])
+        assert "removed" not in asked(self.compared, alike)["cost"].remark
+        bumpy = curves(baseline=[0.9, 0.8, 0.7, 0.3], l2=[0.9, 0.897, 0.7, 0.9])
+        assert "50\u00a0% of its weights" in asked(self.compared, bumpy)["cost"].remark
+
+    def test_is_used_next(self) -> None:
+        step = self.found["next"]
+        assert step.answer == "Use its networks, in 06_models/l2"
+        assert step.command == (
+            f"{COMMAND} --pipelines=prediction --params=prediction.technique=l2"
+        )
+
+
+def test_several_that_help_are_named() -> None:
+    two = priced(row("l2", 1.5, "better", **COST), row("l1", 1, "better", **COST))
+    assert asked(two)["which"].remark == "best on validation of 2 that help; l1 does, too"
+
+
+class TestNothingHelps:
+    compared = priced(row("l2", 0.1, "equivalent", **COST), row("l1", -1, "worse", **COST))
+    found = asked(compared)
+
+    def test_none_is_needed(self) -> None:
+        assert self.found["which"].answer == "none is needed"
+        assert self.found["by"].answer == "by no more than 0.5 points"
+        assert self.found["is"].answer == "yes"
+        assert self.found["is"].remark.startswith("1 equivalent and 1 worse")
+
+    def test_costs_nothing_and_names_what_is_smaller(self) -> None:
+        pruned = curves(baseline=[0.9, 0.8, 0.7, 0.3], l1=[0.9] * 4, l2=[0.9, 0.9, 0.7, 0.3])
+        cost = asked(self.compared, pruned)["cost"]
+        assert cost.answer == "nothing"
+        assert cost.remark.startswith(
+            "baseline: 10.0 s a training, 2.0 MB, 0.100 ms an image; l2: 50"
+        )
+        assert "l1" not in cost.remark  # it is worse
+
+    def test_another_network_is_next(self) -> None:
+        step = self.found["next"]
+        assert step.command == f"{COMMAND} --params=protocol.network=large,data_root=data/large"
+        alone = {"networks": {"small": {"kind": "mlp"}}}
+        assert asked(self.compared, **alone)["next"].command == ""
+
+
+class TestUndecided:
+    def test_says_what_a_verdict_takes_and_the_command(self) -> None:
+        compared = priced(row("l2", 0.4, "undecided", further_seeds=7, **COST))
+        found = asked(compared)
+        assert found["which"].answer == "none is shown to help"
+        assert found["by"].answer == "+0.40 points [−0.10, 0.90]"
+        assert found["is"].answer == "not shown"
+        assert "a verdict takes 7 more seeds, about 2 minutes" in found["is"].remark
+        assert found["next"].command == (
+            f"{COMMAND} --only-missing-outputs --params=protocol.seeds=12"
+        )
+        assert found["next"].remark == "7 more seeds, about 2 minutes"
+
+    def test_adds_a_look_where_there_are_looks(self) -> None:
+        settings = {"protocol": {"looks": [5, 8, 12]}}
+        compared = staged_study.comparison()
+        of_one = compared[compared["technique"] != "augmentation"].reset_index(drop=True)
+        of_one.attrs = compared.attrs
+        seeds = of_one.set_index("technique").loc["dropout_with_a_long_name", "further_seeds"]
+        step = asked(of_one, **settings)["next"]
+        assert shlex.split(step.command)[-1] == (
+            f"--params=protocol.seeds.looks=5 8 12 {12 + seeds:.0f}"
+        )
+
+    def test_without_prospect_no_seeds_are_advised(self) -> None:
+        compared = priced(row("l2", 0.4, "undecided", further_seeds=2000, futile=True, **COST))
+        assert "protocol.network=large" in asked(compared)["next"].command
+
+
+class TestNoAnswer:
+    def test_of_a_network_that_has_not_learned(self) -> None:
+        compared = priced(row("l2", 0.4, "better", near_zero_share=0.99, **COST))
+        compared["largest_class"] = 0.95
+        pruned = curves(baseline=[0.9, 0.8, 0.7, 0.3], l2=[0.9] * 4)
+        found = asked(compared, pruned)
+        assert found["which"].answer == "none can be named"
+        assert found["is"].answer == "no"
+        assert not any("removed" in one.remark for one in found.values())
+        assert found["next"].command == (
+            f"{COMMAND} --pipelines=baseline,reporting "
+            "--params=protocol.epochs=30,protocol.seeds=1,data_root=data/longer"
+        )
+        assert found["next"].remark == "about 30 seconds"
+        assert asked(compared, protocol={})["next"].command == ""
+
+    def test_of_too_few_seeds(self) -> None:
+        few = COST | {"trainings": 2}
+        compared = priced(row("l2", 0.4, "descriptive only", **few), trainings=2)
+        found = asked(compared)
+        assert found["which"].remark == "that takes 5 seeds of each technique"
+        assert found["next"].command.endswith("--only-missing-outputs --params=protocol.seeds=5")
+        assert found["next"].remark == "about 1 minute"  # 2 x 3 x 10 s
+
+    def test_of_one_side_alone(self) -> None:
+        alone = table().assign(status="trained")
+        assert asked(alone)["next"].command == f"{COMMAND} --only-missing-outputs"
+        assert asked(alone)["by"].remark == "baseline’s test accuracy: 90.0\u00a0%"
+        other = table(row("l2"))[:1].assign(status="trained")
+        assert asked(other)["next"].command == f"{COMMAND} --pipelines=baseline,reporting"
+
+    def test_of_nothing(self) -> None:
+        nothing = pd.DataFrame(
+            {
+                "technique": ["baseline"],
+                "trainings": 0,
+                "failed_trainings": 0,
+                "status": "not trained",
+            }
+        )
+        assert asked(nothing)["next"].command == COMMAND
+
+    @pytest.mark.parametrize("lacks", [{"missing_trainings": 2}, {"status": "stale"}])
+    def test_of_a_study_that_is_not_finished_goes_on_first(self, lacks: dict[str, Any]) -> None:
+        begun = priced(row("l2", 1.5, "better", **COST, **lacks))
+        assert asked(begun)["next"].command == f"{COMMAND} --only-missing-outputs"
+
+
+def test_networks_share_an_answer_or_have_one_each() -> None:
+    first, second = (
+        [Answered("Which?", which), Answered("Real?", "yes", "", command)]
+        for which, command in (("l1", ""), ("l2", "run"))
+    )
+    assert answers_on_networks({"mlp": first, "cnn": second}) == [
+        Answered("Which?", "mlp: l1; cnn: l2"),
+        Answered("Real?", "yes", "", "run"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "changed", "whole"),
+    [
+        ("kedro run", {}, "kedro run"),
+        ("kedro run --params=a=1", {"b": 2}, "kedro run --params=a=1,b=2"),
+        ("kedro run --params=a.b=1,c=x", {"a": 2}, "kedro run --params=c=x,a=2"),
+        ("kedro run --params=a=1", {"a.b": 2}, "kedro run --params=a.b=2"),
+        ("kedro run --params=ab=1", {"a": 2}, "kedro run --params=ab=1,a=2"),
+        (
+            "kedro run '--params=images=/a b/c'",
+            {"x": "1 2"},
+            "kedro run '--params=images=/a b/c,x=1 2'",
+        ),
+    ],
+)
+def test_a_command_keeps_its_other_parameters(
+    command: str, changed: dict[str, Any], whole: str
+) -> None:
+    assert with_changes(command, changed, []) == whole
