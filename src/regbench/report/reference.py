@@ -210,7 +210,7 @@ def checks_page() -> str:
     rows = [
         [f"`{check.code}`", check.title, check.meaning, check.why] for check in checks().values()
     ]
-    return _CHECKS + _rows(rows) + f"\nA check is a file of `doctor/checks`. {_MADE}"
+    return _CHECKS + table_rows(rows) + f"\nA check is a file of `doctor/checks`. {_MADE}"
 
 
 PAGES: dict[str, Callable[[], str]] = {
