@@ -112,6 +112,13 @@ class TestEarlyStopping:
         found, _ = scripted(EarlyStopping(patience=patience), figures)
         assert found == [epochs, kept]
 
+    def test_a_small_improvement_is_none_if_so_much_is_asked(self, scripted: Any) -> None:
+        figures = [0.5, 0.45, 0.38, 0.1]
+        found, _ = scripted(EarlyStopping(patience=2, minimum_improvement=0.1), figures)
+        assert found == [4, 4]  # 0.38 is better than 0.5 by more, and 0.1 than that
+        found, _ = scripted(EarlyStopping(patience=2, minimum_improvement=0.2), figures)
+        assert found == [3, 1]
+
     def test_without_restoring_keeps_the_last(self, scripted: Any) -> None:
         stopping = EarlyStopping(patience=1, restore_best=False)
         assert scripted(stopping, [0.5, 0.4, 0.6, 0.1])[0] == [3, 3]
@@ -137,14 +144,23 @@ class TestEarlyStopping:
         st.integers(0, 4),
         st.booleans(),
         st.sampled_from(["validation_cross_entropy", "validation_accuracy"]),
+        st.sampled_from([0.0, 0.05, 0.15]),
     )
     @settings(
         deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
     )
     def test_is_that_of_keras(
-        self, scripted: Any, figures: list[float], patience: int, restore: bool, monitor: Any
+        self,
+        scripted: Any,
+        figures: list[float],
+        patience: int,
+        restore: bool,
+        monitor: Any,
+        least: float,
     ) -> None:
-        stopping = EarlyStopping(patience=patience, restore_best=restore, monitor=monitor)
+        stopping = EarlyStopping(
+            patience=patience, restore_best=restore, monitor=monitor, minimum_improvement=least
+        )
         (epochs, kept), _ = scripted(stopping, figures)
 
         class Model:
@@ -160,6 +176,7 @@ class TestEarlyStopping:
         model = Model()
         callback = keras.callbacks.EarlyStopping(
             monitor="figure",
+            min_delta=least,
             patience=patience,
             mode="max" if monitor == "validation_accuracy" else "min",
             restore_best_weights=restore,

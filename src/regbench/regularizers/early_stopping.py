@@ -85,7 +85,7 @@ class _Patience(Stop):
     ) -> bool:
         """Return whether the figure has not improved for ``patience`` epochs."""
         figure = self._sign * figures[self._settings.monitor]
-        if figure < self._best - self._settings.minimum_improvement:
+        if figure + self._settings.minimum_improvement < self._best:
             self._best, self._best_epoch = figure, epoch
             if self._settings.restore_best:
                 self._weights = weights()
