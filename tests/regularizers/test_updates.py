@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.networks.every_kind import ENTRIES
 from tests.regularizers.by_hand import (
     assert_weights,
     batches,
@@ -13,6 +14,7 @@ from tests.regularizers.by_hand import (
     moved,
     norm_of,
     plain_descent,
+    recorded,
     set_trained,
     weights,
 )
@@ -27,6 +29,8 @@ from tests.training.small_study import (
     trained,
 )
 
+from regbench.networks.base import Phase, Plan
+from regbench.networks.registry import network_of as network_of_kind
 from regbench.networks.weights import weights_of
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.storage.stored_file import LocalFile
@@ -36,7 +40,7 @@ from regbench.study.technique import Technique
 from regbench.training import step as training_step
 from regbench.training.checkpoint import Checkpoint
 from regbench.training.course import Epoch
-from regbench.training.train import train
+from regbench.training.train import SplitPart, train
 
 TOGETHER: list[dict[str, Any]] = [
     {
@@ -221,3 +225,33 @@ def test_what_goes_together_is_taken() -> None:
         },
     }
     assert len(read_study(study).techniques) == len(TOGETHER) + 2
+
+
+@pytest.mark.parametrize("name", ["cnn", "own with hooks"])
+def test_they_train_on_networks_with_filters(name: str) -> None:
+    technique = Technique.model_validate(
+        {key: value for key, value in TOGETHER[0].items() if key != "batch_normalization"}
+    )
+    regularizers = technique.regularizers({})
+    normalization = {"offset": [60.0], "scale": [40.0]}
+    shape = (8, 8, 1)
+    network = network_of_kind(ENTRIES[name]).built(Plan(shape, 3, 1, normalization, regularizers))
+    images = np.random.default_rng(0).integers(0, 256, (12, *shape), dtype=np.uint8)
+    part = SplitPart(np.arange(12), np.arange(12) % 3)
+    history, _ = train(
+        network, images, part, part, plain_descent(batch_size=6, epochs=1), 1, regularizers
+    )
+    assert np.isfinite(history["validation_cross_entropy"]).all()
+    assert history["penalty"].item() > 0
+
+
+def test_each_phase_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    after = recorded(monkeypatch)
+    technique = Technique(ema=0.9)
+    network = network_of(technique)
+    phases = (Phase("head", 2, 0.1, frozenset({"hidden_1"})), Phase("all", 3, 0.05))
+    shared = plain_descent(batch_size=65)
+    regularizers = regularizers_of(technique)
+    train(network, IMAGES, TRAIN, VALIDATION, shared, 1, regularizers, phases=phases)
+    expected = [np.mean([values[n] for values in after[-3:]], axis=0) for n in range(6)]
+    assert_weights(weights(network), expected)  # 0.9 takes the plain mean of 10 steps

@@ -58,5 +58,12 @@ class ElasticNet(Regularizer):
     def penalty(self, kernel: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
         """Return ``l1`` x sum |w| + ``l2`` x sum w^2."""
         import keras
+        import tensorflow as tf
 
-        return keras.regularizers.L1L2(self.l1, self.l2)(kernel)
+        from regbench.regularizers.computations.penalties import with_gradient
+
+        return with_gradient(
+            kernel,
+            keras.regularizers.L1L2(self.l1, self.l2),
+            lambda values: self.l1 * tf.sign(values) + 2 * self.l2 * values,
+        )
