@@ -48,6 +48,17 @@ network of the study stops the command with a line before anything is trained. O
 layers and leaves kernels alone means the same on every kind: input batch, loss, update and stop.
 
 """
+_TOGETHER = """
+## Several in one technique
+
+All can be combined, but for those that a line refuses before anything is trained. Updates act in
+this order in every step: SAM takes the gradients, then they are clipped, then noise is added;
+`weight_decay` shrinks the kernels; the optimizer moves the weights; constraints (`max_norm`,
+`unit_norm`) scale kernels; averages (`ema`, `swa`, `lookahead`) take them in. A technique can have
+one average. Where there is one, it is what validation figures, early stopping and the kept network
+are of. What `l2`, `weight_decay` and an optimizer's own decay are in each other's units:
+[what decays what](weight-decay.md).
+"""
 _NETWORKS = """\
 # Networks
 
@@ -149,7 +160,7 @@ def regularizers_page() -> str:
             ]
         )
     made = f"\nA regularizer is a file of `regularizers`. {_MADE}"
-    return _REGULARIZERS + table_rows(rows) + _ON_KINDS + _on_kinds() + made
+    return _REGULARIZERS + table_rows(rows) + _ON_KINDS + _on_kinds() + _TOGETHER + made
 
 
 def _on_kinds() -> str:
