@@ -62,8 +62,7 @@ class ElasticNet(Regularizer):
 
         from regbench.regularizers.computations.penalties import with_gradient
 
-        return with_gradient(
-            kernel,
-            keras.regularizers.L1L2(self.l1, self.l2),
-            lambda values: self.l1 * tf.sign(values) + 2 * self.l2 * values,
-        )
+        def gradient(values: "tf.Tensor", times: "tf.Tensor") -> "tf.Tensor":
+            return (times * self.l1) * tf.sign(values) + (times * 2 * self.l2) * values
+
+        return with_gradient(kernel, keras.regularizers.L1L2(self.l1, self.l2), gradient)

@@ -68,7 +68,7 @@ class Orthogonal(Regularizer):
         """Return ``factor`` times the sum, or its estimate."""
         if self.probes is None or min(kernel.shape) <= self.probes:
             return self.factor * self._exact(kernel)
-        return self.factor * self._estimated(kernel, seed, self.probes)
+        return self._estimated(kernel, seed, self.probes)
 
     def _exact(self, kernel: "tf.Tensor") -> "tf.Tensor":
         import tensorflow as tf
@@ -82,14 +82,36 @@ class Orthogonal(Regularizer):
         return total - tf.reduce_sum(squares**2)
 
     def _estimated(self, kernel: "tf.Tensor", seed: "tf.Tensor", probes: int) -> "tf.Tensor":
+        """Return the estimate; its gradient takes two more products, as written down here.
+
+        For V of units x probes and R = (W'W - D) V it is |R|^2 / probes, D the diagonal of W'W, or
+        I. Of W, its gradient is 2 / probes (W V R' + W R V'), and without ``unit_length`` less
+        4 / probes W x (the rows' sums of R x V).
+        """
         import tensorflow as tf
+
+        from regbench.regularizers.computations.penalties import with_gradient
 
         shape = (kernel.shape[1], probes)
         drawn = tf.random.stateless_uniform(shape, seed, 0, 2, tf.int32)
         signs = 2.0 * tf.cast(drawn, kernel.dtype) - 1.0
-        images = tf.matmul(kernel, tf.matmul(kernel, signs), transpose_a=True)
-        if self.unit_length:
-            rest = images - signs
-        else:
-            rest = images - tf.reduce_sum(kernel**2, axis=0)[:, None] * signs
-        return tf.reduce_sum(rest**2) / probes
+
+        def rest(values: "tf.Tensor", images: "tf.Tensor") -> "tf.Tensor":
+            own = 1.0 if self.unit_length else tf.reduce_sum(values**2, axis=0)[:, None]
+            return tf.matmul(values, images, transpose_a=True) - own * signs
+
+        def value(values: "tf.Tensor") -> "tf.Tensor":
+            found = rest(values, tf.matmul(values, signs))
+            return self.factor / probes * tf.reduce_sum(found**2)
+
+        def gradient(values: "tf.Tensor", times: "tf.Tensor") -> "tf.Tensor":
+            times *= 2 * self.factor / probes
+            images = tf.matmul(values, signs)
+            found = rest(values, images)
+            left = times * tf.concat([images, tf.matmul(values, found)], axis=1)
+            total = tf.matmul(left, tf.concat([found, signs], axis=1), transpose_b=True)
+            if self.unit_length:
+                return total
+            return total - values * (2 * times * tf.reduce_sum(found * signs, axis=1))
+
+        return with_gradient(kernel, value, gradient)

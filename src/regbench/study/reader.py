@@ -57,7 +57,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += [p for p in invalid if not _is_inherited(p.path, entries)]
     problems += _own_value_problems(parameters, entries)
     if study is not None and not problems:
-        misfits = fit_problems(study)
+        misfits = [*_clash_problems(study), *fit_problems(study)]
         if study.if_unfit == "leave_out":
             study = study.without({p.leave_out: p.message for p in misfits if p.leave_out})
             combined = {name: combined[name] for name in study.techniques}
@@ -67,7 +67,6 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += _metric_problems(study)
         problems += _network_problems(study)
         problems += _one_of_problems(study)
-        problems += _clash_problems(study)
         problems += _namespace_problems(study)
         problems += _published_problems(study.reporting.published, combined)
     for group in ("prediction", "alarms"):

@@ -8,7 +8,7 @@ import tensorflow as tf
 def with_gradient(
     kernel: tf.Tensor,
     value: Callable[[tf.Tensor], tf.Tensor],
-    gradient: Callable[[tf.Tensor], tf.Tensor],
+    gradient: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
 ) -> tf.Tensor:
     """Return a penalty that is differentiated by a formula.
 
@@ -18,11 +18,12 @@ def with_gradient(
     Args:
         kernel: Any shape.
         value: Returns the penalty, a scalar, of the kernel.
-        gradient: Returns its gradient, of the kernel's shape.
+        gradient: Returns its gradient, of the kernel's shape, times a scalar: of the kernel and
+            the scalar, which costs least where it meets few values.
     """
 
     def penalty(values: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-        return value(values), lambda upstream: upstream * gradient(values)
+        return value(values), lambda upstream: gradient(values, upstream)
 
     found: tf.Tensor = tf.custom_gradient(penalty)(kernel)
     return found
