@@ -73,6 +73,11 @@ CASES = {
         "must be 'accuracy', 'balanced_accuracy', 'cross_entropy', 'log_likelihood_per_class' or "
         "'macro_f1', not 'balanced'; did you mean 'balanced_accuracy'?",
     ),
+    "a check that the doctor has not": Case(
+        "reporting: {mute: [RB101, RB103x]}",
+        "reporting.mute",
+        "no such check; did you mean 'RB103'?; allowed: RB101, RB102, ",
+    ),
     "class weights": Case(
         "techniques: {dropout: {class_weights: even}}",
         "techniques.dropout.class_weights",

@@ -4,6 +4,11 @@ Confident learning (Northcutt, Jiang and Chuang, Confident Learning: Estimating 
 Dataset Labels, JAIR 2021): of each network, the threshold of a class is the mean probability that
 it gives the class on images labelled so. An answer contradicts the label if its own probability
 reaches the threshold of the answer. All answers are on images that no network was trained on.
+
+Hard images are contradicted, too, but less surely: an image with a wrong label looks like any other
+of the class that it is of. So the answer must be as sure as that to the median image is. On 2,500
+digits of which 0, 1, 2 and 5 % had got a wrong label, six networks with 91 to 85 % accuracy so
+contradicted 3, 15, 28 and 73: 1, 6, 10 and 19 % of the images that they got wrong.
 """
 
 import pandas as pd
@@ -17,6 +22,7 @@ _LEAST_TRAININGS = 3
 _IMPLAUSIBLE = 0.05  # mean probability of the given label, at most
 _LEAST = 3  # images
 _SHARE = 0.0025  # of the images: fewer are the few odd ones that every set has
+_OF_WRONG = 0.05  # of the images that most networks get wrong: fewer are just hard
 _MOST_LISTED = 24
 
 
@@ -30,7 +36,9 @@ def _find(evidence: Evidence) -> Finding | None:
     answers = pd.concat(tables, ignore_index=True)
     found = contradicted_labels(answers)
     images = answers["filename"].nunique()
-    if len(found) < max(_LEAST, _SHARE * images):
+    right = (answers["predicted"] == answers["label"]).groupby(answers["filename"]).mean()
+    wrong = int((right < 0.5).sum())
+    if len(found) < max(_LEAST, _SHARE * images, _OF_WRONG * wrong):
         return None
     shown = found.head(_MOST_LISTED)
     suspects = tuple(Suspect(*map(str, row)) for row in shown.itertuples(index=False))
@@ -67,6 +75,7 @@ def contradicted_labels(answers: pd.DataFrame) -> pd.DataFrame:
         label=("label", "first"),
         trainings=("label", "size"),
         probability=("label_probability", "mean"),
+        confidence=("confidence", "mean"),
     )
     same = answers[contradicts].groupby(["filename", "predicted"]).size().reset_index(name="times")
     same = same.sort_values("times", ascending=False, kind="stable").drop_duplicates("filename")
@@ -75,6 +84,7 @@ def contradicted_labels(answers: pd.DataFrame) -> pd.DataFrame:
         (found["times"] >= _NEARLY_EVERY * found["trainings"])
         & (found["trainings"] >= _LEAST_TRAININGS)
         & (found["probability"] <= _IMPLAUSIBLE)
+        & (found["confidence"] >= images["probability"].median())
     )
     found = found[clear].sort_values(["probability", "filename"], kind="stable")
     return found.rename(columns={"predicted": "other"})[["filename", "label", "other"]]
@@ -84,8 +94,9 @@ CHECK = Check(
     code="RB207",
     title="probable label errors",
     meaning="confident learning: nine of ten trainings or more contradict the label of an image "
-    "that they were not trained on, all with the same answer and confidently, and give the label "
-    "5 % on average at most; for one image in 400 or more",
+    "that they were not trained on, all with the same answer, as surely as they answer the median "
+    "image, and give the label 5 % on average at most; for one image in 400 or more, and one in 20 "
+    "of those that most trainings get wrong",
     why="Wrong labels among the judged images blur every difference, and wrong ones among the "
     "train images reward what does not memorize.",
     rank=55,

@@ -29,7 +29,9 @@ def _find(evidence: Evidence) -> Finding | None:
     more = int(known.min())
     wanted = int(rows.loc[rows["technique"] == quickest, "trainings"].iloc[0]) + more
     looks = evidence.protocol.get("looks")
-    if looks:
+    if looks and wanted <= looks[-1]:
+        changed = {}  # looks that are still to come
+    elif looks:
         wanted = max(wanted, looks[-1] + 1)
         changed = {"protocol.seeds.looks": " ".join(map(str, [*looks, wanted]))}
     else:
