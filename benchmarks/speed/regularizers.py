@@ -112,7 +112,7 @@ def measure_regularizers(given: argparse.Namespace, rounds: int) -> Outcome:
         for key, (own, plain) in found.items():
             made.sides.append(own)
             made.figures.append(
-                ratio(EPOCH.format(key=key, network=case.name), own, plain, _limit(key))
+                ratio(EPOCH.format(key=key, network=case.name), own, plain, bar_of(key))
             )
     rivals = [key for key in timed if key in RIVALS]
     for key, pair in _side_by_side(rivals, batches_of):
@@ -134,7 +134,8 @@ def measure_regularizers(given: argparse.Namespace, rounds: int) -> Outcome:
     return made
 
 
-def _limit(key: str) -> float | None:
+def bar_of(key: str) -> float | None:
+    """The most that an epoch may take, in times of one without; None: no bar."""
     return OF_KEY[key] if key in OF_KEY else OF_FAMILY[REGULARIZERS[key].family()]
 
 
