@@ -82,10 +82,12 @@ class TestAValidStudy:
         assert study.protocol.split.method == "given"
         errors = {n: round(100 * (1 - p.accuracy), 2) for n, p in study.reporting.published.items()}
         assert errors["l2"] == 1.62  # percent, as in the papers
-        assert errors["dropout_l2"] == 1.25
+        assert (errors["max_norm"], errors["dropout_l2"]) == (1.35, 1.25)
+        assert errors["dropout_max_norm"] == 1.05
         assert (errors["dropout"], errors["label_smoothing"]) == (1.28, 1.23)
         assert errors["confidence_penalty"] == 1.17
-        assert study.techniques["dropout_l2"].model_dump()["dropout"] == 0.5
+        dropped = study.techniques["dropout_max_norm"].model_dump(exclude_defaults=True)
+        assert dropped == {"input_dropout": 0.2, "dropout": 0.5, "max_norm": 2.0}
         others = {name for name, found in study.reporting.published.items() if found.not_comparable}
         assert not others & {"l2", "dropout_l2"}  # of this network
 
