@@ -84,6 +84,12 @@ def test_pictures_are_written_of_what_changes_the_batch(tmp_path: Path) -> None:
     assert [found.name for found in file.parent.iterdir()] == [file.name]
 
 
+def test_the_docs_have_a_picture_of_all_that_changes_the_batch() -> None:
+    needed = {key for key, kind in REGULARIZERS.items() if kind.does("change_batch")}
+    there = {file.stem for file in cards.PICTURES.glob("*.png")}
+    assert there == needed, "uv run python -m regbench.report.pictures <key> draws one"
+
+
 def test_sample_images_are_digits_and_colour_photos() -> None:
     sets = pictures.sample_images()
     assert sets["digits"].shape == (8, 28, 28, 1)
