@@ -3,13 +3,14 @@
 import io
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
-from regbench.regularizers.base import Batch, Regularizer
+from regbench.regularizers.base import Batch, Choice, Range, Regularizer
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.report import cards, pictures
 from regbench.report.reference import PAGES
@@ -37,6 +38,26 @@ def test_the_entry_on_a_card_is_a_technique(key: str) -> None:
     (entry,) = yaml.safe_load(card_of(key).partition("```yaml\n")[2].partition("```")[0]).values()
     technique = Technique.model_validate(entry[key])
     assert list(technique.entries()) == [key]
+
+
+class WithoutDefault(Regularizer):
+    shorthand = "rate"
+    search: ClassVar = {"rate": Range(0.1, 0.5)}
+
+    rate: float
+
+
+class WithoutDefaults(Regularizer):
+    search: ClassVar = {"rate": Range(0.1, 0.5), "by": Choice(("norm", "value"))}
+
+    rate: float
+    by: str
+    often: bool = True
+
+
+def test_the_entry_of_what_has_no_default_is_of_its_search_range() -> None:
+    assert cards.entry_of(WithoutDefault) == 0.1
+    assert cards.entry_of(WithoutDefaults) == {"rate": 0.1, "by": "norm"}
 
 
 def test_every_regularizer_has_a_card_under_its_family() -> None:
