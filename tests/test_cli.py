@@ -155,6 +155,10 @@ def test_environment_and_configuration_folder(
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "04_feature/augmentation.json").exists()
+    params = f"data_root={tmp_path},protocol.network=resnet"
+    left = kedro("run", "--env=all", "--nodes=data.build_augmentation", f"--params={params}")
+    assert left.returncode == 0, left.stderr
+    assert "left out: batch_normalization (a resnet with batch " in left.stderr
     absent = f"{tmp_path}/mnist.zip"
     by_variable = kedro("run", "--pipelines=data", f"--params=images={absent}", KEDRO_ENV="article")
     assert by_variable.returncode == 1

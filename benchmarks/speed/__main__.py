@@ -17,6 +17,7 @@ from benchmarks.speed.epoch import measure_augmented_epoch, measure_epoch
 from benchmarks.speed.ingestion import measure_ingestion
 from benchmarks.speed.memory import measure_memory
 from benchmarks.speed.photos import measure_photos
+from benchmarks.speed.regularizers import measure_regularizers
 from benchmarks.speed.scale import measure_scale
 from benchmarks.speed.study import measure_study
 
@@ -30,10 +31,11 @@ MEASUREMENTS = {
     "agreement": ("Accuracies beside the plain script's.", 1, measure_agreement),
     "cifar": ("The convolutional network on CIFAR-10.", 1, measure_cifar),
     "memory": ("Peak memory of a study on photos.", 1, measure_memory),
+    "regularizers": ("An epoch with each regularizer.", 1, measure_regularizers),
     "scale": ("Time and memory by the number of images.", 3, measure_scale),
     "study": ("The whole published study (45 minutes).", 1, measure_study),
 }
-WITHOUT_MNIST = {"agreement", "cifar", "memory", "photos"}
+WITHOUT_MNIST = {"agreement", "cifar", "memory", "photos", "regularizers"}
 
 
 def main() -> None:
@@ -94,6 +96,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--techniques", help="of study and agreement, as a,b; default: all")
     made.add_argument("--cifar", type=absolute, help="of cifar: a zip of CIFAR-10's pictures")
     made.add_argument("--photos", type=int, default=20_000, help="of photos: how many")
+    made.add_argument("--regularizers", help="of regularizers, as a,b; default: all")
     sizes = "10000,30000,100000,300000,1000000"
     made.add_argument("--sizes", default=sizes, help="of scale: numbers of images")
     return made

@@ -3,13 +3,14 @@
 import io
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
-from regbench.regularizers.base import Batch, Regularizer
+from regbench.regularizers.base import Batch, Choice, Range, Regularizer
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.report import cards, pictures
 from regbench.report.reference import PAGES
@@ -37,6 +38,26 @@ def test_the_entry_on_a_card_is_a_technique(key: str) -> None:
     (entry,) = yaml.safe_load(card_of(key).partition("```yaml\n")[2].partition("```")[0]).values()
     technique = Technique.model_validate(entry[key])
     assert list(technique.entries()) == [key]
+
+
+class WithoutDefault(Regularizer):
+    shorthand = "rate"
+    search: ClassVar = {"rate": Range(0.1, 0.5)}
+
+    rate: float
+
+
+class WithoutDefaults(Regularizer):
+    search: ClassVar = {"rate": Range(0.1, 0.5), "by": Choice(("norm", "value"))}
+
+    rate: float
+    by: str
+    often: bool = True
+
+
+def test_the_entry_of_what_has_no_default_is_of_its_search_range() -> None:
+    assert cards.entry_of(WithoutDefault) == 0.1
+    assert cards.entry_of(WithoutDefaults) == {"rate": 0.1, "by": "norm"}
 
 
 def test_every_regularizer_has_a_card_under_its_family() -> None:
@@ -82,6 +103,12 @@ def test_pictures_are_written_of_what_changes_the_batch(tmp_path: Path) -> None:
     with Image.open(file) as picture:
         assert picture.width > picture.height
     assert [found.name for found in file.parent.iterdir()] == [file.name]
+
+
+def test_the_docs_have_a_picture_of_all_that_changes_the_batch() -> None:
+    needed = {key for key, kind in REGULARIZERS.items() if kind.does("change_batch")}
+    there = {file.stem for file in cards.PICTURES.glob("*.png")}
+    assert there == needed, "uv run python -m regbench.report.pictures <key> draws one"
 
 
 def test_sample_images_are_digits_and_colour_photos() -> None:

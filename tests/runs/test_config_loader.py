@@ -76,6 +76,21 @@ class TestAValidStudy:
         written = loader(conf, "mnist")["catalog"]["comparison"]["filepath"]
         assert catalog["fair_comparison"]["filepath"] == written
 
+    def test_of_the_literature(self, own_conf: MakeConf) -> None:
+        study = loader(own_conf(), "literature").study()
+        assert study.network.model_dump()["hidden_units"] == [1024, 1024, 2048]
+        assert study.protocol.split.method == "given"
+        errors = {n: round(100 * (1 - p.accuracy), 2) for n, p in study.reporting.published.items()}
+        assert errors["l2"] == 1.62  # percent, as in the papers
+        assert (errors["max_norm"], errors["dropout_l2"]) == (1.35, 1.25)
+        assert errors["dropout_max_norm"] == 1.05
+        assert (errors["dropout"], errors["label_smoothing"]) == (1.28, 1.23)
+        assert errors["confidence_penalty"] == 1.17
+        dropped = study.techniques["dropout_max_norm"].model_dump(exclude_defaults=True)
+        assert dropped == {"input_dropout": 0.2, "dropout": 0.5, "max_norm": 2.0}
+        others = {name for name, found in study.reporting.published.items() if found.not_comparable}
+        assert not others & {"l2", "dropout_l2"}  # of this network
+
     def test_of_photos(self, own_conf: MakeConf) -> None:
         study, base = (
             loader(conf, env).study() for conf in [own_conf()] for env in ("photos", None)

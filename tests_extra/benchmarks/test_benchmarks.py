@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from benchmarks import harness
@@ -16,6 +17,7 @@ from benchmarks.scaling import __main__ as scaling
 from benchmarks.scaling.airflow import Airflow, called
 from benchmarks.speed import __main__ as command
 from benchmarks.speed import cifar, epoch, settings, study
+from benchmarks.speed import regularizers as of_regularizers
 from benchmarks.speed.agreement import compare
 from benchmarks.speed.figures import Figure, Outcome, Side, interleave, ratio
 from benchmarks.speed.processes import node_starts, side_by_side
@@ -27,6 +29,7 @@ from omegaconf import OmegaConf
 from regbench.networks.base import Plan
 from regbench.networks.registry import network_of
 from regbench.regularizers.augmentation import Augmentation
+from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.schema import Protocol
 
 
@@ -246,3 +249,27 @@ def test_cifar_is_a_zip_with_enough_of_each_class(tmp_path: Path) -> None:
             "validation/cat/0500.jpg",
             "test/cat/0399.png",
         ]
+
+
+@pytest.mark.parametrize("key", REGULARIZERS)
+def test_every_regularizer_has_a_bar_and_is_made_with_its_data(key: str) -> None:
+    made = of_regularizers.regularizer_of(key, (8, 8, 1))
+    assert type(made) is REGULARIZERS[key]
+    if made.family() != "ensemble":
+        assert of_regularizers.bar_of(key) is None or 1 < of_regularizers.bar_of(key) < 3
+
+
+def test_rivals_are_layers_of_keras_with_these_settings() -> None:
+    for name, options in of_regularizers.RIVALS.values():
+        assert getattr(keras.layers, name)(**options)
+
+
+def test_epochs_with_and_without_a_regularizer_are_timed() -> None:
+    network = {"kind": "mlp", "hidden_units": [4], "activation": "relu"}
+    case = of_regularizers.Case("small", network, (8, 8, 1), 20)
+    measured = side_by_side(
+        of_regularizers.epochs_of,
+        [{"keys": ["l2", "batch_normalization"], "case": case, "epochs": 2}],
+    )
+    assert set(measured[0]) == {"l2", "batch_normalization"}
+    assert all(seconds > 0 for pair in measured[0].values() for seconds in pair)

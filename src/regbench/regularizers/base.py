@@ -148,8 +148,12 @@ class Regularizer(Settings):
 
     @classmethod
     def family(cls) -> str:
-        """Return the family that it is listed in, a key of ``FAMILIES``: its first place."""
-        return cls.acts()[0].removeprefix("input ")
+        """Return the family that it is listed in, a key of ``FAMILIES``.
+
+        That is its first place; of what acts at the place ``ensemble``, that one.
+        """
+        places = cls.acts()
+        return "ensemble" if "ensemble" in places else places[0].removeprefix("input ")
 
     @classmethod
     def shared_settings(cls) -> type[Settings] | None:

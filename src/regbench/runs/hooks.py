@@ -95,7 +95,8 @@ class StudyHooks:
                 or damaged, or another run is at work on the same results.
         """
         loader = StudyConfigLoader.latest
-        if loader and (line := loader.left_out()):
+        # An empty loader is false, as it is a mapping.
+        if loader is not None and (line := loader.left_out()):
             logger.warning("%s", line)
         check_selection(run_params)  # Kedro ignores a tag that no node has
         _check_figures()
