@@ -1,11 +1,16 @@
 """Grad-CAM against the formula, by finite differences and by hand."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tests.building import build_network
 
 from regbench.networks.grad_cam import grad_cam
+from regbench.networks.kinds.cnn import Cnn
+from regbench.study.technique import Technique
 
 
 def images(side: int = 8, channels: int = 3) -> np.ndarray:
@@ -52,6 +57,19 @@ def test_maps_are_those_of_the_formula(trainable: bool) -> None:
     expected = by_hand(model, images(), answers)
     assert (expected.max(axis=(1, 2)) == 1).sum() > 10
     np.testing.assert_allclose(maps, expected, atol=1e-4)
+
+
+def test_a_stored_network_has_the_same_maps(tmp_path: Path) -> None:
+    scaling = {"scale": [255.0] * 3, "offset": [0.0] * 3}
+    built = build_network((8, 8, 3), 3, Cnn(filters=[4, 6]), Technique(), 1, scaling)
+    built.save(tmp_path / "network.keras")
+    stored = keras.models.load_model(tmp_path / "network.keras")
+    maps, answers = grad_cam(stored, images()) or (np.empty(0), np.empty(0))
+    of_built, answers_of_built = grad_cam(built, images()) or (np.empty(0), np.empty(0))
+    assert maps.shape == (20, 4, 4)
+    assert maps.max() == 1
+    np.testing.assert_allclose(maps, of_built, atol=1e-5)
+    np.testing.assert_array_equal(answers, answers_of_built)
 
 
 def test_without_a_softmax_layer_logarithms_stand_in_for_logits() -> None:

@@ -5,7 +5,8 @@ Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-
 with respect to each, summed, and 0 where negative.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import keras
@@ -56,16 +57,22 @@ def _features_and_scores(
     Where the last layer is no softmax on its own, the logarithm of the probabilities stands in for
     the logits. The feature maps may be those of a network inside of the network.
     """
-    last = network.layers[-1]
-    is_softmax = isinstance(last, keras.layers.Softmax)
-    scores = last.input if is_softmax else last.output
-    for layer in reversed(network.layers):
-        if isinstance(layer, keras.Model):
-            inner = _last_feature_maps(layer)
-            if inner is not None:
-                return _through_inner(network, layer, inner, scores, is_softmax)
-        elif _has_feature_maps(layer):
-            whole = keras.Model(network.inputs[0], [layer.output, scores])
+    scores = network.outputs[0]
+    is_softmax = isinstance(scores._keras_history.operation, keras.layers.Softmax)
+    if is_softmax:
+        scores = _made_from(scores)[0]
+    for values in _backwards(scores):
+        inner = values._keras_history.operation
+        if isinstance(inner, keras.Model):
+            output = inner.outputs[values._keras_history.tensor_index]
+            features = _last_feature_maps(output)
+            if features is not None:
+                before = keras.Model(network.inputs[0], _made_from(values)[0])
+                within = keras.Model(inner.inputs[0], [features, output])
+                after = keras.Model(values, scores)
+                return partial(_in_steps, before, within, after, is_softmax)
+        elif _is_feature_maps(values):
+            whole = keras.Model(network.inputs[0], [values, scores])
             return partial(_at_once, whole, is_softmax)
     return None
 
@@ -77,24 +84,16 @@ def _at_once(
     return features, _logits(output, is_softmax)
 
 
-def _through_inner(
-    network: keras.Model,
-    inner: keras.Model,
-    layer: keras.Layer,
-    scores: keras.KerasTensor,
+def _in_steps(
+    before: keras.Model,
+    within: keras.Model,
+    after: keras.Model,
     is_softmax: bool,
-) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """Return the function from images to the feature maps of a layer in an inner network."""
-    call = inner._inbound_nodes[-1]  # no public name leads to what a model was called on
-    before = keras.Model(network.inputs[0], call.input_tensors[0])
-    within = keras.Model(inner.inputs[0], [layer.output, inner.outputs[0]])
-    after = keras.Model(call.outputs[0], scores)
-
-    def features_and_scores(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        features, output = within(before(images, training=False), training=False)
-        return features, _logits(after(output, training=False), is_softmax)
-
-    return features_and_scores
+    images: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the feature maps inside of an inner network, and the logits that follow from them."""
+    features, output = within(before(images, training=False), training=False)
+    return features, _logits(after(output, training=False), is_softmax)
 
 
 def _logits(scores: tf.Tensor, is_softmax: bool) -> tf.Tensor:
@@ -102,33 +101,38 @@ def _logits(scores: tf.Tensor, is_softmax: bool) -> tf.Tensor:
     return scores if is_softmax else tf.math.log(scores + 1e-12)
 
 
-def _last_feature_maps(network: keras.Model) -> keras.Layer | None:
-    """Return the last layer of a network whose output is feature maps; None without any."""
-    found = (layer for layer in reversed(network.layers) if _has_feature_maps(layer))
-    return next(found, None)
+def _last_feature_maps(output: keras.KerasTensor) -> keras.KerasTensor | None:
+    """Return the last feature maps that a network's output is made from; None without any."""
+    return next((values for values in _backwards(output) if _is_feature_maps(values)), None)
 
 
-def _has_feature_maps(layer: keras.Layer) -> bool:
-    """Return whether a layer yields maps of features, more than one pixel in size.
+def _is_feature_maps(values: keras.KerasTensor) -> bool:
+    """Return whether values are maps of features, more than one pixel in size.
 
     An image that is only scaled, before the first convolution, is none.
     """
-    shape = getattr(getattr(layer, "output", None), "shape", ())
-    if len(shape) != 4 or shape[1:3] == (1, 1):
+    if len(values.shape) != 4 or values.shape[1:3] == (1, 1):
         return False
-    return _is_below_a_convolution(layer)
+    made_by = (type(of._keras_history.operation).__name__ for of in _backwards(values))
+    return any("Conv" in name for name in made_by)
 
 
-def _is_below_a_convolution(layer: keras.Layer) -> bool:
-    """Return whether a layer is a convolution or comes after one."""
-    waiting, seen = [layer], set[int]()
+def _backwards(values: keras.KerasTensor) -> Iterator[keras.KerasTensor]:
+    """Yield values and all that they are made from, the nearest first.
+
+    A layer may be called several times, as those of a loaded sequential network are: its
+    ``output`` would be that of another call.
+    """
+    waiting, seen = deque([values]), set[int]()
     while waiting:
-        current = waiting.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        if "Conv" in type(current).__name__:
-            return True
-        for node in current._inbound_nodes:
-            waiting += [tensor._keras_history.operation for tensor in node.input_tensors]
-    return False
+        current = waiting.popleft()
+        if id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            waiting.extend(_made_from(current))
+
+
+def _made_from(values: keras.KerasTensor) -> list[keras.KerasTensor]:
+    """Return the inputs of the call of a layer that values come from."""
+    history = values._keras_history
+    return list(history.operation._inbound_nodes[history.node_index].input_tensors)
