@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[1]
+SITE = (PROJECT / "mkdocs.yml").read_text("utf-8")
 DOCUMENTS = [
     *sorted(PROJECT.glob("*.md")),
     *sorted(PROJECT.glob("docs/**/*.md")),
@@ -34,3 +35,9 @@ def test_links_lead_somewhere(document: Path) -> None:
         target = document.parent / name if name else document
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_the_site_has_every_page() -> None:
+    named = set(re.findall(r"^ +- (?:[\w ]+: )?(\S+\.md)$", SITE, flags=re.MULTILINE))
+    pages = {path.relative_to(PROJECT / "docs").as_posix() for path in PROJECT.glob("docs/**/*.md")}
+    assert pages <= named, "a page of docs takes a line in mkdocs.yml"

@@ -45,7 +45,11 @@ def register_pipelines() -> dict[str, Pipeline]:
             for name in study.techniques
         }
         report = reporting.create_pipeline(
-            list(trainings), with_publication=bool(study.reporting.published)
+            list(trainings),
+            with_publication=bool(study.reporting.published),
+            with_feature_maps=any(
+                network.has_feature_maps for network in study.trained_networks.values()
+            ),
         )
         examine = reporting.create_doctor(list(trainings))
         pilot = training.create_pilot(

@@ -336,12 +336,12 @@ class TestLookingInside:
         page.find_element(By.ID, "browse-more").click()
         assert len(self.captions(page)) == 60
         said = page.find_element(By.ID, "browse-count").text
-        assert said == "60 of 60 images. Upper answer: baseline; lower: dropout."
+        assert said == "60 of 60 images. First answer: baseline; second: dropout."
 
     def test_filters_by_class_and_by_who_is_wrong(self, page: webdriver.Chrome) -> None:
-        self.choose(page, "left", "l1_with_a_rather_long_name")
+        self.choose(page, "first", "l1_with_a_rather_long_name")
         self.choose(page, "class", "bee")
-        self.choose(page, "show", "left wrong, right right")
+        self.choose(page, "show", "first wrong, second right")
         answers = {name: a_results(ACCURACIES[name]).predictions for name in ACCURACIES}
         right = {}
         for name in ("l1_with_a_rather_long_name", "dropout"):
@@ -354,7 +354,7 @@ class TestLookingInside:
         assert all(caption.startswith("bee") for caption in captions)
 
     def test_sorts_by_confidence(self, page: webdriver.Chrome) -> None:
-        for order, reverse in (("most confident, left", True), ("least confident, left", False)):
+        for order, reverse in (("most confident, first", True), ("least confident, first", False)):
             self.choose(page, "order", order)
             shown = [int(re.findall(r"(\d+) %", caption)[0]) for caption in self.captions(page)]
             assert len(shown) == 48
@@ -377,6 +377,31 @@ class TestLookingInside:
         assert "of 2" in rows[0].text
         webdriver.ActionChains(page).send_keys(Keys.ESCAPE).perform()
         assert not dialog.is_displayed()
+
+    def test_shows_where_networks_looked(self, page: webdriver.Chrome, tmp_path: Path) -> None:
+        maps = np.full((1, 4, 4), 255, np.uint8)
+        grad_cam = {"rows": np.array([7]), "dropout.maps": maps}
+        grad_cam |= {"dropout.answers": np.array([1]), "dropout.seed": np.asarray(2)}
+        report = tmp_path / "report.html"
+        report.write_text(render_report(replace(a_content(), grad_cam=grad_cam)), "utf-8")
+        page.get(report.as_uri())
+        self.choose(page, "show", "with Grad-CAM")
+        assert len(self.captions(page)) == 1
+        page.find_element(By.CSS_SELECTOR, "#browse-images button").send_keys(Keys.ENTER)
+        heated = "#browse-pictures canvas[data-heat]"
+        WebDriverWait(page, 10).until(lambda driver: driver.find_elements(By.CSS_SELECTOR, heated))
+        figures = page.find_elements(By.CSS_SELECTOR, "#browse-pictures figcaption")
+        assert [figure.text for figure in figures] == [
+            "the image",
+            "Grad-CAM of dropout, seed 2: bee",
+        ]
+        colour = page.execute_script(
+            f"return [...document.querySelector('{heated}').getContext('2d')"
+            ".getImageData(90, 90, 1, 1).data]"
+        )
+        assert colour[0] > 150  # the image is black, the map red
+        assert colour[1] < 50
+        assert page.get_log("browser") == []
 
     def test_is_said_to_need_javascript(self, page: webdriver.Chrome) -> None:
         assert not page.find_element(By.ID, "browse-without").is_displayed()

@@ -208,6 +208,8 @@ class Network(Settings, ABC):
     source: ClassVar[str]  # the paper
     # Whether faults may show only when it is built: the data pipeline then builds it once.
     built_to_check: ClassVar[bool] = False
+    # Whether one may have feature maps: the report then shows where it looked (Grad-CAM).
+    has_feature_maps: ClassVar[bool] = True
 
     @classmethod
     def kind(cls) -> str:

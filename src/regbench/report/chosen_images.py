@@ -78,15 +78,30 @@ def _places(values: pd.Series, known: pd.Index) -> np.ndarray:
     return np.asarray(known.get_indexer(pd.Index(unique))[codes])
 
 
+def differing_images(answers: Mapping[str, Answers]) -> np.ndarray:
+    """Return the images that most trainings of one technique get right and most of another wrong.
+
+    Args:
+        answers: Of each technique, at least one, on the M images.
+
+    Returns:
+        Places of images, the clearest first.
+    """
+    by_image = np.array([of.share() for of in answers.values()])
+    judged = np.isfinite(by_image)
+    highest = np.where(judged, by_image, -1).max(axis=0)
+    lowest = np.where(judged, by_image, 2).min(axis=0)
+    return _ranked(np.where((highest > 0.5) & (lowest < 0.5), highest - lowest, 0))
+
+
 def choose_images(
     answers: Mapping[str, Answers], targets: np.ndarray, most: int
 ) -> tuple[np.ndarray, list[str]]:
     """Choose images of a split part, a third of each kind as far as there are that many.
 
-    First those that most trainings of one technique get right and most of another wrong, the
-    clearest first; then those that all techniques together are most confidently wrong about; then
-    a random sample, with the same number of each class. The kinds take turns, so that any
-    beginning of the list has all of them.
+    First ``differing_images``; then those that all techniques together are most confidently wrong
+    about; then a random sample, with the same number of each class. The kinds take turns, so that
+    any beginning of the list has all of them.
 
     Args:
         answers: Of each technique on the M images.
@@ -96,16 +111,14 @@ def choose_images(
     Returns:
         Places of the chosen images, and why each was chosen.
     """
-    by_image = np.array([of.share() for of in answers.values()])
-    judged = np.isfinite(by_image)
-    highest = np.where(judged, by_image, -1).max(axis=0)
-    lowest = np.where(judged, by_image, 2).min(axis=0)
-    differ = _ranked(np.where((highest > 0.5) & (lowest < 0.5), highest - lowest, 0))
+    differ = differing_images(answers)
     mistaken = _ranked(np.mean([of.mistaken for of in answers.values()], axis=0))
-    shuffled = np.random.default_rng(0).permutation(np.flatnonzero(judged.any(axis=0)))
+    judged = np.any([of.trainings > 0 for of in answers.values()], axis=0)
+    shuffled = np.random.default_rng(0).permutation(np.flatnonzero(judged))
     turn = pd.Series(shuffled).groupby(targets[shuffled]).cumcount().to_numpy()
     kinds = (differ, mistaken, shuffled[np.lexsort((targets[shuffled], turn))])
     waiting = {reason: iter(of.tolist()) for reason, of in zip(_REASONS, kinds, strict=True)}
+    do_differ = set(differ.tolist())
     why: dict[int, str] = {}
     while waiting and len(why) < most:
         for reason, places in list(waiting.items()):
@@ -113,7 +126,7 @@ def choose_images(
             if place is None:
                 del waiting[reason]
             elif len(why) < most:
-                why[place] = reason
+                why[place] = DIFFER if place in do_differ else reason
     return np.fromiter(why, dtype=int, count=len(why)), list(why.values())
 
 

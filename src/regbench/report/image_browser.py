@@ -9,7 +9,7 @@ import pandas as pd
 from regbench.comparison import tables
 from regbench.evaluation.results import Results
 from regbench.evaluation.split_parts import judged_part
-from regbench.report import chosen_images, svg, thumbnails
+from regbench.report import chosen_images, heat, svg, thumbnails
 from regbench.study.arms import arm_named
 from regbench.study.schema import BASELINE
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_IMAGES = 600
 MOST_BYTES = 2 << 20  # of the pictures, in the page
+MOST_EXPLAINED = 60  # images with Grad-CAM maps
 MOST_HARDEST = 24  # train images
 
 
@@ -30,9 +31,7 @@ def image_browser(content: "ReportContent") -> dict[str, Any]:
     """
     trained = tables.finished(content.results)
     part = judged_part(content.comparison)
-    filenames = pd.Index(content.split_index["filename"])
-    row_of = pd.Series(np.arange(len(filenames)), index=filenames)
-    row_of = row_of[~filenames.duplicated()]
+    row_of = _row_of(content.split_index)
     sentence, data = _browsed(content, trained, part, row_of)
     return {"sentence": sentence, "data": data, "hardest": _hardest(content, trained, row_of)}
 
@@ -42,7 +41,7 @@ def _browsed(
 ) -> tuple[str, dict[str, Any] | None]:
     """Return the sentence on the images that are shown, and the data of the script."""
     files = row_of.index
-    targets = _targets(content, row_of.to_numpy())
+    targets = _targets(content.split_index, content.classes)[row_of.to_numpy()]
     found = {
         name: chosen_images.answers_on(of, part, files, content.classes)
         for name, of in trained.items()
@@ -67,15 +66,51 @@ def _browsed(
         "labels": targets[places].tolist(),
         "why": why,
         "techniques": [{"name": name, **_answers_of(of, places)} for name, of in answers.items()],
+        "heat": heat.maps_shown(
+            content.grad_cam, row_of.to_numpy()[places].tolist(), list(answers)
+        ),
         "pair": _pair(content.comparison, {name: trained[name] for name in answers}),
     }
     return _sentence(why, int(judged.sum()), part), data
 
 
-def _targets(content: "ReportContent", rows: np.ndarray) -> np.ndarray:
-    """Return the classes of some images, int."""
-    labels = pd.Categorical(content.split_index["label"], categories=content.classes)
-    targets: np.ndarray = np.asarray(labels.codes, dtype=int)[rows]
+def rows_to_explain(
+    trained: Mapping[str, Results], split_index: pd.DataFrame, classes: list[str]
+) -> list[int]:
+    """Return the images that techniques differ on, those that the browser shows first.
+
+    Args:
+        trained: The trainings that did not fail, by technique.
+        split_index: A row per image: filename, label, split.
+        classes: The labels.
+
+    Returns:
+        At most ``MOST_EXPLAINED`` rows of ``split_index``, the clearest first.
+    """
+    if not trained:
+        return []
+    part = judged_part(set(split_index["split"]))
+    row_of = _row_of(split_index)
+    answers = {
+        name: chosen_images.answers_on(of, part, row_of.index, classes)
+        for name, of in trained.items()
+    }
+    differ = chosen_images.differing_images(answers)[:MOST_EXPLAINED]
+    rows: list[int] = row_of.to_numpy()[differ].tolist()
+    return rows
+
+
+def _row_of(split_index: pd.DataFrame) -> pd.Series:
+    """Return the first row of each file name, by file name."""
+    filenames = pd.Index(split_index["filename"])
+    first = np.flatnonzero(~filenames.duplicated())
+    return pd.Series(first, index=filenames[first])
+
+
+def _targets(split_index: pd.DataFrame, classes: list[str]) -> np.ndarray:
+    """Return the class of every image, int."""
+    labels = pd.Categorical(split_index["label"], categories=classes)
+    targets: np.ndarray = np.asarray(labels.codes, dtype=int)
     return targets
 
 

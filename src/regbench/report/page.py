@@ -86,6 +86,8 @@ class ReportContent:
         duplicates: Images with equal or nearly equal pixels: group, filename, label, split and
             finding; None if they were not looked for.
         command: The study's ``kedro run`` command, for the next step.
+        grad_cam: Where networks look in some images: ``rows`` of the split index, and by technique
+            ``<name>.maps``, ``<name>.answers`` and ``<name>.seed``; None without feature maps.
     """
 
     comparison: pd.DataFrame
@@ -102,6 +104,7 @@ class ReportContent:
     findings: Sequence[Mapping[str, Any]] = ()
     duplicates: pd.DataFrame | None = None
     command: str = KEDRO_RUN
+    grad_cam: Mapping[str, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)

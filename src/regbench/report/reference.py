@@ -16,6 +16,7 @@ from regbench.optimization.schedules import SCHEDULES
 from regbench.regularizers.base import FAMILIES
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.report.cards import cards_page
+from regbench.report.every_setting import settings_page
 from regbench.report.settings_in_words import (
     lines_of,
     own_settings,
@@ -26,6 +27,7 @@ from regbench.report.settings_in_words import (
 
 COMMAND = "uv run python -m regbench.report.reference"
 _DOCS = Path(__file__).parents[3] / "docs"
+_CONF = Path(__file__).parents[3] / "conf/base"
 _MADE = f"This page is made from the files: `{COMMAND}`.\n"
 _REGULARIZERS = """\
 # Regularizers
@@ -231,6 +233,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "optimizers.md": optimizers_page,
     "figures.md": figures_page,
     "checks.md": checks_page,
+    "settings.md": lambda: f"{settings_page(_CONF)}\n{_MADE}",
 }
 
 

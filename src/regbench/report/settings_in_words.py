@@ -29,7 +29,7 @@ def settings_of(model: type[Settings], shorthand: str | None = None) -> list[str
         key = field.alias or name
         marked = f"**`{key}`**" if name == shorthand else f"`{key}`"
         default = "" if field.is_required() else f" = {_shown_default(field.default)}"
-        shown.append(f"{marked} ({_range(field.annotation, field.metadata)}){default}")
+        shown.append(f"{marked} ({range_of(field.annotation, field.metadata)}){default}")
     return shown
 
 
@@ -43,23 +43,23 @@ def own_settings(model: type[Settings]) -> list[str]:
     return [line for line in settings_of(model) if not line.startswith("`name`")]
 
 
-def _range(annotation: Any, metadata: Iterable[Any]) -> str:
+def range_of(annotation: Any, metadata: Iterable[Any]) -> str:
     """Return the values that a setting takes: its choices, or its type and bounds."""
     if get_origin(annotation) is Literal:
         return ", ".join(str(choice) for choice in get_args(annotation))
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
-        return _range(inner, [*more, *metadata])
+        return range_of(inner, [*more, *metadata])
     if get_origin(annotation) in (Union, UnionType):
         parts = [part for part in get_args(annotation) if part is not NoneType]
-        shown = [_range(part, metadata) for part in parts]
+        shown = [range_of(part, metadata) for part in parts]
         return " or ".join([*shown, *(["null"] if NoneType in get_args(annotation) else [])])
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return "; ".join(settings_of(annotation))
     if get_origin(annotation) is list:
-        return f"list of: {_range(get_args(annotation)[0], ())}"
+        return f"list of: {range_of(get_args(annotation)[0], ())}"
     bounds = [
-        f"{sign} {getattr(bound, key):g}"
+        f"{sign} {getattr(bound, key):.10g}"
         for part in metadata
         for bound in (getattr(part, "metadata", None) or [part])
         for key, sign in _BOUNDS.items()

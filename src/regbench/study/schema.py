@@ -252,7 +252,7 @@ class History(Settings):
 
 
 class Alarms(Settings):
-    """The alarms; None turns one off."""
+    """The alarms; null turns one off."""
 
     technique: Name  # whose accuracy is watched; ``best`` is the best on validation
     drop: Points | None

@@ -19,6 +19,8 @@ class Mlp(Network):
     title = "fully connected network"
     source = "Rumelhart et al., Learning Representations by Back-Propagating Errors, 1986"
 
+    has_feature_maps = False
+
     hidden_units: Annotated[list[Count], Field(min_length=1)]
     activation: Literal["relu", "elu", "gelu", "tanh"]
 

@@ -6,6 +6,8 @@
     -> plot_... -> the pictures (of several networks: separate_networks, then those of each, and
        plot_networks -> comparison_plot)
     (comparison and fair_comparison -> compare_with_publication -> published_claims)
+    (of networks with feature maps: choose_explained -> explained_images; these, networks and
+       images -> explain -> grad_cam)
     -> describe_run -> described_run -> check_alarms -> alarms
     -> examine -> doctor -> write_findings -> doctor_markdown
     -> write_report -> report -> keep_report -> kept_reports
@@ -31,12 +33,15 @@ _PICTURES = (
 )
 
 
-def create_pipeline(arms: list[str], *, with_publication: bool) -> Pipeline:
+def create_pipeline(
+    arms: list[str], *, with_publication: bool, with_feature_maps: bool = False
+) -> Pipeline:
     """Return the pipeline that makes the report; a technique without results is not trained.
 
     Args:
         arms: Their names: of techniques, or of techniques on networks.
         with_publication: Whether there are published figures to compare with.
+        with_feature_maps: Whether a network of the study has feature maps, for Grad-CAM.
     """
     compared, results = "comparison", "current_trainings"
     networks = [network for network in networks_in(arms) if network]
@@ -71,6 +76,10 @@ def create_pipeline(arms: list[str], *, with_publication: bool) -> Pipeline:
                 name="compare_with_publication",
             )
         ]
+    explanation = []
+    if with_feature_maps:
+        report_inputs["grad_cam"] = "grad_cam"
+        explanation = _explanation(results)
     return Pipeline(
         [
             *_comparison(arms, compared, results, "stale_techniques", "comparison_made_from"),
@@ -84,6 +93,7 @@ def create_pipeline(arms: list[str], *, with_publication: bool) -> Pipeline:
             *publication,
             _examination(compared, results, "doctor"),
             Node(doctor_nodes.write_findings, "doctor", "doctor_markdown", name="write_findings"),
+            *explanation,
             Node(nodes.write_report, report_inputs, "report", name="write_report"),
             *_history(compared, results),
         ],
@@ -134,6 +144,25 @@ def _comparison(
             [results, stale, "params:reporting", "params:protocol", "split_index"],
             compared,
             name="compare",
+        ),
+    ]
+
+
+def _explanation(results: str) -> list[Node]:
+    """Return the nodes that find where networks look in the images that techniques differ on."""
+    return [
+        Node(
+            nodes.choose_explained,
+            [results, "split_index", "classes"],
+            "explained_images",
+            name="choose_explained",
+        ),
+        Node(
+            nodes.explain_images,
+            ["explained_images", "networks", "images"],
+            "grad_cam",
+            name="explain",
+            tags=["tensorflow"],
         ),
     ]
 

@@ -8,7 +8,7 @@
     const pixelated = Math.max(wide, high) <= 64;
     const batch = 48;
     const element = (id) => document.getElementById(`browse-${id}`);
-    const [left, right, ofClass, show, order] = ["left", "right", "class", "show", "order"].map(element);
+    const [first, second, ofClass, show, order] = ["first", "second", "class", "show", "order"].map(element);
     const images = data.files.map((_, image) => image);
     const made = (tag, text = "", style = "") => {
       const node = document.createElement(tag);
@@ -42,7 +42,10 @@
       const at = image % data.perSheet;
       const picture = await sheet(Math.floor(image / data.perSheet));
       const [x, y] = [(at % data.columns) * wide, Math.floor(at / data.columns) * high];
-      canvas.getContext("2d").drawImage(picture, x, y, wide, high, 0, 0, wide, high);
+      const context = canvas.getContext("2d");
+      context.imageSmoothingEnabled = !pixelated;
+      context.drawImage(picture, x, y, wide, high, 0, 0, canvas.width, canvas.height);
+      context.imageSmoothingEnabled = true;
       canvas.dataset.drawn = "yes";
     };
     const nearScreen = new IntersectionObserver(
@@ -63,13 +66,13 @@
       const said = data.classes[technique.answer[image]] ?? "?";
       return `${said} (${technique.count[image]} of ${technique.trainings[image]})`;
     };
-    const pair = () => [data.techniques[left.value], data.techniques[right.value]];
+    const pair = () => [data.techniques[first.value], data.techniques[second.value]];
     const filters = [
       ["all", () => true],
-      ["left wrong", (image, [one]) => isWrong(one, image)],
-      ["right wrong", (image, [, other]) => isWrong(other, image)],
-      ["left wrong, right right", (image, [one, other]) => isWrong(one, image) && isRight(other, image)],
-      ["left right, right wrong", (image, [one, other]) => isRight(one, image) && isWrong(other, image)],
+      ["first wrong", (image, [one]) => isWrong(one, image)],
+      ["second wrong", (image, [, other]) => isWrong(other, image)],
+      ["first wrong, second right", (image, [one, other]) => isWrong(one, image) && isRight(other, image)],
+      ["first right, second wrong", (image, [one, other]) => isRight(one, image) && isWrong(other, image)],
       ["both wrong", (image, [one, other]) => isWrong(one, image) && isWrong(other, image)],
       ["both right", (image, [one, other]) => isRight(one, image) && isRight(other, image)],
       ["answers differ", (image, [one, other]) => one.answer[image] !== other.answer[image]],
@@ -77,21 +80,51 @@
     const mistake = (technique, image) => (isWrong(technique, image) ? technique.confidence[image] : -1);
     const orders = [
       ["as chosen", () => 0],
-      ["most confident, left", (image, [one]) => -one.confidence[image]],
-      ["least confident, left", (image, [one]) => one.confidence[image]],
-      ["most confident, right", (image, [, other]) => -other.confidence[image]],
-      ["least confident, right", (image, [, other]) => other.confidence[image]],
-      ["most confident mistakes, left", (image, [one]) => -mistake(one, image)],
-      ["most confident mistakes, right", (image, [, other]) => -mistake(other, image)],
+      ["most confident, first", (image, [one]) => -one.confidence[image]],
+      ["least confident, first", (image, [one]) => one.confidence[image]],
+      ["most confident, second", (image, [, other]) => -other.confidence[image]],
+      ["least confident, second", (image, [, other]) => other.confidence[image]],
+      ["most confident mistakes, first", (image, [one]) => -mistake(one, image)],
+      ["most confident mistakes, second", (image, [, other]) => -mistake(other, image)],
     ];
+
+    // Grad-CAM: where the network of one seed found its answer, over the image in red.
+    const placeOfMap = new Map((data.heat?.images ?? []).map((image, place) => [image, place]));
+    if (data.heat) filters.push(["with Grad-CAM", (image) => placeOfMap.has(image)]);
+    const mapOf = (image, number) => {
+      const [place, maps] = [placeOfMap.get(image), data.heat?.techniques[number]];
+      if (place === undefined || !maps) return null;
+      const answered = data.classes[maps.answers[place]];
+      const said = `Grad-CAM of ${data.techniques[number].name}, seed ${maps.seed}: ${answered}`;
+      const size = maps.width * maps.height;
+      const bytes = atob(maps.maps).slice(place * size, (place + 1) * size);
+      const small = new OffscreenCanvas(maps.width, maps.height);
+      const pixels = new ImageData(maps.width, maps.height);
+      for (let at = 0; at < size; at++) pixels.data.set([255, 40, 0, 0.7 * bytes.charCodeAt(at)], 4 * at);
+      small.getContext("2d").putImageData(pixels, 0, 0);
+      const canvas = canvasOf(image, said);
+      const larger = Math.max(1, Math.ceil(192 / Math.max(wide, high)));
+      [canvas.width, canvas.height] = [larger * wide, larger * high];
+      draw(canvas, image).then(() => {
+        canvas.getContext("2d").drawImage(small, 0, 0, canvas.width, canvas.height);
+        canvas.dataset.heat = "yes";
+      });
+      const figure = made("figure");
+      figure.append(canvas, made("figcaption", said));
+      return figure;
+    };
 
     const open = (image) => {
       const dialog = element("one");
       element("title").textContent = `Class ${data.classes[data.labels[image]]}`;
       element("file").textContent = data.files[image];
+      const plain = made("figure");
       const canvas = canvasOf(image);
       draw(canvas, image);
-      element("pictures").replaceChildren(canvas);
+      plain.append(canvas, made("figcaption", "the image"));
+      const numbers = [...new Set([Number(first.value), Number(second.value)])];
+      const maps = numbers.map((number) => mapOf(image, number)).filter(Boolean);
+      element("pictures").replaceChildren(plain, ...maps);
       const table = made("table");
       table.append(made("caption", "Every technique's answer", "unseen"));
       const head = table.createTHead().insertRow();
@@ -159,16 +192,16 @@
       element("images").replaceChildren();
       drawn = 0;
       more();
-      element("count").textContent = `${found.length} of ${images.length} images. Upper answer: ${both[0].name}; lower: ${both[1].name}.`;
+      element("count").textContent = `${found.length} of ${images.length} images. First answer: ${both[0].name}; second: ${both[1].name}.`;
     };
 
     const names = data.techniques.map((technique) => technique.name);
-    offer(left, names, data.pair[0]);
-    offer(right, names, data.pair[1]);
+    offer(first, names, data.pair[0]);
+    offer(second, names, data.pair[1]);
     offer(ofClass, data.classes, -1);
     offer(show, filters.map(([text]) => text));
     offer(order, orders.map(([text]) => text));
-    for (const select of [left, right, ofClass, show, order]) select.addEventListener("change", update);
+    for (const select of [first, second, ofClass, show, order]) select.addEventListener("change", update);
     element("more").addEventListener("click", () => {
       const next = drawn;
       more();

@@ -20,8 +20,9 @@ from regbench.study.arms import networks_in
 
 logger = logging.getLogger(__name__)
 
-# Inputs of the report that are compared in another way, or that every run changes.
-_NOT_COMPARED = frozenset({"image_digest", "study_history_before"})
+# Inputs of the report that are compared in another way (networks by the digests of their weights
+# in the results), or that every run changes.
+_NOT_COMPARED = frozenset({"image_digest", "networks", "study_history_before"})
 
 
 def remove_report_record(pipeline: Pipeline, catalog: Catalog) -> None:
