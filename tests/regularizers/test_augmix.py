@@ -28,12 +28,12 @@ def test_with_consistency_a_batch_is_images_and_two_mixtures() -> None:
 
 def test_a_mixture_is_of_the_image_and_its_chains(monkeypatch: pytest.MonkeyPatch) -> None:
     # Chains are replaced by black images: what is left is m times the image, m uniform.
-    monkeypatch.setattr(picture_operations, "operate", lambda images, *_: tf.zeros_like(images))
+    monkeypatch.setattr(picture_operations, "chained", lambda images, *_: tf.zeros_like(images))
     images = np.full((2000, 1, 1, 1), 200, np.uint8)
     found = np.asarray(PLAIN.mixed(tf.constant(images), tf.constant([1, 2]))).ravel() / 200
     assert np.histogram(found, 4, (0, 1))[0] == pytest.approx([500] * 4, abs=80)
     # Chains that change nothing give the image again: the shares' sum is 1.
-    monkeypatch.setattr(picture_operations, "operate", lambda images, *_: images)
+    monkeypatch.setattr(picture_operations, "chained", lambda images, *_: images)
     again = np.asarray(PLAIN.mixed(tf.constant(random_images(50, (4, 4, 3))), tf.constant([1, 2])))
     np.testing.assert_array_equal(again, random_images(50, (4, 4, 3)))
 
@@ -41,14 +41,15 @@ def test_a_mixture_is_of_the_image_and_its_chains(monkeypatch: pytest.MonkeyPatc
 def test_chains_are_as_deep_and_operations_as_strong_as_in_the_paper(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rounds: list[tuple[np.ndarray, np.ndarray]] = []
+    asked: list[tuple[np.ndarray, np.ndarray]] = []
 
     def noted(images: tf.Tensor, chosen: tf.Tensor, amounts: tf.Tensor, fill: str) -> tf.Tensor:
-        rounds.append((chosen.numpy(), amounts.numpy()))
+        asked.append((chosen.numpy(), amounts.numpy()))
         return images
 
-    monkeypatch.setattr(picture_operations, "operate", noted)
+    monkeypatch.setattr(picture_operations, "chained", noted)
     Augmix(severity=5, width=4).mixed(tf.zeros((1500, 2, 2, 3), tf.uint8), tf.constant([1, 2]))
+    rounds = list(zip(*asked[0], strict=True))
     assert [len(chosen) for chosen, _ in rounds] == [6000] * 3
     active = [(chosen != 0).mean() for chosen, _ in rounds]
     assert active == pytest.approx([1, 2 / 3, 1 / 3], abs=0.03)

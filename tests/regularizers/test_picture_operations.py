@@ -8,7 +8,12 @@ import tensorflow as tf
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from tests.regularizers.batches import random_images, smooth_images
 
-from regbench.regularizers.computations.picture_operations import AMOUNTS, NUMBER, operate
+from regbench.regularizers.computations.picture_operations import (
+    AMOUNTS,
+    NUMBER,
+    chained,
+    operate,
+)
 
 BILINEAR = Image.Resampling.BILINEAR
 AFFINE = Image.Transform.AFFINE
@@ -64,6 +69,7 @@ def test_levels_are_pillows(
     assert np.abs(found - by_pillow(images, change)).max() <= (0 if name in EXACT else 1)
 
 
+MOVING = {"rotate", "shear_x", "shear_y", "translate_x", "translate_y"}
 MOVES: list[tuple[str, float, Callable[[Image.Image], Image.Image]]] = [
     ("rotate", 27, lambda i: i.rotate(27, BILINEAR)),
     ("rotate", -10, lambda i: i.rotate(-10, BILINEAR)),
@@ -117,3 +123,26 @@ def test_images_that_are_all_edge_are_not_sharpened() -> None:
     np.testing.assert_array_equal(operated(images, "sharpness", 0.1), images)
     smooth = Image.fromarray(images[0]).filter(ImageFilter.SMOOTH)
     np.testing.assert_array_equal(np.asarray(smooth), images[0])
+
+
+def test_a_chain_is_one_operation_after_the_other_and_moves_come_last_as_one() -> None:
+    # A quarter turn and whole pixels are exact: then one map is as good as two.
+    chains = [
+        [("equalize", 0), ("posterize", 3), ("rotate", 90)],
+        [("rotate", 90), ("translate_x", 0.25), ("identity", 0)],
+        [("translate_y", 0.25), ("rotate", -90), ("translate_y", -0.2)],
+        [("rotate", 90), ("solarize", 100), ("translate_x", 0.25)],
+        [("solarize", 100), ("autocontrast", 0), ("solarize", 60)],
+        [("identity", 0), ("identity", 0), ("identity", 0)],
+    ]
+    images = random_images(len(chains), (SIDE, SIDE, 3))
+    chosen = [[NUMBER[chain[step][0]] for chain in chains] for step in range(3)]
+    amounts = [[float(chain[step][1]) for chain in chains] for step in range(3)]
+    found = chained(tf.constant(images), tf.constant(chosen), tf.constant(amounts), "constant")
+    for number, chain in enumerate(chains):
+        expected = images[number : number + 1]
+        for name, amount in sorted(chain, key=lambda step: step[0] in MOVING):  # stable
+            expected = operated(expected, name, amount, "constant")
+        inside = slice(1, -1)  # float32 turns pixels at the edge by a hair out of the image
+        difference = np.asarray(found)[number].astype(int) - expected[0]
+        assert np.abs(difference)[inside, inside].max() <= 1, chain

@@ -31,7 +31,8 @@ class Augmix(Regularizer):
     """Mix every image with ``width`` chains of one to three random operations on it.
 
     x_mix = m x + (1 - m) sum_k w_k chain_k(x), w of Dirichlet(alpha), m of Beta(alpha, alpha), each
-    operation with a severity drawn from 0.1 to ``severity``.
+    operation with a severity drawn from 0.1 to ``severity``. A chain moves an image last, and once:
+    rotations, shears and translations are one map.
 
     With ``consistency`` c > 0, a step takes three views of the batch, the images and two mixtures,
     and the loss is the cross-entropy of the images plus c times the Jensen-Shannon divergence of
@@ -99,24 +100,23 @@ class Augmix(Regularizer):
         """Return the ends of all chains, one chain after the other: width B x H x W x C, uint8."""
         import tensorflow as tf
 
-        from regbench.regularizers.computations.picture_operations import NUMBER, operate
+        from regbench.regularizers.computations.picture_operations import NUMBER, chained
 
         numbers = tf.constant([NUMBER[name] for name in _STRENGTHS])
         rest, more, signed = (
             tf.constant(values) for values in zip(*_STRENGTHS.values(), strict=True)
         )
         images = tf.tile(images, (self.width, 1, 1, 1))
-        draws = tf.random.stateless_uniform((1 + 3 * _DEEPEST, tf.shape(images)[0]), seed)
-        depths = tf.cast(draws[0] * _DEEPEST, tf.int32)  # one less than operations
-        for number in range(_DEEPEST):
-            which, way, strength = tf.unstack(draws[1 + 3 * number : 4 + 3 * number])
-            drawn = tf.cast(which * len(_STRENGTHS), tf.int32)
-            sign = tf.where(tf.gather(signed, drawn) & (way < 0.5), -1.0, 1.0)
-            severity = _LEAST + (self.severity - _LEAST) * strength
-            amounts = tf.gather(rest, drawn) + sign * tf.gather(more, drawn) * severity / 10
-            chosen = tf.where(depths >= number, tf.gather(numbers, drawn), NUMBER["identity"])
-            images = operate(images, chosen, amounts, self.fill)
-        return images
+        draws = tf.random.stateless_uniform((4, _DEEPEST, tf.shape(images)[0]), seed)
+        which, way, strength = tf.unstack(draws[:3])
+        drawn = tf.cast(which * len(_STRENGTHS), tf.int32)
+        sign = tf.where(tf.gather(signed, drawn) & (way < 0.5), -1.0, 1.0)
+        severity = _LEAST + (self.severity - _LEAST) * strength
+        amounts = tf.gather(rest, drawn) + sign * tf.gather(more, drawn) * severity / 10
+        depths = 1 + tf.cast(draws[3, 0] * _DEEPEST, tf.int32)
+        inside = tf.range(_DEEPEST)[:, None] < depths
+        chosen = tf.where(inside, tf.gather(numbers, drawn), NUMBER["identity"])
+        return chained(images, chosen, amounts, self.fill)
 
     def change_losses(
         self, losses: "tf.Tensor", targets: "tf.Tensor", logits: "tf.Tensor"

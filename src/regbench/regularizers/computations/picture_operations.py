@@ -57,6 +57,43 @@ def operate(images: tf.Tensor, chosen: tf.Tensor, amounts: tf.Tensor, fill: str)
     return _apply(_sharpened, ("sharpness",), images, chosen, amounts)
 
 
+def chained(images: tf.Tensor, chosen: tf.Tensor, amounts: tf.Tensor, fill: str) -> tf.Tensor:
+    """Return images, each changed by a chain of operations: B x H x W x C, uint8.
+
+    Those on grey levels come first, in their order, then all moves as one map: an image is
+    resampled once, which is faster and blurs less.
+
+    Args:
+        images: B x H x W x C, uint8.
+        chosen: ``NUMBER`` of operations, R x B int32, the first ones first; of moves,
+            ``autocontrast``, ``equalize``, ``posterize``, ``solarize`` and ``identity``.
+        amounts: As in ``AMOUNTS``, R x B float32.
+        fill: As of ``operate``.
+    """
+    total = tf.constant([[1.0, 0, 0, 0, 1, 0]])
+    for which, by in zip(tf.unstack(chosen), tf.unstack(amounts), strict=True):
+        images = _apply(_on_levels, _ON_LEVELS, images, which, by)
+        total = _followed_by(total, _maps(tf.shape(images), which, by))
+    moves = tf.reduce_any(tf.gather(_among(_MOVING), chosen), axis=0)
+    rows = tf.where(moves)
+    moved = resample(tf.gather(images, rows[:, 0]), tf.gather(total, rows[:, 0]), fill)
+    return tf.tensor_scatter_nd_update(images, rows, moved)
+
+
+def _followed_by(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
+    """Return the map of images that two maps change one after the other: B x 6."""
+    a, b, c, d, e, f = tf.unstack(first, axis=1)
+    g, h, i, j, k, m = tf.unstack(second, axis=1)
+    x = [a * g + b * j, a * h + b * k, a * i + b * m + c]
+    y = [d * g + e * j, d * h + e * k, d * i + e * m + f]
+    return tf.stack([*x, *y], axis=1)
+
+
+def _among(names: tuple[str, ...]) -> tf.Tensor:
+    """Return whether each operation is one of those named, by number."""
+    return tf.constant([name in names for name in AMOUNTS])
+
+
 def _apply(
     change: _Change,
     names: tuple[str, ...],
@@ -65,8 +102,7 @@ def _apply(
     amounts: tf.Tensor,
 ) -> tf.Tensor:
     """Return images, changed where their operation is one of those named."""
-    is_one = tf.constant([name in names for name in AMOUNTS])
-    rows = tf.where(tf.gather(is_one, chosen))
+    rows = tf.where(tf.gather(_among(names), chosen))
     some = tf.gather(images, rows[:, 0])
     which, by = tf.gather(chosen, rows[:, 0]), tf.gather(amounts, rows[:, 0])
     return tf.tensor_scatter_nd_update(images, rows, change(some, which, by))
@@ -107,29 +143,44 @@ def _on_levels(images: tf.Tensor, chosen: tf.Tensor, amounts: tf.Tensor) -> tf.T
 
 
 def _tables(images: tf.Tensor, chosen: tf.Tensor, amounts: tf.Tensor) -> tf.Tensor:
-    """Return what becomes of each grey level: B x C x 256, uint8."""
-    lowest = tf.cast(tf.reduce_min(images, axis=(1, 2)), tf.float32)
-    highest = tf.cast(tf.reduce_max(images, axis=(1, 2)), tf.float32)
-    stretched = _is(chosen, "autocontrast")[:, None] & (highest > lowest)
-    scale = tf.where(stretched, 255 / tf.maximum(highest - lowest, 1), 1.0)
-    offset = tf.where(stretched, -lowest * scale, 0.0)
-    bright, contrast = _is(chosen, "brightness"), _is(chosen, "contrast")
-    scale = tf.where((bright | contrast)[:, None], amounts[:, None], scale)
-    mean = tf.floor(tf.reduce_mean(_grey(images), axis=(1, 2)) + 0.5)
-    offset = tf.where(contrast[:, None], ((1 - amounts) * mean)[:, None], offset)
-    levels = tf.range(256, dtype=tf.float32) * scale[:, :, None] + offset[:, :, None]
+    """Return what becomes of each grey level: B x C x 256, uint8.
+
+    What an operation needs to know of images is computed for its own images alone.
+    """
+    count, channels = tf.shape(images)[0], images.shape[-1]
+    factors = tf.where(_is(chosen, "brightness") | _is(chosen, "contrast"), amounts, 1.0)
+    # Scale and offset of levels, for every channel: B x 2 x C.
+    lines = tf.stack(
+        [tf.tile(factors[:, None], (1, channels)), tf.zeros((count, channels))], axis=1
+    )
+    rows = tf.where(_is(chosen, "autocontrast"))
+    lines = tf.tensor_scatter_nd_update(lines, rows, _stretching(tf.gather(images, rows[:, 0])))
+    rows = tf.where(_is(chosen, "contrast"))
+    mean = tf.floor(tf.reduce_mean(_grey(tf.gather(images, rows[:, 0])), axis=(1, 2)) + 0.5)
+    by = tf.gather(amounts, rows[:, 0])
+    contrasted = tf.stack([by, (1 - by) * mean], axis=1)[:, :, None]
+    lines = tf.tensor_scatter_nd_update(lines, rows, tf.tile(contrasted, (1, 1, channels)))
+    levels = tf.range(256, dtype=tf.float32) * lines[:, 0, :, None] + lines[:, 1, :, None]
     levels = tf.cast(tf.clip_by_value(levels, 0, 255) + 0.5, tf.int32)
 
-    inverted_from = tf.where(_is(chosen, "solarize"), amounts, 256.0)[:, None, None]
     plain = tf.range(256)
-    levels = tf.where(tf.cast(plain, tf.float32) >= inverted_from, 255 - plain, levels)
+    first = tf.cast(tf.math.ceil(tf.where(_is(chosen, "solarize"), amounts, 256.0)), tf.int32)
+    levels = tf.where(plain >= first[:, None, None], 255 - plain, levels)
     bits = tf.where(_is(chosen, "posterize"), tf.math.ceil(amounts), 8.0)
-    step = tf.cast(tf.pow(2.0, 8 - bits), tf.int32)[:, None, None]
-    levels = levels // step * step
+    kept = 256 - tf.cast(tf.pow(2.0, 8 - bits), tf.int32)
+    levels = tf.bitwise.bitwise_and(levels, kept[:, None, None])
 
     rows = tf.where(_is(chosen, "equalize"))
     equalized = _equalizing(tf.gather(images, rows[:, 0]))
     return tf.cast(tf.tensor_scatter_nd_update(levels, rows, equalized), tf.uint8)
+
+
+def _stretching(images: tf.Tensor) -> tf.Tensor:
+    """Return the scale and offset that take each channel's levels to 0 and 255: B x 2 x C."""
+    values = tf.cast(images, tf.float32)
+    lowest, highest = tf.reduce_min(values, axis=(1, 2)), tf.reduce_max(values, axis=(1, 2))
+    scale = tf.where(highest > lowest, 255 / tf.maximum(highest - lowest, 1), 1.0)
+    return tf.stack([scale, tf.where(highest > lowest, -lowest * scale, 0.0)], axis=1)
 
 
 def _equalizing(images: tf.Tensor) -> tf.Tensor:
