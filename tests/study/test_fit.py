@@ -59,6 +59,14 @@ def test_a_technique_that_means_nothing_is_told(
     ]
 
 
+def test_what_means_nothing_in_grey_may_mean_something_as_long_as_images_decide() -> None:
+    parameters = settings(CNN, some={"colour_jitter": {"hue": 0.1}})
+    (line,) = told(parameters)
+    assert "techniques.some.colour_jitter: grey images have no colours: leave out hue;" in line
+    parameters["ingest"]["mode"] = "auto"
+    read_study(parameters)
+
+
 @pytest.mark.parametrize(
     ("warmup", "network", "of"),
     [
@@ -245,6 +253,12 @@ class TestOnceTheImagesAreThere:
 
     def test_what_fits_is_no_error(self) -> None:
         self.check((8, 8, 3), CNN, all={"l2": 0.1, "dropout": 0.5, "augmentation": True})
+
+    def test_what_grey_images_lack_is_told(self) -> None:
+        jitter = {"some": {"colour_jitter": {"hue": 0.1}}}
+        self.check((8, 8, 3), CNN, **jitter)
+        with pytest.raises(StudyError, match="grey images have no colours: leave out hue"):
+            self.check((8, 8, 1), CNN, **jitter)
 
     def test_all_that_does_not_fit_is_told(self) -> None:
         with pytest.raises(StudyError) as caught:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from regbench.fields import Float, Int, Settings
-from regbench.regularizers.base import Batch, Range, Regularizer
+from regbench.regularizers.base import Batch, Range, Regularizer, Stage
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -43,6 +43,7 @@ class Augmentation(Regularizer):
         "shear": Range(0, 15),
     }
     prepared = ("augmentation",)
+    stage = Stage.GEOMETRY
 
     rotation: Annotated[Float, Field(ge=0, le=180, description="degrees, either way")]
     shift: Annotated[Float, Field(ge=0, lt=1, description="share of height and width")]

@@ -25,6 +25,7 @@ reading settings does not import them.
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -79,6 +80,20 @@ FAMILIES = {
 DECLARED = ("title", "effect", "source", "helps", "not_when", "cost")
 
 
+class Stage(IntEnum):
+    """When a regularizer changes a batch, where a technique has several that do.
+
+    In this order, as masks and mixtures are to be seen as they were made, and views are of what is
+    trained on otherwise. Of one stage: in the order of their keys.
+    """
+
+    GEOMETRY = 1
+    COLOUR = 2
+    ERASING = 3
+    MIXING = 4
+    VIEWS = 5
+
+
 @dataclass(frozen=True)
 class Range:
     """A setting's search range: uniform from low to high, or log-uniform if ``log``."""
@@ -102,6 +117,9 @@ class Batch(NamedTuple):
         images: B x H x W x C, uint8.
         targets: B int32 class numbers; or, if mixed, B x classes float32 shares of sum 1.
         classes: Number of classes.
+
+    A regularizer may return several views of every image, one after the other: V x B images and
+    targets. The epoch's figures are those of the first view.
     """
 
     images: "tf.Tensor"
@@ -139,6 +157,7 @@ class Regularizer(Settings):
     normalizes: ClassVar[bool] = False  # its layers normalize activations: one of a technique may
     feature_maps_only: ClassVar[bool] = False  # it has layers for height x width x channels only
     first: ClassVar[bool] = False  # its layers stand before those of others at the same place
+    stage: ClassVar[Stage] = Stage.GEOMETRY  # when it changes a batch, among others that do
     on: ClassVar[Mapping[str, str]] = {}  # what it means, by kind of network; `meaning_on`
 
     @classmethod

@@ -39,6 +39,12 @@ def fit_problems(study: Study) -> list[Problem]:
             problems.append(Problem(("networks", name), misfit))
         problems += _warmup_problems(study.protocol, network)
         of_techniques = misfits(network.traits(shape), study.techniques, shared)
+        if (
+            shape and not study.image_shape
+        ):  # what means nothing in grey may mean something in colour
+            in_colour = misfits(network.traits((*shape[:2], 3)), study.techniques, shared)
+            certain = {problem.path for problem in in_colour}
+            of_techniques = [problem for problem in of_techniques if problem.path in certain]
         if len(names) > 1:
             others = " ".join(other for other in names if other != name)
             way_out = f'; or without the network: --params="protocol.network={others}"'

@@ -113,6 +113,7 @@ class Step:
         self._marked = MarkedValues(network, regularizers)
         self._clock = Clock.new()
         self._all_steps = tf.Variable(1.0)
+        self._acting["change_batch"].sort(key=lambda regularizer: type(regularizer).stage)
         self._statistics = moving_statistics(network)
         self._phases: dict[frozenset[str], PhaseStep] = {}
         self._phase = self._phase_of(frozenset())
@@ -369,7 +370,10 @@ class Step:
                 if phase.loss_scale:
                     loss = phase.loss_scale.scaled(loss)
             if not figures:  # an update may call it again at other weights; these are those before
-                figures.append(sums_of(cross_entropies, batch.targets, logits))
+                first = tf.shape(targets)[0]  # there may be several views of each image
+                figures.append(
+                    sums_of(cross_entropies[:first], batch.targets[:first], logits[:first])
+                )
             if before:
                 for variable, value in zip(self._statistics, before, strict=True):
                     variable.assign(value)

@@ -30,11 +30,7 @@ def augment(images: tf.Tensor, settings: Augmentation, seed: tf.Tensor) -> tf.Te
     """
     count, height, width, _ = tf.unstack(tf.shape(images))
     maps = affine_maps(count, height, width, settings, seed)
-    borders = [count * number // _SLICES for number in range(_SLICES + 1)]
-    slices = [
-        _resample(images[start:end], maps[start:end], settings) for start, end in pairwise(borders)
-    ]
-    return tf.concat(slices, axis=0)
+    return resample(images, maps, settings.fill, settings.fill_value)
 
 
 def augment_once(images: np.ndarray, augmentation: Augmentation, seed: int) -> np.ndarray:
@@ -42,14 +38,32 @@ def augment_once(images: np.ndarray, augmentation: Augmentation, seed: int) -> n
     return np.asarray(augment(tf.constant(images), augmentation, tf.constant([seed, 0])))
 
 
-def _resample(images: tf.Tensor, maps: tf.Tensor, settings: Augmentation) -> tf.Tensor:
+def resample(images: tf.Tensor, maps: tf.Tensor, fill: str, fill_value: int = 0) -> tf.Tensor:
+    """Return images resampled by affine maps, bilinearly: B x H x W x C, uint8.
+
+    Args:
+        images: B x H x W x C, uint8.
+        maps: B x 6, float32, as ``affine_maps`` returns them.
+        fill: What enters at the edges: constant, nearest, reflect or wrap.
+        fill_value: The grey level of a constant fill.
+    """
+    count = tf.shape(images)[0]
+    borders = [count * number // _SLICES for number in range(_SLICES + 1)]
+    slices = [
+        _resample(images[start:end], maps[start:end], fill, fill_value)
+        for start, end in pairwise(borders)
+    ]
+    return tf.ensure_shape(tf.concat(slices, axis=0), images.shape)
+
+
+def _resample(images: tf.Tensor, maps: tf.Tensor, fill: str, fill_value: int) -> tf.Tensor:
     changed = tf.raw_ops.ImageProjectiveTransformV3(
         images=tf.cast(images, tf.float32),
         transforms=tf.pad(maps, [(0, 0), (0, 2)]),  # zeros: affine, no perspective
         output_shape=tf.shape(images)[1:3],
-        fill_value=float(settings.fill_value),
+        fill_value=float(fill_value),
         interpolation="BILINEAR",
-        fill_mode=settings.fill.upper(),
+        fill_mode=fill.upper(),
     )
     return tf.cast(tf.round(changed), tf.uint8)
 

@@ -19,7 +19,8 @@ def changed_images(
         seed: For random numbers; the same seed gives the same images.
 
     Returns:
-        B x H x W x C, of the regularizer's own type.
+        B x H x W x C, uint8. Of several views of every image, the last one.
     """
     batch = Batch(tf.constant(images), tf.constant(targets, tf.int32), classes)
-    return np.asarray(regularizer.change_batch(batch, tf.constant([seed, 0])).images)
+    changed = np.asarray(regularizer.change_batch(batch, tf.constant([seed, 0])).images)
+    return changed[-len(images) :]
