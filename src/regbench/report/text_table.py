@@ -19,7 +19,6 @@ from regbench.comparison.compare import (
 )
 from regbench.comparison.looks import describe_end, is_staged
 from regbench.comparison.scope import ONE_SPLIT
-from regbench.comparison.statistics import MIN_SEEDS
 from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import ACCURACY, Figure, Shown
@@ -29,6 +28,7 @@ from regbench.metrics.registry import DEFAULT, metric_named
 from regbench.report.across_networks import sentence_on_networks, short_sentence_on_networks
 from regbench.report.answer import undecided_with_needs, verdict_sentence
 from regbench.report.numbers import LARGEST_CLASS, MISSING, in_text, listed, with_spread
+from regbench.report.outcome import seeds_of_a_verdict
 from regbench.study.schema import BASELINE
 from regbench.visible import in_one_line
 
@@ -277,7 +277,9 @@ def _legend(comparison: pd.DataFrame) -> list[str]:
         return [*legend, "No differences: the baseline and another technique must be trained."]
     legend = [f"{'; '.join([over, paired, *meanings])}."]
     if (comparison["verdict"] == DESCRIPTIVE).any():
-        return [*legend, f"Descriptive only: a verdict needs at least {MIN_SEEDS} seeds."]
+        needed = seeds_of_a_verdict(comparison)
+        at = "a first look at" if is_staged(comparison) else "at least"
+        return [*legend, f"Descriptive only: a verdict needs {at} {needed} seeds."]
     about = comparison["scope"].iloc[0] if "scope" in comparison else ONE_SPLIT
     width = "the band"
     if "band" in comparison.attrs:
