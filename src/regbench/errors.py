@@ -12,6 +12,7 @@ import click
 
 from regbench import early_signals, presence, signals
 from regbench.redaction import without_secrets
+from regbench.visible import visible
 
 # How messages name a command that can be pasted: as the README runs it.
 KEDRO = "uv run kedro"
@@ -28,7 +29,7 @@ class StudyError(click.ClickException):
     exit_code = 1
 
     def __init__(self, message: str) -> None:
-        super().__init__(without_secrets(message))
+        super().__init__(visible(without_secrets(message)))
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Write the line; a terminal that is gone changes neither the exit code nor the end."""

@@ -3,6 +3,8 @@
 import logging
 import re
 
+from regbench.visible import visible
+
 # In a URL: user and password before the host, and the query (object stores put signatures and
 # tokens there).
 _LOGIN = re.compile(r"(?<=://)[^/?#\s@'\"]*(?:@[^/?#\s@'\"]*)*@")
@@ -27,7 +29,7 @@ def without_secrets(text: str) -> str:
 
 
 class SafeRecord(logging.LogRecord):
-    """A log record whose message has no secrets.
+    """A log record whose message has no secrets, and no control characters.
 
     At level DEBUG, Kedro logs the command line and all arguments of hooks. A formatter or filter
     would have to be named in ``logging.yml``, which takes only Kedro's and Python's classes.
@@ -35,4 +37,4 @@ class SafeRecord(logging.LogRecord):
 
     def getMessage(self) -> str:  # noqa: N802 - logging's name
         """Return the message with its arguments."""
-        return without_secrets(super().getMessage())
+        return visible(without_secrets(super().getMessage()))

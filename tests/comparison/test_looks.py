@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 from tests.comparison.trainings import UNTRAINED, collected, failed, trained
 
-from regbench.comparison.compare import compare
+from regbench.comparison.compare import compare, failures
 from regbench.comparison.looks import (
     describe,
     describe_end,
     set_aside_unneeded,
     standing,
+    without_unneeded,
 )
 from regbench.comparison.sequential.design import Design
 from regbench.comparison.sequential.judge import judge
@@ -173,6 +174,25 @@ def test_trainings_of_before_the_looks_count_for_nothing() -> None:
         "l1": 3,
     }
     pd.testing.assert_frame_equal(compared(kept), compared(few))
+
+
+def test_failures_beyond_the_look_that_stopped_a_technique_are_no_failures() -> None:
+    made = {
+        "baseline": collected(*(trained(seed, 0.8) for seed in range(1, 9))),
+        "l1": collected(
+            *(trained(seed, 0.5 + 0.01 * (seed % 2)) for seed in range(1, 6)),
+            *(failed(seed) for seed in (6, 7)),
+        ),
+    }
+    looks = [5, 8]
+    needed = set_aside_unneeded(made, looks, 0.005, METRICS["accuracy"])
+    compared = compare(needed, {}, 0.005, seeds=8, looks=looks)
+    assert compared.set_index("technique").loc["l1", "stopped_at"] == 5
+    assert len(failures(made)) == 2
+    assert failures(without_unneeded(made, compared)) == []
+    assert without_unneeded({"other": made["l1"]}, compared)["other"] is made["l1"]
+    fixed = compare(made, {}, 0.005, seeds=8)
+    assert len(failures(without_unneeded(made, fixed))) == 2
 
 
 def test_a_task_of_a_later_stage_that_died_is_its_techniques() -> None:

@@ -158,6 +158,7 @@ def test_other_looks_take_over_what_is_trained(
     resume(seeds={"looks": "4 6"})
     assert networks(root).items() >= made.items()
     assert trained(root)["l1"] == [1, 2, 3, 4]
+    assert comparison(root).loc["l1", "stopped_at"] == 4  # the report is of the new looks
     made = networks(root)
     resume(seeds=4)  # a fixed number: looks and their marks count for nothing
     assert networks(root) == made

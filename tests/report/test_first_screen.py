@@ -11,6 +11,7 @@ from tests.report.test_sentences import row, table
 
 from regbench.report.first_screen import Answered, answers, answers_on_networks
 from regbench.report.next_step import with_changes
+from regbench.report.scope import scope_sentence
 
 COMMAND = "uv run kedro run --env=mine"
 SETTINGS: dict[str, Any] = {
@@ -131,9 +132,19 @@ class TestUndecided:
         assert found["is"].answer == "not shown"
         assert "a verdict takes 7 more seeds, about 2 minutes" in found["is"].remark
         assert found["next"].command == (
-            f"{COMMAND} --only-missing-outputs --params=protocol.seeds=12"
+            f"{COMMAND} --only-missing-outputs '--params=protocol.seeds.looks=5 12'"
         )
-        assert found["next"].remark == "7 more seeds, about 2 minutes"
+        assert found["next"].remark == "about 2 minutes"  # 2 x 7 x 10 s
+
+    def test_decides_the_most_promising_of_those_that_can_be(self) -> None:
+        compared = priced(
+            row("l1", 0.5, "undecided", further_seeds=2000, futile=True, **COST),
+            row("l2", 0.4, "undecided", further_seeds=9, **COST),
+            row("zca", 0.2, "undecided", further_seeds=1, **COST),
+        )
+        step = asked(compared)["next"]
+        assert step.answer == "Decide on l2 with 14 seeds"
+        assert step.remark == "about 4 minutes"  # l2, zca and the baseline: 3 x 9 x 10 s
 
     def test_adds_a_look_where_there_are_looks(self) -> None:
         settings = {"protocol": {"looks": [5, 8, 12]}}
@@ -160,6 +171,7 @@ class TestNoAnswer:
         assert found["which"].answer == "none can be named"
         assert found["is"].answer == "no"
         assert not any("removed" in one.remark for one in found.values())
+        assert scope_sentence(compared) == ""
         assert found["next"].command == (
             f"{COMMAND} --pipelines=baseline,reporting "
             "--params=protocol.epochs=30,protocol.seeds=1,data_root=data/longer"

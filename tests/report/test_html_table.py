@@ -32,7 +32,7 @@ def test_of_many_the_best_of_each_family_on_validation_is_shown_and_each_family_
     assert [table["title"] for table in families] == ["Kernel", "Layer", OTHERS]
     names = [line["technique"] for line in first["rows"]]
     assert names == ["drop9", "l14", "own1", "baseline", "always the largest class"]
-    assert families[1]["summary"] == "10: 10 better"
+    assert families[1]["summary"] == "10 techniques: 10 better"
     in_families = [line["technique"] for table in families for line in table["rows"]]
     assert sorted(in_families) == sorted(set(compared["technique"]) - {"baseline"})
 

@@ -113,6 +113,30 @@ def set_aside_unneeded(
     return {arm: stored.of_seeds(range(1, due[arm] + 1)) for arm, stored in results.items()}
 
 
+def without_unneeded(
+    results: Mapping[str, Results], comparison: pd.DataFrame
+) -> dict[str, Results]:
+    """Return the results without trainings that the looks of a comparison do not need.
+
+    Args:
+        results: By arm.
+        comparison: From ``compare``; without looks all trainings stay, as do those of other arms.
+    """
+    if not is_staged(comparison):
+        return dict(results)
+    due = {
+        (str(row["technique"]), str(row.get("network", ""))): int(
+            row["trainings"] + row["missing_trainings"]
+        )
+        for row in comparison.to_dict("records")
+    }
+    return {
+        arm: stored.of_seeds(range(1, due[of] + 1)) if of in due else stored
+        for arm, stored in results.items()
+        for of in [(arm_named(arm).technique, arm_named(arm).network)]
+    }
+
+
 def at_look(staged: Standing, technique: str) -> dict[str, Any]:
     """Return the figures of a technique's latest look, in place of those without looks."""
     found = staged.verdicts[technique]

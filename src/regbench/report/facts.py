@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from regbench.comparison.compare import headline_of, metric_of, networks_of
+from regbench.comparison.compare import UNTRAINED, headline_of, metric_of, networks_of
 from regbench.comparison.looks import decided_of, is_staged, trainings_made
 from regbench.comparison.sequential.design import MIN_PAIRS
 from regbench.comparison.statistics import MIN_SEEDS
@@ -47,15 +47,16 @@ def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]
         made, most = trainings_made(comparison)
         decided, compared = decided_of(comparison)
         facts.append(("Decided", f"{decided} of {compared}", f"with {made} of {most} trainings"))
+    tried = comparison[comparison["status"] != UNTRAINED]
     trainings, failed = (
         int(comparison["trainings"].sum()),
         int(comparison["failed_trainings"].sum()),
     )
-    techniques = comparison["technique"].nunique()
+    techniques = tried["technique"].nunique()
     of_techniques = f"{techniques} technique{'s' if techniques != 1 else ''}"
     if "network" in comparison:
         of_techniques += f" on {comparison['network'].nunique()} networks"
-    due = trainings + int(comparison.get("missing_trainings", pd.Series(dtype=int)).sum())
+    due = trainings + int(tried.get("missing_trainings", pd.Series(dtype=int)).sum())
     facts.append(("Trainings finished", f"{trainings - failed} of {due}", of_techniques))
     return facts
 

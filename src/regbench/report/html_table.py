@@ -139,7 +139,8 @@ def _grouped(
         counts = Counter(verdict_text(row) or str(row["status"]) for row in found)
         order = [*VERDICTS, *sorted(set(counts) - set(VERDICTS))]
         told = ", ".join(f"{counts[word]} {word}" for word in order if counts[word])
-        tables.append((title, f"{len(found)}: {told}", found))
+        one = len(found) == 1
+        tables.append((title, f"{len(found)} technique{'' if one else 's'}: {told}", found))
     return tables
 
 

@@ -8,11 +8,10 @@ from typing import Any
 import pandas as pd
 
 from regbench.comparison.compare import STALE, UNTRAINED
-from regbench.comparison.looks import is_staged
 from regbench.comparison.verdicts import UNDECIDED
-from regbench.report.numbers import known, number_in
-from regbench.report.outcome import Found, Outcome, seeds_of_a_verdict
-from regbench.report.undecided import duration, is_futile, what_it_takes
+from regbench.report.numbers import number_in
+from regbench.report.outcome import Found, Outcome, Row, seeds_of_a_verdict
+from regbench.report.undecided import duration, is_futile
 
 _LONGER = 3  # times as many epochs for a network that has not learned
 _SEEDS_AGAIN = 100  # more further seeds than this are no next step
@@ -126,43 +125,53 @@ def _train_longer(
 
 def _more_seeds(comparison: pd.DataFrame, command: str, seeds: int) -> NextStep:
     """Return the step that trains as many seeds as a verdict takes."""
-    price = ""
-    if "seconds" in comparison:
-        trained = comparison.dropna(subset=["seconds"])
-        lacking = (seeds - trained["trainings"]).clip(lower=0)
-        total = float((lacking * trained["seconds"]).sum())
-        price = f"about {duration(total / int(comparison.attrs.get('side_by_side', 1)))}"
     return NextStep(
         f"Train {seeds} seeds, for a verdict",
         with_changes(command, {"protocol.seeds": seeds}, ["--only-missing-outputs"]),
-        price,
+        _price(comparison.to_dict("records"), seeds, comparison),
     )
 
 
 def _decide(
     comparison: pd.DataFrame, outcome: Outcome, command: str, settings: Mapping[str, Any]
 ) -> NextStep:
-    """Return the step that decides the undecided technique that takes least."""
-    undecided = [
-        row
-        for row in outcome.of_verdict(UNDECIDED)
-        if pd.notna(row.get("further_seeds")) and row["further_seeds"] <= _SEEDS_AGAIN
-    ]
-    if not undecided:
-        return _another_network(command, settings)
-    row = min(undecided, key=lambda of: (is_futile(of), of["further_seeds"]))
-    seeds = int(row["pairs"] if known(row.get("pairs")) else row["trainings"])
-    total = seeds + int(row["further_seeds"])
-    changed: dict[str, Any] = {"protocol.seeds": total}
-    if is_staged(comparison):
-        looks = [*settings.get("protocol", {}).get("looks", []), total]
-        changed = {"protocol.seeds.looks": " ".join(map(str, sorted(set(looks))))}
-    takes = what_it_takes(row, comparison).removeprefix("stopped without prospect, would take ")
-    return NextStep(
-        f"Decide on {row['technique']} with more seeds",
-        with_changes(command, changed, ["--only-missing-outputs"]),
-        takes,
+    """Return the step that decides the most promising technique that some more seeds decide.
+
+    It adds a look: adding seeds because of what a study has shown is what looks allow for. The
+    price is that of all that train on, which are the undecided techniques and the baseline.
+    """
+    undecided = outcome.of_verdict(UNDECIDED)
+    affordable = [row for row in undecided if 0 < row.get("further_seeds", 0) <= _SEEDS_AGAIN]
+    row = next(
+        (of for of in affordable if not is_futile(of)), affordable[0] if affordable else None
     )
+    if row is None:
+        return _another_network(command, settings)
+    pairs = number_in(row, "pairs")
+    now = int(row["trainings"] if pairs is None else pairs)
+    total = now + int(row["further_seeds"])
+    looks = settings.get("protocol", {}).get("looks") or [now]
+    looks = sorted({*looks, total})
+    command = with_changes(
+        command,
+        {"protocol.seeds.looks": " ".join(map(str, looks))},
+        ["--only-missing-outputs"],
+    )
+    on = [of for of in undecided if not is_futile(of) or of is row] + [outcome.baseline or {}]
+    return NextStep(
+        f"Decide on {row['technique']} with {total} seeds", command, _price(on, total, comparison)
+    )
+
+
+def _price(rows: list[Row], seeds: int, comparison: pd.DataFrame) -> str:
+    """Return how long it takes to train techniques up to a number of seeds; '' if not known."""
+    times = [
+        max(0, seeds - int(row["trainings"])) * float(row["seconds"])
+        for row in rows
+        if number_in(row, "seconds") is not None
+    ]
+    side_by_side = int(comparison.attrs.get("side_by_side", 1))
+    return f"about {duration(sum(times) / side_by_side)}" if times else ""
 
 
 def _another_network(command: str, settings: Mapping[str, Any]) -> NextStep:

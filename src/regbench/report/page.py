@@ -49,6 +49,7 @@ from regbench.report.image_browser import image_browser
 from regbench.report.plots import cost as plots_cost
 from regbench.report.thumbnails import LARGEST_PIXELATED
 from regbench.study.schema import BASELINE
+from regbench.visible import visible
 
 MOST_REJECTED = 200  # rejected images listed by name; the rest is counted
 MOST_SHOWN = 18  # images on a contact sheet
@@ -146,7 +147,8 @@ def render_report(content: ReportContent) -> str:
     )
     context["browser"] = image_browser(content)
     page = environment.get_template("report.html.j2").render(context)
-    return page.encode(errors="replace").decode()  # a file name may be no valid text
+    # A file name may be no valid text, and a label may hold control characters.
+    return visible(page.encode(errors="replace").decode())
 
 
 def page_environment(package: str) -> Environment:

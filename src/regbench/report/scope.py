@@ -7,6 +7,7 @@ import pandas as pd
 from regbench.comparison.scope import ONE_SPLIT, SETS_LIKE_THIS, THESE_IMAGES, variance_ratio_of
 from regbench.comparison.verdicts import JUDGED, UNDECIDED
 from regbench.report.numbers import listed
+from regbench.report.sentences import beating_largest_class
 
 _NAMED = 3  # techniques named in a list; the rest is counted
 
@@ -15,11 +16,13 @@ def scope_sentence(comparison: pd.DataFrame) -> str:
     """Return what the verdicts are about, and which also allow for the luck of the images.
 
     Args:
-        comparison: From ``compare``; the sentence is empty if nothing is judged.
+        comparison: From ``compare``; the sentence is empty if nothing is judged, or nothing
+            beats always answering the largest class.
     """
     rows = comparison.to_dict("records")
     judged = [row for row in rows if row.get("verdict") in JUDGED]
-    if not judged:
+    beating = beating_largest_class(comparison)
+    if not judged or (beating and not any(beating.values())):
         return ""
     scope = judged[0].get("scope", ONE_SPLIT)
     if scope == SETS_LIKE_THIS:

@@ -19,7 +19,6 @@ from regbench.comparison.compare import (
 )
 from regbench.comparison.looks import describe_end, is_staged
 from regbench.comparison.scope import ONE_SPLIT
-from regbench.comparison.statistics import MIN_SEEDS
 from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
 from regbench.evaluation.figures import registry
 from regbench.evaluation.figures.base import ACCURACY, Figure, Shown
@@ -29,7 +28,9 @@ from regbench.metrics.registry import DEFAULT, metric_named
 from regbench.report.across_networks import sentence_on_networks, short_sentence_on_networks
 from regbench.report.answer import undecided_with_needs, verdict_sentence
 from regbench.report.numbers import LARGEST_CLASS, MISSING, in_text, listed, with_spread
+from regbench.report.outcome import seeds_of_a_verdict
 from regbench.study.schema import BASELINE
+from regbench.visible import in_one_line
 
 MOST_NAMED = 12  # techniques named in a note; the rest is counted
 
@@ -156,13 +157,18 @@ def as_markdown(table: ReadableTable) -> str:
     """Return the table as Markdown, pipes in cells escaped."""
 
     def line(cells: list[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        return "| " + " | ".join(_in_markdown(cell).replace("|", "\\|") for cell in cells) + " |"
 
     alignment = ["---"] + ["---:"] * (len(table.columns) - 1)
     lines = [f"# {table.title}", "", line(table.columns), "|" + "|".join(alignment) + "|"]
     lines += [line(row) for row in table.rows]
-    lines += ["", *(f"- {note}" for note in table.notes)] if table.notes else []
+    lines += ["", *(f"- {_in_markdown(note)}" for note in table.notes)] if table.notes else []
     return "\n".join(lines) + "\n"
+
+
+def _in_markdown(text: str) -> str:
+    """Return a text that starts no HTML in Markdown, in one line without control characters."""
+    return in_one_line(text).replace("<", "&lt;")
 
 
 def print_table(table: ReadableTable, console: Console | None = None) -> None:
@@ -174,10 +180,10 @@ def print_table(table: ReadableTable, console: Console | None = None) -> None:
     for number, column in enumerate(table.columns):
         drawn.add_column(column, justify="right" if number else "left", no_wrap=number == 0)
     for row in table.rows:
-        drawn.add_row(*row)
+        drawn.add_row(*map(in_one_line, row))
     console.print(drawn, highlight=False, markup=False)
     for note in table.notes:
-        console.print(note, highlight=False, markup=False, soft_wrap=True)
+        console.print(in_one_line(note), highlight=False, markup=False, soft_wrap=True)
 
 
 def print_lines(lines: Sequence[str], console: Console | None = None) -> None:
@@ -271,7 +277,9 @@ def _legend(comparison: pd.DataFrame) -> list[str]:
         return [*legend, "No differences: the baseline and another technique must be trained."]
     legend = [f"{'; '.join([over, paired, *meanings])}."]
     if (comparison["verdict"] == DESCRIPTIVE).any():
-        return [*legend, f"Descriptive only: a verdict needs at least {MIN_SEEDS} seeds."]
+        needed = seeds_of_a_verdict(comparison)
+        at = "a first look at" if is_staged(comparison) else "at least"
+        return [*legend, f"Descriptive only: a verdict needs {at} {needed} seeds."]
     about = comparison["scope"].iloc[0] if "scope" in comparison else ONE_SPLIT
     width = "the band"
     if "band" in comparison.attrs:

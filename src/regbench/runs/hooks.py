@@ -148,7 +148,7 @@ class StudyHooks:
             if "alarms" in pipeline.all_outputs():
                 raise_alarms(catalog, self._notify)  # their causes have not changed
             return
-        from regbench.comparison import compare
+        from regbench.comparison import compare, looks
         from regbench.report import text_table
 
         try:
@@ -171,6 +171,7 @@ class StudyHooks:
                 Reporting.model_validate(catalog.load("params:reporting")).band,
                 training_processes(),
             )
+            results_by_technique = looks.without_unneeded(results_by_technique, compared)
             for table in text_table.comparison_tables(compared, catalog.load("params:command")):
                 text_table.print_table(table)
         elif results_by_technique:
