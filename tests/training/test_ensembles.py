@@ -205,7 +205,8 @@ def interrupted(technique: Technique, folder: Path, until: int | None) -> tuple[
 def test_resumes_to_the_same_bits(key: str, tmp_path: Path) -> None:
     technique = technique_of(key, dropout=0.4, batch_normalization=True)
     whole = interrupted(technique, tmp_path / "whole", None)
-    for until in range(2, len(whole[1]) + 1):
+    # In the first member, between it and the second, and in the last.
+    for until in sorted({2, min(3, len(whole[1])), len(whole[1])}):
         folder = tmp_path / str(until)
         with pytest.raises(InterruptedTrainingError):
             interrupted(technique, folder, until)
@@ -236,7 +237,7 @@ def test_a_member_that_does_not_fit_is_trained_anew(
     pd.testing.assert_frame_equal(history, whole[1])
 
 
-def test_phases_and_precision_are_those_of_each_member() -> None:
+def test_phases_are_those_of_each_member() -> None:
     from regbench.networks.base import Phase
 
     phases = (Phase("head", 1, 0.02, frozenset({"hidden_1"})), Phase("all", 2, 0.01))
