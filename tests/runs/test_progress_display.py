@@ -19,6 +19,9 @@ SPARED = TrainingNotNeeded("l1", 6, 5)
 FAILED = TrainingDone("l1", 1, 2, 1.0, failure="the loss stopped being finite in epoch 2")
 
 
+MEMBER = EpochDone("bags", 3, 17, 30, 0.91234, 0.90001, 2, 3)
+
+
 class Clock:
     now = 1000.0
 
@@ -238,3 +241,18 @@ class TestWhichOne:
     def test_lines_elsewhere(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stderr", io.StringIO())
         assert type(progress_display(3)) is PlainProgress
+
+
+def test_the_network_of_an_ensemble_is_named(screen: io.StringIO) -> None:
+    assert str(MEMBER) == (
+        "bags seed 3, network 2 of 3: epoch 17 of 30, accuracy train 0.9123, validation 0.9000"
+    )
+    assert "network" not in str(EPOCH)
+    display = live(screen)
+    display.start()
+    try:
+        report(MEMBER)
+        display._display.refresh()
+        assert "network 2 of 3" in screen.getvalue()
+    finally:
+        display.stop()

@@ -12,7 +12,9 @@ from regbench.errors import StudyError
 from regbench.networks.registry import network_of
 from regbench.pipelines.data.nodes import check_network
 from regbench.regularizers.registry import REGULARIZERS
+from regbench.study import fingerprints
 from regbench.study.fingerprints import fingerprints_of_techniques, training_code
+from regbench.study.fit import check_split
 from regbench.study.reader import read_study
 
 CNN = {"kind": "cnn", "filters": [4, 4, 4]}
@@ -127,6 +129,55 @@ def test_two_averages_of_the_weights_are_told(monkeypatch: pytest.MonkeyPatch) -
 def test_two_of_which_one_is_the_most_are_told(technique: dict[str, Any], said: str) -> None:
     study = settings({**CNN, "normalization": "none"}, both=technique)
     assert told(study) == [f"techniques.both: {said}: a technique can have one of them"]
+
+
+def test_two_ensembles_are_told() -> None:
+    assert read_study(settings(CNN, one={"bagging": 2, "dropout": 0.1}, other={"boosting": 2}))
+    assert told(settings(CNN, both={"bagging": 2, "dropout": 0.1, "boosting": 2})) == [
+        "techniques.both: bagging and boosting each train several networks: a technique can have "
+        "one of them"
+    ]
+
+
+def test_an_ensemble_that_does_not_suit_the_protocol_is_told() -> None:
+    study = settings(CNN, some={"snapshot_ensemble": 5}, stacked={"stacking": True})
+    assert read_study(study)
+    study["protocol"] |= {"epochs": 4}
+    study["protocol"]["split"] = {**study["protocol"]["split"], "method": "stratified"}
+    assert told(study) == [
+        "techniques.some.snapshot_ensemble: needs an epoch for each of its 5 cycles, and "
+        "protocol.epochs is 4: set fewer cycles, or more epochs"
+    ]
+    study["protocol"] |= {"epochs": 5}
+    study["protocol"]["split"] |= {"train": 0.8, "validation": 0.2, "test": 0.0}
+    assert told(study) == [
+        "techniques.stacked.stacking: stacking is fitted on the validation images, and without "
+        "test images it would be judged by them; set protocol.split.test above 0"
+    ]
+    study["protocol"]["split"]["method"] = "auto"  # the set may have test images: known later
+    assert read_study(study)
+    with pytest.raises(StudyError, match="judged by them"):
+        check_split([REGULARIZERS["stacking"]()], is_tested=False)
+    check_split([REGULARIZERS["stacking"]()], is_tested=True)
+    phases = settings({**SMALL, "head": PHASE}, some={"snapshot_ensemble": 2})
+    assert told(phases) == [
+        "techniques.some.snapshot_ensemble: means nothing for a network with phases (head), which "
+        "have epochs of their own"
+    ]
+
+
+def test_the_version_of_a_library_that_fits_counts_where_it_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study = read_study(settings(CNN, stacked={"stacking": True}, seeds={"seed_ensemble": 2}))
+    before = fingerprints_of_techniques(study)
+    version = fingerprints.version
+    monkeypatch.setattr(
+        fingerprints, "version", lambda name: "0" if name == "scikit-learn" else version(name)
+    )
+    after = fingerprints_of_techniques(study)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"stacked"}
 
 
 def test_a_plateau_is_of_the_metric_that_decides() -> None:

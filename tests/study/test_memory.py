@@ -11,7 +11,7 @@ from regbench import devices
 from regbench.errors import StudyError
 from regbench.networks.registry import network_of
 from regbench.pipelines.data.nodes import check_network
-from regbench.study.memory import Batch, memory_problem
+from regbench.study.memory import Batch, memory_problem, memory_problem_of_ensemble
 from regbench.study.reader import read_study
 
 SHAPE = (32, 32, 3)
@@ -129,3 +129,32 @@ def test_of_a_function_of_ones_own_it_is_told_once_it_is_built(
     check(own, 8)
     with pytest.raises(StudyError, match="own: a batch of 100,000 images of 32 x 32 x 3 takes at"):
         check(own, 100_000)
+
+
+def test_an_ensembles_networks_count(machine: Callable[..., None]) -> None:
+    machine(60e6)
+    assert memory_problem_of_ensemble(1_000_000, 6) is None  # 20 MB, and 8 MB for each more
+    assert memory_problem_of_ensemble(None, 50) is None
+    assert memory_problem_of_ensemble(1_000_000, 7) == (
+        "holds 7 networks of 1,000,000 parameters each: training takes 0.1 GB of memory, and this "
+        "machine has 0.1 GB; set fewer, or choose a smaller network"
+    )
+    machine(100e6, 2)
+    assert "2 trainings at once take" in str(memory_problem_of_ensemble(1_000_000, 6))
+
+
+def test_an_ensemble_too_large_is_told_before_anything_is_trained(
+    machine: Callable[..., None],
+) -> None:
+    network = network_of(CNN)
+    parameters = network.parameters(SHAPE, 10)
+    assert parameters is not None
+    machine(3 * 20 * parameters)
+    told_of = {
+        "small": {"technique": "small", "regularizers": {}},
+        "bags": {"technique": "bags", "regularizers": {"bagging": 50}},
+    }
+    images = np.zeros((4, *SHAPE), dtype=np.uint8)
+    with pytest.raises(StudyError, match=r"techniques\.bags\.bagging: holds 50 networks") as error:
+        check_network(images, list("0123456789"), CNN, told_of, 1, "float32")
+    assert "--params=techniques.bags=null" in str(error.value)

@@ -185,8 +185,9 @@ def _log_training(
         run_name=f"{training.technique} seed {training.seed}",
     )
     of_epochs = [
-        (f"epoch/{name}", float(value), int(row["epoch"]))
-        for row in training.epochs.to_dict("records")
+        # Of an ensemble each member counts its own epochs: a step of MLflow's is one of all.
+        (f"epoch/{name}", float(value), step if "member" in row else int(row["epoch"]))
+        for step, row in enumerate(training.epochs.to_dict("records"), start=1)
         for name, value in row.items()
         if name != "epoch" and is_finite(value)
     ]

@@ -69,7 +69,7 @@ def network_from_architecture(described: str) -> keras.Model:
     return keras.Sequential(layers, name=config["config"]["name"])
 
 
-@lru_cache(maxsize=1)  # each holds a network
+@lru_cache(maxsize=2)  # each holds a network; an ensemble's members and itself take turns
 def _compiled_forward(described: str) -> Callable[..., tf.Tensor]:
     """Return the compiled function from weights and images to probabilities; cached."""
     network = network_from_architecture(described)

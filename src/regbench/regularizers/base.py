@@ -2,20 +2,22 @@
 
 The module has one subclass of ``Regularizer``: its settings with their ranges and defaults, its
 title, source and effect, when it helps and when not, what it costs, and how it acts at one or more
-of six places. The schema, the checks of YAML, the pipelines' inputs, the fingerprint, MLflow's
+of seven places. The schema, the checks of YAML, the pipelines' inputs, the fingerprint, MLflow's
 parameters, the report's legend and the docs are derived from it.
 
-The six places, and the methods by which a regularizer acts there:
+The seven places, and the methods by which a regularizer acts there:
 
 1. the input batch: ``change_batch`` (images and targets);
 2. a layer: ``input_layers``, ``layers_before_activation``, ``layers_after_activation``,
    ``layers_on_branch``; and, of what Keras has no layer for, ``change_values`` and
    ``penalize_values`` at the layers that ``mark`` returns;
 3. a kernel: ``penalty``, ``constrain``, ``reparametrize``;
-4. the loss: ``change_losses``, ``image_weights``;
+4. the loss: ``change_losses``, ``image_weights``; of a network with a teacher ``distil``;
 5. the update of the weights: ``update`` (gradients, optimizer, averaged weights; their order is in
    ``places.update``), ``change_rate``;
-6. the stop: ``stop``.
+6. the stop: ``stop``;
+7. the training as a whole, of which an ensemble makes several: ``train_members`` (its contract is
+   ``places.ensemble``). No other place could hold it: six are inside of one training.
 
 A method that is not overridden is not called. The training loop and the networks call the methods
 and know no regularizer by name. Keras and TensorFlow are imported inside of methods, so that
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+    from regbench.regularizers.places.ensemble import Combination, Members
 
 __all__ = [
     "DECLARED",
@@ -61,9 +64,10 @@ PLACES = {
     "input batch": ("change_batch",),
     "layer": (*LAYERS, "change_values", "penalize_values"),
     "kernel": ("penalty", "constrain", "reparametrize"),
-    "loss": ("change_losses", "image_weights"),
+    "loss": ("change_losses", "image_weights", "distil"),
     "update": ("update", "change_rate"),
     "stop": ("stop",),
+    "ensemble": ("train_members",),
 }
 
 # The families that regularizers are listed by, each with its heading, in the order of the docs.
@@ -375,6 +379,18 @@ class Regularizer(Settings):
         """
         raise NotImplementedError
 
+    def distil(
+        self, losses: "tf.Tensor", logits: "tf.Tensor", teacher_logits: "tf.Tensor"
+    ) -> "tf.Tensor":
+        """Return the losses of a network with a teacher, B float32.
+
+        Args:
+            losses: From ``change_losses``, B.
+            logits: B x classes, float32.
+            teacher_logits: The teacher's, of the same images; B x classes, float32.
+        """
+        raise NotImplementedError
+
     def update(self, variables: TrainedVariables) -> Update:
         """Return the ``Update`` of these variables."""
         raise NotImplementedError
@@ -394,6 +410,10 @@ class Regularizer(Settings):
 
     def stop(self) -> Stop:
         """Return the ``Stop`` of a training."""
+        raise NotImplementedError
+
+    def train_members(self, members: "Members") -> "Combination":
+        """Return an ensemble's networks, and how they are put together."""
         raise NotImplementedError
 
     def in_full(self) -> Any:

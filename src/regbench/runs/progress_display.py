@@ -114,6 +114,7 @@ class LiveProgress(PlainProgress):
         if isinstance(event, EpochDone):
             bar = self._bar(event)
             note = f"train {event.train_accuracy:.3f}  validation {event.validation_accuracy:.3f}"
+            note += event.which
             self._display.update(bar, completed=event.epoch, note=note)
         elif isinstance(event, TrainingNotNeeded):
             self._trainings -= 1

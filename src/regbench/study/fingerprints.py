@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regbench.regularizers.places.ensemble import Ensemble
+from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.code import LIBRARIES, digest_of_code
 from regbench.study.digests import digest, hexadecimal, new_hash
 from regbench.study.schema import Reporting, Study
@@ -123,11 +125,19 @@ def fingerprints_of_techniques(study: Study) -> dict[str, dict[str, Any]]:
                 "protocol": digest(protocol),
                 "protocol_but_schedule": digest(but_schedule),
                 "technique": digest(technique.in_full(study.shared)),
-                "training": digest_of_code(*training_code(technique, network)),
+                "training": _digest_of_training(technique, network),
             },
             "evaluation": evaluation,
         }
     return found
+
+
+def _digest_of_training(technique: Technique, network: "Network") -> str:
+    """Return the digest of the code of a technique's trainings, and of libraries of its own."""
+    code = digest_of_code(*training_code(technique, network))
+    kinds = [REGULARIZERS[key] for key in technique.entries()]
+    names = [name for kind in kinds if issubclass(kind, Ensemble) for name in kind.libraries]
+    return digest([code, *(version(name) for name in names)]) if names else code
 
 
 def _protocol(study: Study, network: "Network") -> dict[str, Any]:

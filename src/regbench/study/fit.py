@@ -7,10 +7,11 @@ from typing import Any
 
 from regbench.errors import StudyError, quoted
 from regbench.networks.base import Network, Plan, without_place
-from regbench.regularizers.base import Traits
+from regbench.regularizers.base import Regularizer, Traits
+from regbench.regularizers.places.ensemble import Ensemble
 from regbench.study.arms import NAME, NAME_RULE
 from regbench.study.code import reachable_statements
-from regbench.study.memory import Batch, memory_problem
+from regbench.study.memory import Batch, memory_problem, memory_problem_of_ensemble
 from regbench.study.problems import Problem, nearest
 from regbench.study.schema import RESERVED_NAMES, Protocol, Study
 from regbench.study.technique import Technique
@@ -56,7 +57,52 @@ def fit_problems(study: Study) -> list[Problem]:
                 replace(last, message=last.message + way_out) for last in of_techniques[-1:]
             ]
         problems += of_techniques
+        problems += _ensemble_problems(study, name, shared)
     return problems
+
+
+def _ensemble_problems(study: Study, name: str, shared: Mapping[str, Any]) -> list[Problem]:
+    """Return the problems of ensembles with the protocol, on a network."""
+    phases = list(study.networks[name].epochs_of_phases())
+    split = study.protocol.split
+    # A set may come with test images of its own.
+    is_tested = bool(split.test) or split.method in ("auto", "given")
+    return [
+        Problem(("techniques", technique, ensemble.key()), wrong, leave_out=technique)
+        for technique, settings in study.techniques.items()
+        for ensemble in ensembles_in(settings.regularizers(shared))
+        if (wrong := ensemble.length_problem(study.protocol.epochs, phases))
+        or (wrong := _split_problem(ensemble, is_tested))
+    ]
+
+
+def ensembles_in(regularizers: Iterable[Regularizer]) -> list[Ensemble]:
+    """Return the ensembles among some regularizers."""
+    return [each for each in regularizers if isinstance(each, Ensemble)]
+
+
+def check_split(regularizers: Iterable[Regularizer], is_tested: bool) -> None:
+    """Check a technique's ensemble against the split that the images have.
+
+    Args:
+        regularizers: Of the technique.
+        is_tested: Whether there are test images.
+
+    Raises:
+        StudyError: It would be judged by images that it is fitted on.
+    """
+    for ensemble in ensembles_in(regularizers):
+        if wrong := _split_problem(ensemble, is_tested):
+            raise StudyError(wrong)
+
+
+def _split_problem(ensemble: Ensemble, is_tested: bool) -> str | None:
+    if is_tested or not ensemble.fits_on_validation:
+        return None
+    return (
+        f"{ensemble.key()} is fitted on the validation images, and without test images it would be "
+        "judged by them; set protocol.split.test above 0"
+    )
 
 
 def _batch(study: Study, shape: Shape) -> Batch:
@@ -174,7 +220,15 @@ def check_fit(planned: Planned) -> None:
     if misfit := _misfit(network, planned.batch, planned.classes):
         lines.append(_of_network(network, misfit))
     traits = network.traits(planned.batch.image_shape)
-    problems = misfits(traits, planned.read_techniques(), planned.shared)
+    techniques = planned.read_techniques()
+    problems = misfits(traits, techniques, planned.shared)
+    parameters = network.parameters(planned.batch.image_shape, planned.classes)
+    problems += [
+        Problem(("techniques", name, ensemble.key()), wrong, leave_out=name)
+        for name, technique in techniques.items()
+        for ensemble in ensembles_in(technique.regularizers(planned.shared))
+        if (wrong := memory_problem_of_ensemble(parameters, ensemble.networks()))
+    ]
     lines += [
         f"parameters_techniques.yml: {'.'.join(problem.path)}: {problem.message}"
         for problem in problems

@@ -67,6 +67,29 @@ def memory_problem(parameters: int | None, kept: int | None, batch: Batch) -> st
     )
 
 
+def memory_problem_of_ensemble(parameters: int | None, networks: int) -> str | None:
+    """Return why an ensemble's networks do not fit into memory; None if they may.
+
+    Besides the one that is trained, each has its weights, and those of its best epoch.
+
+    Args:
+        parameters: Number of a network's weights; None where it is not known.
+        networks: That there are at once, at most.
+    """
+    if devices.gpus():
+        return None
+    weights = (parameters or 0) * (_BYTES_A_PARAMETER + 2 * 4 * (networks - 1))
+    there, trainings = devices.memory(), devices.trainings_at_once()
+    if trainings * weights <= there:
+        return None
+    at_once = f"{trainings} trainings at once take" if trainings > 1 else "training takes"
+    return (
+        f"holds {networks} networks of {parameters:,} parameters each: {at_once} "
+        f"{_gigabytes(trainings * weights)} of memory, and this machine has {_gigabytes(there)}; "
+        "set fewer, or choose a smaller network"
+    )
+
+
 def _gigabytes(size: float) -> str:
     """Return bytes in GB, with a digit after the point below 10."""
     return f"{size / 1e9:,.{0 if size >= 1e10 else 1}f} GB"

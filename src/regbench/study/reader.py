@@ -13,6 +13,7 @@ from regbench.networks.base import Network
 from regbench.networks.registry import NETWORKS, network_of
 from regbench.regularizers.base import Regularizer
 from regbench.regularizers.places.beside import Beside
+from regbench.regularizers.places.ensemble import Ensemble
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.combine import combine_techniques
 from regbench.study.fit import fit_problems
@@ -211,6 +212,7 @@ _ONE_OF: dict[str, Callable[[type[Regularizer]], bool]] = {
     "average the weights": lambda kind: kind.averages_weights,
     "normalize the activations": lambda kind: kind.normalizes,
     "compute the kernels anew": lambda kind: kind.does("reparametrize"),
+    "train several networks": lambda kind: issubclass(kind, Ensemble),
 }
 
 

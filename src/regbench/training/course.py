@@ -92,6 +92,7 @@ class Course:
         phases: Sequence[Phase],
         weights: Callable[[], Arrays],
         changes_of_rate: Sequence[Regularizer] = (),
+        after: int = 0,
     ) -> None:
         """Begin with the first phase.
 
@@ -103,6 +104,7 @@ class Course:
             phases: Of the network; without any the training is one phase by the protocol.
             weights: Returns a copy of the network's weights by name.
             changes_of_rate: Those of the technique's regularizers that change the learning rate.
+            after: The number of epochs before the first.
 
         Raises:
             StudyError: The schedule does not suit the number of steps, which the images decide.
@@ -112,6 +114,7 @@ class Course:
         self.epochs: list[Epoch] = []
         self.over = False
         self.best_weights: Arrays = {}
+        self._after = after
         self._best_accuracy = -1.0
         self._step, self._stops, self._weights = step, list(stops), weights
         self._schedule, self._changes_of_rate = protocol.schedule, list(changes_of_rate)
@@ -123,6 +126,10 @@ class Course:
                 of = f" (phase {phase.name})" if phase.name else ""
                 raise StudyError(f"parameters_protocol.yml: protocol.schedule: {wrong}{of}")
         self._begin_phase(0)
+
+    def next_number(self) -> int:
+        """Return the number of the next epoch."""
+        return self._after + len(self.epochs) + 1
 
     def learning_rates(self) -> np.ndarray:
         """Return the rate of every optimizer step of the next epoch."""

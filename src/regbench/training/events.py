@@ -16,12 +16,19 @@ class EpochDone:
     epochs: int
     train_accuracy: float
     validation_accuracy: float
+    member: int = 1  # of the networks that an ensemble trains, at most `members`
+    members: int = 1
 
     def __str__(self) -> str:
         return (
-            f"{self.technique} seed {self.seed}: epoch {self.epoch} of {self.epochs}, "
+            f"{self.technique} seed {self.seed}{self.which}: epoch {self.epoch} of {self.epochs}, "
             f"accuracy train {self.train_accuracy:.4f}, validation {self.validation_accuracy:.4f}"
         )
+
+    @property
+    def which(self) -> str:
+        """Which network of an ensemble it is, such as ', network 2 of 5'; empty for one alone."""
+        return f", network {self.member} of {self.members}" if self.members > 1 else ""
 
 
 @dataclass(frozen=True)

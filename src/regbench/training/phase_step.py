@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import keras
 import tensorflow as tf
 
 from regbench.networks.kernels import Kernel
@@ -24,6 +25,7 @@ class PhaseStep:
         updates: Of the technique's regularizers, in the order in which they change gradients.
         loss_scale: Of a network that computes in float16.
         computed: The kernels that regularizers compute from the variables.
+        teacher: Returns the logits that the network learns from; None if there is none.
         train: The compiled function of images, targets and learning rates.
         statistics: The compiled function from images to the statistics of batch normalization.
     """
@@ -35,6 +37,7 @@ class PhaseStep:
     updates: list[Update]
     loss_scale: LossScale | None
     computed: ComputedKernels
+    teacher: keras.Model | None
     train: Callable[..., tf.Tensor] = field(init=False)
     statistics: Callable[..., list[tf.Tensor]] = field(init=False)
 

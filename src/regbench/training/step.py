@@ -104,7 +104,7 @@ class Step:
         batches = min(max(_BYTES_A_CALL // batch_bytes, 1), _BATCHES_A_CALL)
         self.rows_a_call = batches * batch_size
         self._optimizer = optimizer
-        self._logits = keras.Model(network.inputs, network.get_layer(LOGITS).output)
+        self._logits = _logits_of(network)
         self._acting = {
             method: [regularizer for regularizer in regularizers if regularizer.does(method)]
             for method in _IN_A_STEP
@@ -115,19 +115,29 @@ class Step:
         self._all_steps = tf.Variable(1.0)
         self._acting["change_batch"].sort(key=lambda regularizer: type(regularizer).stage)
         self._statistics = moving_statistics(network)
-        self._phases: dict[frozenset[str], PhaseStep] = {}
+        self._teacher: keras.Model | None = None  # of its own: the compiled function keeps it
+        self._has_teacher = False
+        self._phases: dict[tuple[frozenset[str], bool], PhaseStep] = {}
         self._phase = self._phase_of(frozenset())
         self._phase_begun = False
 
-    def begin(self, network: keras.Model, seed: int, steps: int = 1) -> None:
+    def begin(
+        self, network: keras.Model, seed: int, steps: int = 1, teacher: keras.Model | None = None
+    ) -> None:
         """Start a training: copy a network's weights and seeds, and reset the optimizer.
 
         Args:
-            network: Untrained, of the same architecture.
+            network: Of the same architecture.
             seed: Of the training.
             steps: Those of the whole training, unless it is stopped.
+            teacher: A trained network of the same architecture to learn from, if there is one.
         """
         copy_variables(network, self.network)
+        self._has_teacher = teacher is not None
+        if teacher is not None:
+            if self._teacher is None:
+                self._teacher = network_from_architecture(architecture(teacher))
+            copy_variables(teacher, self._teacher)
         self._clock.seed.assign(seed)
         self._clock.steps.assign(0)
         self._all_steps.assign(steps)
@@ -280,10 +290,11 @@ class Step:
         return float(sum(float(penalty) for penalty in self._penalties(self._phase)))
 
     def _phase_of(self, frozen: frozenset[str]) -> PhaseStep:
-        if frozen not in self._phases:
+        which = (frozen, self._has_teacher)
+        if which not in self._phases:
             with frozen_layers(self.network, frozen):
-                self._phases[frozen] = self._new_phase(frozen)
-        return self._phases[frozen]
+                self._phases[which] = self._new_phase(frozen)
+        return self._phases[which]
 
     def _new_phase(self, frozen: frozenset[str]) -> PhaseStep:
         trained = self.network.trainable_variables
@@ -297,6 +308,7 @@ class Step:
             [regularizer.update(updated) for regularizer in self._acting["update"]],
             LossScale() if computes_in_float16(self.network) else None,
             ComputedKernels(self.network, self._acting["reparametrize"]),
+            _logits_of(self._teacher) if self._teacher and self._has_teacher else None,
         )
         shape = (None, *self.network.input_shape[1:])
         phase.train = tf.function(
@@ -353,6 +365,9 @@ class Step:
     ) -> tf.Tensor:
         batch = self._changed(Batch(images, targets, int(self._logits.output_shape[-1])))
         figures: list[tf.Tensor] = []
+        taught = None
+        if phase.teacher is not None:
+            taught = tf.cast(phase.teacher(batch.images, training=False), tf.float32)
 
         def gradients() -> list[tf.Tensor]:
             before = [tf.identity(v.value) for v in self._statistics] if figures else []
@@ -364,6 +379,9 @@ class Step:
                 losses = cross_entropies
                 for regularizer in self._acting["change_losses"]:
                     losses = regularizer.change_losses(losses, batch.targets, logits)
+                if taught is not None:
+                    for regularizer in self._acting["distil"]:
+                        losses = regularizer.distil(losses, logits, taught)
                 for regularizer in self._acting["image_weights"]:
                     losses *= regularizer.image_weights(batch.targets)
                 loss = tf.reduce_mean(losses) + sum([*self._penalties(phase), *penalties])
@@ -428,3 +446,8 @@ class Step:
             )
             for number, kernel in enumerate(phase.kernels)
         ]
+
+
+def _logits_of(network: keras.Model) -> keras.Model:
+    """Return the part of a network from images to logits."""
+    return keras.Model(network.inputs, network.get_layer(LOGITS).output)

@@ -62,11 +62,13 @@ def train(
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     phases: Sequence[Phase] = (),
     checkpoint: Checkpoint | None = None,
+    teacher: keras.Model | None = None,
+    after: int = 0,
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Train a network in place; return its history and its best epoch's weights.
 
     Args:
-        network: Built with the same regularizers.
+        network: Built with the same regularizers; begins with the weights that it has.
         images: N x H x W x C, uint8; may be memory-mapped.
         train_part: The images to train on.
         validation_part: The images to evaluate after every epoch; early stopping may use them.
@@ -76,6 +78,8 @@ def train(
         on_epoch: Called after every epoch.
         phases: Of the network; without any the training is one phase by the protocol.
         checkpoint: Where a long training keeps its state, and goes on from.
+        teacher: A trained network that ``distil`` of the regularizers learns from.
+        after: The number of epochs before the first.
 
     Returns:
         The history: a row per epoch with the figures of ``Epoch``, ``phase`` if there are phases,
@@ -92,10 +96,10 @@ def train(
 
     def begun() -> Course:
         rows = len(train_part.rows)
-        step.begin(network, seed, epochs * math.ceil(rows / protocol.batch_size))
+        step.begin(network, seed, epochs * math.ceil(rows / protocol.batch_size), teacher)
         stops = [regularizer.stop() for regularizer in regularizers if regularizer.does("stop")]
         changes = [regularizer for regularizer in regularizers if regularizer.does("change_rate")]
-        return Course(step, protocol, rows, stops, phases, partial(_weights, step), changes)
+        return Course(step, protocol, rows, stops, phases, partial(_weights, step), changes, after)
 
     course = begun()
     if checkpoint and (state := checkpoint.read()) is not None:
@@ -105,9 +109,9 @@ def train(
             logger.warning("%s does not fit (%s): the training begins anew", checkpoint, error)
             course = begun()
         else:
-            logger.info("%s: going on after epoch %d", checkpoint, len(course.epochs))
+            logger.info("%s: going on after epoch %d", checkpoint, course.next_number() - 1)
     while not course.over:
-        number = len(course.epochs) + 1
+        number = course.next_number()
         rates = course.learning_rates()
         epoch = _train_epoch(step, images, train_part, validation_part, number, seed, rates)
         course.add(epoch)

@@ -4,6 +4,7 @@ Nodes import what they need when they run, so that commands that only list or de
 need not wait for it.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from regbench.errors import KEDRO_RUN, StudyError
@@ -57,9 +58,9 @@ def train_network(
     from regbench.networks.base import Plan
     from regbench.training import events, tensorflow_setup
     from regbench.training.checkpoint import Checkpoint
-    from regbench.training.course import planned_epochs
+    from regbench.training.ensembles import Done, Images, train_technique
     from regbench.training.precision import built_in
-    from regbench.training.train import split_part, train
+    from regbench.training.train import split_part
 
     tensorflow_setup.set_up_tensorflow()
     tensorflow_setup.forget_earlier_networks()
@@ -81,34 +82,40 @@ def train_network(
             len(classes),
         )
     )
-    with built_in(shared.precision):
-        model = kind.built(plan)
-    phases = kind.phases(model)
+    fit.check_split(regularizers, "test" in split_index["split"].to_numpy())
+
+    def build(seed: int) -> KerasModel:
+        with built_in(shared.precision):
+            return kind.built(replace(plan, seed=seed))
+
+    def report(done: Done) -> None:
+        events.report(
+            events.EpochDone(
+                training["technique"],
+                seed,
+                done.number,
+                done.planned,
+                done.epoch.train_accuracy,
+                done.epoch.validation["accuracy"],
+                done.member,
+                done.members,
+            )
+        )
+
     made_from = {part: data_fingerprint[part] for part in ("data", "split")} | training_fingerprint
     checkpoint = None
     if shared.checkpoint_minutes is not None:
         bound_to = digests.digest([made_from, seed])
         file = _checkpoint_file(checkpoints, training, seed)
         checkpoint = Checkpoint(file, bound_to, shared.checkpoint_minutes)
-    history, best_epoch_weights = train(
-        model,
-        images,
-        train_part,
-        split_part(split_index, "validation"),
+    model, history, best_epoch_weights = train_technique(
+        build,
+        Images(images, train_part, split_part(split_index, "validation"), len(classes)),
         shared,
         seed,
         regularizers,
-        on_epoch=lambda epoch: events.report(
-            events.EpochDone(
-                training["technique"],
-                seed,
-                epoch.epoch,
-                planned_epochs(shared, phases),
-                epoch.train_accuracy,
-                epoch.validation["accuracy"],
-            )
-        ),
-        phases=phases,
+        on_epoch=report,
+        phases_of=kind.phases,
         checkpoint=checkpoint,
     )
     made_from["weights"] = digests.digest_of_weights(weights.weights_of(model))

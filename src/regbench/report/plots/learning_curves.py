@@ -18,6 +18,8 @@ def learning_curves(
 ) -> Figure:
     """Draw train and validation accuracy in % by epoch: mean and range over seeds.
 
+    Of an ensemble each member has epochs of its own: mean and range are over members, too.
+
     Args:
         results: The trainings by technique; a panel each, titled if there are several.
         scale: From ``learning_scale``, default that of ``results``.
