@@ -1,6 +1,6 @@
 """Spectral normalization: kernels divided by their largest singular value."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -72,14 +72,11 @@ class _OfMatrix(Reparametrization):
 
     def computed(self, kernel: "tf.Tensor", *, training: bool) -> "tf.Tensor":
         """Return W x norm / sigma; sigma is u' W v with the vectors of the power iteration."""
-        import tensorflow as tf
-
         iterations = 1 if training else _ITERATIONS_TO_EVALUATE
-        left, right = _iterated(tf.stop_gradient(kernel), self._vector, iterations)
+        left, right, sigma = _iterated(kernel, self._vector, iterations)
         if training:
             self._vector.assign(right)
-        sigma = tf.tensordot(left, tf.linalg.matvec(kernel, right), 1)
-        return kernel * (self._norm / tf.maximum(sigma, _LEAST))
+        return _scaled(kernel, left, right, sigma, self._norm)
 
     def restart(self, kernel: "tf.Tensor") -> None:
         """Iterate from a random vector, the same for every seed."""
@@ -114,14 +111,35 @@ class _OfChannels(Reparametrization):
 
 def _iterated(
     matrix: "tf.Tensor", right: "tf.Tensor", iterations: int
-) -> "tuple[tf.Tensor, tf.Tensor]":
-    """Return the left and right vector after some power iterations, of norm 1."""
+) -> "tuple[tf.Tensor, tf.Tensor, tf.Tensor]":
+    """Return the left and right vector after some power iterations, of norm 1, and u' W v."""
     import tensorflow as tf
 
-    left = right
+    left = sigma = right
     for _ in range(iterations):
         left = tf.math.l2_normalize(tf.linalg.matvec(matrix, right), epsilon=_LEAST)
-        right = tf.math.l2_normalize(
-            tf.linalg.matvec(matrix, left, transpose_a=True), epsilon=_LEAST
-        )
-    return left, right
+        right = tf.linalg.matvec(matrix, left, transpose_a=True)
+        sigma = tf.maximum(tf.norm(right), _LEAST)
+        right /= sigma
+    return left, right, sigma
+
+
+def _scaled(
+    matrix: "tf.Tensor", left: "tf.Tensor", right: "tf.Tensor", sigma: "tf.Tensor", norm: float
+) -> "tf.Tensor":
+    """Return W x norm / sigma, with the gradient of u' W v at fixed u and v for sigma's: u v'.
+
+    That is equation 12 of the paper, in fewer passes over the kernel than term by term.
+    """
+    import tensorflow as tf
+
+    def scaled(matrix: tf.Tensor) -> Any:
+        scale = norm / sigma
+
+        def gradient(upper: tf.Tensor) -> tf.Tensor:
+            along = tf.tensordot(tf.reshape(upper, [-1]), tf.reshape(matrix, [-1]), 1) / sigma
+            return scale * (upper - tf.tensordot(along * left, right, 0))
+
+        return scale * matrix, gradient
+
+    return tf.custom_gradient(scaled)(matrix)

@@ -1,0 +1,40 @@
+"""Normal random numbers in quantity, from a table: a fifth of the time of drawing each anew."""
+
+import math
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_ROWS, _IN_A_ROW = 1 << 16, 16
+
+
+def normal_numbers(shape: "tf.Tensor", values: int, seed: "tf.Tensor") -> "tf.Tensor":
+    """Return float32 numbers of mean 0 and variance 1.
+
+    Each 16 in a row are a random row of a table of 65,536, that is a million normal numbers.
+
+    Args:
+        shape: B x the shape of an image's values, ints.
+        values: Of an image.
+        seed: 2 ints.
+    """
+    import tensorflow as tf
+
+    rows = math.ceil(values / _IN_A_ROW)
+    places = tf.random.stateless_uniform((shape[0], rows), seed, 0, _ROWS, tf.int32)
+    numbers = tf.reshape(tf.gather(_table(), places), (-1, rows * _IN_A_ROW))
+    return tf.reshape(numbers[:, :values], shape)
+
+
+@cache
+def _table() -> "tf.Tensor":
+    """Return the table, of mean 0 and variance 1 to the last digits."""
+    import numpy as np
+    import tensorflow as tf
+
+    numbers: np.ndarray = np.random.default_rng(0).standard_normal(_ROWS * _IN_A_ROW)
+    numbers = (numbers - numbers.mean()) / numbers.std()
+    with tf.init_scope():  # one for all compiled functions
+        return tf.constant(numbers.reshape(_ROWS, _IN_A_ROW), tf.float32)
