@@ -136,7 +136,7 @@ def test_figures_of_several_views_are_those_of_the_first() -> None:
     network = Mlp(hidden_units=[6], activation="tanh").build(
         Plan((8, 8, 1), CLASSES, 1, {"offset": [128.0], "scale": [60.0]}, technique)
     )
-    until = keras.Model(network.input, network.get_layer("logits").output)
+    until = keras.Model(network.inputs, network.get_layer("logits").output)
     logits = np.asarray(until(images, training=False), dtype=float)
     step = step_for(network, 20, protocol().optimizer, technique)
     step.begin(network, 1)
