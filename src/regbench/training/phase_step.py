@@ -1,13 +1,14 @@
 """What is trained in a phase, and the compiled functions that do it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import keras
 import tensorflow as tf
 
 from regbench.networks.kernels import Kernel
-from regbench.regularizers.places.update import Update
+from regbench.regularizers.base import Regularizer
+from regbench.regularizers.places.update import Clock, Update
 from regbench.training.computed_kernels import ComputedKernels
 from regbench.training.optimizers import Applied
 from regbench.training.precision import LossScale
@@ -44,3 +45,28 @@ class PhaseStep:
     def averages(self) -> list[tf.Variable]:
         """Return the averaged weights to evaluate, one per variable; empty if none is kept."""
         return next((list(a) for u in self.updates if (a := u.averages())), [])
+
+    def penalties(self, acting: Sequence[Regularizer], clock: Clock) -> list[tf.Tensor]:
+        """Return each hidden kernel's penalty, if any of these regularizers has penalties.
+
+        Args:
+            acting: Those that have.
+            clock: Gives each of them, and each kernel, random numbers of their own.
+        """
+        if not acting:
+            return []
+        seeds = [clock.random_seed(regularizer.stream()) for regularizer in acting]
+        fold = tf.random.experimental.stateless_fold_in
+        return [
+            sum(
+                regularizer.penalty(kernel.as_matrix(), fold(seed, number))
+                for regularizer, seed in zip(acting, seeds, strict=True)
+            )
+            for number, kernel in enumerate(self.kernels)
+        ]
+
+    def constrain(self, acting: Sequence[Regularizer]) -> None:
+        """Set the hidden kernels to what regularizers constrain them to, one after another."""
+        for regularizer in acting:
+            for kernel in self.kernels:
+                kernel.assign_matrix(regularizer.constrain(kernel.as_matrix()))

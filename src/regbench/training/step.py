@@ -37,7 +37,6 @@ from regbench.training.variables import (
 # few enough to bound memory and the time until Ctrl-C is noticed.
 _BATCHES_A_CALL = 16
 _BYTES_A_CALL = 8 << 20
-_BATCHES_OF_STATISTICS = (8, 64)  # at least, and at most
 # The methods that a step calls; layers are in the network, the loop asks for stops.
 _IN_A_STEP = [
     method
@@ -101,8 +100,7 @@ class Step:
         fuse_batch_normalization(network)
         self.batch_size = batch_size
         batch_bytes = batch_size * math.prod(network.input_shape[1:])
-        batches = min(max(_BYTES_A_CALL // batch_bytes, 1), _BATCHES_A_CALL)
-        self.rows_a_call = batches * batch_size
+        self.rows_a_call = batch_size * min(max(_BYTES_A_CALL // batch_bytes, 1), _BATCHES_A_CALL)
         self._optimizer = optimizer
         self._logits = _logits_of(network)
         self._acting = {
@@ -232,15 +230,6 @@ class Step:
         """Return whether averaged weights need statistics of batch normalization of their own."""
         return bool(self._statistics and self._phase.averages())
 
-    def rows_of_statistics(self, rows: int) -> int:
-        """Return the number of images that ``gather_statistics`` takes of so many train images.
-
-        An eighth of them, as the statistics of every epoch cost a forward pass; and as many
-        batches as moving averages remember at least (8), or that more would not help (64).
-        """
-        least, most = (batches * self.batch_size for batches in _BATCHES_OF_STATISTICS)
-        return min(max(rows // 8, least), most)
-
     def gather_statistics(self, images: Iterable[np.ndarray]) -> None:
         """Compute batch normalization's statistics for the averaged weights.
 
@@ -287,7 +276,8 @@ class Step:
 
     def penalty(self) -> float:
         """Return the penalty: the sum over hidden kernels that is added to the loss."""
-        return float(sum(float(penalty) for penalty in self._penalties(self._phase)))
+        penalties = self._phase.penalties(self._acting["penalty"], self._clock)
+        return float(sum(map(float, penalties)))
 
     def _phase_of(self, frozen: frozenset[str]) -> PhaseStep:
         which = (frozen, self._has_teacher)
@@ -384,7 +374,8 @@ class Step:
                         losses = regularizer.distil(losses, logits, taught)
                 for regularizer in self._acting["image_weights"]:
                     losses *= regularizer.image_weights(batch.targets)
-                loss = tf.reduce_mean(losses) + sum([*self._penalties(phase), *penalties])
+                penalties += phase.penalties(self._acting["penalty"], self._clock)
+                loss = tf.reduce_mean(losses) + sum(penalties)
                 if phase.loss_scale:
                     loss = phase.loss_scale.scaled(loss)
             if not figures:  # an update may call it again at other weights; these are those before
@@ -407,9 +398,7 @@ class Step:
             for update in phase.updates:
                 update.before_step(learning_rate)
             phase.optimizer.apply(found, learning_rate)
-            for regularizer in self._acting["constrain"]:
-                for kernel in phase.kernels:
-                    kernel.assign_matrix(regularizer.constrain(kernel.as_matrix()))
+            phase.constrain(self._acting["constrain"])
             for update in phase.updates:
                 update.after_step(learning_rate)
 
@@ -431,21 +420,6 @@ class Step:
             seed = self._clock.random_seed(regularizer.stream())
             batch = regularizer.change_batch(batch, seed)
         return batch
-
-    def _penalties(self, phase: PhaseStep) -> list[tf.Tensor]:
-        """Return each hidden kernel's penalty."""
-        acting = self._acting["penalty"]
-        if not acting:
-            return []
-        seeds = [self._clock.random_seed(regularizer.stream()) for regularizer in acting]
-        fold = tf.random.experimental.stateless_fold_in
-        return [
-            sum(
-                regularizer.penalty(kernel.as_matrix(), fold(seed, number))
-                for regularizer, seed in zip(acting, seeds, strict=True)
-            )
-            for number, kernel in enumerate(phase.kernels)
-        ]
 
 
 def _logits_of(network: keras.Model) -> keras.Model:

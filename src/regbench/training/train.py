@@ -134,6 +134,15 @@ def _weights(step: Step) -> dict[str, np.ndarray]:
         return weights_of(network)
 
 
+def rows_of_statistics(rows: int, batch_size: int) -> int:
+    """Return how many of the train images give averaged weights their statistics of normalization.
+
+    An eighth of them, as the statistics of every epoch cost a forward pass; and as many batches as
+    moving averages remember at least (8), or that more would not help (64).
+    """
+    return min(max(rows // 8, 8 * batch_size), 64 * batch_size)
+
+
 def _train_epoch(
     step: Step,
     images: np.ndarray,
@@ -166,7 +175,7 @@ def _train_epoch(
         if not np.isfinite(sums[0]):
             break
     if step.averages_with_statistics():
-        rows = train_part.rows[order][: step.rows_of_statistics(len(order))]
+        rows = train_part.rows[order][: rows_of_statistics(len(order), step.batch_size)]
         step.gather_statistics(in_chunks(images, rows, step.rows_a_call))
     with step.evaluated() as network:
         probabilities = predict(network, images, validation_part.rows)
