@@ -223,7 +223,7 @@ class TestFindingsInWords:
         assert lines[2] == "  next: uv run kedro run (about 2 minutes)"
         assert lines[-1] == "And RB003 (cnn): odd; RB004 (cnn): odd."
         assert len(lines) == 2 + 2 * examination.MOST_SHOWN
-        assert "- `a.png`: labelled a, rather b" in told.as_markdown([finding])
+        assert "- 'a.png': labelled 'a', rather 'b'" in told.as_markdown([finding])
 
     def test_nothing_to_say(self) -> None:
         assert told.terminal_lines([]) == ["The doctor has nothing to say."]

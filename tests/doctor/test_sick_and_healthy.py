@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from tests.doctor.made_up import COMMAND, Study
 
+from regbench.comparison.compare import compare
 from regbench.doctor.examine import examine
 from regbench.doctor.registry import checks
 
@@ -181,3 +182,22 @@ def test_a_seed_far_below_the_others() -> None:
     found = examine(study(outlier={"l2": 0.5}).evidence())
     (finding,) = (of for of in found if of["code"] == "RB105")
     assert "l2 seed 1 has 50.0 % where its median is 84.0 %" in finding["seen"]
+
+
+def test_of_several_networks_each_has_its_own_findings_and_the_images_theirs_once() -> None:
+    sound, sick = Study().evidence(), with_accuracies(baseline=(0.6, 0.5, 0.49)).evidence()
+    results = {
+        f"{technique}.{network}": of
+        for network, evidence in (("mlp", sound), ("cnn", sick))
+        for technique, of in evidence.results.items()
+    }
+    both = dataclasses.replace(
+        sound,
+        results=results,
+        comparison=compare(results, {}, sound.reporting.band),
+        duplicates=study(duplicates=LEAKS).evidence().duplicates,
+    )
+    found = [(finding["code"], finding["network"]) for finding in examine(both)]
+    assert ("RB103", "cnn") in found
+    assert ("RB103", "mlp") not in found
+    assert found.count(("RB204", "")) == 1

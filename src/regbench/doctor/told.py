@@ -66,7 +66,7 @@ def as_markdown(findings: Findings) -> str:
             "",
         ]
         lines += [
-            f"- `{each['filename']}`: labelled {each['label']}, rather {each['other']}"
+            f"- {each['filename']!r}: labelled {each['label']!r}, rather {each['other']!r}"
             for each in finding["suspects"]
         ]
         lines += [""] if finding["suspects"] else []
