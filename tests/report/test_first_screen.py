@@ -9,8 +9,13 @@ from tests.report import staged_study
 from tests.report.test_answer import described
 from tests.report.test_sentences import row, table
 
-from regbench.report.first_screen import Answered, answers, answers_on_networks
-from regbench.report.next_step import with_changes
+from regbench.doctor.commands import with_params
+from regbench.report.first_screen import (
+    Answered,
+    after_the_doctor,
+    answers,
+    answers_on_networks,
+)
 from regbench.report.scope import scope_sentence
 
 COMMAND = "uv run kedro run --env=mine"
@@ -88,7 +93,7 @@ class TestWhatHelps:
         step = self.found["next"]
         assert step.answer == "Use its networks, in 06_models/l2"
         assert step.command == (
-            f"{COMMAND} --pipelines=prediction --params=prediction.technique=l2"
+            f"{COMMAND} --params=prediction.technique=l2 --pipelines=prediction"
         )
 
 
@@ -132,7 +137,7 @@ class TestUndecided:
         assert found["is"].answer == "not shown"
         assert "a verdict takes 7 more seeds, about 2 minutes" in found["is"].remark
         assert found["next"].command == (
-            f"{COMMAND} --only-missing-outputs '--params=protocol.seeds.looks=5 12'"
+            f"{COMMAND} '--params=protocol.seeds.looks=5 12' --only-missing-outputs"
         )
         assert found["next"].remark == "about 2 minutes"  # 2 x 7 x 10 s
 
@@ -153,7 +158,7 @@ class TestUndecided:
         of_one.attrs = compared.attrs
         seeds = of_one.set_index("technique").loc["dropout_with_a_long_name", "further_seeds"]
         step = asked(of_one, **settings)["next"]
-        assert shlex.split(step.command)[-1] == (
+        assert shlex.split(step.command)[-2] == (
             f"--params=protocol.seeds.looks=5 8 12 {12 + seeds:.0f}"
         )
 
@@ -173,8 +178,8 @@ class TestNoAnswer:
         assert not any("removed" in one.remark for one in found.values())
         assert scope_sentence(compared) == ""
         assert found["next"].command == (
-            f"{COMMAND} --pipelines=baseline,reporting "
-            "--params=protocol.epochs=30,protocol.seeds=1,data_root=data/longer"
+            f"{COMMAND} --params=protocol.epochs=30,protocol.seeds=1,data_root=data/longer "
+            "--pipelines=baseline,reporting"
         )
         assert found["next"].remark == "about 30 seconds"
         assert asked(compared, protocol={})["next"].command == ""
@@ -184,7 +189,7 @@ class TestNoAnswer:
         compared = priced(row("l2", 0.4, "descriptive only", **few), trainings=2)
         found = asked(compared)
         assert found["which"].remark == "that takes 5 seeds of each technique"
-        assert found["next"].command.endswith("--only-missing-outputs --params=protocol.seeds=5")
+        assert found["next"].command.endswith("--params=protocol.seeds=5 --only-missing-outputs")
         assert found["next"].remark == "about 1 minute"  # 2 x 3 x 10 s
 
     def test_of_one_side_alone(self) -> None:
@@ -209,6 +214,20 @@ class TestNoAnswer:
     def test_of_a_study_that_is_not_finished_goes_on_first(self, lacks: dict[str, Any]) -> None:
         begun = priced(row("l2", 1.5, "better", **COST, **lacks))
         assert asked(begun)["next"].command == f"{COMMAND} --only-missing-outputs"
+
+
+def test_what_ails_the_network_comes_first() -> None:
+    step = [Answered("What next?", "Use it")]
+    finding = {
+        **{"code": "RB102", "network": "", "title": "no overfitting", "minutes": 3.0},
+        "command": "kedro run --params=protocol.epochs=30",
+    }
+    (after,) = after_the_doctor(step, [finding])
+    assert after.answer == "First see to RB102: no overfitting"
+    assert after.command == finding["command"]
+    assert "3 minutes" in after.remark
+    assert after_the_doctor(step, [finding | {"code": "RB201"}, finding]) == step
+    assert after_the_doctor(step, []) == step
 
 
 def test_networks_share_an_answer_or_have_one_each() -> None:
@@ -240,4 +259,4 @@ def test_networks_share_an_answer_or_have_one_each() -> None:
 def test_a_command_keeps_its_other_parameters(
     command: str, changed: dict[str, Any], whole: str
 ) -> None:
-    assert with_changes(command, changed, []) == whole
+    assert with_params(command, changed) == whole

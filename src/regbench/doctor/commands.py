@@ -14,7 +14,8 @@ def with_params(command: str, changed: Mapping[str, Any], *options: str) -> str:
 
     Args:
         command: The study's, such as ``uv run kedro run --params=images=set``.
-        changed: By keys that dots join; they take the place of the command's own.
+        changed: By keys that dots join; each takes the place of the command's own, and of those in
+            the group of its name.
         options: Appended, such as ``--pipelines=baseline``.
     """
     words = shlex.split(command)
@@ -23,10 +24,17 @@ def with_params(command: str, changed: Mapping[str, Any], *options: str) -> str:
         if word.startswith(_PARAMS):
             pairs = word.removeprefix(_PARAMS).split(",")
             given |= dict(pair.partition("=")[::2] for pair in pairs)
+    for key in changed:
+        given = {of: value for of, value in given.items() if not _overlap(of, key)}
     params = given | {key: str(value) for key, value in changed.items()}
     kept = [word for word in words if not word.startswith(_PARAMS)]
     joined = ",".join(f"{key}={value}" for key, value in params.items())
     return shlex.join([*kept, *([f"{_PARAMS}{joined}"] if joined else []), *options])
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Return whether two keys are the same, or one is in the group that the other names."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
 def minutes_of(

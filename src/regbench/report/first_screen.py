@@ -1,6 +1,6 @@
 """The report's first screen: five questions and their answers, from one study."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import pandas as pd
 
 from regbench.comparison.looks import is_staged
 from regbench.comparison.verdicts import BETTER, EQUIVALENT, UNDECIDED, WORSE
+from regbench.doctor.told import price_of, title_of
 from regbench.evaluation.figures import registry
 from regbench.report.answer import NAMED, band_text, gain_text, points_text
 from regbench.report.next_step import next_step
@@ -17,6 +18,8 @@ from regbench.report.pruned import removable_text, removable_weights
 from regbench.report.sentences import figure_name
 from regbench.report.undecided import what_it_takes
 
+# Findings on a network that learns too little or too well for any technique to matter.
+_OF_THE_NETWORK = ("RB101", "RB102", "RB103")
 _SAME = 0.01  # a cost that differs by less, as a share of the baseline's, is the same
 
 
@@ -53,6 +56,23 @@ def answers(
         Answered("What does it cost?", *_cost(comparison, outcome, pruning)),
         Answered("What next?", step.what, step.remark, step.command),
     ]
+
+
+def after_the_doctor(
+    answered: list[Answered], findings: Sequence[Mapping[str, Any]]
+) -> list[Answered]:
+    """Return the answers with the doctor's next step, if the network itself is what ails.
+
+    Args:
+        answered: From ``answers``.
+        findings: The doctor's, from ``examine``, the most important first.
+    """
+    if not findings or findings[0]["code"] not in _OF_THE_NETWORK:
+        return answered
+    first = findings[0]
+    *others, following = answered
+    step = f"First see to {title_of(first)}"
+    return [*others, Answered(following.question, step, price_of(first), first["command"])]
 
 
 def answers_on_networks(of_networks: Mapping[str, list[Answered]]) -> list[Answered]:

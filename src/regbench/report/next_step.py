@@ -1,6 +1,5 @@
 """What to do after a study: a command and its price, by what the study has found."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ import pandas as pd
 
 from regbench.comparison.compare import STALE, UNTRAINED
 from regbench.comparison.verdicts import UNDECIDED
+from regbench.doctor.commands import with_params
 from regbench.report.numbers import number_in
 from regbench.report.outcome import Found, Outcome, Row, seeds_of_a_verdict
 from regbench.report.undecided import duration, is_futile
@@ -52,37 +52,11 @@ def next_step(
             name = (outcome.lead or {})["technique"]
             return NextStep(
                 f"Use its networks, in 06_models/{name}",
-                with_changes(
-                    command, {"prediction.technique": str(name)}, ["--pipelines=prediction"]
-                ),
+                with_params(command, {"prediction.technique": str(name)}, "--pipelines=prediction"),
                 "this labels the set’s unlabelled images, if it has any",
             )
         case _:
             return _another_network(command, settings)
-
-
-def with_changes(command: str, changed: Mapping[str, Any], options: list[str]) -> str:
-    """Return a ``kedro run`` command with parameters set besides its own, and further options.
-
-    Args:
-        command: As a shell takes it.
-        changed: Parameters by keys that dots join; each takes the place of the command's own, and
-            of those in the group of its name.
-        options: Further words.
-    """
-    words, given = [], dict[str, str]()
-    for word in shlex.split(command):
-        if word.startswith("--params="):
-            pairs = (pair.partition("=") for pair in word.removeprefix("--params=").split(","))
-            given |= {key: value for key, _, value in pairs}
-        else:
-            words.append(word)
-    for key in changed:
-        given = {own: v for own, v in given.items() if not f"{own}.".startswith(f"{key}.")}
-        given = {own: v for own, v in given.items() if not f"{key}.".startswith(f"{own}.")}
-    given |= {key: str(value) for key, value in changed.items()}
-    params = [f"--params={','.join(f'{key}={value}' for key, value in given.items())}"]
-    return shlex.join([*words, *options, *(params if given else [])])
 
 
 def _unfinished(comparison: pd.DataFrame, outcome: Outcome, command: str) -> NextStep | None:
@@ -118,7 +92,7 @@ def _train_longer(
     seconds = number_in(row, "seconds")
     return NextStep(
         "See whether the baseline learns at all if it trains longer",
-        with_changes(command, changed, ["--pipelines=baseline,reporting"]),
+        with_params(command, changed, "--pipelines=baseline,reporting"),
         "" if seconds is None else f"about {duration(_LONGER * seconds)}",
     )
 
@@ -127,7 +101,7 @@ def _more_seeds(comparison: pd.DataFrame, command: str, seeds: int) -> NextStep:
     """Return the step that trains as many seeds as a verdict takes."""
     return NextStep(
         f"Train {seeds} seeds, for a verdict",
-        with_changes(command, {"protocol.seeds": seeds}, ["--only-missing-outputs"]),
+        with_params(command, {"protocol.seeds": seeds}, "--only-missing-outputs"),
         _price(comparison.to_dict("records"), seeds, comparison),
     )
 
@@ -152,10 +126,10 @@ def _decide(
     total = now + int(row["further_seeds"])
     looks = settings.get("protocol", {}).get("looks") or [now]
     looks = sorted({*looks, total})
-    command = with_changes(
+    command = with_params(
         command,
         {"protocol.seeds.looks": " ".join(map(str, looks))},
-        ["--only-missing-outputs"],
+        "--only-missing-outputs",
     )
     on = [of for of in undecided if not is_futile(of) or of is row] + [outcome.baseline or {}]
     return NextStep(
@@ -187,5 +161,5 @@ def _another_network(command: str, settings: Mapping[str, Any]) -> NextStep:
     }
     return NextStep(
         "Keep the baseline; another network may gain more than regularization",
-        with_changes(command, changed, []),
+        with_params(command, changed),
     )

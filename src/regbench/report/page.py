@@ -235,8 +235,11 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "headline": f"{part} {metric_of(comparison).title}",
         "metric": metric_of(comparison),
         "verdict": answer.verdict_sentence(comparison),
-        "answers": first_screen.answers(
-            comparison, content.command, content.settings, curves if len(curves) else None
+        "answers": first_screen.after_the_doctor(
+            first_screen.answers(
+                comparison, content.command, content.settings, curves if len(curves) else None
+            ),
+            content.findings,
         ),
         "scope": scope.scope_sentence(comparison),
         "scope_paragraph": scope.scope_paragraph(comparison),
