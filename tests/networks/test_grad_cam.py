@@ -120,3 +120,16 @@ def test_a_network_without_convolutions_has_none() -> None:
         ]
     )
     assert grad_cam(dense, images()) is None
+
+
+def test_several_networks_put_together_have_none() -> None:
+    def member(name: str) -> keras.Model:
+        inside = keras.Input((8, 8, 3))
+        values = keras.layers.Conv2D(5, 3)(inside)
+        return keras.Model(inside, keras.layers.GlobalAveragePooling2D()(values), name=name)
+
+    image = keras.Input((8, 8, 3), dtype="uint8")
+    scaled = keras.layers.Rescaling(1 / 255)(image)
+    both = keras.layers.Average()([member("one")(scaled), member("other")(scaled)])
+    together = keras.Model(image, keras.layers.Softmax()(both))
+    assert grad_cam(together, images()) is None

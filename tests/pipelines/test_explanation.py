@@ -97,7 +97,7 @@ def test_maps_are_those_of_the_evaluated_networks(caplog: pytest.LogCaptureFixtu
     np.testing.assert_allclose(made["cnn.maps"] / 255, expected[0], atol=0.003)
     assert sorted(caplog.messages) == [
         "no Grad-CAM of gone: its network is gone or another one",
-        "no Grad-CAM of mlp: its network has no feature maps",
+        "no Grad-CAM of mlp: it has no feature maps of its own",
         "no Grad-CAM of other: its network is gone or another one",
     ]
 

@@ -26,7 +26,7 @@ def grad_cam(network: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.n
     Returns:
         Maps, M x h x w float32 in the size of the last feature maps, the largest value of each 1
         (0 where no feature speaks for the answer); and the answers, M ints. None if the network
-        has no feature maps.
+        has no feature maps, or puts several networks inside of it together.
     """
     explained = _features_and_scores(network)
     if explained is None:
@@ -69,7 +69,10 @@ def _features_and_scores(
             if features is not None:
                 before = keras.Model(network.inputs[0], _made_from(values)[0])
                 within = keras.Model(inner.inputs[0], [features, output])
-                after = keras.Model(values, scores)
+                try:
+                    after = keras.Model(values, scores)
+                except ValueError:  # the answer comes from other networks, too
+                    return None
                 return partial(_in_steps, before, within, after, is_softmax)
         elif _is_feature_maps(values):
             whole = keras.Model(network.inputs[0], [values, scores])

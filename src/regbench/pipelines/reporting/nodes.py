@@ -287,7 +287,7 @@ def explain_images(
             continue
         found = grad_cam(network, pictures)
         if found is None:
-            logger.info("no Grad-CAM of %s: its network has no feature maps", name)
+            logger.info("no Grad-CAM of %s: it has no feature maps of its own", name)
             continue
         maps, answers = found
         made |= {
