@@ -1,5 +1,6 @@
 """Types of settings: bounded numbers, names, and models that refuse unknown keys."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import (
@@ -34,3 +35,19 @@ class Settings(BaseModel):
     """Immutable settings that refuse unknown keys, NaN and infinity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Range:
+    """A setting's search range: uniform from low to high, or log-uniform if ``log``."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A setting's search range: one of these values."""
+
+    values: tuple[Any, ...]

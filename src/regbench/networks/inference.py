@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from regbench.networks.base import LOGITS
 from regbench.storage.arrays import in_chunks
 
 
@@ -52,6 +53,11 @@ def architecture(network: keras.Model) -> str:
     if network not in _architectures:
         _architectures[network] = json.dumps(without_seeds(json.loads(network.to_json())))
     return _architectures[network]
+
+
+def logits_of(network: keras.Model) -> keras.Model:
+    """Return the part of a network from images to logits."""
+    return keras.Model(network.inputs, network.get_layer(LOGITS).output)
 
 
 def network_from_architecture(described: str) -> keras.Model:

@@ -26,14 +26,13 @@ reading settings does not import them.
 
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
-from regbench.fields import Settings
+from regbench.fields import Choice, Range, Settings
+from regbench.regularizers.places.batch import Batch, Stage
 from regbench.regularizers.places.beside import Beside
 from regbench.regularizers.places.layer import LAYERS, Position, Traits
 from regbench.regularizers.places.reparametrization import Reparametrization, Units
@@ -56,6 +55,7 @@ __all__ = [
     "Position",
     "Range",
     "Regularizer",
+    "Stage",
     "Traits",
 ]
 
@@ -82,61 +82,6 @@ FAMILIES = {
 }
 # What every regularizer must declare.
 DECLARED = ("title", "effect", "source", "helps", "not_when", "cost")
-
-
-class Stage(IntEnum):
-    """When a regularizer changes a batch, where a technique has several that do.
-
-    In this order, as masks and mixtures are to be seen as they were made, and views are of what is
-    trained on otherwise. Of one stage: in the order of their keys.
-    """
-
-    GEOMETRY = 1
-    COLOUR = 2
-    ERASING = 3
-    MIXING = 4
-    VIEWS = 5
-
-
-@dataclass(frozen=True)
-class Range:
-    """A setting's search range: uniform from low to high, or log-uniform if ``log``."""
-
-    low: float
-    high: float
-    log: bool = False
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A setting's search range: one of these values."""
-
-    values: tuple[Any, ...]
-
-
-class Batch(NamedTuple):
-    """A batch of images and targets, the network's input.
-
-    Attributes:
-        images: B x H x W x C, uint8.
-        targets: B int32 class numbers; or, if mixed, B x classes float32 shares of sum 1.
-        classes: Number of classes.
-
-    A regularizer may return several views of every image, one after the other: V x B images and
-    targets. The epoch's figures are those of the first view.
-    """
-
-    images: "tf.Tensor"
-    targets: "tf.Tensor"
-    classes: int
-
-    def target_shares(self) -> "tf.Tensor":
-        """Return the targets as B x classes float32 shares of sum 1."""
-        import tensorflow as tf
-
-        if len(self.targets.shape) == 2:
-            return self.targets
-        return tf.one_hot(self.targets, self.classes)
 
 
 class Regularizer(Settings):

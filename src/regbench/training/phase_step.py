@@ -70,3 +70,21 @@ class PhaseStep:
         for regularizer in acting:
             for kernel in self.kernels:
                 kernel.assign_matrix(regularizer.constrain(kernel.as_matrix()))
+
+    def check_averages(self, acting: Sequence[Regularizer]) -> None:
+        """Check that the updates average weights if their regularizers say so.
+
+        Settings are checked by what is declared: a technique can average weights once.
+
+        Args:
+            acting: The regularizers of ``updates``.
+
+        Raises:
+            TypeError: One does not.
+        """
+        for regularizer, update in zip(acting, self.updates, strict=True):
+            if bool(update.averages()) != regularizer.averages_weights:
+                raise TypeError(
+                    f"{type(regularizer).__module__}: averages_weights is to say whether its "
+                    "update has averages"
+                )

@@ -9,8 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from regbench.networks.base import LOGITS
-from regbench.networks.inference import architecture, network_from_architecture
+from regbench.networks.inference import architecture, logits_of, network_from_architecture
 from regbench.networks.kernels import hidden_kernels_in_order, roles_of
 from regbench.networks.weights import kernel_variables
 from regbench.optimization.optimizers import Optimizer
@@ -20,17 +19,17 @@ from regbench.regularizers.places.update import Clock, TrainedVariables
 from regbench.training.acting import Acting
 from regbench.training.computed_kernels import ComputedKernels
 from regbench.training.fused_normalization import fuse_batch_normalization
-from regbench.training.losses import cross_entropies_of, sums_of
+from regbench.training.losses import changed_losses, cross_entropies_of, sums_of
 from regbench.training.marked_values import MarkedValues
 from regbench.training.optimizers import applied
 from regbench.training.phase_step import PhaseStep
 from regbench.training.precision import LossScale, computes_in_float16
 from regbench.training.variables import (
     assigned,
+    batch_statistics,
     copy_variables,
     frozen_layers,
     moving_statistics,
-    normalizations,
 )
 
 # The most batches, and bytes of images, of one call: enough to make the cost of a call small, and
@@ -102,7 +101,7 @@ class Step:
         batch_bytes = batch_size * math.prod(network.input_shape[1:])
         self.rows_a_call = batch_size * min(max(_BYTES_A_CALL // batch_bytes, 1), _BATCHES_A_CALL)
         self._optimizer = optimizer
-        self._logits = _logits_of(network)
+        self._logits = logits_of(network)
         self._acting = {
             method: [regularizer for regularizer in regularizers if regularizer.does(method)]
             for method in _IN_A_STEP
@@ -298,7 +297,7 @@ class Step:
             [regularizer.update(updated) for regularizer in self._acting["update"]],
             LossScale() if computes_in_float16(self.network) else None,
             ComputedKernels(self.network, self._acting["reparametrize"]),
-            _logits_of(self._teacher) if self._teacher and self._has_teacher else None,
+            logits_of(self._teacher) if self._teacher and self._has_teacher else None,
         )
         shape = (None, *self.network.input_shape[1:])
         phase.train = tf.function(
@@ -313,32 +312,15 @@ class Step:
             partial(self._statistics_of_batch, frozen),
             input_signature=[tf.TensorSpec(shape, tf.uint8)],
         )
-        for regularizer, update in zip(self._acting["update"], phase.updates, strict=True):
-            # Settings are checked by what is declared: a technique can average weights once.
-            if bool(update.averages()) != regularizer.averages_weights:
-                raise TypeError(
-                    f"{type(regularizer).__module__}: averages_weights is to say whether its "
-                    "update has averages"
-                )
+        phase.check_averages(self._acting["update"])
         return phase
 
     def _statistics_of_batch(self, frozen: frozenset[str], images: tf.Tensor) -> list[tf.Tensor]:
-        """Return a batch's means and variances in every batch normalization that is trained."""
-        with frozen_layers(self.network, frozen):
-            layers = normalizations(self.network)
-            trained = [layer for layer in layers if layer.trainable]
-            for layer in trained:
-                for variable in (layer.moving_mean, layer.moving_variance):
-                    variable.assign(tf.zeros_like(variable.value))
-            with self._marked.acting(*self._seed_and_progress()):
-                self._logits(images, training=True)
-            found = []
-            for layer in layers:
-                for variable in (layer.moving_mean, layer.moving_variance):
-                    # From 0, a moving mean moves by a share of the batch's own value.
-                    share = 1 - layer.momentum if layer in trained else 1.0
-                    found.append(tf.identity(variable.value) / share)
-            return found
+        with (
+            frozen_layers(self.network, frozen),
+            self._marked.acting(*self._seed_and_progress()),
+        ):
+            return batch_statistics(self.network, partial(self._logits, images, training=True))
 
     def _train_batches(
         self, phase: PhaseStep, images: tf.Tensor, targets: tf.Tensor, learning_rates: tf.Tensor
@@ -366,14 +348,9 @@ class Step:
                     logits = phase.computed.call(self._logits, batch.images)
                 logits = tf.cast(logits, tf.float32)
                 cross_entropies = cross_entropies_of(batch.targets, logits)
-                losses = cross_entropies
-                for regularizer in self._acting["change_losses"]:
-                    losses = regularizer.change_losses(losses, batch.targets, logits)
-                if taught is not None:
-                    for regularizer in self._acting["distil"]:
-                        losses = regularizer.distil(losses, logits, taught)
-                for regularizer in self._acting["image_weights"]:
-                    losses *= regularizer.image_weights(batch.targets)
+                losses = changed_losses(
+                    self._acting, cross_entropies, batch.targets, logits, taught
+                )
                 penalties += phase.penalties(self._acting["penalty"], self._clock)
                 loss = tf.reduce_mean(losses) + sum(penalties)
                 if phase.loss_scale:
@@ -420,8 +397,3 @@ class Step:
             seed = self._clock.random_seed(regularizer.stream())
             batch = regularizer.change_batch(batch, seed)
         return batch
-
-
-def _logits_of(network: keras.Model) -> keras.Model:
-    """Return the part of a network from images to logits."""
-    return keras.Model(network.inputs, network.get_layer(LOGITS).output)

@@ -1,6 +1,6 @@
 """Variables and layers of a network: given other values, or frozen, for a while."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,6 +36,30 @@ def moving_statistics(network: keras.Model) -> list[keras.Variable]:
         for layer in normalizations(network)
         for variable in (layer.moving_mean, layer.moving_variance)
     ]
+
+
+def batch_statistics(network: keras.Model, forward: Callable[[], object]) -> list[tf.Tensor]:
+    """Return a batch's means and variances in every batch normalization that is trained.
+
+    Of a frozen one: its moving ones. Both are in the order of ``moving_statistics``.
+
+    Args:
+        network: Its layers; their moving statistics are changed.
+        forward: Calls the network on the batch, in training mode.
+    """
+    layers = normalizations(network)
+    trained = [layer for layer in layers if layer.trainable]
+    for layer in trained:
+        for variable in (layer.moving_mean, layer.moving_variance):
+            variable.assign(tf.zeros_like(variable.value))
+    forward()
+    found = []
+    for layer in layers:
+        # From 0, a moving mean moves by a share of the batch's own value.
+        share = 1 - layer.momentum if layer in trained else 1.0
+        both = (layer.moving_mean, layer.moving_variance)
+        found += [tf.identity(variable.value) / share for variable in both]
+    return found
 
 
 @contextmanager
