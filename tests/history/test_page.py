@@ -69,10 +69,11 @@ def test_a_report_made_by_a_command_of_its_own_does_not_hide_the_trainings(
 def test_every_technique_has_a_picture(page: str) -> None:
     labels = re.findall(r'aria-label="(\w+: test accuracy.*?)"', page)
     assert labels == [
-        "l2: test accuracy over 3 runs, from 91.00 % to 94.00 %, between 91.00 % and 94.00 %.",
-        "baseline: test accuracy over 4 runs, from 90.00 % to 91.20 %, "
-        "between 90.00 % and 91.20 %.",
-        "gone: test accuracy over 1 run: 85.00 %.",
+        "l2: test accuracy over 3 runs, from 91.00\u00a0% to 94.00\u00a0%, "
+        "between 91.00\u00a0% and 94.00\u00a0%.",
+        "baseline: test accuracy over 4 runs, from 90.00\u00a0% to 91.20\u00a0%, "
+        "between 90.00\u00a0% and 91.20\u00a0%.",
+        "gone: test accuracy over 1 run: 85.00\u00a0%.",
     ]
     for word in ("data", "protocol"):
         assert re.search(rf"<text[^>]*>{word}</text>", page)
@@ -80,8 +81,8 @@ def test_every_technique_has_a_picture(page: str) -> None:
 
 def test_what_is_new_is_a_sentence(page: str, past: pd.DataFrame) -> None:
     assert (
-        "The last run, of 2026-01-04 02:00 UTC: baseline is best on validation, with 91.20 % test "
-        "accuracy, 2.80 points less than the best of the run before." in page
+        "The last run, of 2026-01-04 02:00 UTC: baseline is best on validation, with 91.20\u00a0% "
+        "test accuracy, 2.80 points less than the best of the run before." in page
     )
     at_three = past[past["time"].dt.day <= 3]
     later = render_history(at_three[at_three["technique"] == "l2"], [], "")

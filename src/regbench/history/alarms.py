@@ -40,12 +40,14 @@ def check(run: pd.DataFrame, earlier: pd.DataFrame, settings: Alarms) -> list[Al
         return []
     run, earlier = by_arm(run), by_arm(earlier)
     watched = _watched(run, settings)
-    return [
+    found = [
         *_failed(run, settings),
         *(alarm for name in watched for alarm in _drop(run, earlier, name, settings)),
         *(alarm for name in watched for alarm in _floor(run, name, settings)),
         *_rejected(run, earlier, settings),
     ]
+    # Programs read alarms, too: they search for "95.00 %" with a plain space.
+    return [Alarm(alarm.kind, alarm.message.replace("\u00a0", " ")) for alarm in found]
 
 
 def _watched(run: pd.DataFrame, settings: Alarms) -> list[str]:

@@ -19,7 +19,7 @@ TAKEN = frozenset(
         *("scope", "variance_ratio", "verdict_over_images"),
         *("pairs", "stopped_at", "futile", "further_seeds", "saved_trainings"),
         *("plain_low", "plain_high"),
-        *("schema", "run", "time", "run_seconds", "versions", "alarms"),
+        *("schema", "run", "time", "run_seconds", "versions", "alarms", "findings"),
         *("images_train", "images_validation", "images_test", "rejected"),
         *("data", "split", "protocol", "training", "evaluation", "settings"),
         *("part", "accuracy", "accuracy_sd", "accuracy_low", "accuracy_high"),
