@@ -279,8 +279,12 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _outcome(run: pd.DataFrame) -> pd.DataFrame:
-    """Return a run's rows without the columns in which two runs of the same results differ."""
-    compared = run[[name for name in COLUMNS if name not in RUN_ATTRIBUTES]]
+    """Return a run's rows without the columns in which two runs of the same results differ.
+
+    The doctor's findings are said of results, and change with the band.
+    """
+    differing = (*RUN_ATTRIBUTES, "findings")
+    compared = run[[name for name in COLUMNS if name not in differing]]
     return compared.sort_values(["network", "technique"], ignore_index=True)
 
 
