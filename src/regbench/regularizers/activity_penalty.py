@@ -33,12 +33,11 @@ class ActivityPenalty(Regularizer):
         "CS294A lecture notes, 2011 (kl)"
     )
     helps = (
-        "With ReLU: on MNIST the error stays the same down to 15 % of active units (Glorot et al., "
-        "2011, Fig. 3)."
+        "With ReLU: on MNIST most units may be silent for an image, and the error stays the same "
+        "(Glorot et al., 2011)."
     )
     not_when = (
-        "With strengths that silence more than 85 % of units, where errors grow (Glorot et al., "
-        "2011, Fig. 3)."
+        "With strengths that silence nearly all units, where errors grow (Glorot et al., 2011)."
     )
     cost = "a sum over the activations in a step; nothing once trained"
     aliases = ("activity_regularizer", "ActivityRegularization", "sparsity")

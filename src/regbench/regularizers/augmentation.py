@@ -16,14 +16,17 @@ class Augmentation(Regularizer):
 
     title = "augmentation"
     effect = "shows the network more images than there are"
-    source = "Simard et al., Best Practices for Convolutional Neural Networks, 2003"
+    source = (
+        "Simard et al., Best Practices for Convolutional Neural Networks Applied to Visual "
+        "Document Analysis, 2003"
+    )
     helps = (
         "Where the changes leave the class as it is: affine maps took a dense network's error on "
         "MNIST from 1.6 to 1.1 % (Simard et al., 2003)."
     )
     not_when = (
         "Where a change makes another class of an image, as a 6 turned by 180 degrees is a 9 "
-        "(Shorten and Khoshgoftaar, A Survey on Image Data Augmentation, 2019)."
+        "(Shorten and Khoshgoftaar, A Survey on Image Data Augmentation for Deep Learning, 2019)."
     )
     cost = "every train image is resampled once in every epoch; the trained network is the same"
     aliases = (

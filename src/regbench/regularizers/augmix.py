@@ -41,14 +41,17 @@ class Augmix(Regularizer):
 
     title = "AugMix"
     effect = "gives the same answer to an image and to what it might look like"
-    source = "Hendrycks et al., AugMix, 2020"
+    source = (
+        "Hendrycks et al., AugMix: A Simple Data Processing Method to Improve Robustness and "
+        "Uncertainty, 2020"
+    )
     helps = (
-        "Against corruptions that were not trained on: a Wide ResNet's error on CIFAR-10-C went "
-        "from 26.9 to 11.2 % (Hendrycks et al., 2020, Table 1)."
+        "Against corruptions that were not trained on: a Wide ResNet's error on CIFAR-10-C was "
+        "11.2 %, that of a larger one without it 26.5 (Croce et al., RobustBench, 2021)."
     )
     not_when = (
         "Where time is short: with its loss, a step takes three views of every image through the "
-        "network (Hendrycks et al., 2020, section 3)."
+        "network (Hendrycks et al., 2020)."
     )
     cost = (
         "three times the network's work in a step, and six chains of operations per image; "
@@ -58,7 +61,7 @@ class Augmix(Regularizer):
     stage = Stage.VIEWS
     search = {"severity": Range(1, 10), "consistency": Range(1, 24, log=True)}
 
-    # All of section 4 and the authors' code for CIFAR.
+    # All as in the authors' code for CIFAR.
     severity: Annotated[Float, Field(gt=_LEAST, le=10, description="of 10")] = 3.0
     width: Annotated[Count, Field(le=10, description="chains")] = 3
     alpha: Annotated[Float, Field(ge=0.05, le=100)] = 1.0

@@ -29,14 +29,15 @@ class Bagging(Ensemble):
     )
     not_when = (
         "Networks differ by their initial weights already: an ensemble of seeds lets each learn "
-        "from all images (Lakshminarayanan et al., Deep Ensembles, 2017)."
+        "from all images (Lakshminarayanan et al., Simple and Scalable Predictive Uncertainty "
+        "Estimation Using Deep Ensembles, 2017)."
     )
     cost = "times its number: trainings, weights and predictions"
     aliases = ("bootstrap", "bootstrap_aggregating", "BaggingClassifier")
     shorthand = "members"
     search = {"members": Choice((5, 10, 25))}
 
-    # "Most of the improvement" is had with 10 (section 6.2 of the paper).
+    # "Most of the improvement" is had with 10, as the paper says.
     members: Annotated[Int, Field(ge=2, le=50)] = 10
 
     def networks(self) -> int:

@@ -22,7 +22,10 @@ class BatchNormalization(Regularizer):
 
     title = "batch normalization"
     effect = "trains faster, and its noise over batches regularizes"
-    source = "Ioffe and Szegedy, Batch Normalization, 2015"
+    source = (
+        "Ioffe and Szegedy, Batch Normalization: Accelerating Deep Network Training by Reducing "
+        "Internal Covariate Shift, 2015"
+    )
     helps = (
         "In deep networks and at high learning rates: the same accuracy on ImageNet in 14 times "
         "fewer steps (Ioffe and Szegedy, 2015)."

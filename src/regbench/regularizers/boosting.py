@@ -35,7 +35,7 @@ class Boosting(Ensemble):
     )
     not_when = (
         "Labels are wrong at times: it attends to those most (Dietterich, An Experimental "
-        "Comparison of Three Methods for Constructing Ensembles, 2000)."
+        "Comparison of Three Methods for Constructing Ensembles of Decision Trees, 2000)."
     )
     cost = "times its number: trainings, weights and predictions; and predictions of train images"
     aliases = ("adaboost", "samme", "AdaBoostClassifier")

@@ -28,8 +28,8 @@ class ClassWeights(Regularizer):
     )
     not_when = (
         "In networks that come to fit every train image: the weights' effect then fades with the "
-        "epochs (Byrd and Lipton, What is the Effect of Importance Weighting in Deep Learning?, "
-        "2019)."
+        "epochs, less so with an L2 penalty or batch normalization (Byrd and Lipton, What is the "
+        "Effect of Importance Weighting in Deep Learning?, 2019)."
     )
     cost = "one product per image in a step; the trained network is the same"
     aliases = ("class_weight", "balanced", "pos_weight", "weighted_loss")

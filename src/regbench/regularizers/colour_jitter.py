@@ -23,11 +23,15 @@ class ColourJitter(Regularizer):
 
     title = "colour jitter"
     effect = "keeps the network from relying on light and colours"
-    source = "Howard, Some Improvements on Deep CNN Based Image Classification, 2013"
+    source = (
+        "Howard, Some Improvements on Deep Convolutional Neural Network Based Image "
+        "Classification, 2013"
+    )
     helps = "For photos taken in other light, as of ImageNet (Howard, 2013)."
     not_when = (
         "Where the colour itself tells classes apart, as of ripe fruit: such changes take away "
-        "what is asked for (Shorten and Khoshgoftaar, A Survey on Image Data Augmentation, 2019)."
+        "what is asked for (Shorten and Khoshgoftaar, A Survey on Image Data Augmentation for "
+        "Deep Learning, 2019)."
     )
     cost = (
         "one product of a small matrix with every pixel in a step; the trained network is the same"
@@ -48,7 +52,7 @@ class ColourJitter(Regularizer):
         "hue": Range(0, 0.2),
     }
 
-    # Section 3.2: factors from 0.5 to 1.5; it leaves the hue.
+    # The paper's: factors from 0.5 to 1.5; it leaves the hue.
     brightness: Share = 0.5
     contrast: Share = 0.5
     saturation: Share = 0.5

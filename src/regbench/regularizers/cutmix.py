@@ -20,14 +20,18 @@ class Cutmix(Regularizer):
 
     title = "CutMix"
     effect = "has the network recognise a class by any part of it"
-    source = "Yun et al., CutMix, 2019"
+    source = (
+        "Yun et al., CutMix: Regularization Strategy to Train Strong Classifiers with Localizable "
+        "Features, 2019"
+    )
     helps = (
         "On photos, with large networks: a ResNet-50's error on ImageNet went from 23.7 to 21.4 "
         "%, with mixup to 22.6 and with cutout to 22.9 % (Yun et al., 2019, Table 3)."
     )
     not_when = (
         "Where the class lies in a small part of the image: targets are mixed by area, even if "
-        "only background was pasted (Uddin et al., SaliencyMix, 2021)."
+        "only background was pasted (Uddin et al., SaliencyMix: A Saliency Guided Data "
+        "Augmentation Strategy for Better Regularization, 2021)."
     )
     cost = "one copy of the batch in a step; the trained network is the same"
     aliases = ("CutMix", "RandomCutmix")

@@ -20,10 +20,13 @@ class Cutout(Regularizer):
 
     title = "cutout"
     effect = "has the network look at the whole image"
-    source = "DeVries and Taylor, Improved Regularization of CNNs with Cutout, 2017"
+    source = (
+        "DeVries and Taylor, Improved Regularization of Convolutional Neural Networks with "
+        "Cutout, 2017"
+    )
     helps = (
         "On small photos, beside shifts and flips: a ResNet-18's error on CIFAR-10 went from 4.72 "
-        "to 3.99 % (DeVries and Taylor, 2017, Table 1)."
+        "to 3.99 % (DeVries and Taylor, 2017)."
     )
     not_when = (
         "With a square as large as what is shown: the best side falls as classes become more "
@@ -34,7 +37,7 @@ class Cutout(Regularizer):
     stage = Stage.ERASING
     search = {"side": Range(0.1, 0.75)}
 
-    # Section 4.2: 16 of 32 pixels on CIFAR-10; 8 on CIFAR-100.
+    # The paper's: 16 of 32 pixels on CIFAR-10; 8 on CIFAR-100.
     side: Annotated[Float, Field(gt=0, le=2, description="share of the shorter side")] = 0.5
 
     def problem(self, network: str, image_shape: tuple[int, int, int]) -> str | None:

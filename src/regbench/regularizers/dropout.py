@@ -20,15 +20,17 @@ class Dropout(Regularizer):
 
     title = "dropout"
     effect = "keeps units from relying on one another"
-    source = "Srivastava et al., Dropout, 2014"
+    source = (
+        "Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, 2014"
+    )
     helps = (
-        "In large dense layers: on MNIST the error fell from 1.60 to 1.25 % (Srivastava et al., "
-        "2014, Table 2)."
+        "In large dense layers: on MNIST the error was 1.25 %, that of a network without it 1.60 "
+        "(Srivastava et al., 2014, Table 2)."
     )
     not_when = (
         "With a few hundred images (Srivastava et al., 2014, section 7.4), and before batch "
         "normalization, whose statistics it shifts (Li et al., Understanding the Disharmony "
-        "between Dropout and Batch Normalization, 2019)."
+        "between Dropout and Batch Normalization by Variance Shift, 2019)."
     )
     cost = "one random number per activation in a step; nothing once trained"
     aliases = ("Dropout", "dropout_rate", "drop_rate", "keep_prob")

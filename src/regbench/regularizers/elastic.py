@@ -23,21 +23,24 @@ class Elastic(Regularizer):
 
     title = "elastic distortion"
     effect = "shows the network shapes as other hands would draw them"
-    source = "Simard et al., Best Practices for Convolutional Neural Networks, 2003"
+    source = (
+        "Simard et al., Best Practices for Convolutional Neural Networks Applied to Visual "
+        "Document Analysis, 2003"
+    )
     helps = (
         "For handwriting: a dense network's error on MNIST was 0.7 %, with affine maps 1.1, and a "
         "convolutional one's 0.4 instead of 0.6 (Simard et al., 2003)."
     )
     not_when = (
-        "Where shapes are rigid, as of most things in photos; it serves what is soft or written "
-        "(Shorten and Khoshgoftaar, A Survey on Image Data Augmentation, 2019)."
+        "Where shapes are rigid, as of most things in photos: it stands for the unsteady muscles "
+        "of a hand that writes (Simard et al., 2003)."
     )
     cost = "two smoothed random numbers per pixel in a step; the trained network is the same"
     aliases = ("RandomElasticTransform", "ElasticTransform", "elastic_distortion")
     stage = Stage.GEOMETRY
     search = {"alpha": Range(8, 60, log=True), "sigma": Range(3, 8)}
 
-    # Section 2: the best on MNIST.
+    # Section 2: the best on MNIST, of 29 x 29 pixels there.
     alpha: Annotated[Float, Field(gt=0, le=1000)] = 34.0
     sigma: Annotated[Float, Field(ge=0.5, le=28)] = 4.0
     fill: Annotated[

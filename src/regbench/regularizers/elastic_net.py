@@ -17,7 +17,7 @@ Factor = Annotated[Float, Field(gt=0)]
 class ElasticNet(Regularizer):
     """Add ``l1`` times the sum of a hidden kernel's absolute values and ``l2`` times its squares'.
 
-    The paper chooses both by cross-validation (section 3.4); the defaults are those of `l1` and
+    The paper chooses both by cross-validation; the defaults are those of `l1` and
     `l2` alone in the published study.
     """
 

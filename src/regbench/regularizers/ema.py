@@ -17,7 +17,7 @@ class Ema(Regularizer):
 
     A step keeps the share ``decay`` of the average, and less at first: in step t at most 1 - 1/t,
     so that it is the plain mean of the first 1 / (1 - ``decay``) steps' weights, and owes nothing
-    to the initial ones. 0.99 is the paper's decay while weights move fast (section 3.2).
+    to the initial ones. 0.99 is the paper's decay while weights move fast; 0.999 follows it there.
 
     What is trained does not change. Validation figures are those of the average, by which early
     stopping chooses, too; batch normalization's statistics are computed anew for it.
@@ -34,8 +34,9 @@ class Ema(Regularizer):
         "(Polyak and Juditsky, 1992)."
     )
     not_when = (
-        "Under a rate that falls to 0: the last steps hardly move, and there is little to average "
-        "(Morales-Brotons et al., Exponential Moving Average of Weights in Deep Learning, 2024)."
+        "Under a rate that falls to 0: averaging takes the place of much of that fall, and little "
+        "is left to average (Morales-Brotons et al., Exponential Moving Average of Weights in "
+        "Deep Learning: Dynamics and Benefits, 2024)."
     )
     cost = (
         "one pass over the weights in a step, and with batch normalization its statistics after "

@@ -15,14 +15,16 @@ class Flip(Regularizer):
 
     title = "flips"
     effect = "shows the network mirrored images, too"
-    source = "Krizhevsky et al., ImageNet Classification with Deep CNNs, 2012"
+    source = (
+        "Krizhevsky et al., ImageNet Classification with Deep Convolutional Neural Networks, 2012"
+    )
     helps = (
         "Where a mirrored image is of the same class, as most photos are: with shifts, it let a "
         "large network be trained on ImageNet without overfitting (Krizhevsky et al., 2012)."
     )
     not_when = (
         "Where direction tells classes apart, as of digits and letters (Shorten and Khoshgoftaar, "
-        "A Survey on Image Data Augmentation, 2019)."
+        "A Survey on Image Data Augmentation for Deep Learning, 2019)."
     )
     cost = "one copy of the train images in an epoch; the trained network is the same"
     aliases = ("RandomFlip", "RandomHorizontalFlip", "RandomVerticalFlip", "hflip", "mirror")

@@ -22,14 +22,17 @@ class GaussianDropout(Regularizer):
 
     title = "Gaussian dropout"
     effect = "keeps units from relying on one another, without dropping any"
-    source = "Srivastava et al., Dropout, 2014, section 10"
+    source = (
+        "Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, "
+        "2014, section 10"
+    )
     helps = (
         "Where dropout does: on MNIST and CIFAR-10 it is as good or slightly better (Srivastava "
         "et al., 2014, Table 10)."
     )
     not_when = (
         "Before batch normalization, whose statistics noise shifts (Li et al., Understanding the "
-        "Disharmony between Dropout and Batch Normalization, 2019)."
+        "Disharmony between Dropout and Batch Normalization by Variance Shift, 2019)."
     )
     cost = "a pass over the activations, and random numbers from a table; nothing once trained"
     aliases = ("GaussianDropout", "multiplicative_noise")

@@ -29,8 +29,8 @@ class GaussianNoise(Regularizer):
         "by the pixels (Bishop, 1995)."
     )
     not_when = (
-        "Against corruptions other than noise, such as blur, to which it carries over little "
-        "(Geirhos et al., Generalisation in Humans and Deep Neural Networks, 2018)."
+        "Against other corruptions, other kinds of noise among them: to these it carries over "
+        "little (Geirhos et al., Generalisation in Humans and Deep Neural Networks, 2018)."
     )
     cost = "a pass over the pixels, and random numbers from a table; nothing once trained"
     aliases = ("GaussianNoise", "input_noise", "noise")

@@ -36,13 +36,14 @@ class GradientNoise(Regularizer):
         "Neelakantan et al., Adding Gradient Noise Improves Learning for Very Deep Networks, 2015"
     )
     helps = (
-        "In very deep or badly initialized networks that plain gradient descent cannot train "
-        "(Neelakantan et al., 2015: 20 dense layers on MNIST)."
+        "In very deep and badly initialized networks that plain gradient descent hardly trains "
+        "(Neelakantan et al., 2015, section 4.1: 20 dense layers on MNIST)."
     )
     not_when = (
-        "With Adam and the paper's variance: the noise is much larger than a weight's gradient, "
-        "and most of a step's direction is noise (Kingma and Ba, 2015: steps are of the size of "
-        "the rate whatever the gradient); search smaller variances there."
+        "In few layers and with a good initialization, as He's: it gained nothing there "
+        "(Neelakantan et al., 2015, section 4.1). With Adam, whose steps are of the size of the "
+        "rate whatever the gradient (Kingma and Ba, 2015), the paper's variance makes most of a "
+        "step's direction noise: search smaller ones."
     )
     cost = "two passes over the gradients in a step; nothing once trained"
     aliases = ("GradientNoise", "grad_noise", "noisy_gradients", "langevin")

@@ -20,7 +20,10 @@ class InputDropout(Regularizer):
 
     title = "input dropout"
     effect = "keeps the network from relying on single pixels"
-    source = "Srivastava et al., Dropout, 2014, appendix A.4"
+    source = (
+        "Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, "
+        "2014, appendix A.4"
+    )
     helps = (
         "Beside dropout of hidden units: the best networks on MNIST drop 20 % of the pixels "
         "(Srivastava et al., 2014, appendix B.1)."

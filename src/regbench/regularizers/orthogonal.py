@@ -15,8 +15,8 @@ class Orthogonal(Regularizer):
     """Add ``factor`` times the sum of squared inner products of a layer's units to the loss.
 
     For W of incoming weights x units it is |W'W x (1 - I)|^2, the sum over all pairs of different
-    units (Brock et al., 2019, section 3.1, with the default strength); with ``unit_length`` it is
-    |W'W - I|^2, which draws every unit's length to 1, too (Bansal et al., 2018, equation 4).
+    units (Brock et al., 2019, with the default strength); with ``unit_length`` it is
+    |W'W - I|^2, which draws every unit's length to 1, too (Bansal et al., 2018).
 
     W'W of 500 inputs x 500 units takes four times the products of a batch of 128 images. So the
     sum is estimated in every step from ``probes`` random vectors v of signs, as the mean of
@@ -28,16 +28,18 @@ class Orthogonal(Regularizer):
     effect = "draws the units of a layer apart, so that each learns something else"
     source = (
         "Brock et al., Large Scale GAN Training for High Fidelity Natural Image Synthesis, 2019; "
-        "Bansal et al., Can We Gain More from Orthogonality Regularizations, 2018"
+        "Bansal et al., Can We Gain More from Orthogonality Regularizations in Training Deep "
+        "Networks?, 2018"
     )
     helps = (
         "In deep convolutional networks, where filters repeat one another: fewer errors of "
         "residual networks on CIFAR (Bansal et al., 2018)."
     )
     not_when = (
-        "In layers with more units than incoming weights, which cannot all be orthogonal; beside "
-        "weight decay, dropout and batch normalization others found no gain (Zhang et al., "
-        "Self-Orthogonality Module, 2020)."
+        "In layers with more units than incoming weights, which cannot all be orthogonal; against "
+        "training with weight decay, dropout and batch normalization others found no such gain "
+        "(Zhang et al., Self-Orthogonality Module: A Network Architecture Plug-in for Learning "
+        "Orthogonal Filters, 2020)."
     )
     cost = "with 8 probes about ten products of a hidden kernel and a vector each in a step"
     aliases = (

@@ -41,21 +41,24 @@ class Randaugment(Regularizer):
 
     title = "RandAugment"
     effect = "shows the network more images than there are, of many kinds"
-    source = "Cubuk et al., RandAugment, 2019"
+    source = (
+        "Cubuk et al., RandAugment: Practical Automated Data Augmentation with a Reduced Search "
+        "Space, 2019"
+    )
     helps = (
         "On photos, with large networks: a ResNet-50's error on ImageNet went from 23.7 to 22.4 % "
         "(Cubuk et al., 2019, Table 3)."
     )
     not_when = (
         "With a magnitude that is too large for the network and the set: the best one grows with "
-        "both, and beyond it accuracy falls (Cubuk et al., 2019, section 4)."
+        "both, and beyond it accuracy falls (Cubuk et al., 2019, section 4.1)."
     )
     cost = "about one resampling of the train images in an epoch; the trained network is the same"
     aliases = ("RandAugment", "AutoAugment", "TrivialAugmentWide")
     stage = Stage.COLOUR
     search = {"operations": Choice((1, 2, 3)), "magnitude": Range(1, 10)}
 
-    # ResNet-50 on ImageNet, section 4.4.
+    # The paper's for ResNet-50 on ImageNet, and torchvision's.
     operations: Annotated[Count, Field(le=10, description="one after the other")] = 2
     magnitude: Annotated[Float, Field(gt=0, le=10, description="of 10")] = 9.0
     fill: Annotated[

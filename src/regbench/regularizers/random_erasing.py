@@ -22,18 +22,18 @@ class RandomErasing(Regularizer):
     effect = "has the network do without any one part of an image"
     source = "Zhong et al., Random Erasing Data Augmentation, 2017"
     helps = (
-        "Against occlusion, and beside flips and shifts: a ResNet-18's error on CIFAR-10 went "
-        "from 5.17 to 4.31 % (Zhong et al., 2017)."
+        "Against occlusion, and beside flips and shifts: a Wide ResNet's error on CIFAR-10 went "
+        "from 3.80 to 3.08 % (Zhong et al., 2017; the authors' code)."
     )
     not_when = (
         "Where the class hangs on one small part, which it may erase, as an 8 becomes a 6 "
-        "(Shorten and Khoshgoftaar, A Survey on Image Data Augmentation, 2019)."
+        "(Shorten and Khoshgoftaar, A Survey on Image Data Augmentation for Deep Learning, 2019)."
     )
     cost = "noise for every pixel in a step; the trained network is the same"
     stage = Stage.ERASING
     search = {"probability": Range(0.1, 1), "largest": Range(0.1, 0.5)}
 
-    # All of section 5.2.
+    # All as in the authors' code.
     probability: Annotated[Float, Field(gt=0, le=1, description="that an image is changed")] = 0.5
     smallest: Annotated[Share, Field(description="area, share of the image")] = 0.02
     largest: Annotated[Share, Field(description="area, share of the image")] = 0.4

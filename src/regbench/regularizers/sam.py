@@ -40,9 +40,10 @@ class Sam(Regularizer):
         "labels (Foret et al., 2021, sections 3.1 and 3.3)."
     )
     not_when = (
-        "Where the same time is better spent on twice as many epochs; at large batches it gains "
-        "little (Foret et al., 2021, compare at double epochs; Andriushchenko and Flammarion, "
-        "Towards Understanding Sharpness-Aware Minimization, 2022)."
+        "Where the same time is better spent on twice as many epochs; and where e is of many "
+        "images at once: the more there are, the less it gains (Foret et al., 2021, section 4.1; "
+        "Andriushchenko and Flammarion, Towards Understanding Sharpness-Aware Minimization, "
+        "2022)."
     )
     cost = "twice the gradients: double the time of a training; nothing once trained"
     aliases = ("ASAM", "SharpnessAwareMinimization", "sharpness_aware", "rho")

@@ -17,7 +17,10 @@ class SeedEnsemble(Ensemble):
 
     title = "ensemble of seeds"
     effect = "averages out what depends on chance"
-    source = "Lakshminarayanan et al., Simple and Scalable Predictive Uncertainty Estimation, 2017"
+    source = (
+        "Lakshminarayanan et al., Simple and Scalable Predictive Uncertainty Estimation Using "
+        "Deep Ensembles, 2017"
+    )
     helps = (
         "Nearly always, in accuracy and calibration, and most under shifts of the data (Ovadia et "
         "al., Can You Trust Your Model's Uncertainty?, 2019)."

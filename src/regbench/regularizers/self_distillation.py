@@ -24,14 +24,15 @@ class SelfDistillation(Ensemble):
 
     title = "self-distillation"
     effect = "teaches which other classes an image is like"
-    source = "Furlanello et al., Born-Again Neural Networks, 2018"
+    source = "Furlanello et al., Born Again Neural Networks, 2018"
     helps = (
-        "Mostly with many classes, in accuracy, at the cost of one network in predictions "
-        "(Furlanello et al., Born-Again Neural Networks, 2018)."
+        "Where accuracy is to rise and a prediction may not take longer: students outdid their "
+        "teachers of the same size on CIFAR-10 and CIFAR-100 (Furlanello et al., 2018)."
     )
     not_when = (
-        "Time allows an ensemble of the same number, which mostly does better (Allen-Zhu and Li, "
-        "Towards Understanding Ensemble, Knowledge Distillation and Self-Distillation, 2023)."
+        "Time allows an ensemble, of which it is a small one in disguise (Allen-Zhu and Li, "
+        "Towards Understanding Ensemble, Knowledge Distillation and Self-Distillation in Deep "
+        "Learning, 2023)."
     )
     cost = "a training more for each generation, in which the teacher answers too; one network"
     aliases = ("born_again", "knowledge_distillation", "distillation", "teacher_student")

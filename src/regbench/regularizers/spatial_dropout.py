@@ -26,8 +26,8 @@ class SpatialDropout(Regularizer):
     )
     not_when = (
         "In networks of few feature maps, and where normalization follows, whose statistics it "
-        "shifts (Li et al., Understanding the Disharmony between Dropout and Batch Normalization, "
-        "2019)."
+        "shifts (Li et al., Understanding the Disharmony between Dropout and Batch Normalization "
+        "by Variance Shift, 2019)."
     )
     cost = "one random number per feature map in a step; nothing once trained"
     aliases = ("SpatialDropout2D", "Dropout2d", "channel_dropout")

@@ -29,12 +29,13 @@ class SpectralNorm(Regularizer):
     effect = "limits how much a layer can amplify a change of its input"
     source = "Miyato et al., Spectral Normalization for Generative Adversarial Networks, 2018"
     helps = (
-        "Against small changes of the images, which classifiers trained with it withstand better "
-        "(Farnia et al., Generalizable Adversarial Training via Spectral Normalization, 2019)."
+        "Against small changes of the images that are made to deceive: beside training on such "
+        "images it narrows the gap between train and new ones (Farnia et al., Generalizable "
+        "Adversarial Training via Spectral Normalization, 2019)."
     )
     not_when = (
-        "With a norm of 1 in deep classifiers, which it can make underfit: larger norms are then "
-        "better (Gouk et al., Regularisation of Neural Networks by Enforcing Lipschitz Continuity, "
+        "With a norm that is too small, under which a network underfits: the bound is to be tuned "
+        "(Gouk et al., Regularisation of Neural Networks by Enforcing Lipschitz Continuity, "
         "2021)."
     )
     cost = "a few passes over the kernels in a step; nothing once trained"
@@ -129,7 +130,7 @@ def _scaled(
 ) -> "tf.Tensor":
     """Return W x norm / sigma, with the gradient of u' W v at fixed u and v for sigma's: u v'.
 
-    That is equation 12 of the paper, in fewer passes over the kernel than term by term.
+    That is the paper's gradient, in fewer passes over the kernel than term by term.
     """
     import tensorflow as tf
 

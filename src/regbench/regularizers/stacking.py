@@ -29,12 +29,15 @@ class Stacking(Ensemble):
     source = "Wolpert, Stacked Generalization, 1992"
     helps = (
         "Where networks differ in what they are good at, and validation images are many (Ting and "
-        "Witten, Issues in Stacked Generalization, 1999)."
+        "Witten, Issues in Stacked Generalization, 1999); of four ways to combine convolutional "
+        "networks, one that learns from results did best (Ju et al., The Relative Performance of "
+        "Ensemble Methods with Deep Convolutional Neural Networks for Image Classification, "
+        "2018)."
     )
     not_when = (
-        "Validation images are few, or all networks are alike but for their seeds: the mean does "
-        "as well (Ju et al., The Relative Performance of Ensemble Methods with Deep Convolutional "
-        "Neural Networks, 2018)."
+        "Validation images are few, or all networks are alike but for their seeds: the mean has "
+        "nothing to fit, and takes no validation images (Lakshminarayanan et al., Simple and "
+        "Scalable Predictive Uncertainty Estimation Using Deep Ensembles, 2017)."
     )
     cost = "times its number: trainings, weights and predictions"
     aliases = ("stacked_generalization", "super_learner", "StackingClassifier")

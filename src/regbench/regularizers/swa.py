@@ -19,9 +19,8 @@ Inner = Annotated[Float, Field(gt=0, lt=1)]
 class Swa(Regularizer):
     """Evaluate and keep the mean of the weights after each epoch that follows ``start``.
 
-    ``start`` is a share of the epochs, rounded down: 0.75 as in the paper (section 4.1), so that of
-    15 epochs the last four count; one at least. Until then, the weights after the epoch are
-    evaluated.
+    ``start`` is a share of the epochs, rounded down: 0.75 as in the paper, so that of 15 epochs
+    the last four count; one at least. Until then, the weights after the epoch are evaluated.
 
     The learning rate goes to the share ``rate`` of the protocol's, and stays there: until ``start``
     it follows the protocol's schedule as if the training ended there, but does not fall below
@@ -36,7 +35,7 @@ class Swa(Regularizer):
     )
     helps = (
         "In long trainings by stochastic gradient descent with momentum: up to two points on "
-        "CIFAR-100 (Izmailov et al., 2018, table 1)."
+        "CIFAR-100 in as many epochs (Izmailov et al., 2018)."
     )
     not_when = (
         "In few epochs: those that it averages at a high rate are missing for the fall of the rate "

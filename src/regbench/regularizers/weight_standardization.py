@@ -30,8 +30,9 @@ class WeightStandardization(Regularizer):
         "with large ones (Qiao et al., 2019)."
     )
     not_when = (
-        "Without a normalization: outputs then grow with the number of inputs (Brock et al., "
-        "Characterizing Signal Propagation, 2021)."
+        "Without a normalization after it: outputs then grow with the number of inputs (Brock et "
+        "al., Characterizing Signal Propagation to Close the Performance Gap in Unnormalized "
+        "ResNets, 2021)."
     )
     cost = "a few passes over the kernels in a step; nothing once trained"
     aliases = ("WeightStandardization", "StdConv2d", "ws")

@@ -27,15 +27,19 @@ class Zca(Regularizer):
 
     title = "ZCA whitening"
     effect = "takes away what neighbouring pixels have in common"
-    source = "Bell and Sejnowski, The Independent Components of Natural Scenes, 1997"
+    source = (
+        "Bell and Sejnowski, The 'Independent Components' of Natural Scenes Are Edge Filters, 1997"
+    )
     helps = (
         "Before a network of one layer of features, on small natural images, whose neighbouring "
-        "pixels are nearly equal (Coates, Ng and Lee, An Analysis of Single-Layer Networks, 2011)."
+        "pixels are nearly equal (Coates, Ng and Lee, An Analysis of Single-Layer Networks in "
+        "Unsupervised Feature Learning, 2011)."
     )
     not_when = (
         "Where train images are not many times as many as pixels: whitening makes noise as large "
         "as signal (Wadia et al., Whitening and Second Order Optimization Both Make Information "
-        "in the Dataset Unusable, 2021)."
+        "in the Dataset Unusable During Training, and Can Reduce or Prevent Generalization, "
+        "2021)."
     )
     cost = (
         "one matrix of pixels x pixels, fitted once: a product with it for every image, in every "
