@@ -24,8 +24,9 @@ class GradientClipping(Regularizer):
     ``by: norm``: all gradients together are scaled to the Euclidean norm ``limit`` if theirs is
     larger; the default 1 is the usual one. ``by: value``: every value is cut to -``limit`` to
     ``limit``, 0.5 unless set. ``by: adaptive``: the gradient of a unit's incoming weights is scaled
-    to ``limit`` times the norm of these weights, 0.01 unless set (Brock et al., 2021, for
-    large batches; more for smaller ones); the layer of the logits is left out, as there.
+    to ``limit`` times the norm of these weights, 0.01 unless set (Brock et al., 2021,
+    section 5.1, for batches of 1,024 and more; more for smaller ones); the layer of the logits is
+    left out, as there.
 
     With SAM, the gradients at the perturbed weights are clipped.
     """
@@ -42,8 +43,9 @@ class GradientClipping(Regularizer):
         "al., 2021)."
     )
     not_when = (
-        "Where norms stay below the limit, as then it changes nothing. With Adam the size of all "
-        "gradients together cancels: only differences between steps are left (Kingma and Ba, "
+        "Where norms stay below the limit, as then it changes nothing; the adaptive one gains "
+        "less the smaller batches are (Brock et al., 2021, section 4.1). With Adam the size of "
+        "all gradients together cancels: only differences between steps are left (Kingma and Ba, "
         "2015)."
     )
     cost = "a norm of all gradients in a step; nothing once trained"
