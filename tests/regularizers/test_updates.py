@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from tests.networks.every_kind import ENTRIES
 from tests.regularizers.by_hand import (
     assert_weights,
@@ -32,6 +33,7 @@ from tests.training.small_study import (
 from regbench.networks.base import Phase, Plan
 from regbench.networks.registry import network_of as network_of_kind
 from regbench.networks.weights import weights_of
+from regbench.regularizers.places.update import Update
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.storage.stored_file import LocalFile
 from regbench.study.digests import digest_of_weights
@@ -255,3 +257,23 @@ def test_each_phase_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     train(network, IMAGES, TRAIN, VALIDATION, shared, 1, regularizers, phases=phases)
     expected = [np.mean([values[n] for values in after[-3:]], axis=0) for n in range(6)]
     assert_weights(weights(network), expected)  # 0.9 takes the plain mean of 10 steps
+
+
+def test_an_update_without_steps_of_its_own_is_compiled_without_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    update = Update()
+
+    @tf.function
+    def compiled(rate: tf.Tensor) -> tf.Tensor:
+        update.before_step(rate)
+        update.after_step(rate)
+        return rate
+
+    logger = tf.get_logger()
+    logger.addHandler(caplog.handler)
+    try:
+        assert compiled(tf.constant(0.1)).numpy() == pytest.approx(0.1)
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert not caplog.messages

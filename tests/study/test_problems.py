@@ -22,6 +22,11 @@ from regbench.study.reader import read_study
 
 
 class TestUnknownKeys:
+    def test_of_a_regularizer_without_settings(self) -> None:
+        found = problem(changed("techniques.unit", {"unit_norm": {"axis": 0}}))
+        assert found.path == ("techniques", "unit", "unit_norm", "axis")
+        assert found.message == "unknown key; it has no settings"
+
     @pytest.mark.parametrize(
         ("path", "allowed", "nearest"),
         [

@@ -99,7 +99,8 @@ def problems_of(
         path = (*parent, *(str(key) for key in detail["loc"]))
         if detail["type"] == "extra_forbidden":
             allowed = (allowed_keys or _allowed_keys)(path[:-1])
-            message = f"unknown key; allowed: {', '.join(allowed)}{_hint(path, allowed)}"
+            may_stand = f"allowed: {', '.join(allowed)}" if allowed else "it has no settings"
+            message = f"unknown key; {may_stand}{_hint(path, allowed)}"
         elif detail["type"] == "missing":
             message = "is missing"
         elif detail["type"] == "union_tag_not_found":

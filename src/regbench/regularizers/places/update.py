@@ -115,6 +115,7 @@ class Update:
         Args:
             learning_rate: Of the optimizer, a float32 scalar.
         """
+        del learning_rate  # a statement: TensorFlow warns of a body that is a docstring alone
 
     def after_step(self, learning_rate: "tf.Tensor") -> None:
         """Act after the optimizer has changed the weights, and constraints those of kernels.
@@ -122,6 +123,7 @@ class Update:
         Args:
             learning_rate: Of the optimizer, a float32 scalar.
         """
+        del learning_rate  # a statement: TensorFlow warns of a body that is a docstring alone
 
     def averages(self) -> "Sequence[tf.Variable]":
         """Return the averaged weights to evaluate and keep; empty for the last step's weights.
