@@ -9,10 +9,13 @@ from scipy.spatial.distance import jensenshannon
 from scipy.special import softmax
 from scipy.stats import entropy
 from tests.regularizers.batches import changed, random_images
+from tests.regularizers.by_hand import assert_weights, plain_descent, weights
+from tests.training.small_study import trained
 
 from regbench.regularizers.augmix import Augmix
 from regbench.regularizers.computations import picture_operations
 from regbench.regularizers.computations.picture_operations import AMOUNTS
+from regbench.study.technique import Technique
 
 PLAIN = Augmix(consistency=0)
 
@@ -99,3 +102,15 @@ def test_answers_that_agree_cost_nothing_and_the_gradient_is_finite() -> None:
 def test_without_consistency_losses_stay_as_they_are() -> None:
     losses = tf.constant([1.0, 2.0])
     assert PLAIN.change_losses(losses, tf.zeros(2), tf.zeros((2, 3))) is losses
+
+
+@pytest.mark.parametrize("other", [{"focal_loss": 2}, {"label_smoothing": 0.3}])
+def test_other_changes_of_the_loss_are_those_of_the_images(
+    monkeypatch: pytest.MonkeyPatch, other: dict[str, float]
+) -> None:
+    # With hardly any weight of the divergence, mixtures, here black, are not learned from at all.
+    monkeypatch.setattr(Augmix, "mixed", lambda _, images, seed: tf.zeros_like(images))
+    shared = plain_descent(epochs=1)
+    both, _ = trained(Technique(augmix={"consistency": 1e-9}, **other), shared)
+    alone, _ = trained(Technique(**other), shared)
+    assert_weights(weights(both), weights(alone))

@@ -1,6 +1,5 @@
 """Lookahead against the paper's algorithm by hand."""
 
-import numpy as np
 import pytest
 from tests.regularizers.by_hand import (
     assert_weights,
@@ -24,12 +23,8 @@ def test_a_training_is_that_by_hand(steps: int, share: float) -> None:
     slow = weights(fast)
     for number, rows in enumerate(batches(shared), start=1):
         set_trained(fast, moved(weights(fast), gradient(fast, rows), -0.1))
-        if number % steps == 0:
+        if number % steps == 0 or number == 8:  # the last step: a short training is one, too
             slow = [s + share * (f - s) for s, f in zip(slow, weights(fast), strict=True)]
             set_trained(fast, slow)
     assert number == 8
     assert_weights(weights(model), slow)  # those are kept, also between two steps back
-    if steps == 50:
-        initial = weights(network_of(Technique()))
-        for one, other in zip(weights(model), initial, strict=True):
-            np.testing.assert_array_equal(one, other)

@@ -312,6 +312,20 @@ def test_batch_normalization_has_the_statistics_of_averaged_weights() -> None:
         np.testing.assert_allclose(layer.moving_variance.numpy(), values.var(axis=0), rtol=1e-2)
 
 
+def test_a_last_batch_of_one_image_counts_as_one_image() -> None:
+    network = built(Averaged(), BatchNormalization())
+    regularizers = [Averaged(), BatchNormalization()]
+    train(network, IMAGES, TRAIN, VALIDATION, protocol(batch_size=29), 1, regularizers)
+    first = keras.Model(network.inputs, network.get_layer("hidden_1").output)
+    values = np.asarray(first(IMAGES[:30], training=False), dtype=float)
+    layer = network.get_layer("batch_normalization_1")
+    np.testing.assert_allclose(layer.moving_mean.numpy(), values.mean(axis=0), rtol=1e-3, atol=1e-3)
+    # The variance within batches of 29 images, and of one that has none.
+    found = layer.moving_variance.numpy() / values.var(axis=0)
+    assert (found > 0.8).all()
+    assert (found < 1.1).all()
+
+
 def test_averaging_changes_nothing_of_what_is_trained() -> None:
     plain, _ = trained(BatchNormalization(), Dropout(), epochs=1)
     step = training_step.step_for(

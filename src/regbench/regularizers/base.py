@@ -106,7 +106,7 @@ class Regularizer(Settings):
     normalizes: ClassVar[bool] = False  # its layers normalize activations: one of a technique may
     feature_maps_only: ClassVar[bool] = False  # it has layers for height x width x channels only
     first: ClassVar[bool] = False  # its layers stand before those of others at the same place
-    stage: ClassVar[Stage] = Stage.GEOMETRY  # when it changes a batch, among others that do
+    stage: ClassVar[Stage] = Stage.GEOMETRY  # when it changes a batch, or losses, among others
     on: ClassVar[Mapping[str, str]] = {}  # what it means, by kind of network; `meaning_on`
 
     @classmethod

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 class Lookahead(Regularizer):
     """After every ``steps`` steps, set the weights back to the share ``share`` of their way.
 
+    So does the last step of the training, or of a network's phase: no step is lost, and a training
+    that is shorter than ``steps`` keeps that share of its way, and not its initial weights.
+
     The slow weights go that share towards the fast ones, which the optimizer moves, and these begin
     there again; the optimizer's own averages go on. The slow weights are evaluated and kept, and by
     them early stopping chooses. 5 and 0.5 are usual; the authors' code has 5 and 0.8.
@@ -63,7 +66,7 @@ class _Slow(Update):
         assign_all(self._slow, self._variables)
 
     def after_step(self, learning_rate: "tf.Tensor") -> None:
-        """Every ``steps`` steps, move the slow weights, and set the fast ones to them."""
+        """Every ``steps`` steps, and at last, move the slow weights, and set the fast ones so."""
         import tensorflow as tf
 
         self._steps.assign_add(1)
@@ -74,7 +77,9 @@ class _Slow(Update):
                 variable.assign(slow)
             return tf.constant(0)
 
-        due = tf.equal(self._steps % self._settings.steps, 0)
+        clock = self._variables.clock
+        last = clock.epochs * clock.steps_an_epoch
+        due = tf.equal(self._steps % self._settings.steps, 0) | tf.equal(self._steps, last)
         tf.cond(due, back, lambda: tf.constant(0))
 
     def averages(self) -> "list[tf.Variable]":

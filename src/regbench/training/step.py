@@ -110,7 +110,9 @@ class Step:
         self._marked = MarkedValues(network, regularizers)
         self._clock = Clock.new()
         self._all_steps = tf.Variable(1.0)
-        self._acting["change_batch"].sort(key=lambda regularizer: type(regularizer).stage)
+        # What makes views of a batch changes its losses last: it has to see those of every view.
+        for method in ("change_batch", "change_losses"):
+            self._acting[method].sort(key=lambda regularizer: type(regularizer).stage)
         self._statistics = moving_statistics(network)
         self._teacher: keras.Model | None = None  # of its own: the compiled function keeps it
         self._has_teacher = False
@@ -232,8 +234,9 @@ class Step:
     def gather_statistics(self, images: Iterable[np.ndarray]) -> None:
         """Compute batch normalization's statistics for the averaged weights.
 
-        They are the means over batches, as of Izmailov et al., Averaging Weights Leads to Wider
-        Optima, 2018; images are not augmented, as when evaluated. Weights, moving statistics and
+        They are the means over batches, weighted by their images, as in the code of Izmailov et
+        al., Averaging Weights Leads to Wider Optima, 2018: a last batch of one image has the
+        variance 0. Images are not augmented, as when evaluated. Weights, moving statistics and
         random generators stay as they are.
 
         Args:
@@ -245,13 +248,17 @@ class Step:
             assigned(kept, [variable.numpy() for variable in kept]),
             self._computed_kernels(),
         ):
-            sums, batches = [np.zeros(v.shape) for v in self._statistics], 0
+            sums, seen = [np.zeros(v.shape) for v in self._statistics], 0
             for chunk in images:
                 for start in range(0, len(chunk), self.batch_size):
-                    found = self._phase.statistics(chunk[start : start + self.batch_size])
-                    sums = [one + other.numpy() for one, other in zip(sums, found, strict=True)]
-                    batches += 1
-        self._averaged_statistics = [(total / batches).astype(np.float32) for total in sums]
+                    batch = chunk[start : start + self.batch_size]
+                    found = self._phase.statistics(batch)
+                    sums = [
+                        total + len(batch) * value.numpy()
+                        for total, value in zip(sums, found, strict=True)
+                    ]
+                    seen += len(batch)
+        self._averaged_statistics = [(total / seen).astype(np.float32) for total in sums]
 
     def __call__(
         self, images: np.ndarray, targets: np.ndarray, learning_rates: np.ndarray

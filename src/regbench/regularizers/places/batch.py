@@ -11,7 +11,8 @@ class Stage(IntEnum):
     """When a regularizer changes a batch, where a technique has several that do.
 
     In this order, as masks and mixtures are to be seen as they were made, and views are of what is
-    trained on otherwise. Of one stage: in the order of their keys.
+    trained on otherwise. Of one stage: in the order of their keys. Losses are changed in this order
+    too: what makes views sees the losses of all of them as the others leave them.
     """
 
     GEOMETRY = 1
