@@ -37,7 +37,9 @@ def split_of(root: Path, seed: int) -> pd.DataFrame:
 
 
 def predictions(root: Path, technique: str, seed: int) -> pd.DataFrame:
-    return pd.read_parquet(root / f"07_model_output/{technique}/seed_{seed}/predictions.parquet")
+    """Of validation and test images; the hardest train images are kept, too."""
+    path = root / f"07_model_output/{technique}/seed_{seed}/predictions.parquet"
+    return pd.read_parquet(path).query("split != 'train'")
 
 
 def load_json(path: Path) -> Any:

@@ -178,6 +178,12 @@ def test_without_a_test_part_the_figures_are_those_that_chose() -> None:
     assert finding["command"].startswith(f"{COMMAND},protocol.split.train=0.7,")
 
 
+def test_a_quarter_of_few_epochs_is_the_last() -> None:
+    (finding,) = examine(study(course=RISING[:6]).evidence())
+    assert finding["code"] == "RB104"
+    assert finding["seen"].startswith("in the last epoch the baseline's validation accuracy rose")
+
+
 def test_a_seed_far_below_the_others() -> None:
     found = examine(study(outlier={"l2": 0.5}).evidence())
     (finding,) = (of for of in found if of["code"] == "RB105")

@@ -31,9 +31,9 @@ def _find(evidence: Evidence) -> Finding | None:
         return None
     command, minutes = evidence.first_try({"protocol.epochs": 2 * epochs}, factor=2)
     before, now = accuracies[:, -1 - last].mean(), accuracies[:, -1].mean()
+    when = "in the last epoch" if last == 1 else f"in the last {last} of {epochs} epochs"
     return Finding(
-        f"in the last {last} of {epochs} epochs the baseline's validation accuracy rose from "
-        f"{percent(before)} to {percent(now)} ({points(rise)}), and its cross-entropy fell from "
+        f"{when} the baseline's validation accuracy rose from {percent(before)} to {percent(now)} ({points(rise)}), and its cross-entropy fell from "
         f"{course[-1 - last]:.3f} to {course[-1]:.3f} nats",
         command,
         minutes,
