@@ -10,9 +10,12 @@ import pandas as pd
 import pytest
 from tests.doctor.made_up import COMMAND, Study
 
-from regbench.comparison.compare import compare
+from regbench.comparison.compare import compare, with_study_figures
+from regbench.doctor.commands import longer_epochs
 from regbench.doctor.examine import examine
 from regbench.doctor.registry import checks
+from regbench.report.next_step import next_step
+from regbench.report.outcome import outcome_of
 
 NO_TEST = {"protocol.split.train": 0.7, "protocol.split.validation": 0.3, "protocol.split.test": 0}
 
@@ -70,7 +73,7 @@ def with_accuracies(**changed: tuple[float, float, float]) -> Study:
 
 # The code that is to be raised, the study, and the codes that may follow from the same trouble.
 SICK: dict[str, tuple[Callable[[], Study], set[str]]] = {
-    "RB101": (lambda: study(answers=guessing), {"RB301", "RB302", "RB303"}),
+    "RB101": (lambda: study(answers=guessing), {"RB301"}),
     "RB102": (
         lambda: dataclasses.replace(
             with_accuracies(
@@ -162,8 +165,40 @@ def test_the_network_that_always_answers_the_largest_class() -> None:
         course=[(0.68, 0.85, 0.68)] * 12,
     )
     found = codes(sick)
-    assert found[:3] == ["RB101", "RB103", "RB203"]
-    assert {"RB102", "RB202"} <= set(found)
+    assert found == ["RB101", "RB202", "RB305"]
+    # RB101 explains RB103 and RB203; RB103 explains RB102: nothing is learned that could overfit
+    untold = [finding["code"] for finding in examine(sick.evidence(), ["RB101"])]
+    assert {"RB103", "RB203", "RB202"} <= set(untold)
+    assert "RB102" not in untold
+
+
+def test_a_network_that_has_not_learned_is_trained_longer() -> None:
+    finding = findings_of("RB103")[0]
+    evidence = SICK["RB103"][0]().evidence()
+    planned = int(evidence.protocol["epochs"])
+    trained = evidence.trained_epochs
+    assert finding["action"] == (
+        f"Train the baseline longer: {3 * planned} epochs instead of {trained}"
+    )
+    assert finding["minutes"] == pytest.approx(
+        5 * 3 * planned / trained / 2
+    )  # 60 s each, 2 at once
+    assert longer_epochs(1, 3) == 10
+    assert longer_epochs(15, 3) == 45
+
+
+def test_what_decides_is_what_the_report_advises() -> None:
+    evidence = SICK["RB302"][0]().evidence()
+    compared = evidence.comparison[evidence.comparison["technique"] != "dropout"].copy()
+    compared.loc[compared["technique"] == "l2", "further_seeds"] = 7.0
+    compared = with_study_figures(compared, evidence.reporting.band, evidence.side_by_side)
+    (finding,) = examine(dataclasses.replace(evidence, comparison=compared))
+    step = next_step(compared, outcome_of(compared), COMMAND, {"protocol": evidence.protocol})
+    assert finding["code"] == "RB302"
+    assert finding["command"] == step.command
+    assert "'--params=images=set,protocol.seeds.looks=5 12'" in step.command
+    assert finding["minutes"] == pytest.approx(7)  # 2 x 7 trainings of 60 s, two at once
+    assert step.remark.startswith("about 7 minutes,")
 
 
 def test_without_a_test_part_the_figures_are_those_that_chose() -> None:

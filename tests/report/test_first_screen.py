@@ -10,11 +10,13 @@ from tests.report.test_answer import described
 from tests.report.test_sentences import row, table
 
 from regbench.doctor.commands import with_params
+from regbench.report.answer import verdict_sentence
 from regbench.report.first_screen import (
     Answered,
     after_the_doctor,
     answers,
     answers_on_networks,
+    beside_the_answers,
 )
 from regbench.report.scope import scope_sentence
 
@@ -57,7 +59,8 @@ class TestWhatHelps:
         assert self.found["which"].answer == "l2"
         assert self.found["which"].remark == "of 2 compared, the only one that helps"
         assert self.found["by"].answer == "1.50 points [1.00, 2.00]"
-        assert "test accuracy 91.5\u00a0%, the baseline’s 90.0\u00a0%" in self.found["by"].remark
+        assert self.found["by"].remark.startswith("95\u00a0% interval in brackets, paired by seed")
+        assert "test accuracy 91.5\u00a0%, the baseline's 90.0\u00a0%" in self.found["by"].remark
 
     def test_is_real_by_its_test(self) -> None:
         assert self.found["is"].answer == "yes"
@@ -75,14 +78,14 @@ class TestWhatHelps:
 
     def test_costs_time_size_and_inference(self) -> None:
         cost = self.found["cost"]
-        assert cost.answer == "1.3 × the baseline’s training time"
+        assert cost.answer == "1.3 × the baseline's training time"
         assert cost.remark == "13.0 instead of 10.0 s a training; size × 1.50; same inference"
 
     def test_may_lose_more_weights_than_the_baseline(self) -> None:
         pruned = curves(baseline=[0.9, 0.9, 0.8, 0.3], l2=[0.899, 0.899, 0.896, 0.7])
         cost = asked(self.compared, pruned)["cost"]
         assert cost.remark.endswith(
-            "80\u00a0% of its weights can be removed for −0.30 points, of the baseline’s 50\u00a0%"
+            "80\u00a0% of its weights can be removed for −0.30 points, of the baseline's 50\u00a0%"
         )
         alike = curves(baseline=[0.9, 0.9, 0.9, 0.3], l2=[0.9, 0.9, 0.9, 0.7])
         assert "removed" not in asked(self.compared, alike)["cost"].remark
@@ -91,15 +94,47 @@ class TestWhatHelps:
 
     def test_is_used_next(self) -> None:
         step = self.found["next"]
-        assert step.answer == "Use its networks, in 06_models/l2"
+        assert step.answer == (
+            "Label new images with its best network on validation, data/06_models/l2/seed_<n>.keras"
+        )
         assert step.command == (
             f"{COMMAND} --params=prediction.technique=l2 --pipelines=prediction"
         )
+        assert step.remark.startswith("seconds; put them into the folder unlabeled of your set")
+        for folder, shown in (("auto", "unlabeled"), ("new", "new")):
+            step = asked(self.compared, ingest={"unlabeled_folder": folder})["next"]
+            assert f"the folder {shown} of your set" in step.remark
+
+    def test_is_used_by_the_seed_that_prediction_would_take(self) -> None:
+        seeded = answers(self.compared, COMMAND, SETTINGS, best_seeds={"l2": 4, "l1": 2})
+        assert seeded[-1].answer.endswith("data/06_models/l2/seed_4.keras")
+        of_two = self.compared.copy()
+        of_two.attrs = {**self.compared.attrs, "networks": 2}
+        step = answers(of_two, COMMAND, SETTINGS, best_seeds={"l2": 4})[-1]
+        assert step.answer.endswith("data/06_models/small/l2/seed_4.keras")
+        assert "prediction.technique=l2,prediction.network=small" in step.command
 
 
 def test_several_that_help_are_named() -> None:
     two = priced(row("l2", 1.5, "better", **COST), row("l1", 1, "better", **COST))
     assert asked(two)["which"].remark == "best on validation of 2 that help; l1 does, too"
+
+
+def test_the_reservation_stands_where_the_claim_is() -> None:
+    def better(name: str, over: str) -> dict[str, Any]:
+        return row(name, 1.5, "better", verdict_over_images=over, **COST)
+
+    one = priced(better("l2", "better"), better("l1", "undecided"))
+    assert asked(one)["which"].remark.endswith("; l1 does, too, on these images only")
+    assert "; l1 does, too, on these images only." in verdict_sentence(one)
+    two = priced(better("l2", "better"), better("l1", "undecided"), better("zca", "better"))
+    assert asked(two)["which"].remark.endswith("l1 and zca do, too, l1 on these images only")
+    assert "; 2 others do, too, 1 on these images only." in verdict_sentence(two)
+    lead = priced(better("l2", "undecided"))
+    assert verdict_sentence(lead).endswith("[1.00, 2.00] on these images.")
+    assert asked(lead)["is"].remark.endswith(
+        "not shown for other images drawn alike (bootstrap interval)"
+    )
 
 
 class TestNothingHelps:
@@ -135,11 +170,14 @@ class TestUndecided:
         assert found["which"].answer == "none is shown to help"
         assert found["by"].answer == "+0.40 points [−0.10, 0.90]"
         assert found["is"].answer == "not shown"
-        assert "a verdict takes 7 more seeds, about 2 minutes" in found["is"].remark
+        assert found["is"].remark == "5 seeds; the 95\u00a0% interval holds 0: it may help or not"
+        assert found["which"].remark == "undecided: l2; until then use the baseline"
+        assert found["next"].answer == "Train 7 more seeds, 12 in all, to decide on l2"
         assert found["next"].command == (
             f"{COMMAND} '--params=protocol.seeds.looks=5 12' --only-missing-outputs"
         )
-        assert found["next"].remark == "about 2 minutes"  # 2 x 7 x 10 s
+        # 2 x 7 x 10 s
+        assert found["next"].remark == "about 2 minutes, for the baseline, l2"
 
     def test_decides_the_most_promising_of_those_that_can_be(self) -> None:
         compared = priced(
@@ -148,8 +186,9 @@ class TestUndecided:
             row("zca", 0.2, "undecided", further_seeds=1, **COST),
         )
         step = asked(compared)["next"]
-        assert step.answer == "Decide on l2 with 14 seeds"
-        assert step.remark == "about 4 minutes"  # l2, zca and the baseline: 3 x 9 x 10 s
+        assert step.answer == "Train 9 more seeds, 14 in all, to decide on l2"
+        # l2, zca and the baseline: 3 x 9 x 10 s
+        assert step.remark == "about 4 minutes, for the baseline, l2 and 1 other undecided"
 
     def test_adds_a_look_where_there_are_looks(self) -> None:
         settings = {"protocol": {"looks": [5, 8, 12]}}
@@ -165,6 +204,7 @@ class TestUndecided:
     def test_without_prospect_no_seeds_are_advised(self) -> None:
         compared = priced(row("l2", 0.4, "undecided", further_seeds=2000, futile=True, **COST))
         assert "protocol.network=large" in asked(compared)["next"].command
+        assert "no affordable number of seeds" in asked(compared)["is"].remark
 
 
 class TestNoAnswer:
@@ -174,14 +214,21 @@ class TestNoAnswer:
         pruned = curves(baseline=[0.9, 0.8, 0.7, 0.3], l2=[0.9] * 4)
         found = asked(compared, pruned)
         assert found["which"].answer == "none can be named"
-        assert found["is"].answer == "no"
+        assert found["by"].answer == "nothing to compare"
+        assert found["is"].answer == "nothing to judge"
         assert not any("removed" in one.remark for one in found.values())
         assert scope_sentence(compared) == ""
         assert found["next"].command == (
             f"{COMMAND} --params=protocol.epochs=30,protocol.seeds=1,data_root=data/longer "
             "--pipelines=baseline,reporting"
         )
-        assert found["next"].remark == "about 30 seconds"
+        assert found["next"].answer == "Train the baseline longer: 30 epochs instead of 10"
+        assert found["next"].remark == (
+            "about 30 seconds; if that helps, run the whole study with as many epochs"
+        )
+        short = {"protocol": {"epochs": 1}}  # 10 seconds each
+        assert "protocol.epochs=10," in asked(compared, **short)["next"].command
+        assert asked(compared, **short)["next"].remark.startswith("about 2 minutes;")
         assert asked(compared, protocol={})["next"].command == ""
 
     def test_of_too_few_seeds(self) -> None:
@@ -195,7 +242,7 @@ class TestNoAnswer:
     def test_of_one_side_alone(self) -> None:
         alone = table().assign(status="trained")
         assert asked(alone)["next"].command == f"{COMMAND} --only-missing-outputs"
-        assert asked(alone)["by"].remark == "baseline’s test accuracy: 90.0\u00a0%"
+        assert asked(alone)["by"].remark == "baseline's test accuracy: 90.0\u00a0%"
         other = table(row("l2"))[:1].assign(status="trained")
         assert asked(other)["next"].command == f"{COMMAND} --pipelines=baseline,reporting"
 
@@ -220,14 +267,39 @@ def test_what_ails_the_network_comes_first() -> None:
     step = [Answered("What next?", "Use it")]
     finding = {
         **{"code": "RB102", "network": "", "title": "no overfitting", "minutes": 3.0},
+        "action": "Train the baseline longer: 30 epochs instead of 15",
         "command": "kedro run --params=protocol.epochs=30",
     }
     (after,) = after_the_doctor(step, [finding])
-    assert after.answer == "First see to RB102: no overfitting"
+    assert after.answer == finding["action"]
     assert after.command == finding["command"]
-    assert "3 minutes" in after.remark
+    assert after.remark == (
+        "about 3 minutes; if that helps, run the whole study with as many epochs"
+    )
+    (of_one,) = after_the_doctor(step, [finding | {"network": "cnn"}])
+    assert of_one.answer == f"{finding['action']} (network cnn)"
     assert after_the_doctor(step, [finding | {"code": "RB201"}, finding]) == step
     assert after_the_doctor(step, []) == step
+
+
+def test_the_doctor_does_not_say_again_what_the_answers_say() -> None:
+    undecided = priced(row("l2", 0.4, "undecided", further_seeds=7, **COST))
+    step = [Answered("What next?", "Train", "", "the step")]
+    found = [
+        {"code": code, "network": network, "command": command}
+        for code, network, command in (
+            ("RB101", "", "the step"),
+            ("RB302", "", "another"),
+            ("RB302", "cnn", "another"),
+        )
+    ]
+    left = beside_the_answers(found, step, undecided)
+    assert [(each["code"], each["network"], each["command"]) for each in left] == [
+        ("RB101", "", ""),
+        ("RB302", "cnn", "another"),
+    ]
+    helped = priced(row("l2", 1.5, "better", **COST))
+    assert len(beside_the_answers(found, step, helped)) == 3
 
 
 def test_networks_share_an_answer_or_have_one_each() -> None:

@@ -25,7 +25,7 @@ def compared(scope: str, *techniques: tuple[str, str, str | None]) -> pd.DataFra
 
 
 KEPT, LOST = ("l2", "better", "better"), ("l1", "worse", "undecided")
-LUCK = "when the luck of the images is allowed for, too"
+OTHERS = "this split. With other images drawn alike,"
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,14 @@ LUCK = "when the luck of the images is allowed for, too"
     [
         (SETS_LIKE_THIS, [("l2", "better", None)], "sets like this one: every seed has its own"),
         (ONE_SPLIT, [("l2", "undecided", "undecided")], "these images and this split."),
-        (ONE_SPLIT, [KEPT], f"this split; l2 keeps its verdict {LUCK}."),
-        (ONE_SPLIT, [LOST], f"this split; l1 does not keep its verdict {LUCK}."),
+        (ONE_SPLIT, [KEPT], f"{OTHERS} the verdict on l2 should hold."),
+        (ONE_SPLIT, [LOST], f"{OTHERS} the verdict on l1 might not."),
         (
             THESE_IMAGES,
             [KEPT, LOST, ("zca", "worse", "worse"), ("dropout", "undecided", "undecided")],
-            "these judged images, which the set gives, over draws of the images to train on; l2 "
-            f"and zca keep their verdict {LUCK}; l1 does not keep its verdict.",
+            "these judged images, which the set gives, over draws of the images to train on. "
+            "With other images drawn alike, those on l2 and zca should hold and the verdict on l1 "
+            "might not.",
         ),
         (ONE_SPLIT, [("l2", "descriptive only", None)], ""),
     ],

@@ -38,6 +38,7 @@ class Finding:
         remark: What else to do or to know; may be empty.
         suspects: Images to look at, the clearest case first.
         rank: In place of the check's, where this finding matters more or less than usual.
+        action: What the command does, in a few words; may be empty.
     """
 
     seen: str
@@ -46,6 +47,7 @@ class Finding:
     remark: str = ""
     suspects: tuple[Suspect, ...] = field(default=())
     rank: int | None = None
+    action: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,8 @@ class Check:
         find: Returns the finding, or None if there is nothing to say.
         of_images: Whether it needs the prepared images only, and no training.
         in_pilot: Whether a training of a tenth of the epochs shows it, too.
+        explains: Codes of checks that follow from the same trouble: of a network that has this
+            finding, they say nothing.
     """
 
     code: str
@@ -71,3 +75,4 @@ class Check:
     find: "Callable[[Evidence], Finding | None]"
     of_images: bool = False
     in_pilot: bool = False
+    explains: tuple[str, ...] = ()

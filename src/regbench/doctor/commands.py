@@ -7,6 +7,7 @@ from typing import Any
 from regbench.evaluation.results import TRAINED, Results
 
 _PARAMS = "--params="
+_LEAST_EPOCHS = 10  # that a network gets that has not learned
 
 
 def with_params(command: str, changed: Mapping[str, Any], *options: str) -> str:
@@ -30,6 +31,11 @@ def with_params(command: str, changed: Mapping[str, Any], *options: str) -> str:
     kept = [word for word in words if not word.startswith(_PARAMS)]
     joined = ",".join(f"{key}={value}" for key, value in params.items())
     return shlex.join([*kept, *([f"{_PARAMS}{joined}"] if joined else []), *options])
+
+
+def longer_epochs(epochs: int, factor: int) -> int:
+    """Return a multiple of a number of epochs, at least ten: 3 of 1 would tell nothing."""
+    return max(_LEAST_EPOCHS, factor * epochs)
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from regbench.comparison import tables
-from regbench.doctor.commands import minutes_of, with_params
+from regbench.doctor.commands import longer_epochs, minutes_of, with_params
 from regbench.evaluation.results import Results
 from regbench.evaluation.split_parts import judged_part
 from regbench.metrics.base import Metric
@@ -100,6 +100,15 @@ class Evidence:
         groups = rows.assign(right=rows["predicted"] == rows["label"]).groupby("filename")
         return groups.agg(label=("label", "first"), right=("right", "mean"))
 
+    @property
+    def trained_epochs(self) -> int:
+        """The epochs that the baseline has trained, on average; those planned if unknown."""
+        if self.baseline is not None:
+            epochs = self.baseline.by_seed("epochs").dropna()
+            if len(epochs):
+                return max(1, round(epochs.mean()))
+        return int(self.protocol["epochs"])
+
     def images_in(self, part: str) -> int:
         """Return how many images a split part has."""
         return int((self.split_index["split"] == part).sum())
@@ -127,3 +136,16 @@ class Evidence:
             self.command(changed, f"--pipelines={BASELINE},reporting"),
             self.minutes([BASELINE], factor),
         )
+
+    def train_longer(self, factor: int) -> dict[str, Any]:
+        """Return the command, minutes and action of a finding: the baseline with more epochs.
+
+        Args:
+            factor: How many times as many, as long as that is ten at least.
+        """
+        planned = int(self.protocol["epochs"])
+        trained = planned if self.whole_study is not None else self.trained_epochs
+        longer = longer_epochs(planned, factor)
+        command, minutes = self.first_try({"protocol.epochs": longer}, factor=longer / trained)
+        action = f"Train the baseline longer: {longer} epochs instead of {trained}"
+        return {"command": command, "minutes": minutes, "action": action}

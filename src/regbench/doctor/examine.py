@@ -33,7 +33,8 @@ def examine(
 
     Returns:
         For each finding, plain values: code, title, why, seen, command, minutes (None if unknown),
-        remark, network and suspects (filename, label and other of each).
+        remark, action, network and suspects (filename, label and other of each). Those that
+        another of the same network explains are left out.
     """
     wanted = [
         check
@@ -44,6 +45,8 @@ def examine(
     of_trainings = [check for check in wanted if not check.of_images]
     for network, own in by_network_of(evidence).items():
         found += _found(of_trainings, own, network)
+    explained = {(code, each.network) for each in found for code in each.check.explains}
+    found = [each for each in found if (each.check.code, each.network) not in explained]
     found.sort(key=lambda each: (each.finding.rank or each.check.rank, each.check.code))
     return [_plain(each) for each in found]
 
@@ -77,6 +80,7 @@ def _plain(found: _Found) -> dict[str, Any]:
         "command": finding.command,
         "minutes": None if finding.minutes is None else round(finding.minutes, 2),
         "remark": finding.remark,
+        "action": finding.action,
         "network": network,
         "suspects": [suspect._asdict() for suspect in finding.suspects],
     }

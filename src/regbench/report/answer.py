@@ -8,11 +8,19 @@ import pandas as pd
 
 from regbench.comparison.compare import UNTRAINED, metric_of
 from regbench.comparison.verdicts import BETTER, EQUIVALENT, UNDECIDED, WORSE
+from regbench.doctor.deciding import is_futile
 from regbench.metrics.registry import metric_named
 from regbench.report.numbers import difference_text, listed, metric_value
-from regbench.report.outcome import Found, Outcome, Row, outcome_of, seeds_of_a_verdict
+from regbench.report.outcome import (
+    Found,
+    Outcome,
+    Row,
+    on_these_images_only,
+    outcome_of,
+    seeds_of_a_verdict,
+)
 from regbench.report.sentences import figure_name
-from regbench.report.undecided import is_futile, what_it_takes
+from regbench.report.undecided import what_it_takes
 
 MOST_WORDS = 30
 NAMED = 3  # techniques named in a list; the rest is counted
@@ -158,12 +166,24 @@ def _on_help(comparison: pd.DataFrame, outcome: Outcome) -> list[str]:
     lead = outcome.lead or {}
     others = [row for row in outcome.of_verdict(BETTER) if row is not lead]
     said = f"{lead['technique']} helps by {gain_text(lead, f' of {figure_name(comparison)}')}"
+    if on_these_images_only(lead):
+        said += " on these images"
     clauses = [_failures(lead)] if lead.get("failed_trainings") else []
     if others:
-        more = "1 other does" if len(others) == 1 else f"{len(others)} others do"
-        named = f"{others[0]['technique']} does, too" if len(others) == 1 else f"{more}, too"
-        clauses.append(named)
+        clauses.append(_others_help(others))
     return [said, *clauses]
+
+
+def _others_help(others: list[Row]) -> str:
+    """Return that others help, too, and how many of them are shown to on these images only."""
+    shaky = sum(map(on_these_images_only, others))
+    if len(others) == 1:
+        said = f"{others[0]['technique']} does, too"
+        return f"{said}, on these images only" if shaky else said
+    said = f"{len(others)} others do, too"
+    if not shaky:
+        return said
+    return f"{said}, {shaky if shaky < len(others) else 'all'} on these images only"
 
 
 def _failures(row: Row) -> str:

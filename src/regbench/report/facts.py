@@ -12,9 +12,13 @@ from regbench.comparison.verdicts import JUDGED, STAGED_MEANINGS, UNDECIDED, VER
 from regbench.report import numbers
 from regbench.report.answer import undecided_with_needs
 from regbench.report.html_table import has_figures
+from regbench.report.outcome import Found, outcome_of
 from regbench.study.schema import BASELINE
 
-FACTS_OF_A_NETWORK = ("Baseline", "Best on validation")  # the others are of the whole study
+FACTS_OF_A_NETWORK = (
+    *("Baseline", "Best on validation", "Best that helps"),
+    *("Highest undecided", "Lowest undecided"),
+)  # the others are of the whole study
 
 
 def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]:
@@ -24,15 +28,24 @@ def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]
     rows = {row["technique"]: row for row in comparison.to_dict("records")}
     facts = []
     if has_figures(comparison, headline) and pd.notna(rows.get(BASELINE, {}).get(headline)):
-        baseline = numbers.metric_value(rows[BASELINE][headline], metric, 2)
-        facts.append(("Baseline", baseline, f"{part} {metric.title}"))
+        baseline = numbers.metric_value(rows[BASELINE][headline], metric)
+        remark = f"{part} {metric.title} of your network without regularization"
+        facts.append(("Baseline", baseline, remark))
     if has_figures(comparison, "largest_class"):
-        value = numbers.metric_value(comparison["largest_class"].iloc[0], metric, 2)
+        value = numbers.metric_value(comparison["largest_class"].iloc[0], metric)
         facts.append((numbers.LARGEST_CLASS.capitalize(), value, f"{part} {metric.title}"))
-    if has_figures(comparison, selecting):
+    outcome = None if "network" in comparison else outcome_of(comparison)
+    nothing_learned = outcome is not None and outcome.found is Found.UNLEARNED
+    lead = outcome.lead if outcome and outcome.found in (Found.HELP, Found.OPEN) else None
+    if outcome and lead:
+        title = f"{metric.best_word.capitalize()} undecided"
+        title = "Best that helps" if outcome.found is Found.HELP else title
+        figure = numbers.metric_value(lead[headline], metric)
+        facts.append((title, figure, f"{lead['technique']}, {part} {metric.title}"))
+    elif has_figures(comparison, selecting) and not nothing_learned:
         by_name = comparison.set_index("technique")[selecting].map(metric.gain).sort_index()
         best = rows[by_name.idxmax()]  # of equal ones the first by name: test selects nothing
-        figure = numbers.metric_value(best[headline], metric, 2)
+        figure = numbers.metric_value(best[headline], metric)
         facts.append(("Best on validation", figure, f"{best['technique']}, {part} {metric.title}"))
     detectable = statistics_cited(comparison)["detectable"]
     if detectable:
@@ -43,19 +56,21 @@ def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]
                 "found with 80 % probability",
             )
         )
-    if is_staged(comparison):
-        made, most = trainings_made(comparison)
+    if is_staged(comparison) and not nothing_learned:
         decided, compared = decided_of(comparison)
-        facts.append(("Decided", f"{decided} of {compared}", f"with {made} of {most} trainings"))
+        facts.append(("Decided", f"{decided} of {compared}", "techniques besides the baseline"))
     tried = comparison[comparison["status"] != UNTRAINED]
     trainings, failed = (
         int(comparison["trainings"].sum()),
         int(comparison["failed_trainings"].sum()),
     )
-    techniques = tried["technique"].nunique()
-    of_techniques = f"{techniques} technique{'s' if techniques != 1 else ''}"
+    techniques = tried.loc[tried["technique"] != BASELINE, "technique"].nunique()
+    of_techniques = f"{techniques} technique{'s' if techniques != 1 else ''} and the baseline"
     if "network" in comparison:
         of_techniques += f" on {comparison['network'].nunique()} networks"
+    if is_staged(comparison):
+        _, most = trainings_made(comparison)
+        of_techniques += f"; the looks allow {most}"
     due = trainings + int(tried.get("missing_trainings", pd.Series(dtype=int)).sum())
     facts.append(("Trainings finished", f"{trainings - failed} of {due}", of_techniques))
     return facts

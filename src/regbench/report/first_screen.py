@@ -2,24 +2,34 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from regbench.comparison.looks import is_staged
 from regbench.comparison.verdicts import BETTER, EQUIVALENT, UNDECIDED, WORSE
-from regbench.doctor.told import price_of, title_of
+from regbench.doctor.deciding import is_futile
+from regbench.doctor.told import price_of
 from regbench.evaluation.figures import registry
 from regbench.report.answer import NAMED, band_text, gain_text, points_text
-from regbench.report.next_step import next_step
+from regbench.report.next_step import AND_THEN, next_step
 from regbench.report.numbers import in_unit, known, listed, metric_value, number_in
-from regbench.report.outcome import Found, Outcome, Row, outcome_of, seeds_of_a_verdict
+from regbench.report.outcome import (
+    Found,
+    Outcome,
+    Row,
+    on_these_images_only,
+    outcome_of,
+    seeds_of_a_verdict,
+)
 from regbench.report.pruned import removable_text, removable_weights
 from regbench.report.sentences import figure_name
-from regbench.report.undecided import what_it_takes
 
 # Findings on a network that learns too little or too well for any technique to matter.
 _OF_THE_NETWORK = ("RB101", "RB102", "RB103")
+_BRACKETS = "95\u00a0% interval in brackets, paired by seed"
+_UNDECIDED = "RB302"
 _SAME = 0.01  # a cost that differs by less, as a share of the baseline's, is the same
 
 
@@ -38,6 +48,7 @@ def answers(
     command: str,
     settings: Mapping[str, Any],
     pruning: pd.DataFrame | None = None,
+    best_seeds: Mapping[str, int | None] = MappingProxyType({}),
 ) -> list[Answered]:
     """Return which technique, by how much, whether it is real, its cost and the next step.
 
@@ -46,9 +57,11 @@ def answers(
         command: The study's ``kedro run`` command.
         settings: The study's settings, plain values.
         pruning: From ``pruning_curves``: what can be removed is part of the cost.
+        best_seeds: The seed of each technique's best network on validation.
     """
     outcome = outcome_of(comparison)
-    step = next_step(comparison, outcome, command, settings)
+    seed = best_seeds.get(str((outcome.lead or {}).get("technique")))
+    step = next_step(comparison, outcome, command, settings, seed)
     return [
         Answered("Which technique?", *_which(comparison, outcome)),
         Answered("By how much?", *_how_much(comparison, outcome)),
@@ -71,8 +84,28 @@ def after_the_doctor(
         return answered
     first = findings[0]
     *others, following = answered
-    step = f"First see to {title_of(first)}"
-    return [*others, Answered(following.question, step, price_of(first), first["command"])]
+    step = first["action"]
+    if first["network"]:
+        step += f" (network {first['network']})"
+    remark = f"{price_of(first)}; {AND_THEN}"
+    return [*others, Answered(following.question, step, remark, first["command"])]
+
+
+def beside_the_answers(
+    findings: Sequence[Mapping[str, Any]], answered: list[Answered], comparison: pd.DataFrame
+) -> list[Mapping[str, Any]]:
+    """Return the doctor's findings without what the answers above them say.
+
+    That techniques are undecided and what would decide them is left out where the answers are about
+    that; a command that is the answers' next step stands there alone.
+    """
+    is_open = outcome_of(comparison).found is Found.OPEN
+    following = answered[-1].command
+    return [
+        {**finding, "command": "" if finding["command"] == following else finding["command"]}
+        for finding in findings
+        if not (is_open and finding["code"] == _UNDECIDED and not finding["network"])
+    ]
 
 
 def answers_on_networks(of_networks: Mapping[str, list[Answered]]) -> list[Answered]:
@@ -103,12 +136,20 @@ def _which(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
                 others = [str(row["technique"]) for row in better if row is not outcome.lead]
                 remark = f"best on validation of {len(better)} that help; {listed(others, NAMED)} "
                 remark += "does, too" if len(others) == 1 else "do, too"
+                shaky = [row for row in better if on_these_images_only(row)]
+                shaky = [row for row in shaky if row is not outcome.lead]
+                if shaky:
+                    remark += ", on these images only" if len(others) == 1 else ""
+                if shaky and len(others) > 1:
+                    named = listed([str(row["technique"]) for row in shaky], NAMED)
+                    remark += f", {named} on these images only"
             return str((outcome.lead or {})["technique"]), remark
         case Found.NONE_HELPS:
             return "none is needed", f"of {len(outcome.judged)} compared none helps"
         case Found.OPEN:
             names = [str(row["technique"]) for row in outcome.of_verdict(UNDECIDED)]
-            return "none is shown to help", f"undecided: {listed(names, NAMED)}"
+            remark = f"undecided: {listed(names, NAMED)}; until then use the baseline"
+            return "none is shown to help", remark
         case Found.DESCRIPTIVE:
             needed = seeds_of_a_verdict(comparison)
             return "not known yet", f"that takes {needed} seeds of each technique"
@@ -124,22 +165,24 @@ def _how_much(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
     def value(row: Row | None) -> str:
         return metric_value(row[headline], metric) if row else "not trained"
 
-    baseline = f"baseline’s {figure}: {value(outcome.baseline)}"
+    baseline = f"baseline's {figure}: {value(outcome.baseline)}"
     match outcome.found:
         case Found.HELP:
             lead = outcome.lead or {}
-            of_both = f"{figure} {value(lead)}, the baseline’s {value(outcome.baseline)}"
-            of_both += "; in brackets the 95\u00a0% interval"
-            return gain_text(lead), of_both
+            of_both = f"{figure} {value(lead)}, the baseline's {value(outcome.baseline)}"
+            return gain_text(lead), f"{_BRACKETS}; {of_both}"
         case Found.NONE_HELPS:
             band = band_text(comparison)
             return (f"by no more than {band}" if band else "by nothing that matters"), baseline
         case Found.OPEN | Found.DESCRIPTIVE:
             lead = outcome.lead or {}
-            return points_text(lead), f"{lead['technique']}, the {metric.best_word}; {baseline}"
+            said = f"{lead['technique']}, the {metric.best_word}"
+            if outcome.found is Found.OPEN:
+                said += f" of the undecided; {_BRACKETS}"
+            return points_text(lead), f"{said}; {baseline}"
         case Found.UNLEARNED:
             line = metric_value(comparison["largest_class"].iloc[0], metric)
-            return f"{baseline[0].upper()}{baseline[1:]}", f"always the largest class: {line}"
+            return "nothing to compare", f"{baseline}; always the largest class: {line}"
         case Found.BASELINE_ALONE:
             return "not known", baseline
         case _:
@@ -148,41 +191,40 @@ def _how_much(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
 
 def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
     lead = outcome.lead or {}
-    together = "over all techniques and looks" if is_staged(comparison) else "over all techniques"
     match outcome.found:
         case Found.HELP:
-            remark = f"{_seeds(lead)} seeds; the interval leaves out 0"
+            remark = f"{_seeds(lead)} seeds; the 95\u00a0% interval leaves out 0"
             p = number_in(lead, "p_adjusted")
             if p is not None:
                 p_text = "< 0.001" if p < 0.001 else f"= {p:.3f}"
                 remark = f"{_seeds(lead)} seeds; p {p_text}, corrected for all techniques"
             elif is_staged(comparison):
-                remark += f", at 5 % error {together}"
-            over = lead.get("verdict_over_images")
-            held = over == BETTER
-            if known(over):
-                luck = "when the luck of the images is allowed for"
-                remark += f"; it holds {luck}, too" if held else f"; not shown {luck}"
+                remark += ", with all techniques and looks allowed for (joint interval)"
+            only_here = on_these_images_only(lead)
+            if known(lead.get("verdict_over_images")):
+                holds = "not shown for" if only_here else "it holds with"
+                remark += f"; {holds} other images drawn alike{'' if only_here else ', too'}"
+                remark += " (bootstrap interval)"
             if lead.get("failed_trainings"):
                 of = f"{lead['failed_trainings']} of {lead['trainings']}"
                 remark += f"; {of} trainings failed, and are left out"
-            yes = "yes" if held or not known(over) else "yes, on these images"
-            return yes, remark
+            return "yes, on these images" if only_here else "yes", remark
         case Found.NONE_HELPS:
             counts = [
                 f"{len(rows)} {word}"
                 for word in (EQUIVALENT, WORSE)
                 if (rows := outcome.of_verdict(word))
             ]
-            return "yes", f"{' and '.join(counts)}, at 5 % error {together}"
+            return "yes", f"{' and '.join(counts)}; in 95\u00a0% of such studies all are right"
         case Found.OPEN:
-            takes = what_it_takes(lead, comparison)
-            remark = f"{_seeds(lead)} seeds; the interval holds 0"
-            return "not shown", f"{remark}; a verdict takes {takes}" if takes else remark
+            remark = f"{_seeds(lead)} seeds; the 95\u00a0% interval holds 0: it may help or not"
+            if is_futile(lead):
+                remark += "; no affordable number of seeds is likely to decide it"
+            return "not shown", remark
         case Found.DESCRIPTIVE:
             return "not known", "too few seeds for any test"
         case Found.UNLEARNED:
-            return "no", "differences between networks that have not learned are luck"
+            return "nothing to judge", "differences between networks that have not learned are luck"
         case _:
             return "not known", "a verdict takes the baseline and a technique"
 
@@ -214,7 +256,7 @@ def _cost(
     answer = "not measured"
     ratio = _ratio(lead, baseline, "seconds")
     if ratio is not None:
-        answer = f"{ratio:.1f} × the baseline’s training time"
+        answer = f"{ratio:.1f} × the baseline's training time"
     remarks = []
     if ratio is not None:
         own, others = (_figure(row, "seconds") for row in (lead, baseline))

@@ -8,13 +8,15 @@ import pandas as pd
 
 from regbench.comparison.compare import STALE, UNTRAINED
 from regbench.comparison.verdicts import UNDECIDED
-from regbench.doctor.commands import with_params
+from regbench.doctor.commands import longer_epochs, with_params
+from regbench.doctor.deciding import deciding, minutes_up_to
 from regbench.report.numbers import number_in
 from regbench.report.outcome import Found, Outcome, Row, seeds_of_a_verdict
-from regbench.report.undecided import duration, is_futile
+from regbench.report.undecided import duration
+from regbench.study.arms import Arm
 
 _LONGER = 3  # times as many epochs for a network that has not learned
-_SEEDS_AGAIN = 100  # more further seeds than this are no next step
+AND_THEN = "if that helps, run the whole study with as many epochs"
 _OTHER_KIND = {"mlp": "cnn", "cnn": "resnet"}  # the kind of network to try after another
 
 
@@ -28,7 +30,11 @@ class NextStep:
 
 
 def next_step(
-    comparison: pd.DataFrame, outcome: Outcome, command: str, settings: Mapping[str, Any]
+    comparison: pd.DataFrame,
+    outcome: Outcome,
+    command: str,
+    settings: Mapping[str, Any],
+    seed: int | None = None,
 ) -> NextStep:
     """Return what to do next.
 
@@ -37,6 +43,7 @@ def next_step(
         outcome: Of the comparison.
         command: The study's command: ``kedro run`` with its environment and parameters.
         settings: The study's settings, plain values.
+        seed: That of the best network on validation of the technique that helps, if it is known.
     """
     unfinished = _unfinished(comparison, outcome, command)
     if unfinished:
@@ -49,12 +56,7 @@ def next_step(
         case Found.OPEN:
             return _decide(comparison, outcome, command, settings)
         case Found.HELP:
-            name = (outcome.lead or {})["technique"]
-            return NextStep(
-                f"Use its networks, in 06_models/{name}",
-                with_params(command, {"prediction.technique": str(name)}, "--pipelines=prediction"),
-                "this labels the set’s unlabelled images, if it has any",
-            )
+            return _use(comparison, str((outcome.lead or {})["technique"]), command, settings, seed)
         case _:
             return _another_network(command, settings)
 
@@ -75,6 +77,29 @@ def _unfinished(comparison: pd.DataFrame, outcome: Outcome, command: str) -> Nex
     return None
 
 
+def _use(
+    comparison: pd.DataFrame,
+    technique: str,
+    command: str,
+    settings: Mapping[str, Any],
+    seed: int | None,
+) -> NextStep:
+    """Return the step that uses the network that is best on validation, of those that help."""
+    changed, arm = {"prediction.technique": technique}, Arm(technique)
+    if comparison.attrs.get("networks", 1) > 1:
+        arm = Arm(technique, settings["protocol"]["network"])
+        changed["prediction.network"] = arm.network
+    file = f"seed_{'<n>' if seed is None else seed}.keras"
+    folder = settings.get("ingest", {}).get("unlabeled_folder", "auto")
+    folder = "unlabeled" if folder == "auto" else folder
+    return NextStep(
+        "Label new images with its best network on validation, "
+        f"{settings.get('data_root', 'data')}/06_models/{arm.folder}/{file}",
+        with_params(command, changed, "--pipelines=prediction"),
+        f"seconds; put them into the folder {folder} of your set, or load the file with Keras",
+    )
+
+
 def _train_longer(
     comparison: pd.DataFrame, outcome: Outcome, command: str, settings: Mapping[str, Any]
 ) -> NextStep:
@@ -83,17 +108,19 @@ def _train_longer(
     if not epochs:
         return NextStep("Train the baseline longer, or at another learning rate")
     root = settings.get("data_root", "data")
+    longer = longer_epochs(int(epochs), _LONGER)
     changed = {
-        "protocol.epochs": _LONGER * int(epochs),
+        "protocol.epochs": longer,
         "protocol.seeds": 1,
         "data_root": f"{root}/longer",
     }
     row = outcome.baseline or {}
     seconds = number_in(row, "seconds")
+    time = "" if seconds is None else f"about {duration(seconds * longer / int(epochs))}"
     return NextStep(
-        "See whether the baseline learns at all if it trains longer",
+        f"Train the baseline longer: {longer} epochs instead of {epochs}",
         with_params(command, changed, "--pipelines=baseline,reporting"),
-        "" if seconds is None else f"about {duration(_LONGER * seconds)}",
+        "; ".join(filter(None, [time, AND_THEN])),
     )
 
 
@@ -109,43 +136,31 @@ def _more_seeds(comparison: pd.DataFrame, command: str, seeds: int) -> NextStep:
 def _decide(
     comparison: pd.DataFrame, outcome: Outcome, command: str, settings: Mapping[str, Any]
 ) -> NextStep:
-    """Return the step that decides the most promising technique that some more seeds decide.
-
-    It adds a look: adding seeds because of what a study has shown is what looks allow for. The
-    price is that of all that train on, which are the undecided techniques and the baseline.
-    """
-    undecided = outcome.of_verdict(UNDECIDED)
-    affordable = [row for row in undecided if 0 < row.get("further_seeds", 0) <= _SEEDS_AGAIN]
-    row = next(
-        (of for of in affordable if not is_futile(of)), affordable[0] if affordable else None
+    """Return the step that decides the most promising technique that some more seeds decide."""
+    found = deciding(
+        outcome.of_verdict(UNDECIDED),
+        outcome.baseline or {},
+        settings.get("protocol", {}).get("looks") or [],
+        int(comparison.attrs.get("side_by_side", 1)),
     )
-    if row is None:
+    if found is None:
         return _another_network(command, settings)
-    pairs = number_in(row, "pairs")
-    now = int(row["trainings"] if pairs is None else pairs)
-    total = now + int(row["further_seeds"])
-    looks = settings.get("protocol", {}).get("looks") or [now]
-    looks = sorted({*looks, total})
-    command = with_params(
-        command,
-        {"protocol.seeds.looks": " ".join(map(str, looks))},
-        "--only-missing-outputs",
-    )
-    on = [of for of in undecided if not is_futile(of) or of is row] + [outcome.baseline or {}]
+    seeds = f"{found.further} more seed{'s' if found.further != 1 else ''}"
+    trained = f"for the baseline, {found.technique}"
+    if found.others:
+        trained += f" and {found.others} other undecided"
+    time = "" if found.minutes is None else f"about {duration(60 * found.minutes)}, "
     return NextStep(
-        f"Decide on {row['technique']} with {total} seeds", command, _price(on, total, comparison)
+        f"Train {seeds}, {found.looks[-1]} in all, to decide on {found.technique}",
+        with_params(command, found.changed, "--only-missing-outputs"),
+        f"{time}{trained}",
     )
 
 
 def _price(rows: list[Row], seeds: int, comparison: pd.DataFrame) -> str:
     """Return how long it takes to train techniques up to a number of seeds; '' if not known."""
-    times = [
-        max(0, seeds - int(row["trainings"])) * float(row["seconds"])
-        for row in rows
-        if number_in(row, "seconds") is not None
-    ]
-    side_by_side = int(comparison.attrs.get("side_by_side", 1))
-    return f"about {duration(sum(times) / side_by_side)}" if times else ""
+    minutes = minutes_up_to(seeds, rows, int(comparison.attrs.get("side_by_side", 1)))
+    return "" if minutes is None else f"about {duration(60 * minutes)}"
 
 
 def _another_network(command: str, settings: Mapping[str, Any]) -> NextStep:

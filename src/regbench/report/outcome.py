@@ -111,6 +111,12 @@ def seeds_of_a_verdict(comparison: pd.DataFrame) -> int:
     return MIN_PAIRS if is_staged(comparison) else MIN_SEEDS
 
 
+def on_these_images_only(row: Row) -> bool:
+    """Return whether a verdict is not shown for other images: the bootstrap interval differs."""
+    over = row.get("verdict_over_images")
+    return isinstance(over, str) and over != row.get("verdict")
+
+
 def _found(rows: list[Row], metric: Metric) -> tuple[Found, Row | None]:
     """Return what rows with a difference show, and the one that the answer is about."""
     verdicts = [row.get("verdict") for row in rows]

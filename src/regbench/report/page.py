@@ -15,7 +15,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from regbench.comparison import tables
+from regbench.comparison import compare, tables
 from regbench.comparison.compare import metric_of
 from regbench.errors import KEDRO_RUN
 from regbench.evaluation.figures.base import ACCURACY, POINTS
@@ -220,6 +220,17 @@ def _context(content: ReportContent) -> dict[str, Any]:
     corrupted = tables.corruption_table(trained)
     scored = int((content.split_index["split"] == part).sum())
     corrupted_most = content.settings.get("evaluation", {}).get("robustness_images", scored)
+    metric = metric_of(comparison)
+    answered = first_screen.after_the_doctor(
+        first_screen.answers(
+            comparison,
+            content.command,
+            content.settings,
+            curves if len(curves) else None,
+            {name: compare.best_seed(of_one, metric.name) for name, of_one in trained.items()},
+        ),
+        content.findings,
+    )
     script, style = (
         Markup("").join(template_text("regbench.report", f"{name}.{kind}") for name in _PARTS)
         for kind in ("js", "css")
@@ -229,18 +240,17 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "style": style,
         "content": content,
-        "findings": findings_shown(content.findings, content.images, content.split_index),
+        "findings": findings_shown(
+            first_screen.beside_the_answers(content.findings, answered, comparison),
+            content.images,
+            content.split_index,
+        ),
         "networks": [],  # where there are several
         "part": part,
-        "headline": f"{part} {metric_of(comparison).title}",
-        "metric": metric_of(comparison),
+        "headline": f"{part} {metric.title}",
+        "metric": metric,
         "verdict": answer.verdict_sentence(comparison),
-        "answers": first_screen.after_the_doctor(
-            first_screen.answers(
-                comparison, content.command, content.settings, curves if len(curves) else None
-            ),
-            content.findings,
-        ),
+        "answers": answered,
         "scope": scope.scope_sentence(comparison),
         "scope_paragraph": scope.scope_paragraph(comparison),
         "facts": key_facts(comparison, part),

@@ -37,7 +37,7 @@ def removable_text(name: str, removable: dict[str, Removable]) -> str:
         return ""
     return (
         f"{percent(own.share, 0)} of its weights can be removed for {signed(own.change)} points, "
-        f"of the baseline’s {percent(baseline.share, 0)}"
+        f"of the baseline's {percent(baseline.share, 0)}"
     )
 
 

@@ -123,7 +123,8 @@ _CHECKS = """\
 What may be wrong with a study itself, computed from what its trainings leave. Findings stand at
 the top of the report, in the terminal, in the [history](monitoring.md) and in
 `08_reporting/doctor.md` and `.json`: what was seen, why it matters, the next command and its price,
-the three that matter most first. [More on it](results.md#the-doctor).
+the three that matter most first. What another finding of the same network explains is left out.
+[More on it](results.md#the-doctor).
 
 | code | it says | raised if | why it matters |
 |---|---|---|---|
@@ -218,10 +219,17 @@ def figures_page() -> str:
     return _FIGURES + table_rows(rows) + f"\nA figure is a file of `evaluation/figures`. {_MADE}"
 
 
+def _unless(code: str) -> str:
+    """Return which other findings explain a check's, for its meaning; '' for none."""
+    by = [f"`{check.code}`" for check in checks().values() if code in check.explains]
+    return f" (unless {' or '.join(by)} explains it)" if by else ""
+
+
 def checks_page() -> str:
     """Return the page on the doctor's checks as Markdown: a row per check, in order of codes."""
     rows = [
-        [f"`{check.code}`", check.title, check.meaning, check.why] for check in checks().values()
+        [f"`{check.code}`", check.title, check.meaning + _unless(check.code), check.why]
+        for check in checks().values()
     ]
     return _CHECKS + table_rows(rows) + f"\nA check is a file of `doctor/checks`. {_MADE}"
 

@@ -13,7 +13,7 @@ _NAMED = 3  # techniques named in a list; the rest is counted
 
 
 def scope_sentence(comparison: pd.DataFrame) -> str:
-    """Return what the verdicts are about, and which also allow for the luck of the images.
+    """Return what the verdicts are about, and which hold with other images, too.
 
     Args:
         comparison: From ``compare``; the sentence is empty if nothing is judged, or nothing
@@ -33,23 +33,21 @@ def scope_sentence(comparison: pd.DataFrame) -> str:
     found = [row for row in judged if row["verdict"] != UNDECIDED]
     if not found or "verdict_over_images" not in comparison:
         return f"{about}."
-    luck = "when the luck of the images is allowed for, too"
     held = [row for row in found if row["verdict_over_images"] == row["verdict"]]
     others = [row for row in found if row not in held]
-    if held and others:
-        said = f"{_kept(held)} {luck}; {_kept(others, do=False)}"
-    else:
-        said = f"{_kept(held) if held else _kept(others, do=False)} {luck}"
-    return f"{about}; {said}."
+    said = " and ".join(
+        [
+            *([f"{_verdicts_of(held)} should hold"] if held else []),
+            *([f"{_verdicts_of(others)} might not"] if others else []),
+        ]
+    )
+    return f"{about}. With other images drawn alike, {said}."
 
 
-def _kept(rows: list[dict[Any, Any]], *, do: bool = True) -> str:
-    """Return 'dropout keeps its verdict', 'l1 and l2 do not keep their verdict' and the like."""
+def _verdicts_of(rows: list[dict[Any, Any]]) -> str:
+    """Return 'the verdict on dropout', 'those on l1 and l2' and the like."""
     names = listed([row["technique"] for row in rows], _NAMED)
-    one = len(rows) == 1
-    if not do:
-        return f"{names} {'does' if one else 'do'} not keep {'its' if one else 'their'} verdict"
-    return f"{names} {'keeps its' if one else 'keep their'} verdict"
+    return f"{'the verdict' if len(rows) == 1 else 'those'} on {names}"
 
 
 def scope_paragraph(comparison: pd.DataFrame) -> str:

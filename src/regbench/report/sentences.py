@@ -130,7 +130,7 @@ def split_text(split: Mapping[str, Any] | None, split_index: pd.DataFrame | None
         "sequential": "in the order of the label file, without shuffling",
         "hashed": "each image by a keyed hash of its pixels (key: seed "
         f"{split['seed']}), so that it keeps its part when images are added, and equal images "
-        "are in one part; the parts’ sizes and the classes’ shares in them come out by chance",
+        "are in one part; the parts' sizes and the classes' shares in them come out by chance",
     }
     if method == "hashed" and kept:
         how["hashed"] = how["hashed"].replace("its pixels", "its group")

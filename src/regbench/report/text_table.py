@@ -26,7 +26,7 @@ from regbench.evaluation.results import FAILED
 from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
 from regbench.metrics.registry import DEFAULT, metric_named
 from regbench.report.across_networks import sentence_on_networks, short_sentence_on_networks
-from regbench.report.answer import undecided_with_needs, verdict_sentence
+from regbench.report.answer import band_text, undecided_with_needs, verdict_sentence
 from regbench.report.numbers import LARGEST_CLASS, MISSING, in_text, listed, with_spread
 from regbench.report.outcome import seeds_of_a_verdict
 from regbench.study.schema import BASELINE
@@ -352,11 +352,12 @@ def status_notes(comparison: pd.DataFrame, command: str, *, untrained: bool = Tr
     ]
     if len(stale) + len(partial):
         notes.append(f"{command} --only-missing-outputs trains what is stale or missing.")
+    band = f"±{band_text(comparison)}, the band" if band_text(comparison) else "the band"
     notes += [
         f"{row.technique} is {row.verdict} on these images; with other images and seeds "
         f"{'it might not be' if row.verdict == EQUIVALENT else 'the difference might vanish'}: "
         "its bootstrap interval "
-        f"{'reaches beyond the band' if row.verdict == EQUIVALENT else 'holds 0'}."
+        f"{f'reaches beyond {band}' if row.verdict == EQUIVALENT else 'holds 0'}."
         for row in _only_on_these_images(comparison).itertuples()
     ]
     note = untrained_note(comparison, command)

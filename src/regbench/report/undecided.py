@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from regbench.doctor.deciding import is_futile
 from regbench.study.schema import BASELINE
 
 # Units of time: the seconds from which one is used, and the seconds that it has.
@@ -38,12 +39,6 @@ def what_it_takes(row: Mapping[Any, Any], comparison: pd.DataFrame) -> str:
     elif time:
         said += f", about {time}"
     return f"stopped without prospect, would take {said}" if futile else said
-
-
-def is_futile(row: Mapping[Any, Any]) -> bool:
-    """Return whether looks have stopped a technique without prospect of a verdict."""
-    futile = row.get("futile")
-    return futile is not None and not pd.isna(futile) and bool(futile)
 
 
 def _seconds(row: Mapping[Any, Any], comparison: pd.DataFrame, further: int) -> float:

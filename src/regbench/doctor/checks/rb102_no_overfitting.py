@@ -5,6 +5,7 @@ from regbench.doctor.evidence import Evidence
 from regbench.doctor.words import percent, points
 from regbench.study.schema import BASELINE
 
+_FACTOR = 2  # more epochs
 _SMALL = 0.01  # a gap that is none, as a share of 1
 _RISEN = 1.1  # the last epoch's validation cross-entropy by the least: more is overfitting, too
 
@@ -22,15 +23,11 @@ def _find(evidence: Evidence) -> Finding | None:
         course = losses.mean(axis=0)
         if course[-1] > _RISEN * course.min():
             return None
-    command, minutes = evidence.first_try(
-        {"protocol.epochs": 2 * int(evidence.protocol["epochs"])}, factor=2
-    )
     return Finding(
         f"the baseline recognizes {percent(train.mean())} of the train images and "
         f"{percent(validation.mean())} of the validation images, a gap of {points(gap)}",
-        command,
-        minutes,
-        "A larger network has more to be regularized.",
+        **evidence.train_longer(_FACTOR),
+        remark="A larger network has more to be regularized.",
     )
 
 

@@ -2,7 +2,7 @@
 
 from regbench.doctor.base import Check, Finding
 from regbench.doctor.evidence import Evidence
-from regbench.doctor.words import percent
+from regbench.doctor.words import number_of, percent
 
 _HALF = 0.5  # of the way from the largest class to all right
 _LEARNED = 0.9  # of the same way: enough
@@ -23,15 +23,13 @@ def _find(evidence: Evidence) -> Finding | None:
     biased = learned < _LEARNED and 1 - accuracy > _PART_OF_BIAS * gap
     if not (learned < _HALF or biased):
         return None
-    command, minutes = evidence.first_try(
-        {"protocol.epochs": _FACTOR * int(evidence.protocol["epochs"])}, factor=_FACTOR
-    )
     return Finding(
-        f"after {evidence.baseline.by_seed('epochs').mean():.0f} epochs the baseline recognizes "
-        f"{percent(accuracy)} of its own train images (always the largest class: {percent(share)})",
-        command,
-        minutes,
-        "Or a larger network, or another protocol.optimizer.learning_rate.",
+        f"after {number_of(evidence.trained_epochs, 'epoch')} the baseline recognizes "
+        f"{percent(accuracy)} of its own train images (always answering their largest class: "
+        f"{percent(share)})",
+        **evidence.train_longer(_FACTOR),
+        remark="If it learns, run the whole study with as many epochs; if not, try a larger "
+        "network or another protocol.optimizer.learning_rate.",
     )
 
 
@@ -44,5 +42,6 @@ CHECK = Check(
     why="It underfits: most of its error is there on the train images already, and regularization "
     "works on the rest.",
     rank=20,
+    explains=("RB102", "RB104"),
     find=_find,
 )
