@@ -33,7 +33,8 @@ def _find(evidence: Evidence) -> Finding | None:
     before, now = accuracies[:, -1 - last].mean(), accuracies[:, -1].mean()
     when = "in the last epoch" if last == 1 else f"in the last {last} of {epochs} epochs"
     return Finding(
-        f"{when} the baseline's validation accuracy rose from {percent(before)} to {percent(now)} ({points(rise)}), and its cross-entropy fell from "
+        f"{when} the baseline's validation accuracy rose from {percent(before)} to {percent(now)} "
+        f"({points(rise)}), and its cross-entropy fell from "
         f"{course[-1 - last]:.3f} to {course[-1]:.3f} nats",
         command,
         minutes,
