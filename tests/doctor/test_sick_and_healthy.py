@@ -214,7 +214,7 @@ def test_without_a_test_part_the_figures_are_those_that_chose() -> None:
 
 
 def test_a_quarter_of_few_epochs_is_the_last() -> None:
-    (finding,) = examine(study(course=RISING[:6]).evidence())
+    (finding,) = examine(study(course=RISING[:6], rates=[0.001] * 6).evidence())
     assert finding["code"] == "RB104"
     assert finding["seen"].startswith("in the last epoch the baseline's validation accuracy rose")
 
