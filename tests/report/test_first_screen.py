@@ -132,9 +132,7 @@ def test_the_reservation_stands_where_the_claim_is() -> None:
     assert "; 2 others do, too, 1 on these images only." in verdict_sentence(two)
     lead = priced(better("l2", "undecided"))
     assert verdict_sentence(lead).endswith("[1.00, 2.00] on these images.")
-    assert asked(lead)["is"].remark.endswith(
-        "not shown for other images drawn alike (bootstrap interval)"
-    )
+    assert asked(lead)["is"].remark.endswith("not shown for other images (bootstrap interval)")
 
 
 class TestNothingHelps:

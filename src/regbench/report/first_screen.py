@@ -199,11 +199,11 @@ def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
                 p_text = "< 0.001" if p < 0.001 else f"= {p:.3f}"
                 remark = f"{_seeds(lead)} seeds; p {p_text}, corrected for all techniques"
             elif is_staged(comparison):
-                remark += ", with all techniques and looks allowed for (joint interval)"
+                remark += ", for all techniques and looks (joint interval)"
             only_here = on_these_images_only(lead)
             if known(lead.get("verdict_over_images")):
                 holds = "not shown for" if only_here else "it holds with"
-                remark += f"; {holds} other images drawn alike{'' if only_here else ', too'}"
+                remark += f"; {holds} other images{'' if only_here else ', too'}"
                 remark += " (bootstrap interval)"
             if lead.get("failed_trainings"):
                 of = f"{lead['failed_trainings']} of {lead['trainings']}"
