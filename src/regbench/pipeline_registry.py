@@ -6,7 +6,7 @@ import warnings
 from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 
-from regbench.pipelines import data, fetch_mnist, prediction, reporting, training
+from regbench.pipelines import data, fetch_mnist, prediction, reporting, training, tuning
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.study.schema import BASELINE
 
@@ -55,6 +55,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         pilot = training.create_pilot(
             list(study.trained_networks), study.techniques[BASELINE], study.protocol.seeds[0]
         )
+        search = tuning.create_pipeline(study.techniques)
         predict = prediction.create_pipeline(list(trainings))
     alone = {**by_technique, **trainings}  # of one network these are the same
     return {
@@ -64,6 +65,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "reporting": report,
         "doctor": examine,
         "pilot": Pipeline([prepare, pilot]),
+        "tuning": Pipeline([prepare, search]),
         "prediction": predict,
         "fetch_mnist": fetch_mnist.create_pipeline(),
         "sample_mnist": fetch_mnist.create_sample_pipeline(),

@@ -107,6 +107,7 @@ class Regularizer(Settings):
     feature_maps_only: ClassVar[bool] = False  # it has layers for height x width x channels only
     first: ClassVar[bool] = False  # its layers stand before those of others at the same place
     stage: ClassVar[Stage] = Stage.GEOMETRY  # when it changes a batch, or losses, among others
+    nuisance: ClassVar[bool] = False  # not what is compared: tuned for all, the baseline too
     on: ClassVar[Mapping[str, str]] = {}  # what it means, by kind of network; `meaning_on`
 
     @classmethod

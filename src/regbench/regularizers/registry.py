@@ -18,6 +18,9 @@ for _kind in REGULARIZERS.values():
             f"{', '.join(FAMILIES)}"
         )
 
+# What the baseline may have: no regularization, but tuned for every technique alike.
+NUISANCE = {key for key, kind in REGULARIZERS.items() if kind.nuisance}
+
 
 def called(name: str) -> list[str]:
     """Return the keys of the regularizers that a name of Keras, PyTorch or a paper stands for.

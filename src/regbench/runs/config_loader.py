@@ -38,7 +38,9 @@ class StudyConfigLoader(OmegaConfigLoader):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take the arguments of ``OmegaConfigLoader``."""
-        super().__init__(*args, **kwargs)
+        resolvers = kwargs.pop("custom_resolvers", None) or {}
+        own = {"conf_source": lambda: Path(self.conf_source).resolve().as_posix()}
+        super().__init__(*args, custom_resolvers={**resolvers, **own}, **kwargs)
         self._left_out: dict[str, str] = {}
         StudyConfigLoader.latest = self
 
@@ -49,7 +51,8 @@ class StudyConfigLoader(OmegaConfigLoader):
             SettingsError: A file cannot be read, or the parameters are no valid study.
         """
         if key == "parameters":
-            return self._parameters(self.study())
+            read = self._read(key)
+            return self._parameters(self._checked(read), read["techniques"])
         if key == "airflow":  # kedro-airflow's
             return self._schedules()
         if key == "catalog":
@@ -115,8 +118,13 @@ class StudyConfigLoader(OmegaConfigLoader):
             raise SettingsError(fault) from error
         return value
 
-    def _parameters(self, study: Study) -> dict[str, Any]:
-        """Return the study's settings, and what is derived from them and from the command."""
+    def _parameters(self, study: Study, techniques: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the study's settings, and what is derived from them and from the command.
+
+        Args:
+            study: That the settings describe.
+            techniques: As the files have them; those that are null or left out, too.
+        """
         looks = {"look_code": fingerprints.digest_of_look_code()} if study.protocol.looks else {}
         return (
             study.as_parameters()
@@ -125,6 +133,8 @@ class StudyConfigLoader(OmegaConfigLoader):
                 "fingerprints": fingerprints.fingerprints_of_techniques(study),
                 "preparation": fingerprints.digests_of_preparation(study),
                 "command": self._command(),
+                "searched": {name: name for name in study.techniques},  # inputs of searches
+                "without": [name for name in techniques if name not in study.techniques],
             }
         )
 

@@ -282,6 +282,10 @@ def _print_findings(made: set[str], catalog: CatalogProtocol[Any, Any]) -> None:
     from regbench.doctor import told
     from regbench.report import text_table
 
+    if "tuning" in made:
+        from regbench.tuning.told import lines
+
+        text_table.print_lines(lines(catalog.load("tuning")["techniques"]))
     for name in ("doctor", "checkup"):
         if name in made:
             text_table.print_lines(told.terminal_lines(catalog.load(name)))

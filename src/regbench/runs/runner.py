@@ -348,7 +348,7 @@ def _priority(depends_on: dict[Node, set[Node]], node: Node) -> tuple[bool, bool
 
 
 def _trainings(pipeline: Pipeline) -> list[Node]:
-    return [node for node in pipeline.nodes if node.name.endswith(".train")]
+    return [node for node in pipeline.nodes if node.name.endswith((".train", ".search"))]
 
 
 def _progress_message(pipeline: Pipeline, done: set[Node]) -> str:

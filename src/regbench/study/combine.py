@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from regbench.errors import quoted
+from regbench.regularizers.registry import NUISANCE
 from regbench.study.arms import NAME, NAME_RULE
 from regbench.study.problems import Problem, nearest
 from regbench.study.schema import (
@@ -33,7 +34,7 @@ def combine_techniques(
     if BASELINE not in entries:
         wrong = f"{BASELINE!r} is missing: write '{BASELINE}: {{}}'"
         problems.append(Problem(("techniques",), wrong))
-    elif combined.get(BASELINE):
+    elif not combined.get(BASELINE, {}).keys() <= NUISANCE:
         wrong = "must have no regularizers: the others are compared with it"
         problems.append(Problem(("techniques", BASELINE), wrong))
     return combined, problems

@@ -12,7 +12,6 @@ from regbench.metrics.registry import DEFAULT
 from regbench.networks.base import Network
 from regbench.networks.registry import NETWORKS, network_of
 from regbench.regularizers.base import Regularizer
-from regbench.regularizers.places.beside import Beside
 from regbench.regularizers.places.ensemble import Ensemble
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.combine import combine_techniques
@@ -24,6 +23,7 @@ from regbench.study.schema import (
     BEST,
     Study,
 )
+from regbench.study.search import beside_of, search_problems
 
 
 def read_study(parameters: Mapping[Any, Any]) -> Study:
@@ -69,6 +69,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += _network_problems(study)
         problems += _one_of_problems(study)
         problems += _namespace_problems(study)
+        problems += search_problems(study)
         problems += _published_problems(study.reporting.published, combined)
     for group in ("prediction", "alarms"):
         if isinstance(parameters.get(group), Mapping):
@@ -231,13 +232,7 @@ def _one_of_problems(study: Study) -> list[Problem]:
 
 def _clash_problems(study: Study) -> list[Problem]:
     """Return the problems of regularizers that cannot be used beside the study's other settings."""
-    protocol = study.protocol
-    beside = Beside(
-        protocol.optimizer.name,
-        getattr(protocol.optimizer, "weight_decay", 0.0),
-        protocol.schedule.name,
-        protocol.epochs,
-    )
+    beside = beside_of(study.protocol)
     shared = {key: dict(settings) for key, settings in study.shared.items()}
     problems = []
     for name, technique in study.techniques.items():

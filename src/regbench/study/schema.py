@@ -36,14 +36,16 @@ from regbench.study.looks import (
 from regbench.study.split import Split
 from regbench.study.technique import Technique
 from regbench.study.texts import Address, Column, LabelPattern, Results, Separator
+from regbench.study.tuning import Tuning
 
 BASELINE = "baseline"
 BEST = "best"
+EVERY = "every"  # technique, in `tuning.search`
 RESERVED_NAMES = frozenset(
     {
         *("data", "reporting", "prediction", "fetch_mnist", "sample_mnist"),  # other pipelines
-        *("doctor", "pilot"),
-        BEST,
+        *("doctor", "pilot", "tuning"),
+        *(BEST, EVERY),
         *("nan", "null"),  # pandas reads these from CSV as missing
     }
 )
@@ -290,6 +292,7 @@ class _Study(Settings):
     history: History
     alarms: Alarms
     prediction: Prediction
+    tuning: Tuning
 
     # Techniques that were left out, as they mean nothing for the network: why, by name.
     _left_out: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -4,16 +4,12 @@ Nodes import what they need when they run, so that commands that only list or de
 need not wait for it.
 """
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from regbench.errors import KEDRO_RUN, StudyError
-from regbench.networks.registry import network_of
 from regbench.study import digests, fingerprints, fit
 from regbench.study.arms import arm_named
-from regbench.study.memory import Batch
 from regbench.study.schema import Protocol
-from regbench.study.technique import Technique
 from regbench.training.on_failure import on_failure_of
 
 if TYPE_CHECKING:
@@ -51,42 +47,21 @@ def train_network(
         A long training keeps its state in a file of the folder ``checkpoints``, and goes on from
         there.
     """
-    import numpy as np
-
-    from regbench.evaluation.resampling import fitted_of_seed, split_of_seed
+    from regbench.evaluation.resampling import split_of_seed
     from regbench.networks import weights
-    from regbench.networks.base import Plan
     from regbench.training import events, tensorflow_setup
     from regbench.training.checkpoint import Checkpoint
-    from regbench.training.ensembles import Done, Images, train_technique
-    from regbench.training.precision import built_in
-    from regbench.training.train import split_part
+    from regbench.training.ensembles import Done, train_technique
+    from regbench.training.plan import plan_training
 
     tensorflow_setup.set_up_tensorflow()
     tensorflow_setup.forget_earlier_networks()
     shared = Protocol.model_validate(protocol)
-    split_index = split_of_seed(split_index, seed)
-    normalization = fitted_of_seed(normalization, seed)
-    prepared = {name: fitted_of_seed(fitted, seed) for name, fitted in prepared.items()}
-    train_part = split_part(split_index, "train")
-    known = prepared | {"train_counts": np.bincount(train_part.targets, minlength=len(classes))}
-    regularizers = Technique.model_validate(training["regularizers"]).regularizers(known)
-    plan = Plan(images.shape[1:], len(classes), seed, normalization, regularizers)
-    kind = network_of(network)
-    fit.check_fit(
-        fit.Planned(
-            kind,
-            {training["technique"]: training["regularizers"]},
-            prepared,
-            Batch(plan.image_shape, shared.batch_size, shared.precision),
-            len(classes),
-        )
+    planned = plan_training(
+        images, split_index, classes, normalization, prepared, shared, network, training, seed
     )
-    fit.check_split(regularizers, "test" in split_index["split"].to_numpy())
-
-    def build(seed: int) -> KerasModel:
-        with built_in(shared.precision):
-            return kind.built(replace(plan, seed=seed))
+    is_tested = "test" in split_of_seed(split_index, seed)["split"].to_numpy()
+    fit.check_split(planned.regularizers, is_tested)
 
     def report(done: Done) -> None:
         events.report(
@@ -109,13 +84,13 @@ def train_network(
         file = _checkpoint_file(checkpoints, training, seed)
         checkpoint = Checkpoint(file, bound_to, shared.checkpoint_minutes)
     model, history, best_epoch_weights = train_technique(
-        build,
-        Images(images, train_part, split_part(split_index, "validation"), len(classes)),
+        planned.build,
+        planned.images,
         shared,
         seed,
-        regularizers,
+        planned.regularizers,
         on_epoch=report,
-        phases_of=kind.phases,
+        phases_of=planned.phases_of,
         checkpoint=checkpoint,
     )
     made_from["weights"] = digests.digest_of_weights(weights.weights_of(model))

@@ -1,0 +1,64 @@
+"""A learning rate of the technique's own, relative to the protocol's."""
+
+import math
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from regbench.fields import Float
+from regbench.regularizers.base import Choice, Range, Regularizer
+from regbench.regularizers.places.beside import Beside
+
+
+class LearningRate(Regularizer):
+    """Train with ``factor`` times the protocol's learning rate, or by another schedule.
+
+    A factor, and no rate: where a network has phases with rates of their own, all of them change.
+    ``schedule: cosine`` falls to 0 over the training, or the phase; ``constant`` stays. It is no
+    technique to compare, but what each needs to be at its best (a nuisance setting): the baseline
+    may have it, too.
+    """
+
+    title = "learning rate of its own"
+    effect = "lets a technique train at the learning rate that suits it"
+    source = (
+        "Li et al., Towards Explaining the Regularization Effect of Initial Large Learning Rate, "
+        "2019"
+    )
+    helps = (
+        "In fair comparisons: the best rate depends on the technique, and a ranking at one rate "
+        "may be another at the best of each (Choi et al., On Empirical Comparisons of "
+        "Optimizers for Deep Learning, 2019). A large one at first generalizes better (Li et al., "
+        "2019)."
+    )
+    not_when = (
+        "Where only some techniques have one: the others are not at their best then (Choi et al., "
+        "2019)."
+    )
+    cost = "nothing"
+    aliases = ("lr", "base_lr", "initial_learning_rate", "learning_rate_factor")
+    nuisance = True
+    search = {
+        "factor": Range(0.1, 10, log=True),
+        "schedule": Choice(("protocol", "constant", "cosine")),
+    }
+
+    factor: Annotated[Float, Field(gt=0, description="of the protocol's rate")] = 1.0
+    schedule: Literal["protocol", "constant", "cosine"] = "protocol"
+
+    def clash(self, beside: Beside) -> str | None:
+        """Return that the snapshots' cycles would be lost, if they would."""
+        if self.schedule != "protocol" and "snapshot_ensemble" in beside.others:
+            return "leaves snapshot_ensemble without its cycles; set schedule: protocol"
+        return None
+
+    def change_rate(
+        self, schedule: Callable[[int, int], float], step: int, epochs: int, steps_an_epoch: int
+    ) -> float:
+        """Return ``factor`` times the share of the schedule."""
+        if self.schedule == "constant":
+            return self.factor
+        if self.schedule == "cosine":
+            return self.factor * (1 + math.cos(math.pi * step / (epochs * steps_an_epoch))) / 2
+        return self.factor * schedule(step, epochs)

@@ -1,0 +1,52 @@
+"""Settings of the search for each technique's best settings."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from regbench.fields import Count, Name, Seed, Settings
+
+
+class Budget(Settings):
+    """How much is tried for each technique."""
+
+    rule: Literal["epochs", "per_setting"]
+    epochs: Count  # of rule epochs: so many epochs for every technique
+    trials_per_setting: Count  # of rule per_setting: so many trials for each searched setting
+
+
+class Tuning(Settings):
+    """How each technique's settings are searched; on validation images alone.
+
+    ``search`` replaces ranges that the regularizers declare: by technique (or ``every``),
+    regularizer and setting. Its form is checked by ``study.search``, which knows what is searched.
+    """
+
+    budget: Budget
+    sampler: Literal["quasi_random", "tpe", "grid"]
+    pruner: Literal["median", "hyperband"] | None
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    storage: Name | None
+    search: dict[str, Any]
+
+    @field_validator("storage")
+    @classmethod
+    def _without_password(cls, value: str | None) -> str | None:
+        """Refuse a password: settings are shown in reports."""
+        if value and re.search(r"://[^/@]*:[^/@]+@", value):
+            raise PydanticCustomError(
+                "password", "must not hold a password: ~/.pgpass, ~/.my.cnf and the like are for it"
+            )
+        return value
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        """Accept one seed in place of a list: ``--params`` takes no lists."""
+        if isinstance(value, list):
+            if len(set(map(str, value))) < len(value):
+                raise PydanticCustomError("seeds", "must name every seed once")
+            return value
+        return [value]

@@ -1,0 +1,1 @@
+"""The search for each technique's best settings, on validation images alone."""

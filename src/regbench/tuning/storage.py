@@ -1,0 +1,81 @@
+"""Where trials are kept: an Optuna storage, by default one SQLite file below the results."""
+
+import sqlite3
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from regbench.errors import KEDRO_RUN, StudyError
+from regbench.redaction import without_secrets
+from regbench.storage.stored_file import LocalFile, StoredFile
+
+if TYPE_CHECKING:
+    import optuna
+
+_FILE = "trials.db"
+_SECONDS_TO_WAIT = 120  # for a lock of the file that another search holds
+
+
+def open_study(
+    folder: StoredFile, address: str | None, name: str, *, higher_is_better: bool
+) -> "optuna.Study":
+    """Return the Optuna study of a name, with the trials that it has already.
+
+    Args:
+        folder: Where the file is, if no address is given.
+        address: Of another Optuna storage.
+        name: Of the study.
+        higher_is_better: Of the score.
+
+    Raises:
+        StudyError: The storage cannot be opened or read.
+    """
+    import optuna  # noqa: PLC0415 - slow to import
+    from filelock import FileLock  # noqa: PLC0415
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    path = None if address else _local(folder)
+    shown = without_secrets(address) if address else str(path)
+    direction = "maximize" if higher_is_better else "minimize"
+    try:
+        if path is None:
+            storage = optuna.storages.RDBStorage(str(address))
+            return optuna.create_study(
+                storage=storage, study_name=name, direction=direction, load_if_exists=True
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):  # searches side by side would each make the tables
+            with sqlite3.connect(path) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+            connection.close()
+            storage = optuna.storages.RDBStorage(
+                f"sqlite:///{path}",
+                engine_kwargs={"connect_args": {"timeout": _SECONDS_TO_WAIT}},
+            )
+            return optuna.create_study(
+                storage=storage, study_name=name, direction=direction, load_if_exists=True
+            )
+    except (SQLAlchemyError, sqlite3.Error, RuntimeError, ImportError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        remedy = (
+            "check tuning.storage, an address such as postgresql://user@host/name"
+            if address
+            else f"delete it and {KEDRO_RUN} --pipelines=tuning begins the search anew"
+        )
+        raise StudyError(f"{shown}: the trials cannot be read: {reason}; {remedy}") from error
+
+
+def _local(folder: StoredFile) -> Path:
+    """Return the path of the file.
+
+    Raises:
+        StudyError: The results are in an object store, where SQLite cannot work.
+    """
+    if isinstance(folder, LocalFile):
+        return folder.path.absolute() / _FILE
+    raise StudyError(
+        f"{folder}: an object store cannot hold the trials' SQLite file; set tuning.storage to "
+        "the address of an Optuna storage, such as sqlite:////home/me/trials.db"
+    )

@@ -1,0 +1,40 @@
+"""What a search found, in lines for the terminal."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from regbench.errors import KEDRO_RUN
+from regbench.metrics.registry import METRICS
+
+
+def lines(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a line for each technique: its score as it was and at its best, and what is best.
+
+    Args:
+        found: From ``search.outcome``, by technique.
+    """
+    first = next(iter(found.values()))
+    rule = (
+        f"{first['budget']} epochs for every technique"
+        if first["rule"] == "epochs"
+        else f"{first['budget']} trials for each searched setting"
+    )
+    title = METRICS[first["metric"]].title
+    told = [f"Tuned on validation images: {title}, as it was and at its best ({rule})"]
+    told += [f"  {name}: {_of(outcome)}" for name, outcome in found.items()]
+    return [*told, f"  {KEDRO_RUN} --env=tuned compares them on test images"]
+
+
+def _of(outcome: Mapping[str, Any]) -> str:
+    """Return what a technique's search found."""
+    states = Counter(trial["state"] for trial in outcome["trials"])
+    ended = "".join(f", {states[state]} {state}" for state in ("pruned", "failed") if states[state])
+    trials = f"{len(outcome['trials'])} trials{ended}"
+    if outcome["best"] is None:
+        return f"nothing found, {trials}"
+    own = outcome["own_score"]
+    was = "failed" if own is None else f"{own:.4f}"
+    [best] = [t for t in outcome["trials"] if t["point"] == outcome["best"]["point"]]
+    values = ", ".join(f"{label} {value}" for label, value in best["values"].items())
+    return f"{was} -> {outcome['best']['score']:.4f} with {values or 'its own settings'} ({trials})"
