@@ -38,9 +38,7 @@ class StudyConfigLoader(OmegaConfigLoader):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take the arguments of ``OmegaConfigLoader``."""
-        resolvers = kwargs.pop("custom_resolvers", None) or {}
-        own = {"conf_source": lambda: Path(self.conf_source).resolve().as_posix()}
-        super().__init__(*args, custom_resolvers={**resolvers, **own}, **kwargs)
+        super().__init__(*args, **kwargs)
         self._left_out: dict[str, str] = {}
         StudyConfigLoader.latest = self
 
@@ -50,6 +48,10 @@ class StudyConfigLoader(OmegaConfigLoader):
         Raises:
             SettingsError: A file cannot be read, or the parameters are no valid study.
         """
+        # Resolvers belong to the process; Kedro keeps those of the first of several loaders.
+        OmegaConf.register_new_resolver(
+            "conf_source", lambda: Path(self.conf_source).resolve().as_posix(), replace=True
+        )
         if key == "parameters":
             read = self._read(key)
             return self._parameters(self._checked(read), read["techniques"])
