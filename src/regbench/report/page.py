@@ -16,7 +16,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from regbench.comparison import compare, tables
-from regbench.comparison.compare import metric_of
 from regbench.errors import KEDRO_RUN
 from regbench.evaluation.figures.base import ACCURACY, POINTS
 from regbench.evaluation.resampling import seeds_of
@@ -55,7 +54,6 @@ MOST_REJECTED = 200  # rejected images listed by name; the rest is counted
 MOST_SHOWN = 18  # images on a contact sheet
 
 _PARTS = ("report", "browser")  # the files of the page's script, and of its style sheet
-
 _COMMAND = re.compile(r"(?:uv run )?kedro run(?: --[\w-]+(?:=[^\s;,]+(?:,[^\s;,]+)*)?)*")
 
 
@@ -220,7 +218,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
     corrupted = tables.corruption_table(trained)
     scored = int((content.split_index["split"] == part).sum())
     corrupted_most = content.settings.get("evaluation", {}).get("robustness_images", scored)
-    metric = metric_of(comparison)
+    metric = compare.metric_of(comparison)
     answered = first_screen.after_the_doctor(
         first_screen.answers(
             comparison,

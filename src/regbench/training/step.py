@@ -37,12 +37,7 @@ from regbench.training.variables import (
 _BATCHES_A_CALL = 16
 _BYTES_A_CALL = 8 << 20
 # The methods that a step calls; layers are in the network, the loop asks for stops.
-_IN_A_STEP = [
-    method
-    for place, methods in PLACES.items()
-    for method in methods
-    if place != "stop" and method not in LAYERS
-]
+_IN_A_STEP = [of for at in PLACES if at != "stop" for of in PLACES[at] if of not in LAYERS]
 
 
 def step_for(
@@ -248,17 +243,14 @@ class Step:
             assigned(kept, [variable.numpy() for variable in kept]),
             self._computed_kernels(),
         ):
-            sums, seen = [np.zeros(v.shape) for v in self._statistics], 0
+            sizes, found = [], []
             for chunk in images:
                 for start in range(0, len(chunk), self.batch_size):
                     batch = chunk[start : start + self.batch_size]
-                    found = self._phase.statistics(batch)
-                    sums = [
-                        total + len(batch) * value.numpy()
-                        for total, value in zip(sums, found, strict=True)
-                    ]
-                    seen += len(batch)
-        self._averaged_statistics = [(total / seen).astype(np.float32) for total in sums]
+                    sizes.append(len(batch))
+                    found.append([value.numpy() for value in self._phase.statistics(batch)])
+        means = (np.average(values, axis=0, weights=sizes) for values in zip(*found, strict=True))
+        self._averaged_statistics = [mean.astype(np.float32) for mean in means]
 
     def __call__(
         self, images: np.ndarray, targets: np.ndarray, learning_rates: np.ndarray
