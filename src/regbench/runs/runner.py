@@ -272,6 +272,10 @@ class _Worker:
 
     def exit_code(self) -> int | None:
         """Return the exit code of an ended process: negative for a signal, None if unknown."""
+        # The code can be read once, and the pool's thread reads it, too: first one, then the other.
+        reads_it_too: Any = self._open_pool()._executor_manager_thread
+        if reads_it_too:
+            reads_it_too.join(_SECONDS_FOR_EXIT_CODE)
         for process in self._last:
             process.join(_SECONDS_FOR_EXIT_CODE)
             if process.exitcode != _UNKNOWN_EXIT_CODE:
