@@ -66,7 +66,7 @@ class TestOutcome:
         [
             (BETTER, "better", "survives"),
             (BETTER, "worse", "does not survive"),
-            (BETTER, "equivalent", "does not survive"),
+            (BETTER, "equivalent", "too small to count"),
             (BETTER, "undecided", "undecided"),
             (BETTER, "descriptive only", "too few seeds"),
             (NO_BETTER, "better", "does not survive"),

@@ -10,6 +10,7 @@ from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECI
 from regbench.study.schema import BASELINE, Publication
 
 SURVIVES, FALLS, OPEN = "survives", "does not survive", "undecided"
+SMALL = "too small to count"  # within the band: a small improvement may still be there
 INCOMPARABLE = "cannot be compared"
 UNTESTED, TOO_FEW = "not tested", "too few seeds"
 
@@ -38,8 +39,8 @@ def claims_table(
         A row per published technique: technique, published_accuracy, published_difference (to
         the published baseline), claim, comparable, why_not; accuracy, difference,
         difference_low, difference_high and verdict of ours, and the same with ``fair_`` in the
-        fair protocol; outcome (survives, does not survive, undecided, too few seeds, not tested,
-        or one of these for each protocol; cannot be compared);
+        fair protocol; outcome (survives, does not survive, too small to count, undecided, too few
+        seeds, not tested, or one of these for each protocol; cannot be compared);
         decidable_with_one_seed: whether a single pair of trainings can show a difference as large
         as the published one. Accuracies are shares of 1. None if nothing is published.
     """
@@ -112,6 +113,8 @@ def _survival(says: str, verdict: Any) -> str:
         return OPEN
     if verdict not in (BETTER, WORSE, EQUIVALENT):
         raise ValueError(f"unknown verdict {verdict!r}")
+    if verdict == EQUIVALENT and says == "better":
+        return SMALL
     return SURVIVES if (verdict == BETTER) == (says == "better") else FALLS
 
 
