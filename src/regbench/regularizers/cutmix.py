@@ -51,6 +51,7 @@ class Cutmix(Regularizer):
             boxes,
             mixed_targets,
             next_ones,
+            replaced,
         )
 
         count, height, width, _ = tf.unstack(tf.shape(batch.images))
@@ -65,6 +66,6 @@ class Cutmix(Regularizer):
         pasted = boxes(batch.images, top, left, size)
         area = tf.reduce_mean(tf.cast(pasted, tf.float32), axis=(1, 2, 3))
         return batch._replace(
-            images=tf.where(pasted, next_ones(batch.images), batch.images),
+            images=replaced(batch.images, pasted, next_ones(batch.images)),
             targets=mixed_targets(batch, 1 - area),
         )

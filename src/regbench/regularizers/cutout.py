@@ -54,7 +54,7 @@ class Cutout(Regularizer):
         """Return the batch with a square covered in every image."""
         import tensorflow as tf
 
-        from regbench.regularizers.computations.mixing import boxes
+        from regbench.regularizers.computations.mixing import boxes, replaced
 
         height, width = batch.images.shape[1:3]
         count = tf.shape(batch.images)[0]
@@ -64,7 +64,8 @@ class Cutout(Regularizer):
         top, left = tf.unstack(middle - size // 2)
         covered = boxes(batch.images, top, left, tf.fill((2, count), size))
         mean = tf.reduce_mean(tf.cast(batch.images, tf.float32), axis=(0, 1, 2))
-        return batch._replace(images=tf.where(covered, tf.cast(mean + 0.5, tf.uint8), batch.images))
+        grey = tf.cast(mean + 0.5, tf.uint8)
+        return batch._replace(images=replaced(batch.images, covered, grey))
 
     def _pixels(self, height: int, width: int) -> int:
         """Return the square's side in pixels."""

@@ -44,9 +44,18 @@ class Flip(Regularizer):
         import tensorflow as tf
 
         images = batch.images
-        draws = tf.random.stateless_uniform((2, tf.shape(images)[0], 1, 1, 1), seed)
+        count, height, width, channels = tf.unstack(tf.shape(images))
+        draws = tf.random.stateless_uniform((2, count, 1, 1, 1), seed)
+
+        def some(mirrored: tf.Tensor, draw: tf.Tensor) -> tf.Tensor:
+            both = tf.concat([images, tf.reshape(mirrored, tf.shape(images))], axis=0)
+            chosen = tf.cast(tf.reshape(draw < 0.5, (-1,)), tf.int32)
+            return tf.gather(both, tf.range(count) + count * chosen)
+
+        # Reversed as three dimensions, for which TensorFlow has a fast kernel.
         if self.horizontal:
-            images = tf.where(draws[0] < 0.5, tf.reverse(images, [2]), images)
+            images = some(tf.reverse(tf.reshape(images, (-1, width, channels)), [1]), draws[0])
         if self.vertical:
-            images = tf.where(draws[1] < 0.5, tf.reverse(images, [1]), images)
+            rows = tf.reshape(images, (-1, height, width * channels))
+            images = some(tf.reverse(rows, [1]), draws[1])
         return batch._replace(images=images)

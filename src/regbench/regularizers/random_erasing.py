@@ -65,13 +65,12 @@ class RandomErasing(Regularizer):
         """Return the batch with a rectangle erased in some of the images."""
         import tensorflow as tf
 
-        from regbench.regularizers.computations.mixing import boxes
+        from regbench.regularizers.computations.mixing import boxes, replaced
 
         for_boxes, for_noise = tf.unstack(tf.random.split(seed, 2))
         pixels = boxes(batch.images, *self.rectangles(tf.shape(batch.images), for_boxes))
-        return batch._replace(
-            images=tf.where(pixels, self._filling(batch.images, for_noise), batch.images)
-        )
+        filling = self._filling(batch.images, for_noise)
+        return batch._replace(images=replaced(batch.images, pixels, filling))
 
     def rectangles(
         self, shape: "tf.Tensor", seed: "tf.Tensor"

@@ -45,12 +45,15 @@ def dirichlet(parts: int, count: tf.Tensor, alpha: float, seed: tf.Tensor) -> tf
         alpha: As of ``beta``.
         seed: 2 ints.
     """
-    draws = tf.random.stateless_gamma((parts, count), seed, alpha=alpha, dtype=tf.float64)
+    if alpha == 1:  # Gamma(1) is the exponential distribution, which takes a tenth of the time
+        draws = -tf.math.log1p(-tf.random.stateless_uniform((parts, count), seed, dtype=tf.float64))
+    else:
+        draws = tf.random.stateless_gamma((parts, count), seed, alpha=alpha, dtype=tf.float64)
     return tf.cast(draws / tf.reduce_sum(draws, axis=0), tf.float32)
 
 
 def boxes(images: tf.Tensor, top: tf.Tensor, left: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Return which pixels are inside of each image's rectangle: B x H x W x 1, bool.
+    """Return which pixels are inside of each image's rectangle: B x H x W x C, uint8 0 or 1.
 
     Args:
         images: B x H x W x C.
@@ -58,8 +61,23 @@ def boxes(images: tf.Tensor, top: tf.Tensor, left: tf.Tensor, size: tf.Tensor) -
         left: First column, B ints.
         size: 2 x B ints: rows and columns.
     """
-    _, height, width, _ = tf.unstack(tf.shape(images))
-    rows, columns = tf.range(height), tf.range(width)
+    _, height, width, channels = tf.unstack(tf.shape(images))
+    rows, columns = tf.range(height), tf.range(width * channels) // channels
     tall = (rows >= top[:, None]) & (rows < (top + size[0])[:, None])
     wide = (columns >= left[:, None]) & (columns < (left + size[1])[:, None])
-    return tall[:, :, None, None] & wide[:, None, :, None]
+    inside = tall[:, :, None] & wide[:, None, :]
+    return tf.reshape(tf.cast(inside, tf.uint8), tf.shape(images))
+
+
+def replaced(images: tf.Tensor, where: tf.Tensor, by: tf.Tensor) -> tf.Tensor:
+    """Return images with other values where ``where`` is 1: B x H x W x C, uint8.
+
+    ``tf.where`` of bytes takes four times as long. (Nor is it ``by - images`` times ``where``:
+    TensorFlow makes a negation of ``0 - images``, which it does not have for bytes.)
+
+    Args:
+        images: B x H x W x C, uint8.
+        where: The same shape, uint8 of 0 and 1.
+        by: The other values, uint8; of that shape, or one that broadcasts to it.
+    """
+    return images * (1 - where) + by * where
