@@ -45,6 +45,16 @@ def choose(
     )
 
 
+def chosen(technique: str, seed: int) -> dict[str, Any]:
+    return {
+        "made_by": "study",
+        "technique": technique,
+        "seed": seed,
+        "weights": f"w{seed}",
+        "file": f"{technique}/seed_{seed}",
+    }
+
+
 class Network:
     """As much of a network as choosing needs."""
 
@@ -57,21 +67,12 @@ class Colourblind(Network):
 
 
 def test_the_best_is_best_on_validation() -> None:
-    assert choose("best", results(0.7, 0.8), results(0.9, 0.5)) == {
-        "technique": "baseline",
-        "seed": 2,
-        "weights": "w2",
-    }
-    assert choose("best", results(0.7, 0.8), results(0.9, 0.8)) == {
-        "technique": "l2",
-        "seed": 1,
-        "weights": "w1",
-    }
+    assert choose("best", results(0.7, 0.8), results(0.9, 0.5)) == chosen("baseline", 2)
+    assert choose("best", results(0.7, 0.8), results(0.9, 0.8)) == chosen("l2", 1)
 
 
 def test_the_best_training_of_a_named_technique() -> None:
-    chosen = choose("baseline", results(0.7, 0.8), results(0.9, 0.95))
-    assert chosen == {"technique": "baseline", "seed": 2, "weights": "w2"}
+    assert choose("baseline", results(0.7, 0.8), results(0.9, 0.95)) == chosen("baseline", 2)
 
 
 def test_trainings_made_from_something_else_are_not_chosen() -> None:
@@ -95,6 +96,14 @@ def test_a_named_technique_has_to_be_up_to_date() -> None:
         choose("l2", results(0.7), results(0.9, data="other images"))
 
 
+def test_of_a_technique_that_failed_the_reason_is_said() -> None:
+    trainings = results(0.9, 0.8).trainings.assign(status="failed", reason="out of memory")
+    failed = Results(trainings, UNTRAINED.epochs, UNTRAINED.predictions, UNTRAINED.measurements)
+    said = r"l2 has failed: l2 seed 1 \(out of memory\); .*; uv run kedro run --pipelines=l2 trains"
+    with pytest.raises(StudyError, match=said):
+        choose("l2", results(0.7), failed)
+
+
 @pytest.mark.parametrize(
     ("made", "said"),
     [
@@ -115,13 +124,13 @@ def test_without_any_network_there_is_no_best(made: Results, said: str) -> None:
     [
         ({}, "the network l2/seed_3 is gone; uv run kedro run --pipelines=l2"),
         ({"l2/seed_3": Colourblind}, "knows 3 classes, the set has 2: train again"),
-        ({"l2/seed_3": Network}, r"takes images of \(28, 28, 1\), the unlabelled ones are \(9, 9"),
+        ({"l2/seed_3": Network}, r"takes images of \(28, 28, 1\), these are \(9, 9"),
     ],
 )
 def test_a_network_that_is_gone_or_does_not_fit(networks: dict[str, type], said: str) -> None:
     with pytest.raises(StudyError, match=said):
         label_images(
-            {"technique": "l2", "seed": 3, "weights": "w3"},
+            chosen("l2", 3),
             networks,
             np.zeros((2, 9, 9, 1), np.uint8),
             pd.DataFrame({"filename": ["a", "b"]}),

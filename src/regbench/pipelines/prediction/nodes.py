@@ -4,15 +4,11 @@ Nodes import what they need when they run, so that commands that only list or de
 need not wait for it.
 """
 
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from regbench.errors import KEDRO_RUN, StudyError
-from regbench.study import digests
-from regbench.study import fingerprints as fingerprint
-from regbench.study.arms import Arm, arm_named
-from regbench.study.schema import BEST, Ingest
+from regbench.study.schema import Ingest
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -22,8 +18,6 @@ if TYPE_CHECKING:
     from regbench.images.sources.base import ImageSource
 else:  # Kedro resolves annotations, and warns of names that are not there
     ndarray = DataFrame = Results = ImageSource = Any
-
-logger = logging.getLogger(__name__)
 
 
 def ingest_unlabeled(
@@ -61,51 +55,17 @@ def choose_network(
     reporting: dict[str, Any],
     *results: Results,
 ) -> dict[str, Any]:
-    """Choose the up-to-date training whose metric is best on validation.
-
-    Returns:
-        ``technique``, ``network`` (in a study of several), ``seed`` and ``weights``, the digest of
-        the network's weights.
+    """Return which network labels the images: see ``use.choice.choose``.
 
     Raises:
         StudyError: Nothing is trained, or the technique asked for is not trained or stale.
     """
-    from regbench.comparison import compare
+    from regbench.use import choice
 
     stored = dict(zip(fingerprints, results, strict=True))
-    current = fingerprint.current_fingerprints(data_fingerprint, preparation, fingerprints)
-    by_technique, stale = compare.set_aside_stale(stored, current, protocol["seeds"])
-    metric = reporting["metric"]
-    wanted, on_network = settings["technique"], settings.get("network", BEST)
-    considered = {
-        name: of_one
-        for name, of_one in by_technique.items()
-        if wanted in (BEST, arm_named(name).technique)
-        and (on_network == BEST or arm_named(name).network in ("", on_network))
-    }
-    technique: str | None
-    if wanted != BEST and len(considered) == 1:
-        (technique,) = considered
-    else:
-        technique = compare.best_technique(considered, metric)
-        if technique is None:
-            lacks = "up to date" if stale else "trained yet"
-            raise StudyError(f"no technique is {lacks}; {KEDRO_RUN} trains them all")
-    seed = compare.best_seed(by_technique[technique], metric)
-    if seed is None:
-        lacks = f"stale ({stale[technique]})" if technique in stale else "not trained"
-        raise StudyError(f"{technique} is {lacks}; {KEDRO_RUN} --pipelines={technique} trains it")
-    logger.info(
-        "labelling with %s, seed %d: the best %s on validation",
-        technique,
-        seed,
-        metric.replace("_", " "),
+    return choice.choose(
+        fingerprints, preparation, protocol, data_fingerprint, settings, reporting, stored
     )
-    trainings = by_technique[technique].trainings.set_index("seed")
-    weights = str(trainings.loc[seed, "fingerprint_weights"])
-    arm = arm_named(technique)
-    of_network = {"network": arm.network} if arm.network else {}
-    return {"technique": arm.technique, **of_network, "seed": seed, "weights": weights}
 
 
 def label_images(
@@ -125,26 +85,7 @@ def label_images(
             number of classes, or holds other weights than the chosen ones.
     """
     from regbench.evaluation import label
-    from regbench.networks.weights import weights_of
+    from regbench.use import choice
 
-    arm = Arm(chosen["technique"], chosen.get("network", ""))
-    name = f"{arm.folder}/seed_{chosen['seed']}"
-    if name not in networks:
-        raise StudyError(f"the network {name} is gone; {KEDRO_RUN} --pipelines={arm.name}")
-    network = networks[name]()
-    if network.input_shape[1:] != unlabeled.shape[1:]:
-        raise StudyError(
-            f"the network {name} takes images of {network.input_shape[1:]}, the unlabelled ones "
-            f"are {unlabeled.shape[1:]}: train again after changing ingest"
-        )
-    if network.output_shape[-1] != len(classes):
-        raise StudyError(
-            f"the network {name} knows {network.output_shape[-1]} classes, the set has "
-            f"{len(classes)}: train again"
-        )
-    if digests.digest_of_weights(weights_of(network)) != chosen["weights"]:
-        raise StudyError(
-            f"the network {name} is not the one that was evaluated; {KEDRO_RUN} "
-            f"--pipelines={arm.name} trains it again"
-        )
+    network = choice.load_network(chosen, networks, unlabeled.shape[1:], len(classes))
     return label.label_images(network, unlabeled, unlabeled_index, classes)

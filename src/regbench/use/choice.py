@@ -1,0 +1,199 @@
+"""Which network is used, by prediction and by export alike, and how it is loaded and checked."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from regbench.comparison import compare
+from regbench.errors import KEDRO_RUN, StudyError
+from regbench.evaluation.results import Results
+from regbench.study import digests
+from regbench.study import fingerprints as fingerprint
+from regbench.study.arms import Arm, arm_named
+from regbench.study.schema import BEST
+
+if TYPE_CHECKING:
+    import keras
+
+logger = logging.getLogger(__name__)
+
+STUDY, REFIT = "study", "refit"  # what has made a chosen network
+
+
+class BestTraining(NamedTuple):
+    """The training of a study that is best on validation.
+
+    Attributes:
+        arm: Its technique, in a study of several networks on one of them.
+        seed: Its seed.
+        weights: The digest of its network's weights.
+    """
+
+    arm: Arm
+    seed: int
+    weights: str
+
+
+def up_to_date(
+    fingerprints: Mapping[str, Any],
+    preparation: Mapping[str, str],
+    seeds: list[int],
+    data_fingerprint: Mapping[str, Any],
+    results: Mapping[str, Results],
+) -> tuple[dict[str, Results], dict[str, str]]:
+    """Return the results of the trainings that are of the study at hand, and why others are not.
+
+    Args:
+        fingerprints: By arm, from ``fingerprints_of_techniques``.
+        preparation: From ``digests_of_preparation``.
+        seeds: Those of the study.
+        data_fingerprint: Of the prepared images.
+        results: By arm, as stored.
+
+    Returns:
+        As ``compare.set_aside_stale``.
+    """
+    current = fingerprint.current_fingerprints(data_fingerprint, preparation, fingerprints)
+    return compare.set_aside_stale(results, current, seeds)
+
+
+def best_training(
+    fresh: Mapping[str, Results],
+    stale: Mapping[str, str],
+    technique: str,
+    network: str,
+    metric: str,
+) -> BestTraining:
+    """Return the best training on validation of the best technique, or of a named one.
+
+    Args:
+        fresh: By arm, of trainings that are up to date; from ``up_to_date``.
+        stale: Why others are not, by arm.
+        technique: A technique's name, or ``best``.
+        network: In a study of several networks one of them, or ``best``.
+        metric: That decides the study.
+
+    Raises:
+        StudyError: Nothing is trained; or the technique is not trained, has failed or is stale.
+    """
+    considered = {
+        name: of_one
+        for name, of_one in fresh.items()
+        if technique in (BEST, arm_named(name).technique)
+        and (network == BEST or arm_named(name).network in ("", network))
+    }
+    best: str | None
+    if technique != BEST and len(considered) == 1:
+        (best,) = considered
+    else:
+        best = compare.best_technique(considered, metric)
+        if best is None:
+            lacks = "up to date" if stale else "trained yet"
+            raise StudyError(f"no technique is {lacks}; {KEDRO_RUN} trains them all")
+    seed = compare.best_seed(fresh[best], metric)
+    if seed is None:
+        raise StudyError(_why_none(best, fresh[best], stale))
+    trainings = fresh[best].trainings.set_index("seed")
+    return BestTraining(arm_named(best), seed, str(trainings.loc[seed, "fingerprint_weights"]))
+
+
+def _why_none(name: str, results: Results, stale: Mapping[str, str]) -> str:
+    """Return why an arm has no network, and what to do, in a line."""
+    again = f"{KEDRO_RUN} --pipelines={name} trains it"
+    if failed := compare.failures({name: results}):
+        return f"{name} has failed: {'; '.join(failed)}; {again} again"
+    lacks = f"stale ({stale[name]})" if name in stale else "not trained"
+    return f"{name} is {lacks}; {again}"
+
+
+def choose(
+    fingerprints: Mapping[str, Any],
+    preparation: Mapping[str, str],
+    protocol: Mapping[str, Any],
+    data_fingerprint: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    reporting: Mapping[str, Any],
+    results: Mapping[str, Results],
+) -> dict[str, Any]:
+    """Return which network is used: ``chosen_network``.
+
+    Args:
+        fingerprints: By arm, as the parameters have them.
+        preparation: As the parameters have it.
+        protocol: Of the study.
+        data_fingerprint: Of the prepared images.
+        settings: ``prediction`` of the parameters: technique and network.
+        reporting: Of the study; its metric decides.
+        results: By arm, as stored.
+
+    Returns:
+        ``made_by``: ``study`` or ``refit``. ``technique``, and ``network`` in a study of several.
+        ``seed``: of the training; of a refit the first of ``members``, the seeds whose networks
+        are averaged. ``weights``: the digest of the network's weights. ``file``: below the folder
+        of networks, without suffix, such as ``l2/seed_3`` or ``refit/network``.
+
+    Raises:
+        StudyError: Nothing is trained, or the technique asked for is not trained or stale.
+    """
+    seeds, metric = list(protocol["seeds"]), reporting["metric"]
+    fresh, stale = up_to_date(fingerprints, preparation, seeds, data_fingerprint, results)
+    wanted = settings["technique"], settings.get("network", BEST)
+    best = best_training(fresh, stale, *wanted, metric)
+    logger.info(
+        "network: that of %s, seed %d: the best %s on validation",
+        best.arm.name,
+        best.seed,
+        metric.replace("_", " "),
+    )
+    return {
+        "made_by": STUDY,
+        "technique": best.arm.technique,
+        **({"network": best.arm.network} if best.arm.network else {}),
+        "seed": best.seed,
+        "weights": best.weights,
+        "file": f"{best.arm.folder}/seed_{best.seed}",
+    }
+
+
+def load_network(
+    chosen: Mapping[str, Any],
+    networks: Mapping[str, Callable[[], Any]],
+    image_shape: tuple[int, ...],
+    classes: int,
+) -> "keras.Model":
+    """Return the chosen network, raw uint8 images in, class probabilities out.
+
+    Args:
+        chosen: From ``choose``.
+        networks: Loaders of all stored networks, by file below their folder, without suffix.
+        image_shape: Height, width and channels of the images that it is to take.
+        classes: How many the set has.
+
+    Raises:
+        StudyError: The file is missing, the network takes images of another size, knows another
+            number of classes, or has other weights than the chosen one's.
+    """
+    from regbench.networks.weights import weights_of  # noqa: PLC0415 - imports TensorFlow
+
+    name = chosen["file"]
+    arm = Arm(chosen["technique"], chosen.get("network", ""))
+    pipeline = REFIT if chosen["made_by"] == REFIT else arm.name
+    if name not in networks:
+        raise StudyError(f"the network {name} is gone; {KEDRO_RUN} --pipelines={pipeline}")
+    network = networks[name]()
+    if network.input_shape[1:] != image_shape:
+        raise StudyError(
+            f"the network {name} takes images of {network.input_shape[1:]}, these are "
+            f"{image_shape}: train again after changing ingest"
+        )
+    if network.output_shape[-1] != classes:
+        raise StudyError(
+            f"the network {name} knows {network.output_shape[-1]} classes, the set has "
+            f"{classes}: train again"
+        )
+    if digests.digest_of_weights(weights_of(network)) != chosen["weights"]:
+        raise StudyError(
+            f"the network {name} is not the one that was evaluated; {KEDRO_RUN} "
+            f"--pipelines={pipeline} trains it again"
+        )
+    return network
