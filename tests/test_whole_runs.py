@@ -282,7 +282,7 @@ def test_unlabelled_images_are_labelled_by_the_best_on_validation(
     run_in(study, "prediction")
     labels = pd.read_csv(study / "07_model_output/unlabeled_predictions.csv", dtype={"label": str})
     names = pd.read_csv(small_set / "Test.csv", dtype=str)["filename"]
-    assert labels.columns.tolist() == ["filename", "label", "confidence"]
+    assert labels.columns.tolist() == ["filename", "label", "confidence", "sure"]
     assert labels["filename"].tolist() == names.tolist()
     assert labels["label"].isin([str(digit) for digit in range(10)]).all()
     assert labels["confidence"].between(0.1, 1).all()

@@ -6,7 +6,7 @@ import warnings
 from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 
-from regbench.pipelines import data, fetch_mnist, prediction, reporting, training, tuning
+from regbench.pipelines import data, fetch_mnist, prediction, refit, reporting, training, tuning
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.study.schema import BASELINE
 
@@ -57,6 +57,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         )
         search = tuning.create_pipeline(study.techniques)
         predict = prediction.create_pipeline(list(trainings))
+        again = refit.create_pipeline(list(trainings), study.techniques.values(), study.refit.seeds)
     alone = {**by_technique, **trainings}  # of one network these are the same
     return {
         "__default__": Pipeline([prepare, *trainings.values(), looks, report]),
@@ -66,6 +67,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "doctor": examine,
         "pilot": Pipeline([prepare, pilot]),
         "tuning": Pipeline([prepare, search]),
+        "refit": again,
         "prediction": predict,
         "fetch_mnist": fetch_mnist.create_pipeline(),
         "sample_mnist": fetch_mnist.create_sample_pipeline(),

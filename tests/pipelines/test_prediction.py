@@ -1,5 +1,6 @@
 """Which network labels, and what is said when there is none."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from regbench.errors import StudyError
 from regbench.evaluation.results import Results
 from regbench.pipelines.prediction.nodes import choose_network, label_images
+from regbench.storage.stored_file import LocalFile
 
 PREPARATION = {"ingest": "i", "split": "p"}
 STORED = {"data": "d", "split": "s", "made_from": PREPARATION}
@@ -37,12 +39,17 @@ def choose(
     l2: Results,
     seeds: tuple[int, ...] = (1, 2),
     metric: str = "accuracy",
+    refit: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    settings = {"technique": technique}
-    protocol = {"seeds": list(seeds)}
-    return choose_network(
-        FINGERPRINTS, PREPARATION, protocol, STORED, settings, {"metric": metric}, baseline, l2
-    )
+    parameters = {
+        "fingerprints": FINGERPRINTS,
+        "preparation": PREPARATION,
+        "protocol": {"seeds": list(seeds)},
+        "prediction": {"technique": technique},
+        "reporting": {"metric": metric},
+        "refit": {"technique": "best", "parts": ["train", "validation"], "seeds": [1, 2]},
+    }
+    return choose_network(parameters, STORED, refit, baseline, l2)
 
 
 def chosen(technique: str, seed: int) -> dict[str, Any]:
@@ -52,6 +59,7 @@ def chosen(technique: str, seed: int) -> dict[str, Any]:
         "seed": seed,
         "weights": f"w{seed}",
         "file": f"{technique}/seed_{seed}",
+        "out_of_sample": [f"{technique}/seed_{seed}"],
     }
 
 
@@ -135,4 +143,6 @@ def test_a_network_that_is_gone_or_does_not_fit(networks: dict[str, type], said:
             np.zeros((2, 9, 9, 1), np.uint8),
             pd.DataFrame({"filename": ["a", "b"]}),
             ["0", "1"],
+            {},
+            LocalFile(Path("parts")),
         )

@@ -349,7 +349,8 @@ def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> Non
 
 def _made_and_read(pipeline: Pipeline) -> Use:
     """Return the boxes of the graph that a pipeline makes, and the others that it reads."""
-    box_of = {name: _box(node) for node in pipelines["__default__"].nodes for name in node.outputs}
+    of_study = (*pipelines["__default__"].nodes, *pipelines["refit"].nodes)
+    box_of = {name: _box(node) for node in of_study for name in node.outputs}
     makes = {_box(node) for node in pipeline.nodes}
     reads = {box_of[name] for name in pipeline.inputs() if name in box_of}
     if "networks" in pipeline.inputs():  # the networks of all trainings

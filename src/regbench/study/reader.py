@@ -71,7 +71,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += _namespace_problems(study)
         problems += search_problems(study)
         problems += _published_problems(study.reporting.published, combined)
-    for group in ("prediction", "alarms"):
+    for group in ("prediction", "alarms", "refit"):
         if isinstance(parameters.get(group), Mapping):
             problems += _technique_problems(group, parameters[group].get("technique"), combined)
     if study is None or problems:

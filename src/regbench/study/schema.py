@@ -33,6 +33,7 @@ from regbench.study.looks import (
     looks_in,
     stages,
 )
+from regbench.study.refit import Refit
 from regbench.study.split import Split
 from regbench.study.technique import Technique
 from regbench.study.texts import Address, Column, LabelPattern, Results, Separator
@@ -44,7 +45,7 @@ EVERY = "every"  # technique, in `tuning.search`
 RESERVED_NAMES = frozenset(
     {
         *("data", "reporting", "prediction", "fetch_mnist", "sample_mnist"),  # other pipelines
-        *("doctor", "pilot", "tuning"),
+        *("doctor", "pilot", "tuning", "refit"),
         *(BEST, EVERY),
         *("nan", "null"),  # pandas reads these from CSV as missing
     }
@@ -269,6 +270,7 @@ class Prediction(Settings):
 
     technique: Name
     network: Name = BEST  # of a study of several
+    error_rate: Annotated[Float, Field(gt=0, lt=1)] = 0.01  # of images called sure, at most
 
 
 CHANNELS = {"L": 1, "RGB": 3}  # by colour mode
@@ -292,6 +294,7 @@ class _Study(Settings):
     history: History
     alarms: Alarms
     prediction: Prediction
+    refit: Refit
     tuning: Tuning
 
     # Techniques that were left out, as they mean nothing for the network: why, by name.
@@ -357,13 +360,11 @@ class _Study(Settings):
         """Return the settings as plain values, for the nodes.
 
         Regularizers that a technique does not use are left out. The inputs of trainings are added:
-        ``network`` (where there is one), ``trainings`` (name and regularizers by arm) and
-        ``seeds``, by ``seed_<n>``; and those of looks: ``looks``, by ``look_<n>``.
+        ``network`` (where there is one), ``trainings`` (name and regularizers by arm), ``seeds``
+        and ``refit_seeds``, by ``seed_<n>``; and those of looks: ``looks``, by ``look_<n>``.
         """
-        techniques = {
-            name: technique.model_dump(mode="json", exclude_defaults=True)
-            for name, technique in self.techniques.items()
-        }
+        given = self.techniques.items()
+        techniques = {k: v.model_dump(mode="json", exclude_defaults=True) for k, v in given}
         trainings = {
             arm.name: {"technique": arm.name, "regularizers": techniques[arm.technique]}
             for arm in self.arms
@@ -371,6 +372,7 @@ class _Study(Settings):
         seeds = {f"seed_{seed}": seed for seed in self.protocol.seeds}
         values = self.model_dump(mode="json", exclude={"techniques"})
         inputs: dict[str, Any] = {"trainings": trainings, "seeds": seeds}
+        inputs["refit_seeds"] = {f"seed_{seed}": seed for seed in self.refit.seeds}
         if self.protocol.looks:
             inputs["looks"] = {look_name(look): look for look in self.protocol.looks}
         if only := self.trained_networks.get(""):

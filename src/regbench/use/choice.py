@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regbench.comparison import compare
 from regbench.errors import KEDRO_RUN, StudyError
-from regbench.evaluation.results import Results
+from regbench.evaluation.results import TRAINED, Results
 from regbench.study import digests
 from regbench.study import fingerprints as fingerprint
 from regbench.study.arms import Arm, arm_named
+from regbench.study.code import digest_of_code
 from regbench.study.schema import BEST
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STUDY, REFIT = "study", "refit"  # what has made a chosen network
+_CODE = "regbench.pipelines.refit.nodes:train_network"  # that makes a network of a refit
 
 
 class BestTraining(NamedTuple):
@@ -44,8 +46,8 @@ def up_to_date(
     """Return the results of the trainings that are of the study at hand, and why others are not.
 
     Args:
-        fingerprints: By arm, from ``fingerprints_of_techniques``.
-        preparation: From ``digests_of_preparation``.
+        fingerprints: By arm, as the parameters have them.
+        preparation: As the parameters have it.
         seeds: Those of the study.
         data_fingerprint: Of the prepared images.
         results: By arm, as stored.
@@ -107,37 +109,55 @@ def _why_none(name: str, results: Results, stale: Mapping[str, str]) -> str:
 
 
 def choose(
-    fingerprints: Mapping[str, Any],
-    preparation: Mapping[str, str],
-    protocol: Mapping[str, Any],
+    parameters: Mapping[str, Any],
     data_fingerprint: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    reporting: Mapping[str, Any],
     results: Mapping[str, Results],
+    refit: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return which network is used: ``chosen_network``.
 
     Args:
-        fingerprints: By arm, as the parameters have them.
-        preparation: As the parameters have it.
-        protocol: Of the study.
+        parameters: Of the study; ``prediction`` has the technique and network that are wanted.
         data_fingerprint: Of the prepared images.
-        settings: ``prediction`` of the parameters: technique and network.
-        reporting: Of the study; its metric decides.
         results: By arm, as stored.
+        refit: The record of a refit, if there is one. Its network is used if it is of the
+            technique that is wanted, and of the study at hand.
 
     Returns:
         ``made_by``: ``study`` or ``refit``. ``technique``, and ``network`` in a study of several.
         ``seed``: of the training; of a refit the first of ``members``, the seeds whose networks
         are averaged. ``weights``: the digest of the network's weights. ``file``: below the folder
-        of networks, without suffix, such as ``l2/seed_3`` or ``refit/network``.
+        of networks, without suffix, such as ``l2/seed_3`` or ``refit/network``. And
+        ``out_of_sample``: the trainings, named like files, whose validation predictions tell how
+        it does on images that it was not trained on: itself; of a refit so many of the study's.
 
     Raises:
         StudyError: Nothing is trained, or the technique asked for is not trained or stale.
     """
-    seeds, metric = list(protocol["seeds"]), reporting["metric"]
-    fresh, stale = up_to_date(fingerprints, preparation, seeds, data_fingerprint, results)
+    metric, settings = parameters["reporting"]["metric"], parameters["prediction"]
     wanted = settings["technique"], settings.get("network", BEST)
+    fresh, stale = up_to_date(
+        parameters["fingerprints"],
+        parameters["preparation"],
+        parameters["protocol"]["seeds"],
+        data_fingerprint,
+        results,
+    )
+    if refit and _is_usable(refit, parameters, data_fingerprint, wanted):
+        planned = refit["plan"]
+        seen = _trained_seeds(fresh[planned["arm"]])[: len(refit["members"])]
+        folder = arm_named(planned["arm"]).folder
+        logger.info("network: the refit of %s", planned["arm"])
+        return {
+            "made_by": REFIT,
+            "technique": planned["technique"],
+            **({"network": planned["network"]} if "network" in planned else {}),
+            "seed": refit["members"][0],
+            "members": refit["members"],
+            "weights": refit["weights"],
+            "file": "refit/network",
+            "out_of_sample": [f"{folder}/seed_{seed}" for seed in seen],
+        }
     best = best_training(fresh, stale, *wanted, metric)
     logger.info(
         "network: that of %s, seed %d: the best %s on validation",
@@ -152,7 +172,73 @@ def choose(
         "seed": best.seed,
         "weights": best.weights,
         "file": f"{best.arm.folder}/seed_{best.seed}",
+        "out_of_sample": [f"{best.arm.folder}/seed_{best.seed}"],
     }
+
+
+def _trained_seeds(results: Results) -> list[int]:
+    """Return the seeds of the trainings that did not fail, rising."""
+    trainings = results.trainings
+    return sorted(int(seed) for seed in trainings[trainings["status"] == TRAINED]["seed"])
+
+
+def _is_usable(
+    refit: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    data_fingerprint: Mapping[str, Any],
+    wanted: tuple[str, str],
+) -> bool:
+    """Return whether a refit is what is wanted, and of the study at hand; a line says if not."""
+    if not digests.is_sealed(refit):
+        logger.warning("08_reporting/refit.json: damaged, or changed since it was made; not used")
+        return False
+    planned = refit["plan"]
+    own = planned["technique"], planned.get("network", "")
+    if wanted[0] not in (BEST, own[0]) or wanted[1] not in (BEST, own[1]):
+        logger.info("the refit is of %s, which is not what is asked for", planned["arm"])
+        return False
+    arms, asked = parameters["fingerprints"], parameters["refit"]
+    of = ""
+    if planned["arm"] in arms:
+        what = planned["arm"], planned["parts"], planned["epochs"]
+        of = made_from(parameters, data_fingerprint, *what)
+    changed = [key for key in ("parts", "seeds") if planned[key] != asked[key]]
+    if asked["technique"] not in (BEST, own[0]):
+        changed.append("technique")
+    if of == planned["made_from"] and not changed:
+        return True
+    why = f"refit.{', refit.'.join(changed)}" if changed else "images, settings or code"
+    logger.warning(
+        "the refit of %s is stale (changed since: %s), and not used; %s --pipelines=refit "
+        "trains it again",
+        planned["arm"],
+        why,
+        KEDRO_RUN,
+    )
+    return False
+
+
+def made_from(
+    parameters: Mapping[str, Any],
+    data_fingerprint: Mapping[str, Any],
+    arm: str,
+    parts: list[str],
+    epochs: int | None,
+) -> str:
+    """Return the digest of all that the networks of a refit depend on besides the seed.
+
+    Args:
+        parameters: Of the study.
+        data_fingerprint: Of the prepared images.
+        arm: What is trained.
+        parts: The split parts that it is trained on.
+        epochs: After which every training ends; None: as in the study.
+    """
+    component = fingerprint.current_fingerprints(
+        data_fingerprint, parameters["preparation"], parameters["fingerprints"]
+    )[arm]
+    own = {key: value for key, value in component.items() if key != "evaluation"}
+    return digests.digest([own, arm, parts, epochs, digest_of_code(_CODE)])
 
 
 def load_network(

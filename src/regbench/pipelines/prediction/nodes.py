@@ -4,6 +4,7 @@ Nodes import what they need when they run, so that commands that only list or de
 need not wait for it.
 """
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
 
     from regbench.evaluation.results import Results
     from regbench.images.sources.base import ImageSource
+    from regbench.storage.stored_file import StoredFile
+    from regbench.use.labels import LabelledParts
 else:  # Kedro resolves annotations, and warns of names that are not there
-    ndarray = DataFrame = Results = ImageSource = Any
+    ndarray = DataFrame = Results = ImageSource = StoredFile = LabelledParts = Any
+
+logger = logging.getLogger(__name__)
 
 
 def ingest_unlabeled(
@@ -47,12 +52,9 @@ def ingest_unlabeled(
 
 
 def choose_network(
-    fingerprints: dict[str, Any],
-    preparation: dict[str, str],
-    protocol: dict[str, Any],
+    parameters: dict[str, Any],
     data_fingerprint: dict[str, Any],
-    settings: dict[str, Any],
-    reporting: dict[str, Any],
+    refit: dict[str, Any] | None,
     *results: Results,
 ) -> dict[str, Any]:
     """Return which network labels the images: see ``use.choice.choose``.
@@ -62,10 +64,30 @@ def choose_network(
     """
     from regbench.use import choice
 
-    stored = dict(zip(fingerprints, results, strict=True))
-    return choice.choose(
-        fingerprints, preparation, protocol, data_fingerprint, settings, reporting, stored
+    stored = dict(zip(parameters["fingerprints"], results, strict=True))
+    return choice.choose(parameters, data_fingerprint, stored, refit)
+
+
+def calibrate_confidence(
+    chosen: dict[str, Any],
+    predictions: dict[str, Callable[[], DataFrame]],
+    classes: list[str],
+    split_index: DataFrame,
+    settings: dict[str, Any],
+) -> dict[str, Any]:
+    """Return how confidence is calibrated on validation images: ``calibration.calibration_of``."""
+    from regbench.evaluation.resampling import seeds_of
+    from regbench.use import calibration
+
+    found = calibration.calibration_of(
+        chosen,
+        predictions,
+        classes,
+        settings["error_rate"],
+        resampled=bool(seeds_of(split_index)),
     )
+    logger.info("%s", calibration.described(found))
+    return found
 
 
 def label_images(
@@ -74,18 +96,21 @@ def label_images(
     unlabeled: ndarray,
     unlabeled_index: DataFrame,
     classes: list[str],
-) -> DataFrame:
+    calibration: dict[str, Any],
+    parts: StoredFile,
+) -> LabelledParts:
     """Predict the label of every unlabelled image with the chosen network.
 
     Returns:
-        A row per image: filename, label and confidence, the probability of the label.
+        A row per image: filename, label, confidence (the calibrated probability of the label) and
+        sure; in parts, see ``use.labels.label_in_parts``.
 
     Raises:
         StudyError: The network's file is missing, takes images of another size, knows another
             number of classes, or holds other weights than the chosen ones.
     """
-    from regbench.evaluation import label
-    from regbench.use import choice
+    from regbench.use import choice, labels
 
     network = choice.load_network(chosen, networks, unlabeled.shape[1:], len(classes))
-    return label.label_images(network, unlabeled, unlabeled_index, classes)
+    names = unlabeled_index["filename"]
+    return labels.label_in_parts(network, unlabeled, names, classes, calibration, chosen, parts)

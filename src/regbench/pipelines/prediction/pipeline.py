@@ -1,8 +1,9 @@
 """The prediction pipeline: labels of the unlabelled images.
 
 unlabeled_images, data_fingerprint -> ingest -> unlabeled, unlabeled_index, rejected_unlabeled
-<technique>_results of all techniques -> choose_network -> chosen_network
-chosen_network, networks, unlabeled -> label -> unlabeled_predictions
+<technique>_results of all techniques, refit -> choose_network -> chosen_network
+chosen_network, study_predictions -> calibrate -> calibration
+chosen_network, networks, calibration, unlabeled -> label -> unlabeled_predictions
 """
 
 from kedro.pipeline import Node, Pipeline
@@ -23,21 +24,25 @@ def create_pipeline(techniques: list[str]) -> Pipeline:
             ),
             Node(
                 nodes.choose_network,
-                [
-                    "params:fingerprints",
-                    "params:preparation",
-                    "params:protocol",
-                    "data_fingerprint",
-                    "params:prediction",
-                    "params:reporting",
-                    *results,
-                ],
+                ["parameters", "data_fingerprint", "refit", *results],
                 "chosen_network",
                 name="choose_network",
             ),
             Node(
+                nodes.calibrate_confidence,
+                [
+                    *("chosen_network", "study_predictions", "classes", "split_index"),
+                    "params:prediction",
+                ],
+                "calibration",
+                name="calibrate",
+            ),
+            Node(
                 nodes.label_images,
-                ["chosen_network", "networks", "unlabeled", "unlabeled_index", "classes"],
+                [
+                    *("chosen_network", "networks", "unlabeled", "unlabeled_index", "classes"),
+                    *("calibration", "label_parts"),
+                ],
                 "unlabeled_predictions",
                 name="label",
                 tags=["tensorflow"],

@@ -15,6 +15,7 @@ from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
 from regbench.runs.freshness.prepared_record import describe_changed_prepared, recorded_datasets
+from regbench.runs.freshness.refit import stale_of_refit
 from regbench.runs.freshness.report_record import is_report_current
 from regbench.runs.freshness.stored import (
     Catalog,
@@ -114,6 +115,8 @@ def _stale_datasets(pipeline: Pipeline, catalog: Catalog) -> set[str]:
 
     if of_report and (stale & in_pipeline or not is_report_current(catalog, image_digest)):
         stale |= of_report
+    if in_pipeline & {"refit_plan"}:
+        stale |= stale_of_refit(parameters, data_fingerprint, stale & in_pipeline, catalog)
     # What the predicted labels were made from is not recorded. A search finds its trials itself.
     others: set[str] = pipelines["prediction"].all_outputs() | (
         pipelines["tuning"].all_outputs() - pipelines["data"].all_outputs()
