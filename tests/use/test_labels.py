@@ -1,5 +1,6 @@
 """Labels in parts: what they are, what is kept after a kill, and the files that they become."""
 
+import errno
 import logging
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,24 @@ def test_finished_parts_are_kept_after_a_kill_and_others_made_again(
     predicted.clear()
     label(network, tmp_path, calibration={"temperature": 1.0, "sure_from": None})
     assert predicted == [20, 20, 10]
+
+
+def test_a_full_disk_leaves_what_is_finished(
+    network: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = labels.pq.write_table
+
+    def write(table: Any, path: Path, **options: Any) -> None:
+        if len(list(tmp_path.glob("part_*"))) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        original(table, path, **options)
+
+    with monkeypatch.context() as full:
+        full.setattr(labels.pq, "write_table", write)
+        with pytest.raises(OSError, match=r"No space left on device: .*part_000000000040\.parquet"):
+            label(network, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert len(joined(label(network, tmp_path))) == 50
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
