@@ -6,9 +6,9 @@ Images are random, 28 x 28 grey, in a memory-mapped file. One side is what `--pi
 does with them once they are read: probabilities, calibrated confidence, parts that are kept after a
 kill, and the Parquet file. The other is `network.predict` on the same array in batches of 1,024,
 which makes the probabilities and nothing else. The ratio is that of seconds and, as other work on
-the machine changes these, of the cores' time (user and system). Each runs in a process of its own; seconds are
-without imports and the first 2,000 images, in which functions are compiled. Also with a tenth of
-the images: peak memory must not depend on their number.
+the machine changes these, of the cores' time (user and system). Each runs in a process of its own;
+seconds are without imports and the first 2,000 images, in which functions are compiled. Also with a
+tenth of the images: peak memory must not depend on their number.
 """
 
 import argparse
