@@ -85,18 +85,27 @@ def test_more_than_the_error_rate_is_wrong_in_at_most_a_twentieth_of_studies() -
     assert broken <= 30  # 5 % of 400 are 20; 30 are improbable (1.5 %)
 
 
-@pytest.mark.parametrize("images", [0, 10, 298])
+@pytest.mark.parametrize("images", [0, 10, 320])
 def test_too_few_images_are_never_enough(images: int) -> None:
     confidence = np.linspace(0.5, 1, images)
     assert calibration.sure_from(confidence, np.ones(images, dtype=bool), 0.01) is None
 
 
 def test_as_many_as_a_bound_takes_are_enough() -> None:
-    right = np.ones(299, dtype=bool)
-    assert calibration.sure_from(np.linspace(0.5, 1, 299), right, 0.01) == 0.5
+    falling = np.linspace(1, 0.5, 321)  # the bound of 0 wrong of 321 with a risk of 4 % is 1 %
+    right = np.ones(321, dtype=bool)
+    assert beta.ppf(0.96, 1, 321) <= 0.01 < beta.ppf(0.96, 1, 320)
+    assert calibration.sure_from(falling, right, 0.01) == 0.5
     # Those of equal confidence are sure together, or not at all.
-    one_wrong = np.append(right, False)
-    assert calibration.sure_from(np.full(300, 0.9), one_wrong, 0.01) is None
+    with_one_wrong = np.append(right, False)
+    assert calibration.sure_from(np.full(322, 0.9), with_one_wrong, 0.01) is None
+
+
+def test_a_wrong_label_among_the_surest_is_not_the_end() -> None:
+    right = np.ones(2000, dtype=bool)
+    right[5] = False
+    found = calibration.sure_from(np.linspace(1, 0, 2000), right, 0.01)
+    assert found == 0  # all: the bound of 1 wrong of 2,000 is 0.3 %
 
 
 def predictions(probabilities: np.ndarray, targets: np.ndarray, turned: bool) -> pd.DataFrame:

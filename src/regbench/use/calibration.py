@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _RISK = 0.05  # that more of the images called sure are wrong than the error rate says
-_STARTS = 5  # of the sequences of tests, at most
+# Sequences of tests: the part of the risk that each takes, and the share of images it begins with.
+# The second is for labels that are wrong themselves: one among the surest images ends the first.
+_SEQUENCES = ((0.8, 0.0), (0.2, 0.5))
 _LOG_TEMPERATURES = (-3.0, 3.0)  # searched: temperatures from 0.05 to 20
 
 
@@ -58,7 +60,7 @@ def sure_from(confidence: np.ndarray, correct: np.ndarray, error_rate: float) ->
     confidence, and each number of them is a hypothesis: more than the share of them is wrong. It is
     rejected if so few wrong ones are improbable (binomial tail, the bound of Clopper and Pearson;
     where images differ in risk it errs on the safe side: Hoeffding, 1956). Hypotheses are tested in
-    fixed sequences, each up to its first that is not rejected, with an equal part of the risk
+    two fixed sequences, each up to its first that is not rejected, with a part of the risk
     (Angelopoulos et al., Learn then Test, 2021, section 2.3).
 
     Args:
@@ -75,22 +77,16 @@ def sure_from(confidence: np.ndarray, correct: np.ndarray, error_rate: float) ->
     falling, wrong = confidence[order], np.cumsum(~correct[order])
     # Images of equal confidence are called sure together.
     ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], len(falling) > 0))
-    fewest = int(np.ceil(np.log(_RISK) / np.log1p(-error_rate)))  # that are enough if none is wrong
-    starts = max(1, min(_STARTS, len(falling) // fewest))
-    risk = _RISK / starts
-    fewest = int(np.ceil(np.log(risk) / np.log1p(-error_rate)))
-    numbers = 1 + ends[ends + 1 >= fewest]
-    if not len(numbers):
-        return None
-    is_rejected = np.asarray(binom.cdf(wrong[numbers - 1], numbers, error_rate)) <= risk
-    firsts = np.unique(np.linspace(0, len(numbers), starts, endpoint=False).astype(int))
-    best = -1
-    for first in firsts:
-        held = np.flatnonzero(~is_rejected[first:])
-        last = first + (held[0] if len(held) else len(numbers) - first) - 1
-        if last >= first:
-            best = max(best, int(last))
-    return None if best < 0 else float(falling[numbers[best] - 1])
+    best = 0
+    for share, from_share in _SEQUENCES:
+        risk = share * _RISK
+        fewest = int(np.ceil(np.log(risk) / np.log1p(-error_rate)))  # enough if none is wrong
+        numbers = 1 + ends[ends + 1 >= max(fewest, from_share * len(falling))]
+        is_rejected = np.asarray(binom.cdf(wrong[numbers - 1], numbers, error_rate)) <= risk
+        rejected = int(np.argmin(np.append(is_rejected, False)))  # before the first that is not
+        if rejected:
+            best = max(best, int(numbers[rejected - 1]))
+    return float(falling[best - 1]) if best else None
 
 
 def out_of_sample(
