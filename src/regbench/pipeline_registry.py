@@ -6,7 +6,16 @@ import warnings
 from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 
-from regbench.pipelines import data, fetch_mnist, prediction, refit, reporting, training, tuning
+from regbench.pipelines import (
+    data,
+    export,
+    fetch_mnist,
+    prediction,
+    refit,
+    reporting,
+    training,
+    tuning,
+)
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.study.schema import BASELINE
 
@@ -58,6 +67,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         search = tuning.create_pipeline(study.techniques)
         predict = prediction.create_pipeline(list(trainings))
         again = refit.create_pipeline(list(trainings), study.techniques.values(), study.refit.seeds)
+        export_chosen = export.create_pipeline(list(trainings))
     alone = {**by_technique, **trainings}  # of one network these are the same
     return {
         "__default__": Pipeline([prepare, *trainings.values(), looks, report]),
@@ -69,6 +79,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "tuning": Pipeline([prepare, search]),
         "refit": again,
         "prediction": predict,
+        "export": Pipeline([predict.to_outputs("chosen_network"), export_chosen]),
         "fetch_mnist": fetch_mnist.create_pipeline(),
         "sample_mnist": fetch_mnist.create_sample_pipeline(),
     }

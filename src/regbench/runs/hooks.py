@@ -188,6 +188,10 @@ class StudyHooks:
         failed = compare.failures(results_by_technique)
         if "alarms" in made:
             raise_alarms(catalog, self._notify, failed)
+        if "exports" in made:
+            from regbench.use.export import check_all_exported
+
+            check_all_exported(catalog.load("exports"))
         if failed:
             raise FailedTrainingsError(
                 f"{len(failed)} of the trainings failed: {'; '.join(failed)}"
@@ -286,6 +290,11 @@ def _print_findings(made: set[str], catalog: CatalogProtocol[Any, Any]) -> None:
         from regbench.tuning.told import lines
 
         text_table.print_lines(lines(catalog.load("tuning")["techniques"]))
+    if "exports" in made:
+        from regbench.use import export
+
+        folder = str(catalog.load("export_folder"))
+        text_table.print_lines(export.lines(catalog.load("exports"), folder))
     for name in ("doctor", "checkup"):
         if name in made:
             text_table.print_lines(told.terminal_lines(catalog.load(name)))

@@ -25,6 +25,7 @@ from regbench.optimization.optimizers import Optimizer
 from regbench.optimization.schedules import Constant, Schedule
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.arms import Arm
+from regbench.study.export import Export
 from regbench.study.looks import (
     Stage,
     fault_of_looks,
@@ -45,8 +46,7 @@ EVERY = "every"  # technique, in `tuning.search`
 RESERVED_NAMES = frozenset(
     {
         *("data", "reporting", "prediction", "fetch_mnist", "sample_mnist"),  # other pipelines
-        *("doctor", "pilot", "tuning", "refit"),
-        *(BEST, EVERY),
+        *("doctor", "pilot", "tuning", "refit", "export", BEST, EVERY),
         *("nan", "null"),  # pandas reads these from CSV as missing
     }
 )
@@ -295,6 +295,7 @@ class _Study(Settings):
     alarms: Alarms
     prediction: Prediction
     refit: Refit
+    export: Export
     tuning: Tuning
 
     # Techniques that were left out, as they mean nothing for the network: why, by name.

@@ -117,9 +117,11 @@ def _stale_datasets(pipeline: Pipeline, catalog: Catalog) -> set[str]:
         stale |= of_report
     if in_pipeline & {"refit_plan"}:
         stale |= stale_of_refit(parameters, data_fingerprint, stale & in_pipeline, catalog)
-    # What the predicted labels were made from is not recorded. A search finds its trials itself.
-    others: set[str] = pipelines["prediction"].all_outputs() | (
-        pipelines["tuning"].all_outputs() - pipelines["data"].all_outputs()
+    # What labels and exports were made from is not recorded. A search finds its trials itself.
+    others: set[str] = (
+        pipelines["prediction"].all_outputs()
+        | pipelines["export"].all_outputs()
+        | (pipelines["tuning"].all_outputs() - pipelines["data"].all_outputs())
     )
     return stale | others & in_pipeline
 

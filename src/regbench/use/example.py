@@ -1,0 +1,47 @@
+"""The example of use that lies beside an exported network: a script that runs without RegBench."""
+
+from regbench.networks.formats.base import Format
+
+# How a picture of another size comes to the network's, as ingestion does it.
+_RESIZED = {
+    "stretch": 'picture.resize(about["size"], Image.Resampling.BILINEAR)',
+    "pad": 'ImageOps.pad(picture, about["size"], Image.Resampling.BILINEAR, about["background"])',
+    "crop": 'ImageOps.fit(picture, about["size"], Image.Resampling.BILINEAR)',
+}
+
+_SCRIPT = '''\
+"""Label pictures: python use.py PICTURE ...; needs {needs}, numpy and pillow."""
+import json, pathlib, sys
+import numpy as np
+{imports}
+from PIL import Image, ImageOps
+
+here = pathlib.Path(__file__).resolve().parent
+about = json.loads((here / "network.json").read_text("utf-8"))
+{loads}
+for name in sys.argv[1:]:
+    picture = ImageOps.exif_transpose(Image.open(name)).convert("RGBA")
+    ground = Image.new("RGBA", picture.size, about["background"])
+    picture = Image.alpha_composite(ground, picture).convert(about["mode"])
+    pixels = np.asarray({resized}).reshape(1, *about["shape"])
+    {predicts}
+    print(name, about["labels"][probabilities.argmax()], round(float(probabilities.max()), 4))
+'''
+
+
+def example_of_use(form: type[Format], aspect: str) -> str:
+    """Return a script that labels pictures with an exported network.
+
+    It reads ``network.json`` beside it, and needs a package for the format, NumPy and Pillow.
+
+    Args:
+        form: The format.
+        aspect: ``ingest.aspect``: stretch, pad or crop.
+    """
+    return _SCRIPT.format(
+        needs=form.needs,
+        imports=form.imports,
+        loads=form.loads,
+        predicts=form.predicts,
+        resized=_RESIZED[aspect],
+    )

@@ -1,0 +1,211 @@
+"""A network in other formats: the same predictions, and a script that needs no RegBench."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from tests.networks.every_kind import ENTRIES, SHAPE, built
+
+from regbench.datasets.network_dataset import NetworkDataset
+from regbench.errors import StudyError
+from regbench.networks.ensembles import averaged
+from regbench.networks.formats import registry
+from regbench.networks.formats.base import TOLERANCE, Predict
+from regbench.networks.formats.litert import LiteRT
+from regbench.storage.stored_file import LocalFile
+from regbench.use import export
+
+Run = Callable[..., dict[str, Any]]
+IMAGES = np.random.default_rng(0).integers(0, 256, (30, *SHAPE), np.uint8)
+INSTALLED = [name for name, form in registry.FORMATS.items() if not form.packages]
+
+
+def write(network: keras.Model, folder: Path, *formats: str) -> dict[str, dict[str, Any]]:
+    probabilities = network.predict(IMAGES, verbose=0)
+    reference = export.Reference(np.arange(30), probabilities, probabilities.argmax(axis=1))
+    return export.write_formats(network, formats, IMAGES, reference, IMAGES[:20], folder)
+
+
+def network_of(kind: str) -> keras.Model:
+    if kind == "ensemble":
+        return averaged([built("mlp", seed=1), built("mlp", seed=2)], [0.5, 0.5])
+    technique = "zca" if kind == "mlp" else None
+    return built(kind, technique)
+
+
+@pytest.mark.parametrize("kind", [*ENTRIES, "ensemble"])
+def test_every_kind_of_network_predicts_the_same_once_exported(kind: str, tmp_path: Path) -> None:
+    formats = INSTALLED if kind in ("mlp", "ensemble") else ["litert"]
+    for name, outcome in write(network_of(kind), tmp_path, *formats).items():
+        assert "failed" not in outcome, outcome
+        assert outcome["max_difference"] <= (TOLERANCE if name != "litert_int8" else 0.1)
+        assert outcome["bytes"] > 1000
+        assert outcome["accuracy"] == outcome["agreement"]
+
+
+@pytest.mark.parametrize("kind", ["cnn", "pretrained"])
+def test_batch_normalization_is_in_inference_in_a_saved_model(kind: str, tmp_path: Path) -> None:
+    assert write(built(kind), tmp_path, "saved_model")["saved_model"]["max_difference"] < TOLERANCE
+
+
+def test_int8_has_weights_of_8_bits(tmp_path: Path) -> None:
+    sizes = {name: of["bytes"] for name, of in write(_wide(), tmp_path, *INSTALLED).items()}
+    assert sizes["litert_int8"] < 0.3 * sizes["litert"]
+
+
+def _wide() -> keras.Model:
+    return keras.Sequential(
+        [
+            keras.Input(SHAPE, dtype="uint8"),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+            keras.layers.Dense(400, "relu"),
+            keras.layers.Dense(3, "softmax"),
+        ]
+    )
+
+
+class Wrong(LiteRT):
+    """A converter that makes something else of a network."""
+
+    def load(self, folder: Path) -> Predict:
+        predict = super().load(folder)
+        return lambda images: predict(images)[:, ::-1]
+
+
+class Unable(LiteRT):
+    """A converter that cannot convert it."""
+
+    def write(self, network: keras.Model, folder: Path, calibration: np.ndarray) -> None:
+        (folder / self.file).write_text("half of it")
+        raise ValueError("\n\nNo operation 'Fancy'\nand a long explanation")
+
+
+class FullDisk(LiteRT):
+    def write(self, network: keras.Model, folder: Path, calibration: np.ndarray) -> None:
+        raise OSError(28, "No space left on device", str(folder))
+
+
+def test_what_predicts_otherwise_is_not_handed_over_and_the_others_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.FORMATS, "wrong", Wrong)
+    monkeypatch.setitem(registry.FORMATS, "unable", Unable)
+    written, place = tmp_path / "written", tmp_path / "export"
+    written.mkdir()
+    for earlier in ("network.tflite", "use.py"):
+        (place / "wrong").mkdir(parents=True, exist_ok=True)
+        (place / "wrong" / earlier).write_text("of an earlier run")
+    network = built("mlp")
+    outcomes = write(network, written, "wrong", "litert", "unable")
+    assert "from those that the network had when it was evaluated" in outcomes["wrong"]["failed"]
+    assert outcomes["unable"] == {"failed": "ValueError: No operation 'Fancy'"}
+
+    ingest = {"aspect": "stretch", "background": "black"}
+    about = export.form_of_input(network, ["a", "b", "c"], ingest)
+    export.hand_over(written, outcomes, LocalFile(place).joinpath, "a card", about)
+    found = {str(file.relative_to(place)) for file in place.rglob("*") if file.is_file()}
+    beside = ("model_card.md", "network.json", "network.tflite", "use.py")
+    assert found == {f"litert/{name}" for name in beside}
+    with pytest.raises(StudyError, match=r"2 of 3 formats could not be exported: wrong \(its pro"):
+        export.check_all_exported(outcomes)
+    export.check_all_exported({"litert": outcomes["litert"]})
+
+
+def test_a_full_disk_is_no_fault_of_the_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.FORMATS, "litert", FullDisk)
+    with pytest.raises(OSError, match="No space left"):
+        write(built("mlp"), tmp_path, "litert")
+
+
+def test_a_missing_package_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "find_spec", lambda _: None)
+    registry.check_installed(INSTALLED)
+    said = "onnx needs tf2onnx and onnxruntime, of the extra 'export': `uv sync --extra export`"
+    with pytest.raises(StudyError, match=said):
+        registry.check_installed(["litert", "onnx"])
+
+
+OTHERS = dict.fromkeys(
+    (
+        *("l1", "dropout", "augmentation", "zca", "early_stopping", "batch_normalization"),
+        *("zca_dropout", "dropout_augmentation"),
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def study(run_in: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small study whose best network is exported and labels the unlabelled images."""
+    root = tmp_path_factory.mktemp("exported") / "data"
+    settings: dict[str, Any] = {
+        "techniques": OTHERS,
+        "evaluation": {"robustness_images": 5},
+        "ingest": {"size": 12},
+        "export": {"formats": "saved_model litert_int8", "licence": "CC-BY-4.0"},
+    }
+    run_in(root, "baseline", "l2", **settings)
+    run_in(root, "export", **settings)
+    run_in(root, "prediction", **settings)
+    return root
+
+
+def test_the_example_labels_pictures_as_the_study_does_and_knows_no_regbench(
+    study: Path, small_set: Path
+) -> None:
+    labelled = pd.read_csv(
+        study / "07_model_output/unlabeled_predictions.csv", dtype={"label": str}
+    )
+    pictures = [str(small_set / "Train/Images/test" / name) for name in labelled["filename"]]
+    script = study / "07_model_output/export/saved_model/use.py"
+    assert "regbench" not in script.read_text().lower()
+    assert len(script.read_text().splitlines()) <= 20
+    ran = subprocess.run(
+        [sys.executable, "-I", str(script), *pictures],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=study,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    told = [line.rsplit(" ", 2) for line in ran.stdout.splitlines()]
+    assert [name for name, _, _ in told] == pictures
+    assert [label for _, label, _ in told] == labelled["label"].tolist()
+    np.testing.assert_allclose(
+        [float(confidence) for _, _, confidence in told], labelled["confidence"], atol=1e-4
+    )
+
+
+def test_beside_each_network_lie_its_card_and_the_form_of_its_input(study: Path) -> None:
+    folder = study / "07_model_output/export"
+    chosen = json.loads((study / "07_model_output/chosen_network.json").read_text())
+    outcomes = json.loads((folder / "exports.json").read_text())
+    assert set(outcomes) == {"saved_model", "litert_int8"}
+    predictions = pd.read_parquet(study / f"07_model_output/{chosen['file']}/predictions.parquet")
+    test = predictions[predictions["split"] == "test"]
+    accuracy = (test["label"] == test["predicted"]).mean()
+    assert outcomes["saved_model"]["accuracy"] == pytest.approx(accuracy)
+    assert outcomes["saved_model"]["max_difference"] <= TOLERANCE
+
+    for name in outcomes:
+        card = (folder / name / "model_card.md").read_text()
+        assert card == (folder / "model_card.md").read_text()
+        assert "Licence: CC-BY-4.0" in card
+        assert f"on {len(test)} test images: accuracy {100 * accuracy:.2f}" in card
+        about = json.loads((folder / name / "network.json").read_text())
+        assert about["labels"] == [str(digit) for digit in range(10)]
+        assert (about["shape"], about["size"], about["mode"]) == ([12, 12, 1], [12, 12], "L")
+    network = NetworkDataset(filepath=str(study / f"06_models/{chosen['file']}.keras")).load()
+    images = np.load(study / "02_intermediate/images.npy")
+    loaded = registry.FORMATS["saved_model"]().load(folder / "saved_model")
+    np.testing.assert_allclose(loaded(images), network.predict(images, verbose=0), atol=1e-5)
