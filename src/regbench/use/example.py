@@ -2,11 +2,13 @@
 
 from regbench.networks.formats.base import Format
 
-# How a picture of another size comes to the network's, as ingestion does it.
+# How a picture of another size comes to the network's, as ingestion does it. Pillow rounds half a
+# pixel of padding up, ingestion down: hence no centre of 0.5.
 _RESIZED = {
-    "stretch": 'picture.resize(about["size"], Image.Resampling.BILINEAR)',
-    "pad": 'ImageOps.pad(picture, about["size"], Image.Resampling.BILINEAR, about["background"])',
-    "crop": 'ImageOps.fit(picture, about["size"], Image.Resampling.BILINEAR)',
+    "stretch": 'picture.resize(about["size"], Image.BILINEAR)',
+    "pad": 'ImageOps.pad(picture, about["size"], Image.BILINEAR, about["background"], '
+    "(0.4999, 0.4999))",
+    "crop": 'ImageOps.fit(picture, about["size"], Image.BILINEAR)',
 }
 
 _SCRIPT = '''\
@@ -23,7 +25,8 @@ for name in sys.argv[1:]:
     picture = ImageOps.exif_transpose(Image.open(name)).convert("RGBA")
     ground = Image.new("RGBA", picture.size, about["background"])
     picture = Image.alpha_composite(ground, picture).convert(about["mode"])
-    pixels = np.asarray({resized}).reshape(1, *about["shape"])
+    picture = {resized}
+    pixels = np.asarray(picture).reshape(1, *about["shape"])
     {predicts}
     print(name, about["labels"][probabilities.argmax()], round(float(probabilities.max()), 4))
 '''

@@ -25,10 +25,15 @@ class Onnx(Format):
 
     def write(self, network: "keras.Model", folder: Path, calibration: "np.ndarray") -> None:
         """Write the file, by tf2onnx."""
+        import keras
+
+        image = keras.InputSpec(shape=network.input_shape, dtype="uint8", name="image")
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # it tells of each optimization
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*np.object", FutureWarning)  # of Keras' own code
-            network.export(str(folder / self.file), format="onnx", verbose=False)
+            network.export(
+                str(folder / self.file), format="onnx", verbose=False, input_signature=[image]
+            )
 
     def load(self, folder: Path) -> Predict:
         """Return what ONNX Runtime computes on the processor."""
