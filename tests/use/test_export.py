@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,8 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
+from fsspec.implementations.memory import MemoryFileSystem
 from tests.networks.every_kind import ENTRIES, SHAPE, built
 
 from regbench.datasets.network_dataset import NetworkDataset
@@ -20,11 +23,14 @@ from regbench.networks.ensembles import averaged
 from regbench.networks.formats import registry
 from regbench.networks.formats.base import TOLERANCE, Predict
 from regbench.networks.formats.litert import LiteRT
-from regbench.storage.stored_file import LocalFile
+from regbench.storage.stored_file import LocalFile, stored_file
 from regbench.use import export
 
 Run = Callable[..., dict[str, Any]]
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, *SHAPE), np.uint8)
+LABELS = ["a", "b", "c"]
+# Called without `training`, its nested batch normalization would take the batch's moments.
+ONE = {"pretrained": "saved_model"}
 INSTALLED = [name for name, form in registry.FORMATS.items() if not form.packages]
 
 
@@ -43,7 +49,7 @@ def network_of(kind: str) -> keras.Model:
 
 @pytest.mark.parametrize("kind", [*ENTRIES, "ensemble"])
 def test_every_kind_of_network_predicts_the_same_once_exported(kind: str, tmp_path: Path) -> None:
-    formats = INSTALLED if kind in ("mlp", "ensemble") else ["litert"]
+    formats = INSTALLED if kind in ("mlp", "ensemble") else [ONE.get(kind, "litert")]
     for name, outcome in write(network_of(kind), tmp_path, *formats).items():
         assert "failed" not in outcome, outcome
         assert outcome["max_difference"] <= (TOLERANCE if name != "litert_int8" else 0.1)
@@ -51,9 +57,16 @@ def test_every_kind_of_network_predicts_the_same_once_exported(kind: str, tmp_pa
         assert outcome["accuracy"] == outcome["agreement"]
 
 
-@pytest.mark.parametrize("kind", ["cnn", "pretrained"])
-def test_batch_normalization_is_in_inference_in_a_saved_model(kind: str, tmp_path: Path) -> None:
-    assert write(built(kind), tmp_path, "saved_model")["saved_model"]["max_difference"] < TOLERANCE
+def test_a_network_in_mixed_precision_is_written_in_float32(tmp_path: Path) -> None:
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        network = built("cnn")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert 1e-2 > write(network, tmp_path, "litert")["litert"]["max_difference"] > 1e-5
+    file = tmp_path / "litert/network.tflite"
+    kinds = {d["dtype"].__name__ for d in tf.lite.Interpreter(str(file)).get_tensor_details()}
+    assert kinds <= {"uint8", "float32", "int32"}
 
 
 def test_int8_has_weights_of_8_bits(tmp_path: Path) -> None:
@@ -110,7 +123,7 @@ def test_what_predicts_otherwise_is_not_handed_over_and_the_others_are(
     assert outcomes["unable"] == {"failed": "ValueError: No operation 'Fancy'"}
 
     ingest = {"aspect": "stretch", "background": "black"}
-    about = export.form_of_input(network, ["a", "b", "c"], ingest)
+    about = export.form_of_input(network, LABELS, ingest)
     export.hand_over(written, outcomes, LocalFile(place).joinpath, "a card", about)
     found = {str(file.relative_to(place)) for file in place.rglob("*") if file.is_file()}
     beside = ("model_card.md", "network.json", "network.tflite", "use.py")
@@ -118,6 +131,39 @@ def test_what_predicts_otherwise_is_not_handed_over_and_the_others_are(
     with pytest.raises(StudyError, match=r"2 of 3 formats could not be exported: wrong \(its pro"):
         export.check_all_exported(outcomes)
     export.check_all_exported({"litert": outcomes["litert"]})
+
+
+def test_an_export_may_go_to_a_store(tmp_path: Path, store: MemoryFileSystem) -> None:
+    network = built("mlp")
+    outcomes = write(network, tmp_path, "saved_model")
+    about = export.form_of_input(network, LABELS, {"aspect": "crop", "background": "black"})
+    place = stored_file("memory://bucket/export")
+    for _ in range(2):  # the second time in place of the first
+        export.hand_over(tmp_path, outcomes, place.joinpath, "a card", about)
+    found = [path.removeprefix("/bucket/export/saved_model/") for path in store.find("/bucket")]
+    beside = ("model_card.md", "network.json", "use.py")
+    variables = ("variables.data-00000-of-00001", "variables.index")
+    written = ["fingerprint.pb", "saved_model.pb", *(f"variables/{name}" for name in variables)]
+    assert sorted(found) == sorted([*beside, *(f"network/{name}" for name in written)])
+
+
+def test_a_network_without_stored_predictions_is_compared_with_itself() -> None:
+    network = built("mlp")
+    split_index = pd.DataFrame({"split": ["train"] * 10 + ["test"] * 20})
+    reference = export.own_reference(network, IMAGES, split_index)
+    np.testing.assert_array_equal(reference.rows, np.arange(10, 30))
+    own = network.predict(IMAGES[10:], verbose=0)
+    np.testing.assert_allclose(reference.probabilities, own, atol=1e-6)
+    assert (reference.targets == -1).all()  # it may have been trained on them: no accuracy
+    drawn = export.calibration_images(IMAGES, split_index, 4)
+    assert len(drawn) == 4
+    assert all((drawn[i] == IMAGES[:10]).all(axis=(1, 2, 3)).any() for i in range(4))
+
+
+def test_stored_predictions_of_other_images_are_refused() -> None:
+    predictions = pd.DataFrame({"filename": ["gone.png"], "split": ["test"]})
+    with pytest.raises(StudyError, match="are not of the images at hand; train it again"):
+        export.stored_reference(predictions, pd.DataFrame({"filename": ["a.png"], "target": [0]}))
 
 
 def test_a_full_disk_is_no_fault_of_the_format(
@@ -142,21 +188,21 @@ OTHERS = dict.fromkeys(
         *("zca_dropout", "dropout_augmentation"),
     )
 )
+SETTINGS: dict[str, Any] = {
+    "techniques": OTHERS,
+    "evaluation": {"robustness_images": 5},
+    "ingest": {"size": 12},
+}
 
 
 @pytest.fixture(scope="module")
 def study(run_in: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small study whose best network is exported and labels the unlabelled images."""
     root = tmp_path_factory.mktemp("exported") / "data"
-    settings: dict[str, Any] = {
-        "techniques": OTHERS,
-        "evaluation": {"robustness_images": 5},
-        "ingest": {"size": 12},
-        "export": {"formats": "saved_model litert_int8", "licence": "CC-BY-4.0"},
-    }
-    run_in(root, "baseline", "l2", **settings)
-    run_in(root, "export", **settings)
-    run_in(root, "prediction", **settings)
+    run_in(root, "baseline", "l2", **SETTINGS)
+    run_in(root, "prediction", **SETTINGS)
+    formats = "saved_model litert_int8"
+    run_in(root, "export", **SETTINGS, export={"formats": formats, "licence": "CC-BY-4.0"})
     return root
 
 
@@ -209,3 +255,16 @@ def test_beside_each_network_lie_its_card_and_the_form_of_its_input(study: Path)
     images = np.load(study / "02_intermediate/images.npy")
     loaded = registry.FORMATS["saved_model"]().load(folder / "saved_model")
     np.testing.assert_allclose(loaded(images), network.predict(images, verbose=0), atol=1e-5)
+
+
+def test_a_format_that_fails_in_a_run_ends_it_with_a_line(
+    study: Path, run_in: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(study, root)
+    monkeypatch.setattr(LiteRT, "write", Unable.write)
+    with pytest.raises(StudyError, match="1 of 1 formats could not be exported: litert_int8"):
+        run_in(root, "export", **SETTINGS, export={"formats": "litert_int8"})
+    assert list((root / "07_model_output/export/litert_int8").iterdir()) == []
+    card = (root / "07_model_output/export/model_card.md").read_text()
+    assert "LiteRT int8: not exported, ValueError: No operation 'Fancy'." in card

@@ -88,9 +88,9 @@ def _figures(chosen: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
             lines.append(f"- its {metric.title}: {metric_value(own[metric.name], metric, 2)}")
     headline = row.get(f"{part}_{metric.name}")
     if headline is not None:
-        seeds = row["trainings"] - row["failed_trainings"]
+        seeds = int(row["trainings"] - row["failed_trainings"])
         lines.append(
-            f"- {chosen['technique']}, mean over {seeds} seeds: {metric.title} "
+            f"- {chosen['technique']}, mean over {seeds} seed{'s' * (seeds > 1)}: {metric.title} "
             f"{metric_value(headline, metric, 2)} on {part} images"
         )
     if "difference" in row:
@@ -116,7 +116,7 @@ def _formats(facts: Mapping[str, Any], outcomes: Mapping[str, Mapping[str, Any]]
         (
             FORMATS[name].title,
             f"{outcome['bytes'] / 1000:,.0f}",
-            f"{outcome['max_difference']:.1e}",
+            f"{outcome['max_difference']:.1e}" if outcome["max_difference"] else "0",
             percent(outcome["agreement"], 2),
             percent(outcome["accuracy"], 2) if "accuracy" in outcome else "",
         )
