@@ -36,11 +36,14 @@ def results(**figures: float) -> Results:
 
 
 def known(
-    chosen: dict[str, Any] = CHOSEN, split: pd.DataFrame = SPLIT, metric: str = "macro_f1"
+    chosen: dict[str, Any] = CHOSEN,
+    split: pd.DataFrame = SPLIT,
+    metric: str = "macro_f1",
+    refit: Any = None,
 ) -> dict[str, Any]:
     compared = pd.DataFrame([{"technique": "baseline"}, ROW])
     figures = {"test_accuracy": 0.9, "test_macro_f1": 0.85, "validation_accuracy": 0.8}
-    return facts(chosen, compared, {"l2": results(**figures)}, split, ["a", "b"], metric)
+    return facts(chosen, compared, {"l2": results(**figures)}, split, ["a", "b"], metric, refit)
 
 
 def card(found: dict[str, Any], **changed: Any) -> str:
@@ -69,7 +72,8 @@ def test_a_card_says_what_it_is_and_what_it_was_measured_on() -> None:
     for part in (
         "It tells which of 2 classes a picture is of. Licence: MIT.",
         "technique:\n  l2:\n    l2:\n      factor: 0.1\n",
-        "Images: 700 train, 100 validation, 200 test. Digest of the images d1g, of the split sp1.",
+        "Images: 700 train, 100 validation, 200 test; the network was trained on train.",
+        "Digest of the images d1g, of the split sp1.",
         "this network, on 200 test images: accuracy 90.00 % [85.06 %, 93.43 %]",
         "mean over 2 seeds:",
         "87.65 % on test images",
@@ -85,12 +89,26 @@ def test_a_card_says_what_it_is_and_what_it_was_measured_on() -> None:
     assert "not stated" in card(known())
 
 
-def test_a_network_that_was_not_evaluated_has_no_accuracy_of_its_own() -> None:
-    refit = {**CHOSEN, "made_by": "refit", "members": [1, 2]}
-    found = known(refit)
+def test_of_a_refit_the_card_says_what_to_expect_and_what_it_was_trained_on() -> None:
+    chosen = {**CHOSEN, "made_by": "refit", "members": [1, 2]}
+    expected = {"value": 0.87, "low": 0.85, "high": 0.89, "seeds": 3, "images": 200, "part": "test"}
+    plan = {"parts": ["train", "validation"], "expected": expected}
+    measured = {"images": 200, "value": 0.88}
+    found = known(chosen, refit={"plan": plan, "measured": measured})
     assert found["network_figures"] is None
-    assert "this network, on" not in card(found, members=[1, 2])
-    assert "seeds:\n- 1\n- 2\n" in card(found, members=[1, 2])
+    assert found["judged_is_unseen"]
+    said = card(found, members=[1, 2]).replace("\u00a0", " ")
+    assert "seeds:\n- 1\n- 2\n" in said
+    assert "trained on train and validation" in said
+    assert (
+        "87.00 % [85.00 %, 89.00 %], the mean of the study's 3 trainings, each on 200 test" in said
+    )
+    assert "- this network, on 200 test images that it was not trained on: " in said
+
+    everything = {**plan, "parts": ["train", "validation", "test"]}
+    found = known(chosen, refit={"plan": everything, "measured": None})
+    assert not found["judged_is_unseen"]
+    assert "- this network, on" not in card(found)
 
 
 def test_without_test_images_the_card_says_that_figures_are_too_good() -> None:

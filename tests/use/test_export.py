@@ -149,12 +149,14 @@ def test_an_export_may_go_to_a_store(tmp_path: Path, store: MemoryFileSystem) ->
 
 def test_a_network_without_stored_predictions_is_compared_with_itself() -> None:
     network = built("mlp")
-    split_index = pd.DataFrame({"split": ["train"] * 10 + ["test"] * 20})
-    reference = export.own_reference(network, IMAGES, split_index)
+    split_index = pd.DataFrame({"split": ["train"] * 10 + ["test"] * 20, "target": range(30)})
+    reference = export.own_reference(network, IMAGES, split_index, unseen=False)
     np.testing.assert_array_equal(reference.rows, np.arange(10, 30))
     own = network.predict(IMAGES[10:], verbose=0)
     np.testing.assert_allclose(reference.probabilities, own, atol=1e-6)
-    assert (reference.targets == -1).all()  # it may have been trained on them: no accuracy
+    assert (reference.targets == -1).all()  # it was trained on them: no accuracy
+    reference = export.own_reference(network, IMAGES, split_index, unseen=True)
+    assert reference.targets.tolist() == list(range(10, 30))
     drawn = export.calibration_images(IMAGES, split_index, 4)
     assert len(drawn) == 4
     assert all((drawn[i] == IMAGES[:10]).all(axis=(1, 2, 3)).any() for i in range(4))
@@ -206,6 +208,11 @@ def study(run_in: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def chosen(study: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((study / "07_model_output/chosen_network.json").read_text())
+    return found
+
+
 def test_the_example_labels_pictures_as_the_study_does_and_knows_no_regbench(
     study: Path, small_set: Path
 ) -> None:
@@ -227,17 +234,20 @@ def test_the_example_labels_pictures_as_the_study_does_and_knows_no_regbench(
     told = [line.rsplit(" ", 2) for line in ran.stdout.splitlines()]
     assert [name for name, _, _ in told] == pictures
     assert [label for _, label, _ in told] == labelled["label"].tolist()
-    np.testing.assert_allclose(
-        [float(confidence) for _, _, confidence in told], labelled["confidence"], atol=1e-4
-    )
+    # The labels' confidence is calibrated, the network's probabilities are as they are.
+    network = NetworkDataset(
+        filepath=str(study / f"06_models/{chosen(study)['file']}.keras")
+    ).load()
+    own = network.predict(np.load(study / "02_intermediate/unlabeled.npy"), verbose=0)
+    np.testing.assert_allclose([float(of) for _, _, of in told], own.max(axis=1), atol=1e-4)
 
 
 def test_beside_each_network_lie_its_card_and_the_form_of_its_input(study: Path) -> None:
     folder = study / "07_model_output/export"
-    chosen = json.loads((study / "07_model_output/chosen_network.json").read_text())
+    file = chosen(study)["file"]
     outcomes = json.loads((folder / "exports.json").read_text())
     assert set(outcomes) == {"saved_model", "litert_int8"}
-    predictions = pd.read_parquet(study / f"07_model_output/{chosen['file']}/predictions.parquet")
+    predictions = pd.read_parquet(study / f"07_model_output/{file}/predictions.parquet")
     test = predictions[predictions["split"] == "test"]
     accuracy = (test["label"] == test["predicted"]).mean()
     assert outcomes["saved_model"]["accuracy"] == pytest.approx(accuracy)
@@ -251,10 +261,28 @@ def test_beside_each_network_lie_its_card_and_the_form_of_its_input(study: Path)
         about = json.loads((folder / name / "network.json").read_text())
         assert about["labels"] == [str(digit) for digit in range(10)]
         assert (about["shape"], about["size"], about["mode"]) == ([12, 12, 1], [12, 12], "L")
-    network = NetworkDataset(filepath=str(study / f"06_models/{chosen['file']}.keras")).load()
+    network = NetworkDataset(filepath=str(study / f"06_models/{file}.keras")).load()
     images = np.load(study / "02_intermediate/images.npy")
     loaded = registry.FORMATS["saved_model"]().load(folder / "saved_model")
     np.testing.assert_allclose(loaded(images), network.predict(images, verbose=0), atol=1e-5)
+
+
+def test_a_refit_is_exported_and_compared_with_itself(
+    study: Path, run_in: Run, tmp_path: Path
+) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(study, root)
+    run_in(root, "refit", **SETTINGS, refit={"seeds": 2})
+    run_in(root, "export", **SETTINGS, refit={"seeds": 2}, export={"formats": "litert"})
+    (outcome,) = json.loads((root / "07_model_output/export/exports.json").read_text()).values()
+    assert outcome["max_difference"] <= TOLERANCE
+    assert outcome["images"] == 45
+    measured = json.loads((root / "08_reporting/refit.json").read_text())["measured"]
+    assert outcome["accuracy"] == pytest.approx(measured["value"])
+    assert (
+        "trained on train and validation"
+        in (root / "07_model_output/export/litert/model_card.md").read_text()
+    )
 
 
 def test_a_format_that_fails_in_a_run_ends_it_with_a_line(

@@ -68,8 +68,8 @@ def _data(facts: Mapping[str, Any], data_fingerprint: Mapping[str, Any]) -> str:
     """Return the numbers of images, and the digests that tell a set and a split."""
     numbers = ", ".join(f"{number:,} {part}" for part, number in facts["images"].items())
     return (
-        f"Images: {numbers}. Digest of the images {data_fingerprint['data']}, of the split "
-        f"{data_fingerprint['split']}."
+        f"Images: {numbers}; the network was trained on {' and '.join(facts['trained_on'])}. "
+        f"Digest of the images {data_fingerprint['data']}, of the split {data_fingerprint['split']}."
     )
 
 
@@ -86,6 +86,18 @@ def _figures(chosen: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         )
         if metric.name in own and metric.name != "accuracy":
             lines.append(f"- its {metric.title}: {metric_value(own[metric.name], metric, 2)}")
+    if of := facts["expected"]:
+        value, low, high = (metric_value(of[key], metric, 2) for key in ("value", "low", "high"))
+        lines.append(
+            f"- expected {metric.title}: {value} [{low}, {high}], the mean of the study's "
+            f"{of['seeds']} trainings, each on {of['images']:,} {of['part']} images that it was "
+            "not trained on (95 % bootstrap interval)"
+        )
+    if of := facts["measured"]:
+        lines.append(
+            f"- this network, on {of['images']:,} test images that it was not trained on: "
+            f"{metric.title} {metric_value(of['value'], metric, 2)}"
+        )
     headline = row.get(f"{part}_{metric.name}")
     if headline is not None:
         seeds = int(row["trainings"] - row["failed_trainings"])

@@ -68,17 +68,23 @@ def stored_reference(predictions: pd.DataFrame, split_index: pd.DataFrame) -> Re
 
 
 def own_reference(
-    network: "keras.Model", images: np.ndarray, split_index: pd.DataFrame
+    network: "keras.Model", images: np.ndarray, split_index: pd.DataFrame, *, unseen: bool
 ) -> Reference:
     """Return the predictions of a network that has stored none, for the judged images.
 
-    They may be images that it was trained on: none of them counts for its accuracy.
+    Args:
+        network: From raw uint8 images to probabilities.
+        images: N x H x W x C, uint8.
+        split_index: A row per image: split, target.
+        unseen: Whether it was trained on none of the judged images; otherwise they do not count
+            for its accuracy.
     """
     from regbench.networks.inference import predict  # noqa: PLC0415 - imports TensorFlow
 
     split = split_index["split"]
     rows = np.flatnonzero(split == judged_part(set(split)))
-    return Reference(rows, predict(network, images, rows), np.full(len(rows), -1))
+    targets = split_index["target"].to_numpy()[rows] if unseen else np.full(len(rows), -1)
+    return Reference(rows, predict(network, images, rows), targets)
 
 
 def calibration_images(images: np.ndarray, split_index: pd.DataFrame, most: int) -> np.ndarray:

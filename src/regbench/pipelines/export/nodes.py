@@ -27,6 +27,7 @@ def describe_network(
     data_fingerprint: dict[str, Any],
     split_index: DataFrame,
     classes: list[str],
+    refit: dict[str, Any] | None,
     *results: Results,
 ) -> dict[str, Any]:
     """Return what the model card says of technique, data and figures: see ``use.facts``.
@@ -35,7 +36,7 @@ def describe_network(
         StudyError: A package of a format is missing: nothing is exported.
     """
     from regbench.comparison import compare, looks
-    from regbench.evaluation.resampling import resampling_of, split_of_seed
+    from regbench.evaluation.resampling import resampling_of
     from regbench.metrics.registry import METRICS
     from regbench.networks.formats.registry import check_installed
     from regbench.use import choice
@@ -63,15 +64,14 @@ def describe_network(
         resampling=resampling,
         looks=at,
     )
-    own_split = split_of_seed(split_index, chosen["seed"])
-    return facts(chosen, compared, stored, own_split, classes, reporting.metric)
+    return facts(chosen, compared, stored, split_index, classes, reporting.metric, refit)
 
 
 def write_network(
     chosen: dict[str, Any],
     network_facts: dict[str, Any],
     networks: dict[str, Callable[[], Any]],
-    stored_predictions: dict[str, Callable[[], DataFrame]],
+    study_predictions: dict[str, Callable[[], DataFrame]],
     images: ndarray,
     split_index: DataFrame,
     classes: list[str],
@@ -99,10 +99,12 @@ def write_network(
     settings = parameters["export"]
     network = choice.load_network(chosen, networks, images.shape[1:], len(classes))
     split = split_of_seed(split_index, chosen["seed"])
-    if chosen["file"] in stored_predictions:
-        reference = export.stored_reference(stored_predictions[chosen["file"]](), split)
+    if chosen["file"] in study_predictions:
+        reference = export.stored_reference(study_predictions[chosen["file"]](), split)
     else:
-        reference = export.own_reference(network, images, split)
+        reference = export.own_reference(
+            network, images, split, unseen=network_facts["judged_is_unseen"]
+        )
     about = export.form_of_input(network, classes, parameters["ingest"])
     with TemporaryDirectory(prefix="regbench-export-") as temporary:
         outcomes = export.write_formats(

@@ -1,7 +1,7 @@
 """The export pipeline: the chosen network in the formats of other programs.
 
-chosen_network and <technique>_results of all techniques -> describe -> network_facts
-chosen_network, networks, stored_predictions, images, network_facts -> write -> exports, model_card
+chosen_network, refit and <technique>_results of all techniques -> describe -> network_facts
+chosen_network, networks, study_predictions, images, network_facts -> write -> exports, model_card
     and 07_model_output/export/<format>: the network, its model card, an example of use
 
 The network is chosen as for prediction, by that pipeline's node.
@@ -30,6 +30,7 @@ def create_pipeline(techniques: list[str]) -> Pipeline:
                     "data_fingerprint",
                     "split_index",
                     "classes",
+                    "refit",
                     *(f"{name}_results" for name in techniques),
                 ],
                 "network_facts",
@@ -41,7 +42,7 @@ def create_pipeline(techniques: list[str]) -> Pipeline:
                     "chosen_network",
                     "network_facts",
                     "networks",
-                    "stored_predictions",
+                    "study_predictions",
                     "images",
                     "split_index",
                     "classes",
