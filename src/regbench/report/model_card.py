@@ -69,7 +69,8 @@ def _data(facts: Mapping[str, Any], data_fingerprint: Mapping[str, Any]) -> str:
     numbers = ", ".join(f"{number:,} {part}" for part, number in facts["images"].items())
     return (
         f"Images: {numbers}; the network was trained on {' and '.join(facts['trained_on'])}. "
-        f"Digest of the images {data_fingerprint['data']}, of the split {data_fingerprint['split']}."
+        f"Digest of the images {data_fingerprint['data']}, of the split "
+        f"{data_fingerprint['split']}."
     )
 
 
