@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from fsspec.implementations.memory import MemoryFileSystem
+from pydantic import ValidationError
 from tests.networks.every_kind import ENTRIES, SHAPE, built
 
 from regbench.datasets.network_dataset import NetworkDataset
@@ -24,6 +25,7 @@ from regbench.networks.formats import registry
 from regbench.networks.formats.base import TOLERANCE, Predict
 from regbench.networks.formats.litert import LiteRT
 from regbench.storage.stored_file import LocalFile, stored_file
+from regbench.study.export import Export
 from regbench.use import export
 
 Run = Callable[..., dict[str, Any]]
@@ -296,3 +298,14 @@ def test_a_format_that_fails_in_a_run_ends_it_with_a_line(
     assert list((root / "07_model_output/export/litert_int8").iterdir()) == []
     card = (root / "07_model_output/export/model_card.md").read_text()
     assert "LiteRT int8: not exported, ValueError: No operation 'Fancy'." in card
+
+
+def test_formats_may_be_words_and_each_is_named_once() -> None:
+    settings = {"calibration_images": 5, "licence": None}
+    assert Export.model_validate({**settings, "formats": "onnx litert"}).formats == [
+        "onnx",
+        "litert",
+    ]
+    for wrong, said in (("onnx onnx", "name every format once"), ([], "at least 1 item")):
+        with pytest.raises(ValidationError, match=said):
+            Export.model_validate({**settings, "formats": wrong})
