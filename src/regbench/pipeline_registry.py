@@ -8,6 +8,7 @@ from kedro.pipeline import Pipeline
 
 from regbench.pipelines import data, fetch_mnist, prediction, reporting, training, tuning
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
+from regbench.study.factorial import factorials_in
 from regbench.study.schema import BASELINE
 
 
@@ -50,6 +51,7 @@ def register_pipelines() -> dict[str, Pipeline]:
             with_feature_maps=any(
                 network.has_feature_maps for network in study.trained_networks.values()
             ),
+            with_pairs=bool(factorials_in(study.techniques, study.shared)),
         )
         examine = reporting.create_doctor(list(trainings))
         pilot = training.create_pilot(
