@@ -8,6 +8,7 @@ from kedro.pipeline import Pipeline
 
 from regbench.pipelines import data, fetch_mnist, prediction, reporting, training, tuning
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
+from regbench.study.cocktail import searched_techniques
 from regbench.study.factorial import factorials_in
 from regbench.study.schema import BASELINE
 
@@ -57,7 +58,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         pilot = training.create_pilot(
             list(study.trained_networks), study.techniques[BASELINE], study.protocol.seeds[0]
         )
-        search = tuning.create_pipeline(study.techniques)
+        search = tuning.create_pipeline(searched_techniques(study))
         predict = prediction.create_pipeline(list(trainings))
     alone = {**by_technique, **trainings}  # of one network these are the same
     return {
