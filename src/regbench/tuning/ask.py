@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from regbench.regularizers.base import Choice
 from regbench.study.search import Searched
 from regbench.tuning import points
-from regbench.tuning.joint import FIRST_DRAWN
+from regbench.tuning.joint import FIRST_DRAWN, SWITCH
 from regbench.tuning.points import Values
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def ask(plan: "Plan", study: "optuna.Study", point: int) -> "tuple[optuna.Trial,
     if plan.joint and point > FIRST_DRAWN and plan.tuning.sampler == "tpe":
         study.sampler = _learning(plan, point)
         trial = study.ask()
-        return trial, _rounded(plan, plan.joint.values(point, lambda of: _suggested(trial, of)))
+        numbers = plan.joint.numbers(point, lambda of: _suggested(trial, of))
+        return trial, _rounded(plan, numbers)
     values = _known_values(plan, point)
     distributions = {of.label: _distribution(of) for of in plan.searched}
     if values is not None:
@@ -79,7 +80,7 @@ def _learning(plan: "Plan", point: int) -> "optuna.samplers.BaseSampler":
 
 def _suggested(trial: "optuna.Trial", searched: Searched) -> Any:
     """Return the value that a trial suggests for a setting."""
-    over = searched.over
+    over = searched.over if searched.setting else SWITCH
     if isinstance(over, Choice):
         return trial.suggest_categorical(searched.label, over.values)
     if searched.whole:
@@ -89,15 +90,16 @@ def _suggested(trial: "optuna.Trial", searched: Searched) -> Any:
 
 def _rounded(plan: "Plan", values: Mapping[str, Any]) -> Values:
     """Return the values of settings, those of drawn numbers with as many digits as count."""
+    found = plan.joint.values(dict(values)) if plan.joint else values
     return {
-        of.label: points.rounded(of, values[of.label]) for of in plan.searched if of.label in values
+        of.label: points.rounded(of, found[of.label]) for of in plan.searched if of.label in found
     }
 
 
 def _distribution(searched: Searched) -> "BaseDistribution":
     from optuna import distributions  # noqa: PLC0415
 
-    over = searched.over
+    over = searched.over if searched.setting else SWITCH
     if isinstance(over, Choice):
         return distributions.CategoricalDistribution(over.values)
     if searched.whole:

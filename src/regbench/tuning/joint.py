@@ -24,6 +24,7 @@ from regbench.tuning import points
 from regbench.tuning.points import Values
 
 MOST_ON = 3  # of the points that are drawn, on average so many regularizers are on, or half of all
+SWITCH = Range(0, 1)  # of the number of a switch
 FIRST_DRAWN = 10  # so many points are drawn before TPE learns from them
 
 
@@ -46,13 +47,22 @@ class Joint:
     beside: Beside
     seed: int
 
-    def values(self, point: int, ask: Callable[[Searched], Any]) -> Values:
-        """Return the values of a point, asked for one after the other.
+    @property
+    def chance(self) -> float:
+        """The chance that a regularizer is on where nothing is known: a switch below it is on.
+
+        A switch is a number from 0 to 1, and not one of two words: with words, a sampler that knows
+        nothing turns half of all regularizers on, which together learn nothing.
+        """
+        return min(0.5, MOST_ON / max(1, len(self.candidates)))
+
+    def numbers(self, point: int, ask: Callable[[Searched], Any]) -> Values:
+        """Return a point, by label: numbers of switches and values of settings.
 
         Args:
             point: Its number; it has an order of the regularizers of its own.
-            ask: Returns the value of a switch or a setting. It is not asked for the switch of a
-                regularizer that is excluded, nor for settings of one that is off.
+            ask: Returns the number of a switch or the value of a setting. It is not asked for the
+                switch of a regularizer that is excluded, nor for settings of one that is off.
         """
         order = np.random.default_rng([self.seed, point]).permutation(list(self.candidates))
         # Normalizations first: others may need one.
@@ -62,28 +72,35 @@ class Joint:
         on: list[str] = []
         for key in keys:
             if self.fault([*on, key]) is None:
-                values[key] = bool(ask(switches[key]))
-                on += [key] if values[key] else []
+                values[key] = ask(switches[key])
+                on += [key] if values[key] < self.chance else []
         for of in self.searched:
             if of.setting and (of.regularizer in on or of.regularizer not in switches):
                 values[of.label] = ask(of)
         return values
 
+    def values(self, numbers: Values) -> Values:
+        """Return the values of a point: numbers of switches become true or false."""
+        return {
+            label: value if "." in label else value < self.chance
+            for label, value in numbers.items()
+        }
+
     def drawn(self, point: int) -> Values:
-        """Return the values of a quasi-random point, see ``points.quasi_random``."""
-        chance = min(0.5, MOST_ON / max(1, len(self.candidates)))
-        flat = [of if of.setting else replace(of, over=Range(0, 1)) for of in self.searched]
+        """Return the numbers of a quasi-random point, see ``points.quasi_random``."""
+        flat = [of if of.setting else replace(of, over=SWITCH) for of in self.searched]
         of_all = points.quasi_random(flat, point - 1, self.seed)
-
-        def taken(of: Searched) -> Any:
-            value = of_all[of.label]
-            return value if of.setting else value < chance
-
-        return self.values(point, taken)
+        return self.numbers(point, lambda of: of_all[of.label])
 
     def start(self) -> Values:
-        """Return the values of the technique as it is: those that it starts from."""
-        return self.values(0, lambda of: points.clipped(of, of.own))
+        """Return the numbers of the technique as it is: of the one that it starts from."""
+
+        def own(of: Searched) -> Any:
+            if of.setting:
+                return points.clipped(of, of.own)
+            return self.chance / 2 if of.own else (1 + self.chance) / 2
+
+        return self.numbers(0, own)
 
     def fault(self, keys: Iterable[str]) -> str | None:
         """Return why some candidates cannot be on together; None if they can."""
