@@ -127,7 +127,7 @@ def test_pictures_are_drawn(study: Path) -> None:
     assert {picture.stem for picture in drawn} == {
         *("augmentation_preview", "corruption_preview"),
         *("comparison", "confusion", "corruptions", "cost", "gaps"),
-        *("learning_curves", "pruning", "reliability"),
+        *("interactions", "learning_curves", "pruning", "reliability"),
     }
     for picture in drawn:
         with Image.open(picture) as image:
@@ -143,6 +143,22 @@ def test_the_report_is_one_page_with_every_technique(study: Path) -> None:
     fingerprint = json.loads((study / "04_feature/data_fingerprint.json").read_text())
     assert fingerprint["data"] in page
     assert not re.search(r"(?:src|href)=[\"'](?:https?:)?//", page)
+
+
+def test_combined_techniques_are_held_against_the_sum_of_the_two(study: Path) -> None:
+    table = pd.read_csv(study / "08_reporting/interactions.csv").set_index("both")
+    assert list(table.index) == ["dropout_augmentation", "zca_dropout"]
+    for both, row in table.iterrows():
+        accuracy = {
+            name: np.mean([metrics(study, name, seed)["test_accuracy"] for seed in (1, 2)])
+            for name in ("baseline", row["one"], row["other"], str(both))
+        }
+        expected = accuracy[str(both)] - accuracy[row["one"]] - accuracy[row["other"]]
+        assert row["interaction"] == pytest.approx(expected + accuracy["baseline"])
+        assert row["verdict"] == "descriptive only"  # two seeds
+    page = (study / "08_reporting/report.html").read_text()
+    assert "Which techniques help each other" in page
+    assert (study / "08_reporting/interactions.png").stat().st_size > 1000
 
 
 def test_figures_beyond_accuracy_are_those_of_the_stored_predictions(study: Path) -> None:

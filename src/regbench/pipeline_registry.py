@@ -17,6 +17,8 @@ from regbench.pipelines import (
     tuning,
 )
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
+from regbench.study.cocktail import searched_techniques
+from regbench.study.factorial import factorials_in
 from regbench.study.schema import BASELINE
 
 
@@ -59,12 +61,13 @@ def register_pipelines() -> dict[str, Pipeline]:
             with_feature_maps=any(
                 network.has_feature_maps for network in study.trained_networks.values()
             ),
+            with_pairs=bool(factorials_in(study.techniques, study.shared)),
         )
         examine = reporting.create_doctor(list(trainings))
         pilot = training.create_pilot(
             list(study.trained_networks), study.techniques[BASELINE], study.protocol.seeds[0]
         )
-        search = tuning.create_pipeline(study.techniques)
+        search = tuning.create_pipeline(searched_techniques(study))
         predict = prediction.create_pipeline(list(trainings))
         again = refit.create_pipeline(list(trainings), study.techniques.values(), study.refit.seeds)
         export_chosen = export.create_pipeline(list(trainings))

@@ -18,7 +18,8 @@ from regbench.tuning.images import without_test
 Run = Callable[..., dict[str, Any]]
 OTHERS = ("l1", "dropout", "augmentation", "zca", "early_stopping", "batch_normalization")
 TECHNIQUES = dict.fromkeys((*OTHERS, "zca_dropout", "dropout_augmentation"))
-TUNING = {"budget": {"epochs": 3}}
+COCKTAIL = {"search": True, "candidates": "l2 dropout mixup cutmix"}
+TUNING = {"budget": {"epochs": 3}, "cocktail": COCKTAIL}
 ONE_EPOCH = {"epochs": 1}
 
 
@@ -47,6 +48,19 @@ def test_a_search_and_the_comparison_of_tuned_and_fixed(
     best = found["best"]["regularizers"]
     assert entries["l2"] == {"learning_rate": {"factor": 1.0, "schedule": "protocol"}} | best
     assert [trial["epochs"] for trial in found["trials"]] == [1, 1, 1]
+
+    # All together: the first trial is the baseline, and the outcome a technique that is valid.
+    joint = json.loads((data / "05_tuning/cocktail.json").read_text())
+    assert joint["candidates"] == ["cutmix", "dropout", "l2", "mixup"]
+    assert [trial["epochs"] for trial in joint["trials"]] == [1, 1, 1]
+    alone = json.loads((data / "05_tuning/baseline.json").read_text())
+    assert joint["own_score"] == alone["own_score"]
+    assert entries["cocktail"].items() >= joint["best"]["regularizers"].items()
+    assert "cocktail_fixed" not in entries
+    assert (
+        "4 regularizers searched together"
+        in (tuned / "tuned/parameters_techniques.yml").read_text()
+    )
 
     # Again: nothing is trained, and nothing changes.
     database = (data / "05_tuning/l2.json").read_text()

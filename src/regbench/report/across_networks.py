@@ -33,7 +33,7 @@ _OF_AN_ID = re.compile(r'(\bid="|\bhref="#|url\(#|\baria-labelledby="|\baria-des
 def contents_by_network(content: "ReportContent") -> dict[str, "ReportContent"]:
     """Return the content of the report on each network alone; empty for a single network."""
     found = {}
-    results = by_network(content.results)
+    results, pairs = by_network(content.results), content.interactions
     for network, comparison in networks_of(content.comparison).items():
         if network:
             protocol = {**content.settings.get("protocol", {}), "network": network}
@@ -41,6 +41,7 @@ def contents_by_network(content: "ReportContent") -> dict[str, "ReportContent"]:
                 content,
                 comparison=comparison,
                 results=results.get(network, {}),
+                interactions=None if pairs is None else pairs[pairs["network"] == network],
                 settings={**content.settings, "protocol": protocol},
             )
     return found

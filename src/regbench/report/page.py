@@ -36,6 +36,7 @@ from regbench.report import (
     svg,
     text_table,
 )
+from regbench.report.contact_sheet import contact_sheet
 from regbench.report.facts import (
     FACTS_OF_A_NETWORK,
     key_facts,
@@ -45,8 +46,8 @@ from regbench.report.facts import (
 from regbench.report.findings import findings_shown
 from regbench.report.html_table import has_figures, techniques_table
 from regbench.report.image_browser import image_browser
+from regbench.report.interactions import interactions_shown
 from regbench.report.plots import cost as plots_cost
-from regbench.report.thumbnails import LARGEST_PIXELATED
 from regbench.study.schema import BASELINE
 from regbench.visible import visible
 
@@ -87,6 +88,7 @@ class ReportContent:
         command: The study's ``kedro run`` command, for the next step.
         grad_cam: Where networks look in some images: ``rows`` of the split index, and by technique
             ``<name>.maps``, ``<name>.answers`` and ``<name>.seed``; None without feature maps.
+        interactions: A row per pair of techniques that a third combines; None without such.
     """
 
     comparison: pd.DataFrame
@@ -104,19 +106,7 @@ class ReportContent:
     duplicates: pd.DataFrame | None = None
     command: str = KEDRO_RUN
     grad_cam: Mapping[str, np.ndarray] | None = None
-
-
-@dataclass(frozen=True)
-class SheetImage:
-    """An image on a contact sheet."""
-
-    data_url: str
-    alternative: str  # the image in words
-    pixelated: bool  # whether it is enlarged without smoothing
-    filename: str
-    label: str
-    wrong: str  # the most frequent wrong answer, and how many of how many seeds gave it
-    right: str  # the same for the right answer
+    interactions: pd.DataFrame | None = None
 
 
 def render_report(content: ReportContent) -> str:
@@ -270,6 +260,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "differences": svg.difference_picture(comparison, trained)
         if has_figures(comparison, "difference")
         else None,
+        **interactions_shown(content.interactions, comparison.attrs.get("band", 0.0)),
         "cost": svg.cost_picture(comparison) if plots_cost.costs(comparison) else None,
         "learning": svg.learning_pictures(trained),
         "gap": svg.gap_picture(comparison)
@@ -316,7 +307,7 @@ def _baseline_and_best(
     if len(names) == 2 and not scope.varies(content.comparison):
         for wrong, right in (names, names[::-1]):
             images = tables.disagreements(trained[wrong], trained[right], part)
-            shown = _contact_sheet(content, images.head(MOST_SHOWN), wrong, right)
+            shown = contact_sheet(content, images.head(MOST_SHOWN), wrong, right)
             sheets.append({"wrong": wrong, "right": right, "count": len(images), "images": shown})
     return {
         "pair": names,
@@ -352,35 +343,6 @@ def _recalls(
         {"label": label, "images": int(images[row]), "recalls": [recall[row] for recall in recalls]}
         for row, label in enumerate(classes)
     ]
-
-
-def _contact_sheet(
-    content: ReportContent, images: pd.DataFrame, wrong: str, right: str
-) -> list[SheetImage]:
-    """Return the images that technique ``wrong`` mistakes and technique ``right`` recognizes."""
-    rows = pd.Series(np.arange(len(content.split_index)), index=content.split_index["filename"])
-    rows = rows[~rows.index.duplicated()]
-    shown = []
-    for image in images.to_dict("records"):
-        pixels = np.asarray(content.images[rows[image["filename"]]])
-        wrong_seeds, right_seeds = (
-            f"{image[f'{side}_count']}\u00a0of\u00a0{image[f'{side}_trainings']}"  # breaks no line
-            for side in ("one", "other")
-        )
-        label, mistake = image["label"], image["one_answer"]
-        shown.append(
-            SheetImage(
-                svg.image_data_url(pixels),
-                f"Image of class {label}: {wrong} says {mistake} ({wrong_seeds} seeds), "
-                f"{right} says {label} ({right_seeds} seeds).",
-                max(pixels.shape[:2]) <= LARGEST_PIXELATED,
-                image["filename"],
-                label,
-                f"{mistake} ({wrong_seeds})",
-                f"{label} ({right_seeds})",
-            )
-        )
-    return shown
 
 
 def _yes_or_no(answer: Any) -> str:

@@ -62,9 +62,9 @@ def difference_picture(comparison: pd.DataFrame, results: Mapping[str, Results])
     ]
     alternative = (
         f"Each technique's difference to the baseline in {metric_of(comparison).unit} with its "
-        f"95 % interval: {_enumerated(described)}."
+        f"95 % interval: {enumerated(described)}."
     )
-    return _responsive(
+    return responsive(
         "difference",
         lambda width: differences.difference_plot(comparison, results, width),
         alternative,
@@ -79,9 +79,9 @@ def cost_picture(comparison: pd.DataFrame) -> Picture:
     ]
     alternative = (
         f"Each technique's difference to the baseline in {metric_of(comparison).unit} over its "
-        f"training time, as a multiple of the baseline's: {_enumerated(described)}."
+        f"training time, as a multiple of the baseline's: {enumerated(described)}."
     )
-    return _responsive("cost", lambda width: cost.cost_plot(comparison, width), alternative)
+    return responsive("cost", lambda width: cost.cost_plot(comparison, width), alternative)
 
 
 def network_picture(comparison: pd.DataFrame) -> Picture:
@@ -94,7 +94,7 @@ def network_picture(comparison: pd.DataFrame) -> Picture:
     ]
     alternative = (
         f"Each technique's difference to the baseline of each network in "
-        f"{metric_of(comparison).unit} with its 95 % interval: {_enumerated(described)}."
+        f"{metric_of(comparison).unit} with its 95 % interval: {enumerated(described)}."
     )
     return Picture(inline_svg(networks.network_plot(comparison), "networks", alternative))
 
@@ -106,10 +106,8 @@ def gap_picture(comparison: pd.DataFrame) -> Picture:
         f"{row['technique']} {percent(row['train_accuracy'])} and {percent(row[judged])}"
         for row in comparison.dropna(subset=["train_accuracy", judged]).to_dict("records")
     ]
-    alternative = (
-        f"Each technique's train and {judged.replace('_', ' ')}: {_enumerated(described)}."
-    )
-    return _responsive("gap", lambda width: gaps.gap_plot(comparison, width), alternative)
+    alternative = f"Each technique's train and {judged.replace('_', ' ')}: {enumerated(described)}."
+    return responsive("gap", lambda width: gaps.gap_plot(comparison, width), alternative)
 
 
 def pruning_picture(results: Mapping[str, Results]) -> Picture:
@@ -122,9 +120,9 @@ def pruning_picture(results: Mapping[str, Results]) -> Picture:
     ]
     alternative = (
         f"Each technique's accuracy before and after removing {most} of its weights: "
-        f"{_enumerated(described)}."
+        f"{enumerated(described)}."
     )
-    return _responsive("pruning", lambda width: pruning.pruning_plot(results, width), alternative)
+    return responsive("pruning", lambda width: pruning.pruning_plot(results, width), alternative)
 
 
 def corruption_picture(results: Mapping[str, Results]) -> Picture:
@@ -137,7 +135,7 @@ def corruption_picture(results: Mapping[str, Results]) -> Picture:
     alternative = (
         "Heat map of each technique's accuracy on clean images, under "
         f"{listed([str(name).replace('_', ' ') for name in table.columns[1:-1]])}; clean and on "
-        f"average over the corruptions: {_enumerated(described)}."
+        f"average over the corruptions: {enumerated(described)}."
     )
     figure = corruptions.corruption_heatmap(results)
     return Picture(inline_svg(figure, "corruption", alternative))
@@ -282,7 +280,7 @@ def _style(style: str) -> str:
     return ";".join(kept)
 
 
-def _responsive(name: str, plot: Callable[[int], Figure], alternative: str) -> Picture:
+def responsive(name: str, plot: Callable[[int], Figure], alternative: str) -> Picture:
     """Return a plot drawn in both widths."""
     wide, narrow = (
         inline_svg(plot(width), f"{name} {width}", alternative)
@@ -291,7 +289,7 @@ def _responsive(name: str, plot: Callable[[int], Figure], alternative: str) -> P
     return Picture(wide, narrow)
 
 
-def _enumerated(items: list[str]) -> str:
+def enumerated(items: list[str]) -> str:
     """Return the first ``_MOST_NAMED`` items as one text, and the number of the others."""
     more = len(items) - _MOST_NAMED
     return "; ".join([*items[:_MOST_NAMED], *([f"{more} more, in the table"] if more > 0 else [])])

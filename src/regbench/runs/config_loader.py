@@ -16,6 +16,7 @@ from regbench.errors import KEDRO_RUN, SettingsError, quoted
 from regbench.redaction import keep_secret, without_secrets
 from regbench.storage import addresses
 from regbench.study import fingerprints
+from regbench.study.cocktail import cocktail_parameters, searched_techniques
 from regbench.study.fit import without
 from regbench.study.problems import InvalidStudy, Problem, nearest, shown_path
 from regbench.study.reader import read_schedules, read_study
@@ -135,7 +136,8 @@ class StudyConfigLoader(OmegaConfigLoader):
                 "fingerprints": fingerprints.fingerprints_of_techniques(study),
                 "preparation": fingerprints.digests_of_preparation(study),
                 "command": self._command(),
-                "searched": {name: name for name in study.techniques},  # inputs of searches
+                "searched": {name: name for name in searched_techniques(study)},  # of nodes
+                **cocktail_parameters(study),
                 "without": [name for name in techniques if name not in study.techniques],
             }
         )

@@ -1,7 +1,6 @@
 """Validation of a study's settings; all wrong keys and values are reported at once."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,9 +10,8 @@ from regbench.errors import quoted
 from regbench.metrics.registry import DEFAULT
 from regbench.networks.base import Network
 from regbench.networks.registry import NETWORKS, network_of
-from regbench.regularizers.base import Regularizer
-from regbench.regularizers.places.ensemble import Ensemble
 from regbench.regularizers.registry import REGULARIZERS
+from regbench.study.cocktail import cocktail_problems
 from regbench.study.combine import combine_techniques
 from regbench.study.fit import fit_problems
 from regbench.study.looks import namespaces_of
@@ -24,6 +22,7 @@ from regbench.study.schema import (
     Study,
 )
 from regbench.study.search import beside_of, search_problems
+from regbench.study.together import clashes, several_of_one
 
 
 def read_study(parameters: Mapping[Any, Any]) -> Study:
@@ -70,6 +69,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += _one_of_problems(study)
         problems += _namespace_problems(study)
         problems += search_problems(study)
+        problems += cocktail_problems(study) if not problems else []
         problems += _published_problems(study.reporting.published, combined)
     for group in ("prediction", "alarms", "refit"):
         if isinstance(parameters.get(group), Mapping):
@@ -208,40 +208,24 @@ def _network_problems(study: Study) -> list[Problem]:
     return problems
 
 
-# What one regularizer of a technique may do at the most, and whether a kind of them does it.
-_ONE_OF: dict[str, Callable[[type[Regularizer]], bool]] = {
-    "average the weights": lambda kind: kind.averages_weights,
-    "normalize the activations": lambda kind: kind.normalizes,
-    "compute the kernels anew": lambda kind: kind.does("reparametrize"),
-    "train several networks": lambda kind: issubclass(kind, Ensemble),
-}
-
-
 def _one_of_problems(study: Study) -> list[Problem]:
     """Return the problems of techniques with several regularizers of which one is the most."""
-    problems = []
-    for name, technique in study.techniques.items():
-        kinds = {key: REGULARIZERS[key] for key in technique.entries()}
-        for what, is_one in _ONE_OF.items():
-            several = [key for key, kind in kinds.items() if is_one(kind)]
-            if len(several) > 1:
-                wrong = f"{' and '.join(several)} each {what}: a technique can have one of them"
-                problems.append(Problem(("techniques", name), wrong))
-    return problems
+    return [
+        Problem(("techniques", name), wrong)
+        for name, technique in study.techniques.items()
+        for wrong in several_of_one(REGULARIZERS[key] for key in technique.entries())
+    ]
 
 
 def _clash_problems(study: Study) -> list[Problem]:
     """Return the problems of regularizers that cannot be used beside the study's other settings."""
     beside = beside_of(study.protocol)
     shared = {key: dict(settings) for key, settings in study.shared.items()}
-    problems = []
-    for name, technique in study.techniques.items():
-        made = {one.key(): one for one in technique.regularizers(shared)}
-        for key, regularizer in made.items():
-            others = {other: made[other] for other in made if other != key}
-            if clash := regularizer.clash(replace(beside, others=others)):
-                problems.append(Problem(("techniques", name, key), clash, leave_out=name))
-    return problems
+    return [
+        Problem(("techniques", name, key), clash, leave_out=name)
+        for name, technique in study.techniques.items()
+        for key, clash in clashes(technique.regularizers(shared), beside).items()
+    ]
 
 
 def _namespace_problems(study: Study) -> list[Problem]:

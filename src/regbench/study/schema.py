@@ -43,6 +43,7 @@ from regbench.study.tuning import Tuning
 BASELINE = "baseline"
 BEST = "best"
 EVERY = "every"  # technique, in `tuning.search`
+COCKTAIL = "cocktail"  # the technique that the joint search finds
 RESERVED_NAMES = frozenset(
     {
         *("data", "reporting", "prediction", "fetch_mnist", "sample_mnist"),  # other pipelines

@@ -13,7 +13,7 @@ from regbench.regularizers.places.beside import Beside
 from regbench.regularizers.places.ensemble import Ensemble
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.problems import Problem, nearest, problems_of
-from regbench.study.schema import EVERY, Protocol, Study
+from regbench.study.schema import COCKTAIL, EVERY, Protocol, Study
 from regbench.study.technique import Technique
 from regbench.study.tuning import Tuning
 
@@ -26,7 +26,7 @@ class Searched:
 
     Attributes:
         regularizer: Its key.
-        setting: Its name.
+        setting: Its name; empty for the switch that turns the regularizer on.
         over: The range. It holds the technique's own value, if it can.
         own: The value that the technique has.
         whole: Whether only whole numbers are tried.
@@ -40,8 +40,8 @@ class Searched:
 
     @property
     def label(self) -> str:
-        """Its name among the technique's settings, such as ``l2.factor``."""
-        return f"{self.regularizer}.{self.setting}"
+        """Its name among the technique's settings, such as ``l2.factor``; of a switch ``l2``."""
+        return f"{self.regularizer}.{self.setting}" if self.setting else self.regularizer
 
 
 def beside_of(protocol: Protocol) -> Beside:
@@ -135,7 +135,8 @@ def search_problems(study: Study) -> list[Problem]:
 
 def _problems(study: Study, path: tuple[str, ...]) -> Iterator[Problem]:
     for name, regularizers in study.tuning.search.items():
-        if name != EVERY and name not in study.techniques:
+        joint = name == COCKTAIL and study.tuning.cocktail.search
+        if name != EVERY and name not in study.techniques and not joint:
             allowed = (EVERY, *study.techniques)
             wrong = f"{quoted(name)} is not a technique; allowed: {', '.join(allowed)}"
             yield Problem((*path, name), wrong + nearest(name, allowed))
@@ -143,7 +144,8 @@ def _problems(study: Study, path: tuple[str, ...]) -> Iterator[Problem]:
         if not isinstance(regularizers, Mapping):
             yield Problem((*path, name), "must be a mapping of regularizers to settings")
             continue
-        has = set(REGULARIZERS) if name == EVERY else set(study.techniques[name].entries())
+        any_of_them = name == EVERY or joint
+        has = set(REGULARIZERS) if any_of_them else set(study.techniques[name].entries())
         allowed = tuple(sorted(has | {key for key, _ in _nuisance()}))
         for key, settings in regularizers.items():
             if key not in allowed:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from regbench.fields import Count, Name, Seed, Settings
+from regbench.fields import Count, Float, Name, Seed, Settings
 
 
 class Budget(Settings):
@@ -15,6 +15,26 @@ class Budget(Settings):
     rule: Literal["epochs", "per_setting"]
     epochs: Count  # of rule epochs: so many epochs for every technique
     trials_per_setting: Count  # of rule per_setting: so many trials for each searched setting
+
+
+class Cocktail(Settings):
+    """The joint search over regularizers, each on or off, for the technique ``cocktail``."""
+
+    search: bool = False
+    candidates: Literal["all", "study"] | list[Name] = "all"
+    sampler: Literal["tpe", "quasi_random"] = "tpe"
+    budget_factor: Annotated[Float, Field(gt=0, description="of a technique's budget")] = 1.0
+
+    @field_validator("candidates", mode="before")
+    @classmethod
+    def _keys_or_a_word(cls, value: Any) -> Any:
+        """Accept words separated by spaces: ``--params`` takes no lists."""
+        words = value.split() if isinstance(value, str) else value
+        if words in (["all"], ["study"]):
+            return words[0]
+        if isinstance(words, list) and words and all(isinstance(word, str) for word in words):
+            return list(dict.fromkeys(words))
+        raise PydanticCustomError("candidates", "must be all, study, or a list of regularizers")
 
 
 class Tuning(Settings):
@@ -30,6 +50,7 @@ class Tuning(Settings):
     seeds: Annotated[list[Seed], Field(min_length=1)]
     storage: Name | None
     search: dict[str, Any]
+    cocktail: Cocktail = Cocktail()
 
     @field_validator("storage")
     @classmethod

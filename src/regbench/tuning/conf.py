@@ -10,7 +10,8 @@ import yaml
 from regbench.errors import KEDRO_RUN
 from regbench.metrics.registry import METRICS
 from regbench.regularizers.registry import NUISANCE, REGULARIZERS
-from regbench.study.schema import Study
+from regbench.study.schema import COCKTAIL, Study
+from regbench.tuning.told import how_joint
 
 _GLOBALS = ("images", "data_root", "mnist_source", "if_in_use", "if_unfit")
 _FIXED = "_fixed"
@@ -51,6 +52,13 @@ def techniques(parameters: Mapping[str, Any], found: Mapping[str, Mapping[str, A
         lines += [f"  # {line}" for line in _where_from(outcome)]
         lines += _indented({name: best})
         lines += _indented({_fixed_name(name, entries): entry})
+    if COCKTAIL in found and COCKTAIL not in entries:
+        outcome = found[COCKTAIL]
+        lines += [f"  # {line}" for line in _where_from(outcome)]
+        if outcome["best"]:  # without a completed trial there is no such technique
+            regularizers = outcome["best"]["regularizers"]
+            default = {key: dict(REGULARIZERS[key]()) for key in sorted(NUISANCE)}
+            lines += _indented({COCKTAIL: default | regularizers})
     lines += _indented(dict.fromkeys(parameters["without"]))
     return "\n".join(lines) + "\n"
 
@@ -91,7 +99,8 @@ def _where_from(outcome: Mapping[str, Any]) -> list[str]:
     own = outcome["own_score"]
     was = "" if own is None else f", as it was {own:.4f}"
     score = f"validation {title} {outcome['best']['score']:.4f}{was}"
-    return [f"{score}; {trials}", f"study {outcome['study']!r}", *failures]
+    joint = [how_joint(outcome)] if "candidates" in outcome else []
+    return [f"{score}; {trials}", *joint, f"study {outcome['study']!r}", *failures]
 
 
 def _fixed_name(name: str, taken: Mapping[str, Any]) -> str:

@@ -8,10 +8,11 @@ from regbench.networks.registry import network_of
 from regbench.study.code import digest_of_code
 from regbench.study.digests import digest
 from regbench.study.fit import ensembles_in
-from regbench.study.schema import SHARED, Protocol
+from regbench.study.schema import COCKTAIL, SHARED, Protocol
 from regbench.study.search import beside_of, space, with_values
 from regbench.study.technique import Technique
 from regbench.study.tuning import Tuning
+from regbench.tuning.joint import joint_space, settings_of
 from regbench.tuning.search import Plan, Scored, check_budget, described
 
 Train = Callable[[Mapping[str, Any], int, Callable[[int, float], None]], Scored]
@@ -20,13 +21,20 @@ Train = Callable[[Mapping[str, Any], int, Callable[[int, float], None]], Scored]
 _CODE = ("regbench.tuning.search", "regbench.tuning.samplers", "regbench.tuning.trial")
 
 
-def of_technique(parameters: Mapping[str, Any], name: str, train: Train | None = None) -> Plan:
+def of_technique(
+    parameters: Mapping[str, Any],
+    name: str,
+    train: Train | None = None,
+    image_shape: tuple[int, int, int] | None = None,
+) -> Plan:
     """Return the plan of a technique's search.
 
     Args:
-        parameters: Of the study, as nodes have them.
+        parameters: Of the study, as nodes have them. With ``cocktail``, the technique of this name
+            is searched jointly.
         name: Of the technique.
         train: Trains and scores; without it, nothing can be searched.
+        image_shape: Height, width, channels; None as long as they are not known.
 
     Raises:
         StudyError: The study has several networks.
@@ -39,7 +47,7 @@ def of_technique(parameters: Mapping[str, Any], name: str, train: Train | None =
         )
     tuning = Tuning.model_validate(parameters["tuning"])
     protocol = Protocol.model_validate(parameters["protocol"])
-    technique = Technique.model_validate(parameters["techniques"][name])
+    technique = Technique.model_validate(parameters["techniques"].get(name, {}))
     shared = {key: kind.model_validate(parameters[key]) for key, kind in SHARED.items()}
     plain = {key: dict(settings) for key, settings in shared.items()}
     phases = network_of(parameters["network"]).epochs_of_phases()
@@ -49,25 +57,59 @@ def of_technique(parameters: Mapping[str, Any], name: str, train: Train | None =
         regularizers = Technique.model_validate(settings).regularizers(plain)
         return epochs * max([each.trainings() for each in ensembles_in(regularizers)], default=1)
 
+    beside, metric = beside_of(protocol), parameters["reporting"]["metric"]
+    if is_joint(parameters, name):
+        candidates = Technique.model_validate(parameters["cocktail"]["candidates"])
+        network = network_of(parameters["network"]).traits(image_shape)
+        joint = joint_space(candidates, technique, shared, tuning, network, beside)
+        return Plan(
+            technique=name,
+            searched=joint.searched,
+            tuning=_of_cocktail(tuning),
+            metric=metric,
+            settings=lambda values: settings_of(joint, candidates, technique, shared, values),
+            train=train or _nothing,
+            epochs=planned_epochs,
+            joint=joint,
+        )
     return Plan(
         technique=name,
-        searched=space(name, technique, shared, tuning, beside_of(protocol)),
+        searched=space(name, technique, shared, tuning, beside),
         tuning=tuning,
-        metric=parameters["reporting"]["metric"],
+        metric=metric,
         settings=lambda values: with_values(technique, shared, values),
         train=train or _nothing,
         epochs=planned_epochs,
     )
 
 
-def check(parameters: Mapping[str, Any], name: str) -> None:
+def is_joint(parameters: Mapping[str, Any], name: str) -> bool:
+    """Return whether a technique is searched over all regularizers together."""
+    return name == COCKTAIL and "cocktail" in parameters
+
+
+def _of_cocktail(tuning: Tuning) -> Tuning:
+    """Return the settings of the joint search: with its own sampler and budget."""
+    own, budget = tuning.cocktail, tuning.budget
+    scaled = {
+        name: max(1, round(getattr(budget, name) * own.budget_factor))
+        for name in ("epochs", "trials_per_setting")
+    }
+    return tuning.model_copy(
+        update={"sampler": own.sampler, "budget": budget.model_copy(update=scaled)}
+    )
+
+
+def check(
+    parameters: Mapping[str, Any], name: str, image_shape: tuple[int, int, int] | None = None
+) -> None:
     """Check what can be checked before a technique's search begins.
 
     Raises:
         StudyError: The study has several networks, a seed of the trials is one of the study, or
             the budget is too small.
     """
-    plan = of_technique(parameters, name)
+    plan = of_technique(parameters, name, image_shape=image_shape)
     both = sorted(set(plan.tuning.seeds) & set(parameters["protocol"]["seeds"]))
     if both:
         raise StudyError(
@@ -91,14 +133,18 @@ def study_name(
         data_fingerprint: Of its images and their split.
     """
     tuning = plan.tuning
-    regularizers = {f"regbench.regularizers.{of.regularizer}" for of in plan.searched}
+    code = {f"regbench.regularizers.{of.regularizer}" for of in plan.searched}
     made_from = [
         [data_fingerprint[part] for part in ("data", "split")],
-        parameters["fingerprints"][plan.technique]["training"],
+        (
+            parameters["cocktail"]["fingerprint"]
+            if plan.joint
+            else parameters["fingerprints"][plan.technique]["training"]
+        ),
         [described(of) for of in plan.searched],
         [tuning.sampler, tuning.pruner, tuning.seeds, plan.metric],
         tuning.budget.model_dump() if tuning.sampler == "grid" else None,
-        digest_of_code(*_CODE, *sorted(regularizers)),
+        digest_of_code(*_CODE, *sorted(code)),
     ]
     return f"{plan.technique} {digest(made_from)}"
 

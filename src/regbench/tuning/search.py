@@ -15,11 +15,12 @@ from regbench.regularizers.base import Choice
 from regbench.study.search import Searched
 from regbench.study.tuning import Tuning
 from regbench.tuning import points
+from regbench.tuning.ask import ask
+from regbench.tuning.joint import Joint
 from regbench.tuning.points import Values
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.distributions import BaseDistribution
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Plan:
         train: Trains these with a seed. Calls its third argument after every epoch with the
             epoch's number and the metric on validation images.
         epochs: Returns how many epochs such a training takes, if nothing ends it earlier.
+        joint: Of a joint search, the conditional space that ``searched`` lists.
     """
 
     technique: str
@@ -68,6 +70,7 @@ class Plan:
     settings: Callable[[Values], dict[str, Any]]
     train: Callable[[Mapping[str, Any], int, Callable[[int, float], None]], Scored]
     epochs: Callable[[Mapping[str, Any]], int]
+    joint: Joint | None = None
 
     def planned(self, settings: Mapping[str, Any]) -> int:
         """Return how many epochs a trial takes, of all seeds, if nothing ends it earlier."""
@@ -126,22 +129,14 @@ def search(plan: Plan, study: "optuna.Study") -> dict[str, Any]:
     for left in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
         study.tell(left.number, state=optuna.trial.TrialState.FAIL)
     study.pruner = _pruner(plan)
-    distributions = {of.label: _distribution(of) for of in plan.searched}
     while True:
         made = _made(study.get_trials(deepcopy=False))
         point = next(number for number in range(len(made) + 1) if number not in made)
         spent = sum(trial["epochs"] for trial in made.values())
-        sampler = _sampler(plan, point, distributions)
-        if sampler is None or not _may_begin(plan, point, spent):
+        if not _may_begin(plan, point, spent) or (asked := ask(plan, study, point)) is None:
             break
-        study.sampler = sampler
-        trial = study.ask(distributions)
+        trial, values = asked
         trial.set_user_attr(_POINT, point)
-        values = (
-            {of.label: points.rounded(of, trial.params[of.label]) for of in plan.searched}
-            if point
-            else {}
-        )
         settings: dict[str, Any] = {}
         try:
             settings = plan.settings(values)
@@ -165,7 +160,8 @@ def outcome(plan: Plan, study: "optuna.Study") -> dict[str, Any]:
 
     Returns:
         ``technique``, ``study`` (its name), ``metric``, ``rule`` and ``budget``; ``searched``: for
-        each setting its label, its ``own`` value in the study, and its range; ``trials``: point,
+        each setting its label, its ``own`` value in the study, and its range; of a joint search
+        ``candidates``, the regularizers that may be on; ``trials``: point,
         state (complete, pruned, failed), score, epochs, seconds, values by label, and of failed
         ones the reason; ``epochs`` and ``seconds`` of all; ``own_score`` of the technique as it
         is; ``best``: the point, score and regularizers of the best complete trial, the first of
@@ -210,6 +206,7 @@ def _heading(plan: Plan, study: str) -> dict[str, Any]:
         "budget": budget.epochs if budget.rule == "epochs" else budget.trials_per_setting,
         "sampler": plan.tuning.sampler,
         "searched": [described(of) for of in plan.searched],
+        **({"candidates": list(plan.joint.candidates)} if plan.joint else {}),
     }
 
 
@@ -265,25 +262,6 @@ def _may_begin(plan: Plan, point: int, spent: int) -> bool:
     return point < plan.most_trials
 
 
-def _sampler(
-    plan: Plan, point: int, space: dict[str, "BaseDistribution"]
-) -> "optuna.samplers.BaseSampler | None":
-    """Return what chooses the values of a point; None if all points of a grid are made."""
-    import optuna  # noqa: PLC0415
-
-    from regbench.tuning.samplers import given  # noqa: PLC0415
-
-    seed = plan.tuning.seeds[0]
-    if not point:
-        return given({of.label: points.clipped(of, of.own) for of in plan.searched}, space)
-    if plan.tuning.sampler == "grid":
-        return given(plan.grid[point - 1], space) if point <= len(plan.grid) else None
-    if plan.tuning.sampler == "quasi_random":
-        return given(points.quasi_random(plan.searched, point - 1, seed), space)
-    # A seed of each point's own: a search that was interrupted goes on as it would have.
-    return optuna.samplers.TPESampler(seed=seed + point, multivariate=True)
-
-
 def _pruner(plan: Plan) -> "optuna.pruners.BasePruner":
     import optuna  # noqa: PLC0415
 
@@ -293,17 +271,6 @@ def _pruner(plan: Plan) -> "optuna.pruners.BasePruner":
         most = plan.epochs(plan.settings({}))
         return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=most)
     return optuna.pruners.NopPruner()
-
-
-def _distribution(searched: Searched) -> "BaseDistribution":
-    from optuna import distributions  # noqa: PLC0415
-
-    over = searched.over
-    if isinstance(over, Choice):
-        return distributions.CategoricalDistribution(over.values)
-    if searched.whole:
-        return distributions.IntDistribution(int(over.low), int(over.high), log=over.log)
-    return distributions.FloatDistribution(over.low, over.high, log=over.log)
 
 
 def _note(

@@ -36,5 +36,29 @@ def _of(outcome: Mapping[str, Any]) -> str:
     own = outcome["own_score"]
     was = "failed" if own is None else f"{own:.4f}"
     [best] = [t for t in outcome["trials"] if t["point"] == outcome["best"]["point"]]
-    values = ", ".join(f"{label} {value}" for label, value in best["values"].items())
-    return f"{was} -> {outcome['best']['score']:.4f} with {values or 'its own settings'} ({trials})"
+    values = ", ".join(
+        _value(label, of) for label, of in best["values"].items() if _is_on(label, of)
+    )
+    found = (
+        f"{was} -> {outcome['best']['score']:.4f} with {values or 'its own settings'} ({trials})"
+    )
+    return f"{found}; {how_joint(outcome)}" if "candidates" in outcome else found
+
+
+def how_joint(outcome: Mapping[str, Any]) -> str:
+    """Return how a joint search was made: its space is larger than that of other techniques."""
+    budget = outcome["budget"]
+    amount = f"{budget} epochs" if outcome["rule"] == "epochs" else f"{budget} trials a setting"
+    return (
+        f"{len(outcome['candidates'])} regularizers searched together, "
+        f"{len(outcome['searched'])} switches and settings, by {outcome['sampler']}, {amount}"
+    )
+
+
+def _is_on(label: str, value: Any) -> bool:
+    """Return whether a value says something: the switch of what is off does not."""
+    return "." in label or bool(value)
+
+
+def _value(label: str, value: Any) -> str:
+    return f"{label} {value}" if "." in label else label

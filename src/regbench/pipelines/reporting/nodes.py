@@ -103,6 +103,38 @@ def compare_techniques(
     return compared
 
 
+def compare_pairs(
+    results: dict[str, Results], parameters: dict[str, Any], split_index: DataFrame
+) -> DataFrame:
+    """Return the interaction of every pair of techniques that a third combines."""
+    from regbench.comparison.interactions import interactions
+    from regbench.evaluation.resampling import resampling_of
+    from regbench.study.factorial import factorials_in
+    from regbench.study.schema import SHARED
+    from regbench.study.technique import Technique
+
+    reporting = Reporting.model_validate(parameters["reporting"])
+    techniques = {
+        name: Technique.model_validate(entry) for name, entry in parameters["techniques"].items()
+    }
+    shared = {key: kind.model_validate(parameters[key]) for key, kind in SHARED.items()}
+    return interactions(
+        results,
+        factorials_in(techniques, shared),
+        reporting.metric,
+        reporting.band,
+        resampling_of(split_index),
+        parameters["protocol"].get("looks", ()),
+    )
+
+
+def plot_interactions(interactions: DataFrame, settings: dict[str, Any]) -> Figure:
+    """Draw what each pair of techniques gains beyond the sum of what each gains alone."""
+    from regbench.report.plots.interactions import interaction_plot
+
+    return interaction_plot(interactions, Reporting.model_validate(settings).band)
+
+
 def write_markdown(compared: DataFrame, command: str, settings: dict[str, Any]) -> str:
     """Write the comparison as a Markdown table; of several networks one table each."""
     from regbench.report import text_table
@@ -321,6 +353,7 @@ def write_report(
     findings: list[dict[str, Any]],
     published_claims: DataFrame | None = None,
     grad_cam: dict[str, ndarray] | None = None,
+    interactions: DataFrame | None = None,
 ) -> str:
     """Write the report as one page of HTML."""
     from regbench.report import page, provenance, text_table
@@ -343,6 +376,7 @@ def write_report(
         alarms=[alarm["message"] for alarm in alarms["alarms"]],
         findings=findings,
         grad_cam=grad_cam,
+        interactions=interactions,
     )
     return page.render_report(content)
 

@@ -3,6 +3,7 @@
 <technique>_results of all techniques -> set_aside_stale -> current_trainings, stale_techniques,
                                                              comparison_made_from
     -> compare -> comparison -> write_markdown -> comparison_markdown
+    (of techniques that a third combines: compare_pairs -> interactions -> plot_interactions)
     -> plot_... -> the pictures (of several networks: separate_networks, then those of each, and
        plot_networks -> comparison_plot)
     (comparison and fair_comparison -> compare_with_publication -> published_claims)
@@ -34,7 +35,11 @@ _PICTURES = (
 
 
 def create_pipeline(
-    arms: list[str], *, with_publication: bool, with_feature_maps: bool = False
+    arms: list[str],
+    *,
+    with_publication: bool,
+    with_feature_maps: bool = False,
+    with_pairs: bool = False,
 ) -> Pipeline:
     """Return the pipeline that makes the report; a technique without results is not trained.
 
@@ -42,6 +47,7 @@ def create_pipeline(
         arms: Their names: of techniques, or of techniques on networks.
         with_publication: Whether there are published figures to compare with.
         with_feature_maps: Whether a network of the study has feature maps, for Grad-CAM.
+        with_pairs: Whether there are two techniques that a third combines.
     """
     compared, results = "comparison", "current_trainings"
     networks = [network for network in networks_in(arms) if network]
@@ -76,6 +82,10 @@ def create_pipeline(
                 name="compare_with_publication",
             )
         ]
+    pairs = []
+    if with_pairs:
+        report_inputs["interactions"] = "interactions"
+        pairs = _pairs(results)
     explanation = []
     if with_feature_maps:
         report_inputs["grad_cam"] = "grad_cam"
@@ -90,6 +100,7 @@ def create_pipeline(
                 name="write_markdown",
             ),
             *pictures,
+            *pairs,
             *publication,
             _examination(compared, results, "doctor"),
             Node(doctor_nodes.write_findings, "doctor", "doctor_markdown", name="write_findings"),
@@ -144,6 +155,24 @@ def _comparison(
             [results, stale, "params:reporting", "params:protocol", "split_index"],
             compared,
             name="compare",
+        ),
+    ]
+
+
+def _pairs(results: str) -> list[Node]:
+    """Return the nodes that find which techniques help each other, and draw it."""
+    return [
+        Node(
+            nodes.compare_pairs,
+            [results, "parameters", "split_index"],
+            "interactions",
+            name="compare_pairs",
+        ),
+        Node(
+            nodes.plot_interactions,
+            ["interactions", "params:reporting"],
+            "interaction_plot",
+            name="plot_interactions",
         ),
     ]
 

@@ -27,8 +27,9 @@ def take_images(
     from regbench.tuning.images import without_test
 
     taken = without_test(images, split_index)
-    for name in parameters["techniques"]:
-        plan.check(parameters, name)
+    height, width, channels = images.shape[1:]
+    for name in parameters["searched"]:
+        plan.check(parameters, name, (height, width, channels))
     return taken
 
 
@@ -64,8 +65,12 @@ def search_settings(
         parameters["network"],
         parameters["reporting"]["metric"],
     )
+    height, width, channels = images.shape[1:]
     planned = plan.of_technique(
-        parameters, technique, lambda *trial: train_and_score(bench, *trial)
+        parameters,
+        technique,
+        lambda *trial: train_and_score(bench, *trial),
+        (height, width, channels),
     )
     study = open_study(
         storage,
