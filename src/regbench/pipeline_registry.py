@@ -6,8 +6,17 @@ import warnings
 from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 
-from regbench.pipelines import data, fetch_mnist, prediction, reporting, training, tuning
+from regbench.pipelines import (
+    data,
+    fetch_mnist,
+    prediction,
+    reporting,
+    scaling,
+    training,
+    tuning,
+)
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
+from regbench.study.cells import networks_and_cells, results_needed
 from regbench.study.schema import BASELINE
 
 
@@ -56,6 +65,14 @@ def register_pipelines() -> dict[str, Pipeline]:
             list(study.trained_networks), study.techniques[BASELINE], study.protocol.seeds[0]
         )
         search = tuning.create_pipeline(study.techniques)
+        _, curve_cells, size_cells = networks_and_cells(study)
+        curve, sizes = (
+            create(cells, results_needed(cells.values(), study.techniques, list(trainings)))
+            for create, cells in (
+                (scaling.create_learning_curve, curve_cells),
+                (scaling.create_network_size, size_cells),
+            )
+        )
         predict = prediction.create_pipeline(list(trainings))
     alone = {**by_technique, **trainings}  # of one network these are the same
     return {
@@ -66,6 +83,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "doctor": examine,
         "pilot": Pipeline([prepare, pilot]),
         "tuning": Pipeline([prepare, search]),
+        "learning_curve": Pipeline([prepare, curve]),
+        "network_size": Pipeline([prepare, sizes]),
         "prediction": predict,
         "fetch_mnist": fetch_mnist.create_pipeline(),
         "sample_mnist": fetch_mnist.create_sample_pipeline(),

@@ -14,6 +14,7 @@ from regbench.networks.registry import NETWORKS, network_of
 from regbench.regularizers.base import Regularizer
 from regbench.regularizers.places.ensemble import Ensemble
 from regbench.regularizers.registry import REGULARIZERS
+from regbench.study.cells import scaling_problems
 from regbench.study.combine import combine_techniques
 from regbench.study.fit import fit_problems
 from regbench.study.looks import namespaces_of
@@ -70,6 +71,9 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += _one_of_problems(study)
         problems += _namespace_problems(study)
         problems += search_problems(study)
+        problems += scaling_problems(
+            study.learning_curve, study.network_size, combined, study.networks
+        )
         problems += _published_problems(study.reporting.published, combined)
     for group in ("prediction", "alarms"):
         if isinstance(parameters.get(group), Mapping):

@@ -25,14 +25,8 @@ from regbench.optimization.optimizers import Optimizer
 from regbench.optimization.schedules import Constant, Schedule
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.arms import Arm
-from regbench.study.looks import (
-    Stage,
-    fault_of_looks,
-    last_of,
-    look_name,
-    looks_in,
-    stages,
-)
+from regbench.study.looks import Stage, fault_of_looks, last_of, look_name, looks_in, stages
+from regbench.study.scaling import LearningCurve, NetworkSize
 from regbench.study.split import Split
 from regbench.study.technique import Technique
 from regbench.study.texts import Address, Column, LabelPattern, Results, Separator
@@ -44,7 +38,7 @@ EVERY = "every"  # technique, in `tuning.search`
 RESERVED_NAMES = frozenset(
     {
         *("data", "reporting", "prediction", "fetch_mnist", "sample_mnist"),  # other pipelines
-        *("doctor", "pilot", "tuning"),
+        *("doctor", "pilot", "tuning", "learning_curve", "network_size"),
         *(BEST, EVERY),
         *("nan", "null"),  # pandas reads these from CSV as missing
     }
@@ -293,6 +287,8 @@ class _Study(Settings):
     alarms: Alarms
     prediction: Prediction
     tuning: Tuning
+    learning_curve: LearningCurve
+    network_size: NetworkSize
 
     # Techniques that were left out, as they mean nothing for the network: why, by name.
     _left_out: dict[str, str] = PrivateAttr(default_factory=dict)
