@@ -8,7 +8,7 @@ import pytest
 from regbench.scaling import curve as curves
 from regbench.scaling import networks, page, plots, sentences
 from regbench.scaling.outcomes import SKIPPED
-from regbench.study.cells import Cell, cells_of_curve, cells_of_networks
+from regbench.study.cells import Cell, cells_of_curve, cells_of_networks, title_of
 from regbench.study.scaling import LearningCurve, NetworkSize
 
 SIZES = [100, 300, 1000, 3000, 10000]
@@ -66,7 +66,9 @@ def test_each_technique_is_worth_what_its_curve_says() -> None:
     assert other.startswith("other is worth about 2")
     assert "at 1,000 images (+1.00 points" in other
     assert "; at 10,000 images it is worth nothing detectable (0.00 points" in other
-    assert none.startswith("none is worth nothing detectable at any of 5 sizes: at 10,000 images")
+    assert none.startswith(
+        "none is worth nothing detectable at any of 5 sizes; at 10,000 images: 0.00 points ["
+    )
     assert bad.startswith("bad costs as much as 4,")
     assert "images fewer at 10,000 images" in bad
     ahead = ahead.replace("\N{NO-BREAK SPACE}", " ")
@@ -174,6 +176,11 @@ def test_the_smallest_network_that_equals_the_baseline_is_named() -> None:
     html = page.size_page(found, figure, "set")
     assert html.count(ROW) == 6
     assert "fifth" in {text.get_text() for text in figure.axes[0].texts}
+
+
+def test_a_width_is_named_by_its_network() -> None:
+    assert title_of("width_12_5_percent", "cnn") == "cnn at 12.5 % of its width"
+    assert title_of("resnet", "cnn") == "resnet"
 
 
 def test_where_no_smaller_network_equals_it_the_nearest_is_named() -> None:

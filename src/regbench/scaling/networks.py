@@ -14,7 +14,7 @@ from regbench.scaling.outcomes import (
     mean_and_interval,
     values_of,
 )
-from regbench.study.cells import Cell
+from regbench.study.cells import Cell, title_of
 from regbench.study.schema import BASELINE, Reporting
 
 COSTS = ("weights", "multiply_adds", "seconds", "seconds_low", "seconds_high")
@@ -43,10 +43,11 @@ def summary(
         costs: By ``<network>.<technique>``, from ``cost_of``.
 
     Returns:
-        ``rows`` by network and technique: ``weights``, ``multiply_adds``, ``seconds`` for an
-        image with ``seconds_low`` and ``seconds_high`` (quartiles), ``trainings``, ``failed``,
-        ``mean``, ``sd``, ``low`` and ``high``, ``is_reference``, and of all but the reference
-        ``difference``, ``difference_low``, ``difference_high`` and ``verdict``. Values as stored.
+        ``rows`` by network and technique: the network's ``title``, ``weights``,
+        ``multiply_adds``, ``seconds`` for an image with ``seconds_low`` and ``seconds_high``
+        (quartiles), ``trainings``, ``failed``, ``mean``, ``sd``, ``low`` and ``high``,
+        ``is_reference``, and of all but the reference ``difference``, ``difference_low``,
+        ``difference_high`` and ``verdict``. Values as stored.
     """
     settings = Reporting.model_validate(reporting)
     metric = METRICS[settings.metric]
@@ -77,6 +78,7 @@ def summary(
         measured = mean_and_interval(of)
         row: dict[str, Any] = {
             "network": network,
+            "title": title_of(network, plan["networks"][0]),
             "technique": name,
             **costs[f"{network}.{name}"],
             **measured,

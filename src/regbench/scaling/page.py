@@ -12,7 +12,15 @@ from regbench.report.page import page_environment, template_text
 from regbench.report.svg import inline_svg
 from regbench.scaling import sentences
 
-_CURVE_HEADINGS = ("technique", "images", "trainings", "{of}", "difference", "verdict", "worth")
+_CURVE_HEADINGS = (
+    "technique",
+    "images",
+    "trainings",
+    "{of}",
+    "difference",
+    "verdict",
+    "worth, images",
+)
 _SIZE_HEADINGS = (
     *("network", "technique", "parameters", "multiply-adds", "µs an image", "trainings", "{of}"),
     *("difference", "verdict"),
@@ -79,7 +87,7 @@ def size_page(sizes: Mapping[str, Any], figure: Figure, images: str) -> str:
     metric = METRICS[sizes["metric"]]
     rows = [
         (
-            row["network"],
+            row["title"],
             row["technique"],
             _count(row["weights"]),
             _count(row["multiply_adds"]),

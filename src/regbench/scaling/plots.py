@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from regbench.metrics.base import Metric
 from regbench.metrics.registry import METRICS
@@ -150,11 +150,10 @@ def _draw_law(axis: Axes, curve: Mapping[str, Any], metric: Metric) -> None:
 def _name_points(axis: Axes, rows: Sequence[Mapping[str, Any]], across: str, factor: float) -> None:
     for row in rows:
         axis.annotate(
-            shorten(row["network"], 20),
+            shorten(row["title"].rpartition(" at ")[2].removesuffix(" of its width"), 20),
             (row[across], factor * row["mean"]),
-            xytext=(0, -15),
+            xytext=(6, -12),
             textcoords="offset points",
-            ha="center",
             fontsize=9,
             color=COLOURS["muted"],
         )
@@ -165,7 +164,11 @@ def _log_axis(axis: Axes, ticks: Sequence[float], label: str) -> None:
     if ticks:
         axis.set_xticks(list(ticks))
         axis.minorticks_off()
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    else:
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+    )
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_xlabel(label)
 

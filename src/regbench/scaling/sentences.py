@@ -99,12 +99,16 @@ def _of_technique(
     if last["verdict"] in _DETECTED:
         return f"{_worth(name, last, metric, curve)}."
     detected = [row for row in rows if row["verdict"] in _DETECTED]
-    at_last = (
-        f"at {last['images']:,} images it is worth nothing detectable ({_difference(last, metric)})"
-    )
+    at_last, found = f"at {last['images']:,} images", f"{_difference(last, metric)}"
     if not detected:
-        return f"{name} is worth nothing detectable at any of {len(rows)} sizes: {at_last}."
-    return f"{_worth(name, detected[-1], metric, curve)}; {at_last}."
+        return (
+            f"{name} is worth nothing detectable at any of {len(rows)} sizes; {at_last}: {found}, "
+            f"{last['verdict']}."
+        )
+    return (
+        f"{_worth(name, detected[-1], metric, curve)}; {at_last} it is worth nothing detectable "
+        f"({found}, {last['verdict']})."
+    )
 
 
 def _worth(name: str, row: Mapping[str, Any], metric: Metric, curve: Mapping[str, Any]) -> str:
@@ -208,14 +212,14 @@ def _of_smaller(
         return f"{said}; without {least['technique']} no smaller network does."
     smallest = min(alone, key=lambda row: int(row["weights"]))
     return (
-        f"{said}; without {least['technique']} it takes {smallest['network']}, with "
+        f"{said}; without {least['technique']} it takes {smallest['title']}, with "
         f"{_share(smallest['weights'] / reference['weights'])}."
     )
 
 
 def _arm(row: Mapping[str, Any]) -> str:
     technique = "" if row["technique"] == BASELINE else f" with {row['technique']}"
-    return f"{row['network']}{technique}"
+    return f"{row['title']}{technique}"
 
 
 def _share(share: float) -> str:

@@ -14,6 +14,7 @@ from regbench.study.problems import Problem, nearest
 from regbench.study.scaling import ALL, LearningCurve, NetworkSize
 from regbench.study.schema import BASELINE, BEST, Study
 
+_WIDTH = re.compile(r"width_(\d+(?:_\d+)?)_percent")
 _RANK = re.compile(BEST + r"(?:_([2-9]))?")
 
 
@@ -54,6 +55,17 @@ def results_needed(cells: Iterable[Cell], known: Iterable[str], arms: Sequence[s
     """
     ranks = {cell.technique for cell in cells} - set(known)
     return list(arms) if any(rank_of(name) for name in ranks) else []
+
+
+def title_of(network: str, reference: str) -> str:
+    """Return a network's name in sentences, such as 'mlp at 25 % of its width'.
+
+    Args:
+        network: A key of ``sized_networks``.
+        reference: The name of the study's network.
+    """
+    found = _WIDTH.fullmatch(network)
+    return f"{reference} at {found[1].replace('_', '.')} % of its width" if found else network
 
 
 def cells_of_curve(settings: LearningCurve, network: str) -> dict[str, Cell]:
