@@ -1,11 +1,12 @@
 """Fits and worth against power laws that are known, by algebra."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from regbench.scaling.power_law import PowerLaw, fit_power_law, interval
+from regbench.scaling.power_law import PowerLaw, fit_curve, fit_power_law, interval
 from regbench.scaling.worth import FAR, curves
 
 SIZES = np.array([100.0, 300.0, 1000.0, 3000.0, 10000.0])
@@ -38,7 +39,7 @@ def test_worth_is_what_algebra_says() -> None:
     """Of error 3 n^-1/2: a technique that takes a tenth of it is worth n / 0.81 - n images."""
     baseline = np.tile(3 * SIZES**-0.5, (4, 1))
     found = curves(SIZES, baseline, {"one": 0.9 * baseline, "other": baseline * 1.25})
-    assert found.law is not None
+    assert found.curve is not None
     for place, size in enumerate(SIZES):
         worth = found.worth["one"][place]
         assert worth is not None
@@ -48,6 +49,20 @@ def test_worth_is_what_algebra_says() -> None:
     assert cost is not None
     assert cost.images == pytest.approx(1000 / 1.25**2 - 1000, rel=0.01)
     assert found.forecast == pytest.approx([3 * 20000**-0.5] * 3, rel=0.01)
+
+
+def test_beyond_the_largest_size_the_curve_is_a_mean_of_two() -> None:
+    """With a limit of 0.04 the sizes say 0.04 + 2 n^-1/2; without one they fall more."""
+    errors = 0.04 + 2 * SIZES**-0.5
+    curve = fit_curve(SIZES, errors)
+    assert curve is not None
+    slope = np.polyfit(np.log(SIZES[-3:]), np.log(errors[-3:]), 1)[0]
+    by_law, by_tail = 0.04 + 2 * 20000**-0.5, errors[-1] * 2**slope
+    assert curve.error(20000) == pytest.approx((by_law + by_tail) / 2, rel=1e-3)
+    assert replace(curve, tail_share=0).error(20000) == pytest.approx(by_law, rel=1e-3)
+    assert curve.images_for(curve.error(15000), 30000) == pytest.approx(15000)
+    assert curve.images_for(errors[1], 30000) == pytest.approx(300, rel=1e-3)
+    assert curve.images_for(0.01, 30000) == math.inf
 
 
 def test_beyond_what_was_measured_it_is_at_least_that_much() -> None:
@@ -64,7 +79,7 @@ def test_without_a_falling_curve_or_enough_sizes_the_reason_is_said() -> None:
     assert found.worth == {"one": [None] * 5}
     assert "does not get better with more images" in found.reason
     few = curves(SIZES[:3], np.tile(SIZES[:3] ** -0.5, (3, 1)), {})
-    assert few.reason == "a curve takes four sizes or more, and the baseline has values at 3"
+    assert few.reason == "a curve takes 4 sizes or more, and the baseline has values at 3"
 
 
 def test_failed_trainings_are_left_out() -> None:

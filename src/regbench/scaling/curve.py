@@ -41,9 +41,9 @@ def summary(
         ``low`` and ``high`` (of the mean), ``difference``, ``difference_low``,
         ``difference_high`` and ``verdict`` against the baseline, and ``worth`` in images with
         ``worth_low``, ``worth_high`` and ``worth_most``; values as stored. ``fit``: ``limit``,
-        ``scale`` and ``exponent`` of the baseline's error, ``largest_miss``, and ``forecast`` for
-        twice the images; or ``reason`` why there is none. ``failures`` in lines; and what it is
-        of.
+        ``scale``, ``exponent`` and ``tail_exponent`` of the baseline's error, ``largest_miss``,
+        and ``forecast`` for twice the images; or ``reason`` why there is none. ``failures`` in
+        lines; and what it is of.
     """
     settings = Reporting.model_validate(reporting)
     metric = METRICS[settings.metric]
@@ -89,15 +89,16 @@ def summary(
                 row |= _worth_in_row(worth)
             rows.append(row)
     fit: dict[str, Any] = {"reason": found.reason}
-    if found.law is not None and found.forecast is not None:
+    if found.curve is not None and found.forecast is not None:
         misses = [
-            abs(found.law.error(size) - float(errors[BASELINE][:, place][known].mean()))
+            abs(found.curve.error(size) - float(errors[BASELINE][:, place][known].mean()))
             for place, size in enumerate(sizes)
             if (known := ~np.isnan(errors[BASELINE][:, place])).any()
         ]
         ahead = dict(zip(("error", "low", "high"), map(finite, found.forecast), strict=True))
         fit = {
-            **asdict(found.law),
+            **asdict(found.curve.law),
+            "tail_exponent": found.curve.tail_exponent,
             "largest_miss": max(misses),
             "forecast": {"images": 2 * sizes[-1], **ahead},
         }

@@ -61,9 +61,12 @@ def curve_page(curve: Mapping[str, Any], figure: Figure, images: str, length: st
         "are about these judged images. Intervals of means and differences are 95 % t intervals.",
         "Worth in images: the baseline's mean error is fitted as a + b n^-c (Hestness et al., "
         "2017), its value at a size lowered by the technique's gain there, and the number of "
-        "images sought that has this error; its interval is a bootstrap over draws (expanded "
+        "images sought that has this error. Beyond the largest size the curve is the mean of two: "
+        "that law, and one without a limit through the three largest sizes; a few sizes cannot "
+        "tell them apart. Intervals are bootstraps over draws and over these two (expanded "
         "percentiles, Hesterberg, 2015). Beyond three times the images nothing is said: curves "
         "need not go on as they began (Viering and Loog, 2021).",
+        *_law(curve),
     ]
     return _page(
         "What more images are worth",
@@ -74,6 +77,20 @@ def curve_page(curve: Mapping[str, Any], figure: Figure, images: str, length: st
         ([heading.format(of=_of(curve, metric)) for heading in _CURVE_HEADINGS], rows),
         method,
     )
+
+
+def _law(curve: Mapping[str, Any]) -> list[str]:
+    """Return the fitted curve in numbers; nothing if there is none."""
+    fit = curve["fit"]
+    if fit.get("reason"):
+        return []
+    metric = METRICS[curve["metric"]]
+    miss = f"{metric.factor * fit['largest_miss']:.{metric.digits}f} {metric.short_unit}"
+    return [
+        f"The baseline's fit: a = {fit['limit']:.4f}, b = {fit['scale']:.4g}, c = "
+        f"{fit['exponent']:.3f}; without a limit c = {fit['tail_exponent']:.3f}. It misses a mean "
+        f"by {miss} at most."
+    ]
 
 
 def size_page(sizes: Mapping[str, Any], figure: Figure, images: str) -> str:

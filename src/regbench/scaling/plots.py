@@ -15,7 +15,7 @@ from regbench.metrics.registry import METRICS
 from regbench.report.numbers import signed
 from regbench.report.plots.style import COLOURS, WIDE, draw_legend, in_style, line_styles, shorten
 from regbench.scaling.outcomes import errors_of
-from regbench.scaling.power_law import PowerLaw
+from regbench.scaling.power_law import Curve, PowerLaw
 from regbench.study.schema import BASELINE
 
 _HEIGHT = 400  # pixels
@@ -26,7 +26,7 @@ def curve_plot(curve: Mapping[str, Any]) -> Figure:
     """Draw the metric over the number of train images, and each technique's gain over it.
 
     Points are means over draws, bars 95 % t intervals; the dashed line is the baseline's fitted
-    power law, up to twice the images.
+    curve, up to twice the images.
 
     Args:
         curve: From ``curve.summary``.
@@ -139,8 +139,9 @@ def _draw_law(axis: Axes, curve: Mapping[str, Any], metric: Metric) -> None:
     if "limit" not in fit:
         return
     law = PowerLaw(fit["limit"], fit["scale"], fit["exponent"])
+    fitted = Curve(law, curve["sizes"][-1], fit["tail_exponent"])
     places = np.geomspace(curve["sizes"][0], 2 * curve["sizes"][-1], 60)
-    errors = np.array([law.error(float(place)) for place in places])
+    errors = np.array([fitted.error(float(place)) for place in places])
     # A value and its error take turns by the same rule.
     values = errors_of(errors, metric)
     style: dict[str, Any] = {"color": COLOURS["muted"], "linewidth": 1.4, "linestyle": (0, (4, 3))}
@@ -177,5 +178,5 @@ def _legend(names: Sequence[str], styles: Mapping[str, Any], *, law: bool = Fals
     handles = [Line2D([], [], label=shorten(name, 28), **styles[name]) for name in names]
     if law:
         fitted: dict[str, Any] = {"color": COLOURS["muted"], "linestyle": (0, (4, 3))}
-        handles.append(Line2D([], [], label="baseline's power law", **fitted))
+        handles.append(Line2D([], [], label="baseline's fitted curve", **fitted))
     return handles

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 LEAST_SIZES = 4  # three numbers are fitted; one more shows whether they fit
+_TAIL = 3  # the largest sizes, that say how the curve goes on
 _RESAMPLES = 1000
 _EXPONENTS = (0.01, 4.0)  # those that are looked for; Hestness et al. found 0.07 to 0.35
 _SMALLEST = 1e-6  # of errors, where they stand for their own spread
@@ -43,6 +44,56 @@ class PowerLaw:
             return float((self.scale / (error - self.limit)) ** (1 / self.exponent))
         except OverflowError:
             return math.inf
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A learning curve beyond its sizes, too, where a few sizes leave open whether it has a limit.
+
+    Up to the largest size it is the power law of all sizes. Beyond, it falls by a mean of what that
+    law says and of what the three largest sizes say without a limit: the first is too pessimistic
+    where small sets lie before the range of a power law, the second too optimistic
+    (docs/learning-curve.md has both against measured sizes).
+
+    Attributes:
+        law: Of all sizes.
+        largest: The largest size.
+        tail_exponent: c of b n^-c through the three largest sizes.
+        tail_share: Of the second in the mean, from 0 to 1.
+    """
+
+    law: PowerLaw
+    largest: float
+    tail_exponent: float
+    tail_share: float = 0.5
+
+    def error(self, images: float) -> float:
+        """Return the error with so many train images."""
+        by_law = self.law.error(images)
+        if images <= self.largest:
+            return by_law
+        by_tail = self.law.error(self.largest) * (images / self.largest) ** -self.tail_exponent
+        return (1 - self.tail_share) * by_law + self.tail_share * by_tail
+
+    def images_for(self, error: float, most: float) -> float:
+        """Return the number of train images that lead to an error; infinity beyond ``most``."""
+        from scipy.optimize import brentq  # noqa: PLC0415 - slow to import
+
+        if error >= self.law.error(self.largest):
+            return self.law.images_for(error)
+        if error < self.error(most):
+            return math.inf
+        return float(brentq(lambda images: self.error(images) - error, self.largest, most))
+
+
+def fit_curve(sizes: np.ndarray, errors: np.ndarray, like: PowerLaw | None = None) -> Curve | None:
+    """Return the learning curve through mean errors; arguments and None as of ``fit_power_law``."""
+    law = fit_power_law(sizes, errors, like)
+    if law is None:
+        return None
+    last = np.log(np.maximum(errors[-_TAIL:], _SMALLEST))
+    slope = np.polyfit(np.log(sizes[-_TAIL:]), last, 1)[0]
+    return Curve(law, float(sizes[-1]), max(0.0, -float(slope)))
 
 
 def fit_power_law(

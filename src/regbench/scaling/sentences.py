@@ -139,10 +139,9 @@ def _of_more_images(curve: Mapping[str, Any], metric: Metric) -> str:
     ends = [_value(ahead[key], metric) for key in ("low", "high") if ahead[key] is not None]
     if len(ends) == 2:
         then += f" [{', '.join(metric_value(end, metric) for end in sorted(ends))}]"
-    law = f"{round(fit['limit'], 4):g} + {fit['scale']:.3g} n^-{fit['exponent']:.2f}"
     return (
         f"Twice the images, {ahead['images']:,}, would give the baseline {then} in place of "
-        f"{now}, if its curve goes on as fitted ({_as_error(metric)} {law})."
+        f"{now}, if its curve goes on as it began."
     )
 
 
@@ -151,12 +150,6 @@ def _value(error: float, metric: Metric) -> float:
     if metric.unit == POINTS and metric.higher_is_better:
         return 1 - error
     return -error if metric.higher_is_better else error
-
-
-def _as_error(metric: Metric) -> str:
-    if metric.unit == POINTS and metric.higher_is_better:
-        return f"1 − {metric.title} ="
-    return f"{metric.title} ="
 
 
 def _difference(row: Mapping[str, Any], metric: Metric) -> str:
