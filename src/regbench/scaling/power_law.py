@@ -73,7 +73,7 @@ class Curve:
         if images <= self.largest:
             return by_law
         by_tail = self.law.error(self.largest) * (images / self.largest) ** -self.tail_exponent
-        return (1 - self.tail_share) * by_law + self.tail_share * by_tail
+        return float((1 - self.tail_share) * by_law + self.tail_share * by_tail)
 
     def images_for(self, error: float, most: float) -> float:
         """Return the number of train images that lead to an error; infinity beyond ``most``."""
