@@ -51,7 +51,7 @@ def test_a_learning_curve_is_made_and_resumed(
     # 210 images take 7 steps of 32; 80, three times each, 8.
     steps = {name: of["steps"] for name, (_, of) in made.items() if "steps" in of}
     assert set(steps.values()) == {7, 8}
-    assert made["best/size_500_draw_2.json"][1] == {"status": "skipped"}
+    assert made["best/size_500_draw_2.json"][1]["status"] == "skipped"
 
     found = json.loads((data / "08_reporting/learning_curve.json").read_text())
     assert found["techniques"] == {"baseline": "baseline", "best": "l2"}
@@ -70,11 +70,16 @@ def test_a_learning_curve_is_made_and_resumed(
     assert "<svg" in page
     assert "picture and table: " in capsys.readouterr().out
 
-    # Again: nothing is trained; with another strength, only l2 is.
+    # Again: only what somebody changed is trained; with another strength, only l2 is.
+    changed = "best/size_20_draw_2.json"
+    record = made[changed][1] | {"test_accuracy": 1.0}
+    (data / "07_model_output/learning_curve" / changed).write_text(json.dumps(record))
     run("learning_curve", only_missing_outputs=True, **options)
+    assert f"{changed}: damaged, or changed since it was made; the training is made" in caplog.text
     again = outcomes(data, "learning_curve")
-    changed = {name for name in made if made[name][0] != again[name][0]}
-    assert changed == {name for name in made if "size_500" in name}
+    assert again[changed][1]["test_accuracy"] == made[changed][1]["test_accuracy"]
+    made_again = {name for name in made if made[name][0] != again[name][0]}
+    assert made_again == {changed, *(name for name in made if "size_500" in name)}
     options["techniques"] = TECHNIQUES | {"l2": {"l2": 0.01}}
     named = CURVE | {"techniques": "l2", "sizes": "20 all"}
     run("learning_curve", only_missing_outputs=True, **options | {"learning_curve": named})

@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from regbench.errors import StudyError
+from regbench.study import digests
 from regbench.study.cells import (
     Cell,
     cells_of_curve,
@@ -134,7 +135,7 @@ def train(
     from regbench.scaling.outcomes import SKIPPED
 
     if is_skipped(plan, cell):
-        return {"status": SKIPPED}
+        return digests.sealed({"status": SKIPPED})
     from regbench.scaling.train import train_cell
 
     planned, technique = Cell(*cell), plan["techniques"][Cell(*cell).technique]
@@ -148,7 +149,7 @@ def train(
         plan["sizes"][str(planned.size)],
         parameters["learning_curve"]["length"],
     )
-    return made | _made_from(parameters, data_fingerprint, planned, technique)
+    return digests.sealed(made | _made_from(parameters, data_fingerprint, planned, technique))
 
 
 @on_failure_of(train)
@@ -165,7 +166,7 @@ def train_failed(
 
     technique = plan["techniques"][Cell(*cell).technique]
     made_from = _made_from(parameters, data_fingerprint, Cell(*cell), technique)
-    return {"status": FAILED, "reason": reason, **made_from}
+    return digests.sealed({"status": FAILED, "reason": reason, **made_from})
 
 
 def conclude_learning_curve(

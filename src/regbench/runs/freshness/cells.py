@@ -5,7 +5,7 @@ from typing import Any
 
 from kedro.framework.project import pipelines
 
-from regbench.runs.freshness.stored import Catalog, load_record
+from regbench.runs.freshness.stored import Catalog, load_sealed
 from regbench.study.cells import Cell
 
 COMPARISONS = ("learning_curve", "network_size")
@@ -65,11 +65,13 @@ def _stale_cells(
 
     if {"images", "split_index"} & made_again or not data_fingerprint:
         return set(cells)
+    if "network" not in parameters:
+        return set(cells)  # of several networks, which the plan refuses
     names = _techniques(cells, made_again, parameters, data_fingerprint, catalog)
     length = parameters["learning_curve"]["length"]
     found = set()
     for key, cell in cells.items():
-        record = load_record(catalog, key)
+        record = load_sealed(catalog, key, "the training is made again")
         technique = names.get(cell.technique)
         if technique is None or record.get("status") != TRAINED:
             found.add(key)
