@@ -13,10 +13,12 @@ from regbench.pipelines import (
     prediction,
     refit,
     reporting,
+    scaling,
     training,
     tuning,
 )
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
+from regbench.study.cells import networks_and_cells, results_needed
 from regbench.study.cocktail import searched_techniques
 from regbench.study.factorial import factorials_in
 from regbench.study.schema import BASELINE
@@ -68,6 +70,14 @@ def register_pipelines() -> dict[str, Pipeline]:
             list(study.trained_networks), study.techniques[BASELINE], study.protocol.seeds[0]
         )
         search = tuning.create_pipeline(searched_techniques(study))
+        _, curve_cells, size_cells = networks_and_cells(study)
+        curve, sizes = (
+            create(cells, results_needed(cells.values(), study.techniques, list(trainings)))
+            for create, cells in (
+                (scaling.create_learning_curve, curve_cells),
+                (scaling.create_network_size, size_cells),
+            )
+        )
         predict = prediction.create_pipeline(list(trainings))
         again = refit.create_pipeline(list(trainings), study.techniques.values(), study.refit.seeds)
         export_chosen = export.create_pipeline(list(trainings))
@@ -81,6 +91,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "pilot": Pipeline([prepare, pilot]),
         "tuning": Pipeline([prepare, search]),
         "refit": again,
+        "learning_curve": Pipeline([prepare, curve]),
+        "network_size": Pipeline([prepare, sizes]),
         "prediction": predict,
         "export": Pipeline([predict.to_outputs("chosen_network"), export_chosen]),
         "fetch_mnist": fetch_mnist.create_pipeline(),

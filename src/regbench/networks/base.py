@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from regbench.fields import Settings
 from regbench.regularizers.base import LAYERS, Position, Regularizer, Traits
@@ -252,6 +252,10 @@ class Network(Settings, ABC):
             image_shape: Height, width, channels.
             classes: Number of classes.
         """
+        return None
+
+    def scaled(self, factor: float) -> Self | None:
+        """Return the network with its layers so many times as wide; None if it has no width."""
         return None
 
     def kept_values(self, image_shape: tuple[int, int, int]) -> int | None:

@@ -34,6 +34,7 @@ _ELSEWHERE = {
     "techniques": "entries by name: [regularizers](regularizers.md)",
     "ingest.size": "auto, a number, or two, from 1 to 4096",
     "protocol.seeds": "a number of seeds, a list of them, or `looks`",
+    "learning_curve.sizes": "whole numbers ≥ 1, and `all`",
     "reporting.published": "entries by technique: `accuracy`, `claim`, `says`, `not_comparable`",
     "protocol.optimizer": f"{', '.join(OPTIMIZERS)}, each with [its settings](optimizers.md)",
     "protocol.schedule": f"{', '.join(SCHEDULES)}, each with [its settings](optimizers.md)",

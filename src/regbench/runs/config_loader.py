@@ -16,6 +16,7 @@ from regbench.errors import KEDRO_RUN, SettingsError, quoted
 from regbench.redaction import keep_secret, without_secrets
 from regbench.storage import addresses
 from regbench.study import fingerprints
+from regbench.study.cells import inputs_of_cells
 from regbench.study.cocktail import cocktail_parameters, searched_techniques
 from regbench.study.fit import without
 from regbench.study.problems import InvalidStudy, Problem, nearest, shown_path
@@ -132,6 +133,7 @@ class StudyConfigLoader(OmegaConfigLoader):
         return (
             study.as_parameters()
             | looks
+            | inputs_of_cells(study)
             | {
                 "fingerprints": fingerprints.fingerprints_of_techniques(study),
                 "preparation": fingerprints.digests_of_preparation(study),

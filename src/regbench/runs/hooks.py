@@ -23,6 +23,7 @@ from regbench.errors import (
 from regbench.runs.command_line import check_selection
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.runs.exit_code import notification_addresses, notify_of_error, raise_alarms
+from regbench.runs.freshness.cells import COMPARISONS
 from regbench.runs.freshness.prepared_record import (
     ReducedRecord,
     check_prepared_files,
@@ -31,6 +32,7 @@ from regbench.runs.freshness.prepared_record import (
 )
 from regbench.runs.freshness.report_record import remove_report_record, save_report_record
 from regbench.runs.freshness.stale import is_up_to_date, treat_stale_as_missing
+from regbench.runs.freshness.stored import file_of
 from regbench.runs.locks.machine import Use, machine_lock
 from regbench.runs.locks.store import store_lock
 from regbench.signals import at_the_end
@@ -46,6 +48,9 @@ logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from regbench.runs.progress_display import PlainProgress
+
+
+LAST_MADE = (".metrics", ".outcome")  # the datasets that a training ends with
 
 
 @contextmanager
@@ -121,8 +126,8 @@ class StudyHooks:
         except Exception as error:  # Kedro calls on_pipeline_error only for errors of nodes
             self._end_with(error, catalog)
             raise
-        # Evaluation ends a training; one that was trained earlier may still lack it.
-        to_do = [node for node in pipeline.nodes if node.name.endswith(".evaluate")]
+        # What was trained earlier may still have to be evaluated.
+        to_do = [n for n in pipeline.nodes if any(made.endswith(LAST_MADE) for made in n.outputs)]
         if only_missing_outputs:
             to_do = [n for n in to_do if not all(catalog.exists(name) for name in n.outputs)]
         if to_do:
@@ -186,6 +191,9 @@ class StudyHooks:
                 text_table.print_table(table)
         _print_findings(made, catalog)
         failed = compare.failures(results_by_technique)
+        failed += [
+            f for name in COMPARISONS if name in made for f in catalog.load(name)["failures"]
+        ]
         if "alarms" in made:
             raise_alarms(catalog, self._notify, failed)
         if "exports" in made:
@@ -295,6 +303,12 @@ def _print_findings(made: set[str], catalog: CatalogProtocol[Any, Any]) -> None:
 
         folder = str(catalog.load("export_folder"))
         text_table.print_lines(export.lines(catalog.load("exports"), folder))
+    for name in COMPARISONS:
+        if name in made:
+            from regbench.scaling.told import lines as lines_of
+
+            page = file_of(catalog, f"{name}_page")
+            text_table.print_lines(lines_of(catalog.load(name), page))
     for name in ("doctor", "checkup"):
         if name in made:
             text_table.print_lines(told.terminal_lines(catalog.load(name)))

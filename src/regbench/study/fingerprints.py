@@ -12,7 +12,7 @@ from regbench.regularizers.places.ensemble import Ensemble
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.code import LIBRARIES, digest_of_code
 from regbench.study.digests import digest, hexadecimal, new_hash
-from regbench.study.schema import Reporting, Study
+from regbench.study.schema import Normalization, Protocol, Reporting, Study
 from regbench.study.technique import Technique
 
 if TYPE_CHECKING:  # imported when the configuration is read, which is to be fast
@@ -114,7 +114,10 @@ def fingerprints_of_techniques(study: Study) -> dict[str, dict[str, Any]]:
         and ``evaluation``.
     """
     evaluation = digest([digest_of_code(*EVALUATION_CODE), study.evaluation.model_dump()])
-    protocols = {name: _protocol(study, net) for name, net in study.trained_networks.items()}
+    protocols = {
+        name: protocol_of_trainings(study.protocol, study.normalization, network)
+        for name, network in study.trained_networks.items()
+    }
     found = {}
     for arm in study.arms:
         technique, network = study.techniques[arm.technique], study.trained_networks[arm.network]
@@ -125,14 +128,14 @@ def fingerprints_of_techniques(study: Study) -> dict[str, dict[str, Any]]:
                 "protocol": digest(protocol),
                 "protocol_but_schedule": digest(but_schedule),
                 "technique": digest(technique.in_full(study.shared)),
-                "training": _digest_of_training(technique, network),
+                "training": digest_of_training(technique, network),
             },
             "evaluation": evaluation,
         }
     return found
 
 
-def _digest_of_training(technique: Technique, network: "Network") -> str:
+def digest_of_training(technique: Technique, network: "Network") -> str:
     """Return the digest of the code of a technique's trainings, and of libraries of its own."""
     code = digest_of_code(*training_code(technique, network))
     kinds = [REGULARIZERS[key] for key in technique.entries()]
@@ -140,17 +143,16 @@ def _digest_of_training(technique: Technique, network: "Network") -> str:
     return digest([code, *(version(name) for name in names)]) if names else code
 
 
-def _protocol(study: Study, network: "Network") -> dict[str, Any]:
+def protocol_of_trainings(
+    protocol: Protocol, normalization: Normalization, network: "Network"
+) -> dict[str, Any]:
     """Return what all trainings of a network share, as plain values."""
     no_part = {"split", "seeds", "looks", "network", "checkpoint_minutes"}
-    protocol = study.protocol.model_dump(mode="json", exclude=no_part)
-    protocol |= {
-        "network": network.as_entry(),
-        "normalization": study.normalization.model_dump(),
-    }
+    shared = protocol.model_dump(mode="json", exclude=no_part)
+    shared |= {"network": network.as_entry(), "normalization": normalization.model_dump()}
     if files := network.files():
-        protocol["files"] = [_digest_of_file(path) for path in files]
-    return protocol
+        shared["files"] = [_digest_of_file(path) for path in files]
+    return shared
 
 
 def _digest_of_file(path: str) -> str:

@@ -11,6 +11,7 @@ from regbench.metrics.registry import DEFAULT
 from regbench.networks.base import Network
 from regbench.networks.registry import NETWORKS, network_of
 from regbench.regularizers.registry import REGULARIZERS
+from regbench.study.cells import scaling_problems
 from regbench.study.cocktail import cocktail_problems
 from regbench.study.combine import combine_techniques
 from regbench.study.fit import fit_problems
@@ -70,6 +71,9 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += _namespace_problems(study)
         problems += search_problems(study)
         problems += cocktail_problems(study) if not problems else []
+        problems += scaling_problems(
+            study.learning_curve, study.network_size, combined, study.networks
+        )
         problems += _published_problems(study.reporting.published, combined)
     for group in ("prediction", "alarms", "refit"):
         if isinstance(parameters.get(group), Mapping):

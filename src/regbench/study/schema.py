@@ -26,15 +26,9 @@ from regbench.optimization.schedules import Constant, Schedule
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.arms import Arm
 from regbench.study.export import Export
-from regbench.study.looks import (
-    Stage,
-    fault_of_looks,
-    last_of,
-    look_name,
-    looks_in,
-    stages,
-)
+from regbench.study.looks import Stage, fault_of_looks, last_of, look_name, looks_in, stages
 from regbench.study.refit import Refit
+from regbench.study.scaling import LearningCurve, NetworkSize
 from regbench.study.split import Split
 from regbench.study.technique import Technique
 from regbench.study.texts import Address, Column, LabelPattern, Results, Separator
@@ -47,7 +41,8 @@ COCKTAIL = "cocktail"  # the technique that the joint search finds
 RESERVED_NAMES = frozenset(
     {
         *("data", "reporting", "prediction", "fetch_mnist", "sample_mnist"),  # other pipelines
-        *("doctor", "pilot", "tuning", "refit", "export", BEST, EVERY),
+        *("doctor", "pilot", "tuning", "learning_curve", "network_size", "refit", "export"),
+        *(BEST, EVERY),
         *("nan", "null"),  # pandas reads these from CSV as missing
     }
 )
@@ -298,6 +293,8 @@ class _Study(Settings):
     refit: Refit
     export: Export
     tuning: Tuning
+    learning_curve: LearningCurve
+    network_size: NetworkSize
 
     # Techniques that were left out, as they mean nothing for the network: why, by name.
     _left_out: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -1,6 +1,6 @@
 """A convolutional network: stages of 3 x 3 convolutions with pooling between them."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -86,6 +86,12 @@ class Cnn(Network):
                 total += height * width * self.filters[stage - 1]  # pooled
             total += self.convolutions_per_stage * a_convolution * height * width * filters
         return total + self.filters[-1] + (self.head_units or 0)
+
+    def scaled(self, factor: float) -> Self:
+        """Return it with so many times the filters, and units of its head."""
+        head = self.head_units and max(1, round(factor * self.head_units))
+        filters = [max(1, round(factor * filters)) for filters in self.filters]
+        return self.model_copy(update={"filters": filters, "head_units": head})
 
     def build(self, plan: Plan) -> "keras.Model":
         """Return a sequential model."""

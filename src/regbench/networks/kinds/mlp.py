@@ -1,7 +1,7 @@
 """A fully connected network (multilayer perceptron)."""
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -27,6 +27,11 @@ class Mlp(Network):
     def traits(self, image_shape: tuple[int, int, int] | None = None) -> Traits:
         """Return that it has neither normalization nor feature maps."""
         return Traits(self.kind(), image_shape, normalized=False, feature_maps=False)
+
+    def scaled(self, factor: float) -> Self:
+        """Return it with so many times the units in every layer."""
+        units = [max(1, round(factor * units)) for units in self.hidden_units]
+        return self.model_copy(update={"hidden_units": units})
 
     def build(self, plan: Plan) -> "keras.Model":
         """Return a sequential model: flat pixels, hidden layers, class probabilities."""

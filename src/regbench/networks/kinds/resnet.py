@@ -1,6 +1,6 @@
 """The residual network for small images of He et al., 2016."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
@@ -84,6 +84,10 @@ class Resnet(Network):
             projected = stride > 1 and self.shortcut == "projection"
             total += (5 if projected else 4) * height * width * filters
         return total + self.filters * 2 ** (_STAGES - 1)
+
+    def scaled(self, factor: float) -> Self:
+        """Return it with so many times the filters."""
+        return self.model_copy(update={"filters": max(1, round(factor * self.filters))})
 
     def build(self, plan: Plan) -> "keras.Model":
         """Return a functional model."""

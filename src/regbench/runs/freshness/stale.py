@@ -14,6 +14,7 @@ from typing import Any
 from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
+from regbench.runs.freshness.cells import stale_of_comparisons
 from regbench.runs.freshness.prepared_record import describe_changed_prepared, recorded_datasets
 from regbench.runs.freshness.refit import stale_of_refit
 from regbench.runs.freshness.report_record import is_report_current
@@ -123,6 +124,7 @@ def _stale_datasets(pipeline: Pipeline, catalog: Catalog) -> set[str]:
         | pipelines["export"].all_outputs()
         | (pipelines["tuning"].all_outputs() - pipelines["data"].all_outputs())
     )
+    stale |= stale_of_comparisons(in_pipeline, stale, parameters, data_fingerprint, catalog)
     return stale | others & in_pipeline
 
 
