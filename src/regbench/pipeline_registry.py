@@ -6,7 +6,16 @@ import warnings
 from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 
-from regbench.pipelines import data, fetch_mnist, prediction, reporting, training, tuning
+from regbench.pipelines import (
+    data,
+    fetch_mnist,
+    prediction,
+    recommend,
+    reporting,
+    training,
+    tuning,
+)
+from regbench.pipelines.training.combination_nodes import train_combinations
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.study.schema import BASELINE
 
@@ -56,6 +65,9 @@ def register_pipelines() -> dict[str, Pipeline]:
             list(study.trained_networks), study.techniques[BASELINE], study.protocol.seeds[0]
         )
         search = tuning.create_pipeline(study.techniques)
+        advise = recommend.create_pipeline(
+            study.techniques, study.recommend.workers, train_combinations
+        )
         predict = prediction.create_pipeline(list(trainings))
     alone = {**by_technique, **trainings}  # of one network these are the same
     return {
@@ -66,6 +78,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "doctor": examine,
         "pilot": Pipeline([prepare, pilot]),
         "tuning": Pipeline([prepare, search]),
+        "recommend": Pipeline([prepare, advise]),
         "prediction": predict,
         "fetch_mnist": fetch_mnist.create_pipeline(),
         "sample_mnist": fetch_mnist.create_sample_pipeline(),

@@ -136,6 +136,9 @@ class StudyConfigLoader(OmegaConfigLoader):
                 "preparation": fingerprints.digests_of_preparation(study),
                 "command": self._command(),
                 "searched": {name: name for name in study.techniques},  # inputs of searches
+                "recommend_workers": {
+                    f"worker_{number}": number for number in range(1, study.recommend.workers + 1)
+                },
                 "without": [name for name in techniques if name not in study.techniques],
             }
         )

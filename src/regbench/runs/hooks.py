@@ -286,6 +286,10 @@ def _print_findings(made: set[str], catalog: CatalogProtocol[Any, Any]) -> None:
         from regbench.tuning.told import lines
 
         text_table.print_lines(lines(catalog.load("tuning")["techniques"]))
+    if "recommendation" in made:
+        from regbench.report import recommended
+
+        text_table.print_lines(recommended.lines(catalog.load("recommendation")))
     for name in ("doctor", "checkup"):
         if name in made:
             text_table.print_lines(told.terminal_lines(catalog.load(name)))

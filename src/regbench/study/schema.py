@@ -33,6 +33,7 @@ from regbench.study.looks import (
     looks_in,
     stages,
 )
+from regbench.study.recommend import Recommend
 from regbench.study.split import Split
 from regbench.study.technique import Technique
 from regbench.study.texts import Address, Column, LabelPattern, Results, Separator
@@ -44,7 +45,7 @@ EVERY = "every"  # technique, in `tuning.search`
 RESERVED_NAMES = frozenset(
     {
         *("data", "reporting", "prediction", "fetch_mnist", "sample_mnist"),  # other pipelines
-        *("doctor", "pilot", "tuning"),
+        *("doctor", "pilot", "tuning", "recommend"),
         *(BEST, EVERY),
         *("nan", "null"),  # pandas reads these from CSV as missing
     }
@@ -293,6 +294,7 @@ class _Study(Settings):
     alarms: Alarms
     prediction: Prediction
     tuning: Tuning
+    recommend: Recommend
 
     # Techniques that were left out, as they mean nothing for the network: why, by name.
     _left_out: dict[str, str] = PrivateAttr(default_factory=dict)
