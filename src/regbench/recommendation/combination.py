@@ -87,7 +87,7 @@ class Builder:
         """
         merged = dict(one.regularizers)
         for key, entry in other.regularizers.items():
-            if merged.setdefault(key, entry) != entry and key not in NUISANCE:
+            if key not in NUISANCE and merged.setdefault(key, entry) != entry:
                 raise CannotCombineError(f"two values for {key}")
         return self._built(merged, (*one.techniques, *other.techniques))
 

@@ -57,9 +57,14 @@ def entry(found: Mapping[str, Any], command: str) -> str:
         f"# {sentence(found)}",
         *(f"# {line}" for line in remarks(found)),
     ]
+    return "\n".join(lines) + "\n" + entry_alone(found)
+
+
+def entry_alone(found: Mapping[str, Any]) -> str:
+    """Return the recommendation as an entry of ``parameters_techniques.yml``."""
     name = BASELINE if not found["test"] else "recommended"
     values = {"techniques": {name: found["regularizers"]}}
-    return "\n".join(lines) + "\n" + yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:
