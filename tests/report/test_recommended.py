@@ -26,6 +26,7 @@ def found(**changed: Any) -> dict[str, Any]:
         "steps": [{**step, "candidates": candidates}],
         "is_finished": True,
         "left_out": {},
+        "stale": {},
         "not_tried": [],
         "failed": {},
         "workers_failed": [],
@@ -75,6 +76,7 @@ def test_the_baseline_is_recommended_and_why() -> None:
 def test_the_entry_and_the_lines_say_where_it_comes_from() -> None:
     one = found(
         left_out={"a + b": "two values for l2", "a + c": "two values for l2"},
+        stale={"l1": "changed since: the images", "l2": "changed since: the images"},
         failed={"zca": ["it diverged"]},
         not_tried=["l1"],
         workers_failed=["killed"],
@@ -86,6 +88,7 @@ def test_the_entry_and_the_lines_say_where_it_comes_from() -> None:
         "left out: a + b, a + c (two values for l2)",
         "failed: zca: it diverged",
         "a worker ended: killed",
+        "not up to date: changed since: the images",
         "time was up (60 minutes, recommend.minutes)",
         "recommend.candidates): l1",
     ):

@@ -37,7 +37,8 @@ def conclude(
         ``technique``, its name; ``regularizers``; ``techniques`` that were put together; ``test``,
         the comparison with the baseline on test images, empty for the baseline itself;
         ``time_ratio``; ``steps``, each with ``kind``, ``reference``, ``chosen`` and ``candidates``
-        (name, verdict, gain, further_seeds); ``is_finished``; ``left_out``, ``not_tried``,
+        (name, verdict, gain, further_seeds); ``is_finished``; ``left_out``, ``not_tried``;
+        ``stale`` (why stored trainings were not used, by technique),
         ``failed`` (reasons by technique or combination), ``workers_failed``; ``trainings`` that
         were made; ``settings`` of the recommendation, and ``made_from``.
     """
@@ -56,6 +57,7 @@ def conclude(
         "steps": [_described(step) for step in progress.steps],
         "is_finished": is_finished,
         "left_out": progress.left_out,
+        "stale": plan.stale,
         "not_tried": progress.not_tried,
         "failed": _failures(plan, progress),
         "workers_failed": [worker["reason"] for worker in workers if "reason" in worker],

@@ -97,7 +97,7 @@ class Plan:
         current = current_fingerprints(
             data_fingerprint, parameters["preparation"], parameters["fingerprints"]
         )
-        fresh, _ = set_aside_stale(stored, current, self._seeds)
+        fresh, self.stale = set_aside_stale(stored, current, self._seeds)
         techniques = self.builder.techniques | {"": self.builder.baseline}
         self.trainings = Trainings(
             {of.digest: fresh[of.name] for of in techniques.values()},

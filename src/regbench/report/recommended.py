@@ -105,6 +105,10 @@ def remarks(found: Mapping[str, Any]) -> list[str]:
     for name, why in found["left_out"].items():
         by_reason.setdefault(why, []).append(name)
     told = [f"left out: {', '.join(names)} ({why})" for why, names in by_reason.items()]
+    told += [
+        f"stored trainings that were not used, as they are not up to date: {why}"
+        for why in dict.fromkeys(found["stale"].values())
+    ]
     told += [f"failed: {name}: {'; '.join(why)}" for name, why in found["failed"].items()]
     told += [f"a worker ended: {why}" for why in found["workers_failed"]]
     if found["not_tried"]:
