@@ -11,12 +11,14 @@ from regbench.pipelines import (
     export,
     fetch_mnist,
     prediction,
+    recommend,
     refit,
     reporting,
     scaling,
     training,
     tuning,
 )
+from regbench.pipelines.training.combination_nodes import train_combinations
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.study.cells import networks_and_cells, results_needed
 from regbench.study.cocktail import searched_techniques
@@ -78,6 +80,9 @@ def register_pipelines() -> dict[str, Pipeline]:
                 (scaling.create_network_size, size_cells),
             )
         )
+        advise = recommend.create_pipeline(
+            study.techniques, study.recommend.workers, train_combinations
+        )
         predict = prediction.create_pipeline(list(trainings))
         again = refit.create_pipeline(list(trainings), study.techniques.values(), study.refit.seeds)
         export_chosen = export.create_pipeline(list(trainings))
@@ -93,6 +98,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "refit": again,
         "learning_curve": Pipeline([prepare, curve]),
         "network_size": Pipeline([prepare, sizes]),
+        "recommend": Pipeline([prepare, advise]),
         "prediction": predict,
         "export": Pipeline([predict.to_outputs("chosen_network"), export_chosen]),
         "fetch_mnist": fetch_mnist.create_pipeline(),

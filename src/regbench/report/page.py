@@ -31,6 +31,7 @@ from regbench.report import (
     images_of_study,
     legend,
     numbers,
+    recommended,
     scope,
     sentences,
     svg,
@@ -89,6 +90,7 @@ class ReportContent:
         grad_cam: Where networks look in some images: ``rows`` of the split index, and by technique
             ``<name>.maps``, ``<name>.answers`` and ``<name>.seed``; None without feature maps.
         interactions: A row per pair of techniques that a third combines; None without such.
+        recommendation: From ``recommendation.conclude``, of this study; None without one.
     """
 
     comparison: pd.DataFrame
@@ -107,6 +109,7 @@ class ReportContent:
     command: str = KEDRO_RUN
     grad_cam: Mapping[str, np.ndarray] | None = None
     interactions: pd.DataFrame | None = None
+    recommendation: Mapping[str, Any] | None = None
 
 
 def render_report(content: ReportContent) -> str:
@@ -134,6 +137,9 @@ def render_report(content: ReportContent) -> str:
         _context_of_networks(content, by_network, environment) if by_network else _context(content)
     )
     context["browser"] = image_browser(content)
+    if found := content.recommendation:
+        context["recommendation_lines"] = [*recommended.steps(found), *recommended.remarks(found)]
+        context["recommendation_entry"] = recommended.entry_alone(found)
     page = environment.get_template("report.html.j2").render(context)
     # A file name may be no valid text, and a label may hold control characters.
     return visible(page.encode(errors="replace").decode())

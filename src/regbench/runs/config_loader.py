@@ -140,6 +140,9 @@ class StudyConfigLoader(OmegaConfigLoader):
                 "command": self._command(),
                 "searched": {name: name for name in searched_techniques(study)},  # of nodes
                 **cocktail_parameters(study),
+                "recommend_workers": {
+                    f"worker_{number}": number for number in range(1, study.recommend.workers + 1)
+                },
                 "without": [name for name in techniques if name not in study.techniques],
             }
         )

@@ -309,6 +309,10 @@ def _print_findings(made: set[str], catalog: CatalogProtocol[Any, Any]) -> None:
 
             page = file_of(catalog, f"{name}_page")
             text_table.print_lines(lines_of(catalog.load(name), page))
+    if "recommendation" in made:
+        from regbench.report import recommended
+
+        text_table.print_lines(recommended.lines(catalog.load("recommendation")))
     for name in ("doctor", "checkup"):
         if name in made:
             text_table.print_lines(told.terminal_lines(catalog.load(name)))

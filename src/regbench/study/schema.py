@@ -27,6 +27,7 @@ from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.arms import Arm
 from regbench.study.export import Export
 from regbench.study.looks import Stage, fault_of_looks, last_of, look_name, looks_in, stages
+from regbench.study.recommend import Recommend
 from regbench.study.refit import Refit
 from regbench.study.scaling import LearningCurve, NetworkSize
 from regbench.study.split import Split
@@ -42,6 +43,7 @@ RESERVED_NAMES = frozenset(
     {
         *("data", "reporting", "prediction", "fetch_mnist", "sample_mnist"),  # other pipelines
         *("doctor", "pilot", "tuning", "learning_curve", "network_size", "refit", "export"),
+        "recommend",
         *(BEST, EVERY),
         *("nan", "null"),  # pandas reads these from CSV as missing
     }
@@ -295,6 +297,7 @@ class _Study(Settings):
     tuning: Tuning
     learning_curve: LearningCurve
     network_size: NetworkSize
+    recommend: Recommend
 
     # Techniques that were left out, as they mean nothing for the network: why, by name.
     _left_out: dict[str, str] = PrivateAttr(default_factory=dict)

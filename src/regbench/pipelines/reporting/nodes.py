@@ -351,13 +351,22 @@ def write_report(
     parameters: dict[str, Any],
     alarms: dict[str, Any],
     findings: list[dict[str, Any]],
+    recommendation: dict[str, Any] | None = None,
     published_claims: DataFrame | None = None,
     grad_cam: dict[str, ndarray] | None = None,
     interactions: DataFrame | None = None,
 ) -> str:
-    """Write the report as one page of HTML."""
+    """Write the report as one page of HTML, with the recommendation if there is one."""
+    from regbench.recommendation.conclude import made_from
     from regbench.report import page, provenance, text_table
 
+    notes = text_table.status_notes(compared, parameters["command"], untrained=False)
+    if recommendation and recommendation["made_from"] != made_from(parameters, data_fingerprint):
+        notes.append(
+            "The recommendation was made for other settings, images or code, and is left out; "
+            f"{parameters['command']} --pipelines=recommend makes it anew."
+        )
+        recommendation = None
     content = page.ReportContent(
         comparison=_described(compared, parameters["reporting"]),
         results=results,
@@ -370,13 +379,14 @@ def write_report(
         provenance=provenance.study_provenance(
             data_fingerprint, parameters["fingerprints"], results
         ),
-        notes=text_table.status_notes(compared, parameters["command"], untrained=False),
+        notes=notes,
         command=parameters["command"],
         claims=published_claims,
         alarms=[alarm["message"] for alarm in alarms["alarms"]],
         findings=findings,
         grad_cam=grad_cam,
         interactions=interactions,
+        recommendation=recommendation,
     )
     return page.render_report(content)
 

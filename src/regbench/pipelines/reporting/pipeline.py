@@ -64,6 +64,7 @@ def create_pipeline(
         "parameters": "parameters",
         "alarms": "alarms",
         "findings": "doctor",
+        "recommendation": "recommendation",
     }
     publication = []
     if with_publication:

@@ -1,0 +1,1 @@
+"""The stepwise combination of techniques, and the recommendation that it leads to."""
