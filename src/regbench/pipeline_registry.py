@@ -6,7 +6,15 @@ import warnings
 from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 
-from regbench.pipelines import data, fetch_mnist, prediction, reporting, training, tuning
+from regbench.pipelines import (
+    bundle,
+    data,
+    fetch_mnist,
+    prediction,
+    reporting,
+    training,
+    tuning,
+)
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.study.schema import BASELINE
 
@@ -24,8 +32,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     """
     study = _config_loader().study()
     networks = [name for name in study.trained_networks if name]
+    taken = sorted({name for of in study.techniques.values() for name in of.prepared()})
     prepare = data.create_pipeline(
-        with_zca=any("zca" in technique.prepared() for technique in study.techniques.values()),
+        with_zca="zca" in taken,
         several_networks=bool(networks),
         resampled=study.protocol.split.resamples,
     )
@@ -56,6 +65,7 @@ def register_pipelines() -> dict[str, Pipeline]:
             list(study.trained_networks), study.techniques[BASELINE], study.protocol.seeds[0]
         )
         search = tuning.create_pipeline(study.techniques)
+        choose = reporting.create_selection(list(trainings), "bundle")
         predict = prediction.create_pipeline(list(trainings))
     alone = {**by_technique, **trainings}  # of one network these are the same
     return {
@@ -67,6 +77,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "pilot": Pipeline([prepare, pilot]),
         "tuning": Pipeline([prepare, search]),
         "prediction": predict,
+        "bundle": Pipeline([choose, bundle.create_pipeline()]),
+        "verify": Pipeline([prepare, training.create_again(taken), bundle.create_verification()]),
         "fetch_mnist": fetch_mnist.create_pipeline(),
         "sample_mnist": fetch_mnist.create_sample_pipeline(),
     }

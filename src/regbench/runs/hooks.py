@@ -185,6 +185,12 @@ class StudyHooks:
                 table = text_table.results_table(technique, results.trainings, metric, line)
                 text_table.print_table(table)
         _print_findings(made, catalog)
+        if "verification" in made:
+            from regbench.bundle import told
+
+            verification = catalog.load("verification")
+            text_table.print_lines(told.lines(verification))
+            told.check_agreement(verification)
         failed = compare.failures(results_by_technique)
         if "alarms" in made:
             raise_alarms(catalog, self._notify, failed)

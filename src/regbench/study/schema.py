@@ -37,6 +37,7 @@ from regbench.study.split import Split
 from regbench.study.technique import Technique
 from regbench.study.texts import Address, Column, LabelPattern, Results, Separator
 from regbench.study.tuning import Tuning
+from regbench.study.verify import Verify
 
 BASELINE = "baseline"
 BEST = "best"
@@ -45,6 +46,7 @@ RESERVED_NAMES = frozenset(
     {
         *("data", "reporting", "prediction", "fetch_mnist", "sample_mnist"),  # other pipelines
         *("doctor", "pilot", "tuning"),
+        *("bundle", "verify"),
         *(BEST, EVERY),
         *("nan", "null"),  # pandas reads these from CSV as missing
     }
@@ -293,6 +295,8 @@ class _Study(Settings):
     alarms: Alarms
     prediction: Prediction
     tuning: Tuning
+    bundle: Name = "data/08_reporting/bundle.zip"  # that is verified; conf/base has it, too
+    verify: Verify
 
     # Techniques that were left out, as they mean nothing for the network: why, by name.
     _left_out: dict[str, str] = PrivateAttr(default_factory=dict)

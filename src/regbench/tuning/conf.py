@@ -12,7 +12,7 @@ from regbench.metrics.registry import METRICS
 from regbench.regularizers.registry import NUISANCE, REGULARIZERS
 from regbench.study.schema import Study
 
-_GLOBALS = ("images", "data_root", "mnist_source", "if_in_use", "if_unfit")
+_GLOBALS = ("images", "data_root", "mnist_source", "if_in_use", "if_unfit", "bundle")
 _FIXED = "_fixed"
 
 

@@ -119,6 +119,18 @@ def create_doctor(arms: list[str]) -> Pipeline:
     )
 
 
+def create_selection(arms: list[str], namespace: str) -> Pipeline:
+    """Return the pipeline that selects and compares the trainings of the study, for a bundle.
+
+    Args:
+        arms: Their names.
+        namespace: Of its nodes.
+    """
+    made = ("comparison", "trainings", "stale", "made_from")
+    nodes_of = _comparison(arms, *(f"bundled_{name}" for name in made))
+    return Pipeline(nodes_of, namespace=namespace, prefix_datasets_with_namespace=False)
+
+
 def _comparison(
     arms: list[str], compared: str, results: str, stale: str, made_from: str
 ) -> list[Node]:

@@ -115,9 +115,11 @@ def _stale_datasets(pipeline: Pipeline, catalog: Catalog) -> set[str]:
     if of_report and (stale & in_pipeline or not is_report_current(catalog, image_digest)):
         stale |= of_report
     # What the predicted labels were made from is not recorded. A search finds its trials itself.
-    others: set[str] = pipelines["prediction"].all_outputs() | (
-        pipelines["tuning"].all_outputs() - pipelines["data"].all_outputs()
-    )
+    others = {
+        name
+        for pipeline in ("prediction", "tuning", "bundle", "verify")
+        for name in pipelines[pipeline].all_outputs() - pipelines["data"].all_outputs()
+    }
     return stale | others & in_pipeline
 
 
