@@ -1,5 +1,6 @@
 """A bundle of a real study: made, verified, and tampered with in every figure."""
 
+import hashlib
 import io
 import json
 import zipfile
@@ -86,12 +87,17 @@ def test_somebody_else_confirms_it_on_a_root_of_their_own(
 
 
 def test_the_same_study_gives_the_same_bytes_without_paths_or_names_of_files(
-    run_in: Run, study: Path, small_set: Path, bundle: contents.Bundle
+    run_in: Run,
+    study: Path,
+    small_set: Path,
+    bundle: contents.Bundle,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = study / "08_reporting/bundle.zip"
     before = path.read_bytes()
     run_in(study, "bundle", protocol=PROTOCOL, techniques=TECHNIQUES)
     assert path.read_bytes() == before
+    assert f"{path}: SHA-256 {hashlib.sha256(before).hexdigest()}" in capsys.readouterr().out
     with zipfile.ZipFile(path) as archive:
         everything = b"".join(archive.read(name) for name in archive.namelist())
     for private in (str(small_set), str(study), str(Path.home()), ".png"):

@@ -41,7 +41,7 @@ def draw(
         bundle: Whose.
         here: Of this checkout; images, protocol and technique must be those of the training.
         trainings: How many.
-        number: Another one draws others. Who made the bundle cannot know it.
+        number: Another one draws others. One that the sender cannot guess is best.
     """
     candidates: list[Drawn] = [
         {"arm": arm, "seed": int(row["seed"] or 0)}

@@ -185,6 +185,9 @@ class StudyHooks:
                 table = text_table.results_table(technique, results.trainings, metric, line)
                 text_table.print_table(table)
         _print_findings(made, catalog)
+        if "bundle" in made:
+            written = f"{catalog.load('params:data_root')}/08_reporting/bundle.zip"
+            text_table.print_lines([f"{written}: SHA-256 {catalog.load('bundle').digest}"])
         if "verification" in made:
             from regbench.bundle import told
 
