@@ -254,9 +254,10 @@ def test_settings_that_make_no_sense_are_a_difference_and_nothing_is_imported(
     assert "optimizer" in last["lines"][0]
 
 
-def test_a_missing_file_is_said(tmp_path: Path) -> None:
+def test_a_missing_file_is_said_before_anything_runs(run_in: Run, tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"no such file; --params=bundle=PATH names"):
-        reading.read_bundle(tmp_path / "gone.zip")
+        verify(run_in, tmp_path / "data", tmp_path / "gone.zip")
+    assert not (tmp_path / "data/02_intermediate").exists()
 
 
 def test_paths_and_addresses_are_left_out() -> None:

@@ -341,8 +341,10 @@ def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> Non
     """Check that the prepared images that a pipeline reads exist and are as they were recorded.
 
     Raises:
-        StudyError: They do not, or are not.
+        StudyError: They do not, or are not; or the bundle to verify is missing or none.
     """
+    if "given_bundle" in pipeline.inputs():
+        catalog.load("given_bundle")  # what is wrong with it is said before images are prepared
     prepared = pipelines["data"].all_outputs() & pipeline.inputs()
     if not prepared:
         return
