@@ -7,6 +7,7 @@ from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 
 from regbench.pipelines import (
+    bundle,
     data,
     export,
     fetch_mnist,
@@ -39,8 +40,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     """
     study = _config_loader().study()
     networks = [name for name in study.trained_networks if name]
+    taken = sorted({name for of in study.techniques.values() for name in of.prepared()})
     prepare = data.create_pipeline(
-        with_zca=any("zca" in technique.prepared() for technique in study.techniques.values()),
+        with_zca="zca" in taken,
         several_networks=bool(networks),
         resampled=study.protocol.split.resamples,
     )
@@ -83,6 +85,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         advise = recommend.create_pipeline(
             study.techniques, study.recommend.workers, train_combinations
         )
+        choose = reporting.create_selection(list(trainings), "bundle")
         predict = prediction.create_pipeline(list(trainings))
         again = refit.create_pipeline(list(trainings), study.techniques.values(), study.refit.seeds)
         export_chosen = export.create_pipeline(list(trainings))
@@ -101,6 +104,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "recommend": Pipeline([prepare, advise]),
         "prediction": predict,
         "export": Pipeline([predict.to_outputs("chosen_network"), export_chosen]),
+        "bundle": Pipeline([choose, bundle.create_pipeline()]),
+        "verify": Pipeline([prepare, training.create_again(taken), bundle.create_verification()]),
         "fetch_mnist": fetch_mnist.create_pipeline(),
         "sample_mnist": fetch_mnist.create_sample_pipeline(),
     }

@@ -8,7 +8,7 @@ import pytest
 
 from regbench.history.alarms import check
 from regbench.history.table import empty_history
-from regbench.study.schema import Alarms
+from regbench.study.monitoring import Alarms
 
 APast = Callable[..., pd.DataFrame]
 OFF: dict[str, Any] = {

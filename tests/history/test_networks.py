@@ -12,7 +12,7 @@ from regbench.history import kept_networks, runs_table, table, tracking
 from regbench.history.alarms import check
 from regbench.history.page import render_history
 from regbench.history.trend import trend_plot
-from regbench.study.schema import Alarms
+from regbench.study.monitoring import Alarms
 
 APast = Callable[..., pd.DataFrame]
 OFF = {"drop": None, "floor": None, "rejected": None, "failed": False, "notify_on_error": False}

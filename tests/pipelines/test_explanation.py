@@ -11,7 +11,11 @@ import pytest
 from regbench.evaluation.results import Results
 from regbench.networks.grad_cam import grad_cam
 from regbench.networks.weights import weights_of
-from regbench.pipelines.reporting.nodes import choose_explained, explain_images, explanation_failed
+from regbench.pipelines.reporting.explanation_nodes import (
+    choose_explained,
+    explain_images,
+    explanation_failed,
+)
 from regbench.pipelines.reporting.pipeline import create_pipeline
 from regbench.study import digests
 

@@ -10,7 +10,8 @@ from regbench.evaluation.results import FAILED
 from regbench.history.table import by_arm, is_complete, technique_row
 from regbench.report.numbers import percent
 from regbench.study.arms import arm_named
-from regbench.study.schema import BEST, Alarms
+from regbench.study.monitoring import Alarms
+from regbench.study.schema import BEST
 
 _ROUNDING = 1e-9  # added to a tolerance: rounding alone is no alarm
 

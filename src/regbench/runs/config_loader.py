@@ -297,7 +297,9 @@ def _check_muted(codes: list[str]) -> None:
         raise InvalidStudy(problems)
 
 
-_GROUPS = set(Study.model_fields) - {"images", "data_root", "mnist_source", "if_in_use", "if_unfit"}
+_GROUPS = set(Study.model_fields) - {
+    *("images", "data_root", "mnist_source", "if_in_use", "if_unfit", "bundle")
+}
 
 
 def _drop_replaced(values: Any, by: Any) -> None:

@@ -12,7 +12,6 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
 from regbench import presence
-from regbench.devices import training_processes
 from regbench.errors import (
     FailedTrainingsError,
     SettingsError,
@@ -23,7 +22,6 @@ from regbench.errors import (
 from regbench.runs.command_line import check_selection
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.runs.exit_code import notification_addresses, notify_of_error, raise_alarms
-from regbench.runs.freshness.cells import COMPARISONS
 from regbench.runs.freshness.prepared_record import (
     ReducedRecord,
     check_prepared_files,
@@ -32,16 +30,15 @@ from regbench.runs.freshness.prepared_record import (
 )
 from regbench.runs.freshness.report_record import remove_report_record, save_report_record
 from regbench.runs.freshness.stale import is_up_to_date, treat_stale_as_missing
-from regbench.runs.freshness.stored import file_of
 from regbench.runs.locks.machine import Use, machine_lock
 from regbench.runs.locks.store import store_lock
+from regbench.runs.told import check_results, print_results
 from regbench.signals import at_the_end
 from regbench.storage.addresses import credentials_of, is_remote
 from regbench.storage.remote import RemoteFile
 from regbench.storage.results_marker import is_same_folder, mark_results
 from regbench.storage.stored_file import LocalFile, stored_file
 from regbench.study.arms import arm_named
-from regbench.study.schema import Reporting
 from regbench.training.if_needed import condition_of
 
 logger = logging.getLogger(__name__)
@@ -153,9 +150,6 @@ class StudyHooks:
             if "alarms" in pipeline.all_outputs():
                 raise_alarms(catalog, self._notify)  # their causes have not changed
             return
-        from regbench.comparison import compare, looks
-        from regbench.report import text_table
-
         try:
             complete_prepared_record(self._reduced_record, pipeline, catalog)
             save_report_record(pipeline, catalog)
@@ -165,41 +159,10 @@ class StudyHooks:
         finally:
             self._give_back_locks()
         made = pipeline.all_outputs()
-        results_by_technique = {
-            name.removesuffix("_results"): catalog.load(name)
-            for name in sorted(made)
-            if name.endswith("_results")
-        }
-        if "comparison" in made:
-            compared = compare.with_study_figures(
-                catalog.load("comparison"),
-                Reporting.model_validate(catalog.load("params:reporting")).band,
-                training_processes(),
-            )
-            results_by_technique = looks.without_unneeded(results_by_technique, compared)
-            for table in text_table.comparison_tables(compared, catalog.load("params:command")):
-                text_table.print_table(table)
-        elif results_by_technique:
-            metric, split_index = (
-                catalog.load("params:reporting")["metric"],
-                catalog.load("split_index"),
-            )
-            part = compare.judged_part_of(results_by_technique)
-            line = compare.of_largest_class(split_index, part, metric)
-            for technique, results in results_by_technique.items():
-                table = text_table.results_table(technique, results.trainings, metric, line)
-                text_table.print_table(table)
-        _print_findings(made, catalog)
-        failed = compare.failures(results_by_technique)
-        failed += [
-            f for name in COMPARISONS if name in made for f in catalog.load(name)["failures"]
-        ]
+        failed = print_results(made, catalog)
+        check_results(made, catalog)
         if "alarms" in made:
             raise_alarms(catalog, self._notify, failed)
-        if "exports" in made:
-            from regbench.use.export import check_all_exported
-
-            check_all_exported(catalog.load("exports"))
         if failed:
             raise FailedTrainingsError(
                 f"{len(failed)} of the trainings failed: {'; '.join(failed)}"
@@ -289,37 +252,6 @@ class StudyHooks:
             self._progress = None
 
 
-def _print_findings(made: set[str], catalog: CatalogProtocol[Any, Any]) -> None:
-    """Print the doctor's findings, and what a pilot tells, of a run that has made them."""
-    from regbench.doctor import told
-    from regbench.report import text_table
-
-    if "tuning" in made:
-        from regbench.tuning.told import lines
-
-        text_table.print_lines(lines(catalog.load("tuning")["techniques"]))
-    if "exports" in made:
-        from regbench.use import export
-
-        folder = str(catalog.load("export_folder"))
-        text_table.print_lines(export.lines(catalog.load("exports"), folder))
-    for name in COMPARISONS:
-        if name in made:
-            from regbench.scaling.told import lines as lines_of
-
-            page = file_of(catalog, f"{name}_page")
-            text_table.print_lines(lines_of(catalog.load(name), page))
-    if "recommendation" in made:
-        from regbench.report import recommended
-
-        text_table.print_lines(recommended.lines(catalog.load("recommendation")))
-    for name in ("doctor", "checkup"):
-        if name in made:
-            text_table.print_lines(told.terminal_lines(catalog.load(name)))
-    if "pilot" in made:
-        text_table.print_lines(told.pilot_lines(catalog.load("pilot")))
-
-
 def _credentials_of(address: str) -> dict[str, Any]:
     """Return this session's credentials for the address of a store; none for a local path."""
     loader = StudyConfigLoader.latest
@@ -359,8 +291,10 @@ def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> Non
     """Check that the prepared images that a pipeline reads exist and are as they were recorded.
 
     Raises:
-        StudyError: They do not, or are not.
+        StudyError: They do not, or are not; or the bundle to verify is missing or none.
     """
+    if "given_bundle" in pipeline.inputs():
+        catalog.load("given_bundle")  # what is wrong with it is said before images are prepared
     prepared = pipelines["data"].all_outputs() & pipeline.inputs()
     if not prepared:
         return

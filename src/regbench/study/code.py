@@ -53,12 +53,18 @@ def digest_of_package() -> str:
 
     Every change counts, in a comment too: a report is made again in seconds.
     """
+    return digest([digest_of_files(), *_versions(_LIBRARIES_OF_REPORT)])
+
+
+@cache
+def digest_of_files() -> str:
+    """Return the digest of this package's files, whatever libraries are installed."""
     hashed = new_hash()
     root = Path(__file__).parents[1]
     for path in sorted(root.rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
             hashed.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
-    return digest([hexadecimal(hashed), *_versions(_LIBRARIES_OF_REPORT)])
+    return hexadecimal(hashed)
 
 
 @cache

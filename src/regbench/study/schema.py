@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from regbench.fields import Count, Float, Name, Points, Seed, Settings, Share, Side
+from regbench.fields import Count, Float, Name, Seed, Settings, Share, Side
 from regbench.metrics.base import POINTS
 from regbench.metrics.registry import METRICS
 from regbench.networks.base import Network
@@ -27,6 +27,7 @@ from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.arms import Arm
 from regbench.study.export import Export
 from regbench.study.looks import Stage, fault_of_looks, last_of, look_name, looks_in, stages
+from regbench.study.monitoring import Alarms, History
 from regbench.study.recommend import Recommend
 from regbench.study.refit import Refit
 from regbench.study.scaling import LearningCurve, NetworkSize
@@ -34,6 +35,7 @@ from regbench.study.split import Split
 from regbench.study.technique import Technique
 from regbench.study.texts import Address, Column, LabelPattern, Results, Separator
 from regbench.study.tuning import Tuning
+from regbench.study.verify import Verify
 
 BASELINE = "baseline"
 BEST = "best"
@@ -43,7 +45,7 @@ RESERVED_NAMES = frozenset(
     {
         *("data", "reporting", "prediction", "fetch_mnist", "sample_mnist"),  # other pipelines
         *("doctor", "pilot", "tuning", "learning_curve", "network_size", "refit", "export"),
-        "recommend",
+        *("recommend", "bundle", "verify"),
         *(BEST, EVERY),
         *("nan", "null"),  # pandas reads these from CSV as missing
     }
@@ -246,23 +248,6 @@ class Reporting(Settings):
         return value.split() if isinstance(value, str) else value
 
 
-class History(Settings):
-    """How much is kept of earlier runs besides figures and reports."""
-
-    keep_networks: Annotated[Count, Field(description="of the last so many runs")]
-
-
-class Alarms(Settings):
-    """The alarms; null turns one off."""
-
-    technique: Name  # whose accuracy is watched; ``best`` is the best on validation
-    drop: Points | None
-    floor: Share | None
-    rejected: Points | None
-    failed: bool
-    notify_on_error: bool
-
-
 class Prediction(Settings):
     """What labels the unlabelled images; ``best`` is the best on validation."""
 
@@ -298,6 +283,8 @@ class _Study(Settings):
     learning_curve: LearningCurve
     network_size: NetworkSize
     recommend: Recommend
+    bundle: Name = "data/08_reporting/bundle.zip"  # that is verified; conf/base has it, too
+    verify: Verify
 
     # Techniques that were left out, as they mean nothing for the network: why, by name.
     _left_out: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -13,7 +13,7 @@ from regbench.regularizers.registry import NUISANCE, REGULARIZERS
 from regbench.study.schema import COCKTAIL, Study
 from regbench.tuning.told import how_joint
 
-_GLOBALS = ("images", "data_root", "mnist_source", "if_in_use", "if_unfit")
+_GLOBALS = ("images", "data_root", "mnist_source", "if_in_use", "if_unfit", "bundle")
 _FIXED = "_fixed"
 
 

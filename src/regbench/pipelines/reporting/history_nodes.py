@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from regbench.study.schema import Alarms, History
+from regbench.study.monitoring import Alarms, History
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

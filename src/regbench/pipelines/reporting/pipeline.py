@@ -24,7 +24,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from regbench.pipelines.reporting import doctor_nodes, history_nodes, nodes
+from regbench.pipelines.reporting import doctor_nodes, explanation_nodes, history_nodes, nodes
 from regbench.study.arms import networks_in
 
 # Of a study, or of each of its networks, in the order of the nodes that draw them.
@@ -131,6 +131,18 @@ def create_doctor(arms: list[str]) -> Pipeline:
     )
 
 
+def create_selection(arms: list[str], namespace: str) -> Pipeline:
+    """Return the pipeline that selects and compares the trainings of the study, for a bundle.
+
+    Args:
+        arms: Their names.
+        namespace: Of its nodes.
+    """
+    made = ("comparison", "trainings", "stale", "made_from")
+    nodes_of = _comparison(arms, *(f"bundled_{name}" for name in made))
+    return Pipeline(nodes_of, namespace=namespace, prefix_datasets_with_namespace=False)
+
+
 def _comparison(
     arms: list[str], compared: str, results: str, stale: str, made_from: str
 ) -> list[Node]:
@@ -182,13 +194,13 @@ def _explanation(results: str) -> list[Node]:
     """Return the nodes that find where networks look in the images that techniques differ on."""
     return [
         Node(
-            nodes.choose_explained,
+            explanation_nodes.choose_explained,
             [results, "split_index", "classes"],
             "explained_images",
             name="choose_explained",
         ),
         Node(
-            nodes.explain_images,
+            explanation_nodes.explain_images,
             ["explained_images", "networks", "images"],
             "grad_cam",
             name="explain",

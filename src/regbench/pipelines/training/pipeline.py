@@ -13,12 +13,15 @@ look_5 -> after_5.<technique>.seed_<n>.train, evaluate, of seeds 6 to 8
 
 In a study of several networks <technique>.<network> stands for <technique>.
 
+Trainings of a bundle: trainings_drawn, images and what else is prepared -> verify.train_again
+    -> trainings_made_again
+
 The pilot: images and what else is prepared -> pilot.train_pilot -> pilot_training -> pilot.tell
 """
 
 from kedro.pipeline import Node, Pipeline
 
-from regbench.pipelines.training import look_nodes, nodes, pilot_nodes
+from regbench.pipelines.training import again_nodes, look_nodes, nodes, pilot_nodes
 from regbench.study.arms import Arm, arm_named
 from regbench.study.looks import Stage, look_name, stage_namespace, stage_results
 from regbench.study.schema import BASELINE
@@ -116,6 +119,27 @@ def create_pilot(networks: list[str], technique: Technique, first_seed: int) -> 
         name="tell",
     )
     return Pipeline([*trainings, tell], namespace="pilot", prefix_datasets_with_namespace=False)
+
+
+def create_again(prepared: list[str]) -> Pipeline:
+    """Return the pipeline that trains again some trainings that a verification has drawn.
+
+    Args:
+        prepared: What techniques take besides images, such as ``zca``.
+    """
+    shared = (*_SHARED, *prepared, "corrupted_images", "corrupted_rows", "data_fingerprint")
+    again = Node(
+        again_nodes.train_again,
+        {
+            "drawn": "trainings_drawn",
+            **{name: name for name in (*shared, "parameters")},
+            "checkpoints": "verify_checkpoints",
+        },
+        "trainings_made_again",
+        name="train_again",
+        tags=["tensorflow"],
+    )
+    return Pipeline([again], namespace="verify", prefix_datasets_with_namespace=False)
 
 
 def _stage(name: str, technique: Technique, stages: list[Stage], last: Stage) -> list[Node]:

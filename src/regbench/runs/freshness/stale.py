@@ -118,15 +118,14 @@ def _stale_datasets(pipeline: Pipeline, catalog: Catalog) -> set[str]:
         stale |= of_report
     if in_pipeline & {"refit_plan"}:
         stale |= stale_of_refit(parameters, data_fingerprint, stale & in_pipeline, catalog)
-    # What labels and exports were made from is not recorded. A search finds its trials itself, and
-    # a recommendation its trainings.
-    searches = pipelines["tuning"].all_outputs() | pipelines["recommend"].all_outputs()
-    others: set[str] = (
-        pipelines["prediction"].all_outputs()
-        | pipelines["export"].all_outputs()
-        | (searches - pipelines["data"].all_outputs())
-    )
     stale |= stale_of_comparisons(in_pipeline, stale, parameters, data_fingerprint, catalog)
+    # What labels, exports and bundles were made from is not recorded. A search finds its trials
+    # itself, and a recommendation its trainings.
+    others = {
+        name
+        for pipeline in ("prediction", "export", "tuning", "recommend", "bundle", "verify")
+        for name in pipelines[pipeline].all_outputs() - pipelines["data"].all_outputs()
+    }
     return stale | others & in_pipeline
 
 

@@ -1,0 +1,1 @@
+"""A study as one file that another person can check, and the checks."""
