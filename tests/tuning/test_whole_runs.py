@@ -47,6 +47,8 @@ def test_a_search_and_the_comparison_of_tuned_and_fixed(
     best = found["best"]["regularizers"]
     assert entries["l2"] == {"learning_rate": {"factor": 1.0, "schedule": "protocol"}} | best
     assert [trial["epochs"] for trial in found["trials"]] == [1, 1, 1]
+    for picture in ("strengths", "budget", "importance"):
+        assert (data / f"08_reporting/tuning/{picture}.png").read_bytes().startswith(b"\x89PNG")
 
     # Again: nothing is trained, and nothing changes.
     database = (data / "05_tuning/l2.json").read_text()
