@@ -82,7 +82,7 @@ def plan(
         {
             "budget": {"epochs": EQUAL[BASELINE], "trials_per_setting": 10, **budget},
             **{"sampler": "quasi_random", "pruner": None, "seeds": [seed]},
-            **{"storage": None, "search": {}},
+            **{"storage": None, "search": {}, "fixed": {}},
         }
     )
     own = LearningRate()

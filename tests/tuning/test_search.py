@@ -49,7 +49,7 @@ def plan(bench: Bench, searched: tuple[Searched, ...] = (STRENGTH, WORD), **tuni
     return Plan(
         "l2",
         searched,
-        Tuning.model_validate({**settings, "search": {}, "budget": budget, **tuning}),
+        Tuning.model_validate({**settings, "search": {}, "fixed": {}, "budget": budget, **tuning}),
         "accuracy",
         settings=dict,
         train=bench.train,

@@ -47,6 +47,7 @@ from regbench.report.html_table import has_figures, techniques_table
 from regbench.report.image_browser import image_browser
 from regbench.report.plots import cost as plots_cost
 from regbench.report.thumbnails import LARGEST_PIXELATED
+from regbench.report.tuned import tuned_shown
 from regbench.study.schema import BASELINE
 from regbench.visible import visible
 
@@ -267,6 +268,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "regularizers": legend.regularizers_used(content.settings),
         "statistics": statistics_cited(comparison),
         "verdicts": verdict_meanings(comparison),
+        "tuned": tuned_shown(content.results, content.settings),
         "differences": svg.difference_picture(comparison, trained)
         if has_figures(comparison, "difference")
         else None,
