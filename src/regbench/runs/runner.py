@@ -39,6 +39,7 @@ from regbench.training.on_failure import on_failure
 
 logger = logging.getLogger(__name__)
 
+_SEARCH = ".search"  # end of the name of a node that trains a technique's trials
 WORKER_TAG = "tensorflow"  # nodes with this tag run in worker processes
 _SECONDS_FOR_EXIT_CODE = 10.0
 _SECONDS_TO_END = 30.0  # of an idle process: it only has to collect its garbage
@@ -352,13 +353,21 @@ def _priority(depends_on: dict[Node, set[Node]], node: Node) -> tuple[bool, bool
 
 
 def _trainings(pipeline: Pipeline) -> list[Node]:
-    return [node for node in pipeline.nodes if node.name.endswith((".train", ".search"))]
+    return [node for node in pipeline.nodes if node.name.endswith((".train", _SEARCH))]
 
 
 def _progress_message(pipeline: Pipeline, done: set[Node]) -> str:
-    """Return how many trainings are finished, and the option that goes on from there."""
+    """Return how many trainings are finished, and the option that goes on from there.
+
+    Of a search, whose trials are kept one by one, how many techniques are searched.
+    """
     trainings = _trainings(pipeline)
     finished = sum(node in done for node in trainings)
+    if trainings and all(node.name.endswith(_SEARCH) for node in trainings):
+        return (
+            f"{finished} of the {len(trainings)} techniques are searched, and all finished trials "
+            "are kept; the same command goes on from there"
+        )
     most = "at most " if any(condition_of(node.func) for node in trainings) else "the "
     return (
         f"{finished} of {most}{len(trainings)} trainings to be made are finished and kept; the "
