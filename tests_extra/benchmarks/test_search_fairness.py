@@ -13,7 +13,9 @@ from regbench.tuning.storage import open_study
 
 
 @pytest.mark.parametrize("budget", [{"rule": "epochs", "epochs": 150}, {"rule": "per_setting"}])
-def test_the_best_values_are_those_of_the_real_search(budget: dict[str, Any], tmp_path: Path) -> None:
+def test_the_best_values_are_those_of_the_real_search(
+    budget: dict[str, Any], tmp_path: Path
+) -> None:
     name, truth = "no-op of 1 setting", fairness.TRUTHS[0]
     budget = {"trials_per_setting": 3, **budget}
     real, simulated = (
