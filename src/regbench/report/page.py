@@ -83,8 +83,7 @@ class ReportContent:
         claims: A row per published claim beside the study's figures; None for no such section.
         alarms: Messages of the run's alarms, a line each.
         findings: The doctor's, from ``examine``, the most important first.
-        duplicates: Images with equal or nearly equal pixels: group, filename, label, split and
-            finding; None if they were not looked for.
+        duplicates: A row per image with (nearly) equal pixels; None if they were not looked for.
         command: The study's ``kedro run`` command, for the next step.
         grad_cam: Where networks look in some images: ``rows`` of the split index, and by technique
             ``<name>.maps``, ``<name>.answers`` and ``<name>.seed``; None without feature maps.
@@ -179,8 +178,7 @@ def _context_of_networks(
         template = environment.get_template(f"_{section}.html.j2")
         rendered = Markup(template.render(contexts[network]))  # noqa: S704 - escapes values
         if section == "techniques":
-            own = contexts[network]
-            said = f"{own['verdict']} {own['scope']}".strip()
+            said = "{verdict} {scope}".format(**contexts[network]).strip()
             rendered = Markup("<p>{}</p>\n").format(said) + rendered
         return across_networks.with_own_ids(rendered, network)
 
