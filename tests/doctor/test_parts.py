@@ -144,6 +144,23 @@ class TestStrengths:
         for one, other in zip(at_edge, found, strict=True):
             assert one[1:] == pytest.approx(other[1:])
 
+    @pytest.mark.parametrize(
+        ("values", "found"),
+        [
+            ({"share": 0.86, "factor": 1e-2}, [("share", 0.9)]),  # within a twentieth of 0.8
+            ({"share": 0.85, "factor": 1e-2}, []),
+            ({"share": 0.5, "factor": 0.8}, [("factor", 1.0)]),  # of four decades a fifth of one
+            ({"share": 0.5, "factor": 0.5}, []),
+            ({"share": 0.5, "factor": 1.5e-4}, [("factor", 1e-4)]),
+        ],
+    )
+    def test_of_a_search_are_those_near_an_end_of_its_own_ranges(
+        self, values: dict[str, float], found: list[tuple[str, float]]
+    ) -> None:
+        ranges = {"share": Range(0.1, 0.9), "factor": Range(1e-4, 1.0, log=True), "no": None}
+        at_edge = strengths_at_edge(_Odd, values, ranges, near=0.05)
+        assert [(setting, edge) for setting, _, edge, _ in at_edge] == found
+
     def test_of_nothing_that_is_off(self) -> None:
         shared = BASE["augmentation"]
         assert list(strengths_at_edge(REGULARIZERS["augmentation"], shared)) == []

@@ -115,6 +115,15 @@ def test_a_process_that_ends_is_explained(
     assert json.loads((tmp_path / "kept").read_text()) == number
 
 
+def test_of_a_search_that_is_stopped_the_techniques_are_counted(tmp_path: Path) -> None:
+    nodes = [
+        Node(os.getpid, None, "one", name="tuning.a.search", tags=["tensorflow"]),
+        Node(os._exit, "one", "other", name="tuning.b.search", tags=["tensorflow"]),
+    ]
+    with pytest.raises(StudyError, match=r"1 of the 2 techniques are searched, and all finished"):
+        StudyRunner(max_workers=1).run(Pipeline(nodes), catalog_in(tmp_path, "one", "other"))
+
+
 def test_a_process_is_told_how_many_trainings_run_at_once(tmp_path: Path) -> None:
     """Which share the memory: not more than there are to be made."""
     names = ["a.train", "b.train", "a.evaluate", "b.evaluate"]

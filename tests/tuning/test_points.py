@@ -17,8 +17,8 @@ ALL = (LOG, LINEAR, WHOLE, WORD)
 
 
 def test_quasi_random_points_are_those_of_scipys_sequence_mapped_to_the_ranges() -> None:
-    sequence = qmc.Sobol(4, scramble=True, rng=np.random.default_rng(7)).random(8)
-    for number, (log, linear, whole, word) in enumerate(sequence):
+    sequence = qmc.Sobol(64, scramble=True, rng=np.random.default_rng(7)).random(8)
+    for number, (word, log, linear, whole, *_) in enumerate(sequence):
         found = points.quasi_random(ALL, number, 7)
         assert found["l2.factor"] == pytest.approx(10 ** (-6 + 4 * log), rel=1e-2)
         assert found["dropout.rate"] == pytest.approx(0.1 + 0.4 * linear, rel=1e-2)
@@ -28,6 +28,15 @@ def test_quasi_random_points_are_those_of_scipys_sequence_mapped_to_the_ranges()
     drawn = [points.quasi_random(ALL, number, 7)["early_stopping.patience"] for number in range(8)]
     assert sorted(drawn) == [1, 1, 2, 2, 3, 3, 4, 4]
     assert points.quasi_random(ALL, 3, 8) != points.quasi_random(ALL, 3, 7)
+
+
+def test_all_techniques_are_tried_at_the_same_learning_rates() -> None:
+    rate = Searched("learning_rate", "factor", Range(0.1, 10, log=True), 1.0)
+    for number in range(8):
+        alone = points.quasi_random((rate, WORD), number, 7)
+        assert list(alone) == ["learning_rate.factor", "learning_rate.schedule"]
+        for others in ((LOG,), (WHOLE, LINEAR, LOG)):
+            assert alone.items() <= points.quasi_random((*others, rate, WORD), number, 7).items()
 
 
 def test_a_grid_has_as_many_values_of_each_range_as_trials_allow() -> None:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from regbench.errors import StudyError
 from regbench.regularizers.base import Choice, Range
@@ -49,7 +51,7 @@ def plan(bench: Bench, searched: tuple[Searched, ...] = (STRENGTH, WORD), **tuni
     return Plan(
         "l2",
         searched,
-        Tuning.model_validate({**settings, "search": {}, "budget": budget, **tuning}),
+        Tuning.model_validate({**settings, "search": {}, "fixed": {}, "budget": budget, **tuning}),
         "accuracy",
         settings=dict,
         train=bench.train,
@@ -209,3 +211,23 @@ def test_an_object_store_cannot_hold_the_file() -> None:
     folder = RemoteFile("memory://bucket/05_tuning", {})
     with pytest.raises(StudyError, match=r"set tuning\.storage to the address of an Optuna"):
         open_study(folder, None, "l2 1", higher_is_better=True)
+
+
+def test_searches_may_open_another_storage_for_the_first_time_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed: list[str] = []
+
+    class Second(optuna.storages.RDBStorage):
+        def __init__(self, address: str, **options: Any) -> None:
+            super().__init__(address, **options)
+            if not failed:  # another one has made the tables meanwhile
+                failed.append(address)
+                raise OperationalError("create", {}, Exception("table studies already exists"))
+
+    monkeypatch.setattr(optuna.storages, "RDBStorage", Second)
+    address = f"sqlite:///{tmp_path}/other.db"
+    study = open_study(LocalFile(tmp_path), address, "l2 1", higher_is_better=True)
+    found = search(plan(Bench()), study)
+    assert failed == [address]
+    assert found == searched(tmp_path / "usual", Bench())

@@ -48,6 +48,8 @@ def test_a_search_and_the_comparison_of_tuned_and_fixed(
     best = found["best"]["regularizers"]
     assert entries["l2"] == {"learning_rate": {"factor": 1.0, "schedule": "protocol"}} | best
     assert [trial["epochs"] for trial in found["trials"]] == [1, 1, 1]
+    for picture in ("strengths", "budget", "importance"):
+        assert (data / f"08_reporting/tuning/{picture}.png").read_bytes().startswith(b"\x89PNG")
 
     # All together: the first trial is the baseline, and the outcome a technique that is valid.
     joint = json.loads((data / "05_tuning/cocktail.json").read_text())
@@ -75,6 +77,10 @@ def test_a_search_and_the_comparison_of_tuned_and_fixed(
         conf=tuned,
         data_root=data / "tuned",
     )
+    settings = yaml.safe_load((tuned / "tuned/parameters_study.yml").read_text())
+    assert settings["tuning"]["fixed"] == {"baseline": "baseline_fixed", "l2": "l2_fixed"}
+    page = (data / "tuned/08_reporting/report.html").read_text()
+    assert "Budget of the search: 3 epochs for every technique, quasi_random" in page
     comparison = pd.read_csv(data / "tuned/08_reporting/comparison.csv")
     assert set(comparison["technique"]) == set(entries) - {
         name for name in entries if entries[name] is None

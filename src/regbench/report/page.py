@@ -49,6 +49,7 @@ from regbench.report.html_table import has_figures, techniques_table
 from regbench.report.image_browser import image_browser
 from regbench.report.interactions import interactions_shown
 from regbench.report.plots import cost as plots_cost
+from regbench.report.tuned import tuned_shown
 from regbench.study.schema import BASELINE
 from regbench.visible import visible
 
@@ -84,8 +85,7 @@ class ReportContent:
         claims: A row per published claim beside the study's figures; None for no such section.
         alarms: Messages of the run's alarms, a line each.
         findings: The doctor's, from ``examine``, the most important first.
-        duplicates: Images with equal or nearly equal pixels: group, filename, label, split and
-            finding; None if they were not looked for.
+        duplicates: A row per image with (nearly) equal pixels; None if they were not looked for.
         command: The study's ``kedro run`` command, for the next step.
         grad_cam: Where networks look in some images: ``rows`` of the split index, and by technique
             ``<name>.maps``, ``<name>.answers`` and ``<name>.seed``; None without feature maps.
@@ -174,8 +174,7 @@ def _context_of_networks(
         template = environment.get_template(f"_{section}.html.j2")
         rendered = Markup(template.render(contexts[network]))  # noqa: S704 - escapes values
         if section == "techniques":
-            own = contexts[network]
-            said = f"{own['verdict']} {own['scope']}".strip()
+            said = "{verdict} {scope}".format(**contexts[network]).strip()
             rendered = Markup("<p>{}</p>\n").format(said) + rendered
         return across_networks.with_own_ids(rendered, network)
 
@@ -263,6 +262,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "regularizers": legend.regularizers_used(content.settings),
         "statistics": statistics_cited(comparison),
         "verdicts": verdict_meanings(comparison),
+        "tuned": tuned_shown(content.results, content.settings),
         "differences": svg.difference_picture(comparison, trained)
         if has_figures(comparison, "difference")
         else None,

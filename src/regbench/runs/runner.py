@@ -34,7 +34,8 @@ from regbench import devices, presence, signals
 from regbench.errors import StudyError, stopped
 from regbench.runs import worker
 from regbench.runs.endings import KILLED, how_a_process_ended, reason_of
-from regbench.training.if_needed import condition_of, ends_at_once
+from regbench.runs.how_far import progress_message, trainings_of
+from regbench.training.if_needed import ends_at_once
 from regbench.training.on_failure import on_failure
 
 logger = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class StudyRunner(AbstractRunner):
             min(self._max_workers, sum(WORKER_TAG in node.tags for node in waiting)),
             # Threads change rounding errors, so their number must not depend on what is to be run.
             threads=max(1, devices.cores() // self._max_workers),
-            trainings=max(1, min(self._max_workers, len(_trainings(pipeline)))),
+            trainings=max(1, min(self._max_workers, len(trainings_of(pipeline)))),
         )
         with workers:
             try:
@@ -105,10 +106,10 @@ class StudyRunner(AbstractRunner):
                         waiting += to_repeat
             except KeyboardInterrupt as stop:
                 workers.kill()
-                raise stopped(stop, _progress_message(pipeline, done)) from None
+                raise stopped(stop, progress_message(pipeline, done)) from None
             except BrokenProcessPool as error:
                 raise StudyError(
-                    f"{workers.how_it_ended}. {_progress_message(pipeline, done)}"
+                    f"{workers.how_it_ended}. {progress_message(pipeline, done)}"
                 ) from error
 
 
@@ -349,21 +350,6 @@ def _priority(depends_on: dict[Node, set[Node]], node: Node) -> tuple[bool, bool
     """
     starts_training = not any(WORKER_TAG in earlier.tags for earlier in depends_on[node])
     return WORKER_TAG in node.tags, starts_training
-
-
-def _trainings(pipeline: Pipeline) -> list[Node]:
-    return [node for node in pipeline.nodes if node.name.endswith((".train", ".search"))]
-
-
-def _progress_message(pipeline: Pipeline, done: set[Node]) -> str:
-    """Return how many trainings are finished, and the option that goes on from there."""
-    trainings = _trainings(pipeline)
-    finished = sum(node in done for node in trainings)
-    most = "at most " if any(condition_of(node.func) for node in trainings) else "the "
-    return (
-        f"{finished} of {most}{len(trainings)} trainings to be made are finished and kept; the "
-        "same command with --only-missing-outputs goes on from there"
-    )
 
 
 def _datasets_of(node: Node, catalog: CatalogProtocol[Any, Any]) -> dict[str, Any]:

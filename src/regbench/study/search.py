@@ -87,8 +87,7 @@ def space(
         if isinstance(regularizer, Ensemble) and regularizer.fits_on_validation:
             continue
         others = replace(beside, others={other: own[other] for other in own if other != key})
-        ranges = dict(type(regularizer).search) | _overridden(tuning, name, key)
-        for setting, over in ranges.items():
+        for setting, over in ranges_of(key, name, tuning).items():
             value = getattr(regularizer, setting)
             entry = getattr(technique, key, None)
             given = entry.model_fields_set if isinstance(entry, Regularizer) else ()
@@ -99,6 +98,20 @@ def space(
             whole = type(regularizer).model_fields[setting].annotation is int
             found.append(Searched(key, setting, held, value, whole and isinstance(held, Range)))
     return found
+
+
+def ranges_of(key: str, technique: str, tuning: Tuning) -> dict[str, Range | Choice | None]:
+    """Return the ranges of a regularizer's settings: its own, or those of ``tuning.search``.
+
+    Args:
+        key: Of the regularizer.
+        technique: Its name: it may have ranges of its own.
+        tuning: How settings are searched.
+
+    Returns:
+        By setting; None: not searched.
+    """
+    return dict(REGULARIZERS[key].search) | _overridden(tuning, technique, key)
 
 
 def with_values(

@@ -16,6 +16,13 @@ class Budget(Settings):
     epochs: Count  # of rule epochs: so many epochs for every technique
     trials_per_setting: Count  # of rule per_setting: so many trials for each searched setting
 
+    @property
+    def in_words(self) -> str:
+        """The rule and its amount, such as '300 epochs for every technique'."""
+        if self.rule == "epochs":
+            return f"{self.epochs} epochs for every technique"
+        return f"{self.trials_per_setting} trials for each searched setting"
+
 
 class Cocktail(Settings):
     """The joint search over regularizers, each on or off, for the technique ``cocktail``."""
@@ -42,6 +49,7 @@ class Tuning(Settings):
 
     ``search`` replaces ranges that the regularizers declare: by technique (or ``every``),
     regularizer and setting. Its form is checked by ``study.search``, which knows what is searched.
+    ``fixed`` is written by a search: by technique, the name of the one that is it as it was.
     """
 
     budget: Budget
@@ -50,6 +58,7 @@ class Tuning(Settings):
     seeds: Annotated[list[Seed], Field(min_length=1)]
     storage: Name | None
     search: dict[str, Any]
+    fixed: dict[str, Name]
     cocktail: Cocktail = Cocktail()
 
     @field_validator("storage")

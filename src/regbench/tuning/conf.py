@@ -11,6 +11,7 @@ from regbench.errors import KEDRO_RUN
 from regbench.metrics.registry import METRICS
 from regbench.regularizers.registry import NUISANCE, REGULARIZERS
 from regbench.study.schema import COCKTAIL, Study
+from regbench.study.tuning import Budget
 from regbench.tuning.told import how_joint
 
 _GLOBALS = ("images", "data_root", "mnist_source", "if_in_use", "if_unfit", "bundle")
@@ -28,18 +29,13 @@ def techniques(parameters: Mapping[str, Any], found: Mapping[str, Mapping[str, A
         found: From ``search.outcome``, by technique.
     """
     tuning = parameters["tuning"]
-    budget = tuning["budget"]
-    amount = (
-        f"{budget['epochs']} epochs for every technique"
-        if budget["rule"] == "epochs"
-        else f"{budget['trials_per_setting']} trials for each searched setting"
-    )
+    budget = Budget.model_validate(tuning["budget"])
     seeds = ", ".join(map(str, tuning["seeds"]))
     lines = [
         f"# Written by `{parameters['command']} --pipelines=tuning`, {datetime.now(UTC):%Y-%m-%d}.",
         f"# `{KEDRO_RUN} --env=tuned` (and the same --conf-source, if there was one) compares each",
         f"# technique at its best with the baseline at its best; <name>{_FIXED} is one as it was.",
-        f"# Budget: {amount}. Sampler: {tuning['sampler']}. Seeds of the trials: {seeds}.",
+        f"# Budget: {budget.in_words}. Sampler: {tuning['sampler']}. Seeds of the trials: {seeds}.",
         "# Scores are of validation images; the test images were not loaded.",
         "techniques:",
     ]
@@ -67,6 +63,9 @@ def study(parameters: Mapping[str, Any]) -> str:
     """Return ``parameters_study.yml``: all settings that the techniques were tuned for."""
     others = {*_GLOBALS, "techniques"}
     values = {name: parameters[name] for name in Study.model_fields if name not in others}
+    entries = parameters["techniques"]
+    fixed = {name: _fixed_name(name, entries) for name in entries}
+    values["tuning"] = {**values["tuning"], "fixed": fixed}
     values["reporting"] = {**values["reporting"], "failed": []}  # of one run
     protocol = dict(values["protocol"])
     if looks := protocol.pop("looks", None):

@@ -10,10 +10,12 @@ from scipy.stats import qmc
 
 from regbench.errors import StudyError
 from regbench.regularizers.base import Choice, Range
+from regbench.regularizers.registry import NUISANCE
 from regbench.study.search import Searched
 
 Values = dict[str, Any]  # by label
 
+_LEAST_DIMENSIONS = 64  # of the sequence: its scrambling depends on their number
 _DIGITS = 3  # of a value that was drawn: more cannot be told apart
 
 
@@ -21,7 +23,9 @@ def quasi_random(searched: Sequence[Searched], number: int, seed: int) -> Values
     """Return a point of the scrambled Sobol sequence, mapped to the ranges.
 
     Sobol, On the Distribution of Points in a Cube, 1967; scrambled as in Matousek, On the
-    L2-Discrepancy for Anchored Boxes, 1998. A point depends on its number and the seed alone.
+    L2-Discrepancy for Anchored Boxes, 1998. A point depends on its number and the seed alone. The
+    nuisance settings are its first dimensions, so that all techniques are tried at the same
+    learning rates: which of them were lucky with these would look like a difference.
 
     Args:
         searched: One dimension each.
@@ -30,11 +34,14 @@ def quasi_random(searched: Sequence[Searched], number: int, seed: int) -> Values
     """
     if not searched:
         return {}
-    sequence = qmc.Sobol(len(searched), scramble=True, rng=np.random.default_rng(seed))
+    dimensions = max(_LEAST_DIMENSIONS, len(searched))
+    sequence = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed))
     if number:
         sequence.fast_forward(number)
     [unit] = sequence.random(1)
-    return {of.label: _at(of, float(share)) for of, share in zip(searched, unit, strict=True)}
+    nuisance_first = sorted(searched, key=lambda of: of.regularizer not in NUISANCE)
+    shares = {of.label: float(share) for of, share in zip(nuisance_first, unit, strict=False)}
+    return {of.label: _at(of, shares[of.label]) for of in searched}
 
 
 def grid(searched: Sequence[Searched], trials: int) -> list[Values]:

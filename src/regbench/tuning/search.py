@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_LEAST_TRIALS, _TRIALS_PER_SETTING = 8, 4  # with a score, for the importance of settings
 _MOST_ATTEMPTS = 3  # at a trial whose process ended in the middle of it
 _POINT, _EPOCHS, _SECONDS, _VALUES, _REASON = "point", "epochs", "seconds", "values", "reason"
 
@@ -349,11 +350,14 @@ def _importance(
 ) -> dict[str, float]:
     """Return each setting's share of the score's variance, by label; empty if it cannot be told.
 
+    A forest that is fitted to a few trials tells their noise.
+
     Hutter et al., An Efficient Approach for Assessing Hyperparameter Importance, 2014.
     """
     import optuna  # noqa: PLC0415
 
-    if len({trial["score"] for trial in complete}) < 2 or not searched:
+    enough = max(_LEAST_TRIALS, _TRIALS_PER_SETTING * len(searched))
+    if len(complete) < enough or len({trial["score"] for trial in complete}) < 2 or not searched:
         return {}
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
     found = optuna.importance.get_param_importances(study, evaluator=evaluator)

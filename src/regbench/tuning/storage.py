@@ -1,6 +1,7 @@
 """Where trials are kept: an Optuna storage, by default one SQLite file below the results."""
 
 import sqlite3
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import optuna
 
 _FILE = "trials.db"
+_ATTEMPTS, _SECONDS_BETWEEN = 3, 0.5  # at a storage that is opened for the first time
 _SECONDS_TO_WAIT = 120  # for a lock of the file that another search holds
 
 
@@ -41,7 +43,7 @@ def open_study(
     direction = "maximize" if higher_is_better else "minimize"
     try:
         if path is None:
-            storage = optuna.storages.RDBStorage(str(address))
+            storage = _storage_at(str(address))
             return optuna.create_study(
                 storage=storage, study_name=name, direction=direction, load_if_exists=True
             )
@@ -65,6 +67,22 @@ def open_study(
             else f"delete it and {KEDRO_RUN} --pipelines=tuning begins the search anew"
         )
         raise StudyError(f"{shown}: the trials cannot be read: {reason}; {remedy}") from error
+
+
+def _storage_at(address: str) -> "optuna.storages.RDBStorage":
+    """Return the storage at an address, which other searches may be opening for the first time.
+
+    Each would make the tables; who comes second fails, and finds them at the next attempt.
+    """
+    import optuna  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return optuna.storages.RDBStorage(address)
+        except DBAPIError:
+            time.sleep(_SECONDS_BETWEEN)
+    return optuna.storages.RDBStorage(address)
 
 
 def _local(folder: StoredFile) -> Path:

@@ -6,12 +6,13 @@ from regbench.errors import StudyError
 from regbench.training.on_failure import on_failure_of
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from numpy import ndarray
     from pandas import DataFrame
 
     from regbench.storage.stored_file import StoredFile
 else:  # Kedro resolves annotations, and warns of names that are not there
-    ndarray = DataFrame = StoredFile = Any
+    Figure = ndarray = DataFrame = StoredFile = Any
 
 
 def take_images(
@@ -117,3 +118,24 @@ def conclude(
         conf.study(parameters),
         conf.global_settings(parameters),
     )
+
+
+def plot_strengths(found: dict[str, Any]) -> Figure:
+    """Draw the score of every trial over each setting that was searched."""
+    from regbench.report.plots import tuning
+
+    return tuning.strength_plot(found["techniques"])
+
+
+def plot_budget(found: dict[str, Any]) -> Figure:
+    """Draw each technique's best score so far over the epochs spent on it."""
+    from regbench.report.plots import tuning
+
+    return tuning.budget_plot(found["techniques"])
+
+
+def plot_importance(found: dict[str, Any]) -> Figure:
+    """Draw how much of the score's variance each searched setting has."""
+    from regbench.report.plots import tuning
+
+    return tuning.importance_plot(found["techniques"])

@@ -2,7 +2,8 @@
 
 images, split_index -> tuning_data.take -> tuning_images, tuning_split_index: no test images
 these, and what else is prepared -> tuning.<technique>.search -> tuning.<technique>.trials
-all of these -> tuned.conclude -> conf/tuned, and the table
+all of these -> tuned.conclude -> conf/tuned, and the table: tuning
+tuning -> plot_strengths, plot_budget, plot_importance -> the pictures
 """
 
 from collections.abc import Mapping
@@ -52,4 +53,12 @@ def create_pipeline(techniques: Mapping[str, Technique]) -> Pipeline:
         name="conclude",
         namespace="tuned",
     )
-    return Pipeline([take, *searches, conclude])
+    pictures = [
+        Node(plot, "tuning", picture, name=plot.__name__, namespace="tuned")
+        for plot, picture in (
+            (nodes.plot_strengths, "tuning_strengths"),
+            (nodes.plot_budget, "tuning_budget"),
+            (nodes.plot_importance, "tuning_importance"),
+        )
+    ]
+    return Pipeline([take, *searches, conclude, *pictures])
