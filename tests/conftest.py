@@ -49,10 +49,20 @@ CLASSES = [str(digit) for digit in range(10)]
 LONGEST_FIRST = (
     "regularization.ipynb",
     "test_whole_runs.py",
+    "test_whole_studies.py",
     "test_cli.py",
-    "test_staleness.py",
+    "test_stale.py",
+    "test_damaged_files.py",
+    "test_unexpected_errors.py",
     "test_failing_trainings.py",
+    "test_new_regularizer.py",
+    "test_new_network.py",
+    "test_your_network.py",
     "test_report_in_browser.py",
+    "test_bad_input.py",
+    "test_spectral_norm.py",
+    "test_several_networks.py",
+    "test_resampled_runs.py",
     "test_statistics.py",
 )
 

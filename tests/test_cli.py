@@ -18,7 +18,10 @@ from regbench import cli
 from regbench.datasets.results_dataset import ResultsDataset
 
 PROJECT = Path(__file__).parents[1]
-SMALL = "protocol.epochs=2,protocol.seeds=2,protocol.batch_size=32"
+SMALL = (
+    "protocol.epochs=2,protocol.seeds=2,protocol.batch_size=32,"
+    "networks.mlp.hidden_units=[8],ingest.size=14"
+)
 
 
 def kedro(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -220,7 +223,8 @@ def stopped_after(seed: int, root: Path, number: signal.Signals, *command: str) 
 
 
 def test_a_study_that_is_stopped_keeps_what_is_finished(small_set: Path, tmp_path: Path) -> None:
-    params = f"--params=images={small_set},data_root={tmp_path},{SMALL},protocol.seeds=5"
+    longer = f"{SMALL},protocol.seeds=5,protocol.epochs=20"
+    params = f"--params=images={small_set},data_root={tmp_path},{longer}"
     command = ("run", "--pipelines=l2", "--runner-params=max_workers=1", params)
     code, said = stopped_after(1, tmp_path, signal.SIGINT, *command)
     assert code == 130, said

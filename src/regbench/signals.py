@@ -201,9 +201,18 @@ def _cut_short(command: _Command) -> None:
         if command.was_lost and command.received:
             number = signal.Signals[command.received]
             command.was_lost, command.received = False, None
-            signal.raise_signal(number)  # handled in the main thread
+            _raise_in_main_thread(number)
     if command.at_work and command.received:
         command.end_now(command.received)
+
+
+def _raise_in_main_thread(number: signal.Signals) -> None:
+    """Send this process a signal that the main thread receives, and is woken by if it waits."""
+    main = threading.main_thread().ident
+    if main is None or not hasattr(signal, "pthread_kill"):  # Windows: handled as a wait ends
+        signal.raise_signal(number)
+    else:
+        signal.pthread_kill(main, number)
 
 
 def _handled() -> list[signal.Signals]:

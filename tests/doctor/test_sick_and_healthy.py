@@ -198,7 +198,7 @@ def test_what_decides_is_what_the_report_advises() -> None:
     assert finding["command"] == step.command
     assert "'--params=images=set,protocol.seeds.looks=5 12'" in step.command
     assert finding["minutes"] == pytest.approx(7)  # 2 x 7 trainings of 60 s, two at once
-    assert step.remark.startswith("about 7 minutes,")
+    assert step.remark.startswith("about 7 minutes with 2 trainings at once,")
 
 
 def test_without_a_test_part_the_figures_are_those_that_chose() -> None:

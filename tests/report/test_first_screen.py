@@ -64,7 +64,9 @@ class TestWhatHelps:
 
     def test_is_real_by_its_test(self) -> None:
         assert self.found["is"].answer == "yes"
-        assert self.found["is"].remark == "5 seeds; p = 0.012, corrected for all techniques"
+        assert self.found["is"].remark == (
+            "5 seeds, each trained with and without l2; p = 0.012, corrected for all techniques"
+        )
 
     def test_is_real_on_these_images_only_if_the_bootstrap_says_so(self) -> None:
         for over, answer in (("better", "yes"), ("undecided", "yes, on these images")):
@@ -79,7 +81,9 @@ class TestWhatHelps:
     def test_costs_time_size_and_inference(self) -> None:
         cost = self.found["cost"]
         assert cost.answer == "1.3 × the baseline's training time"
-        assert cost.remark == "13.0 instead of 10.0 s a training; size × 1.50; same inference"
+        assert cost.remark == (
+            "l2 13.0 s a training, the baseline 10.0 s; size × 1.50; same inference"
+        )
 
     def test_may_lose_more_weights_than_the_baseline(self) -> None:
         pruned = curves(baseline=[0.9, 0.9, 0.8, 0.3], l2=[0.899, 0.899, 0.896, 0.7])
@@ -104,6 +108,8 @@ class TestWhatHelps:
         for folder, shown in (("auto", "unlabeled"), ("new", "new")):
             step = asked(self.compared, ingest={"unlabeled_folder": folder})["next"]
             assert f"the folder {shown} of your set" in step.remark
+        step = asked(self.compared, images="photos/cells.zip")["next"]
+        assert "the folder unlabeled of cells.zip" in step.remark
 
     def test_is_used_by_the_seed_that_prediction_would_take(self) -> None:
         seeded = answers(self.compared, COMMAND, SETTINGS, best_seeds={"l2": 4, "l1": 2})
@@ -168,7 +174,10 @@ class TestUndecided:
         assert found["which"].answer == "none is shown to help"
         assert found["by"].answer == "+0.40 points [−0.10, 0.90]"
         assert found["is"].answer == "not shown"
-        assert found["is"].remark == "5 seeds; the 95\u00a0% interval holds 0: it may help or not"
+        assert found["is"].remark == (
+            "5 seeds, each trained with and without l2; "
+            "the 95\u00a0% interval holds 0: it may help or not"
+        )
         assert found["which"].remark == "undecided: l2; until then use the baseline"
         assert found["next"].answer == "Train 7 more seeds, 12 in all, to decide on l2"
         assert found["next"].command == (
@@ -176,6 +185,18 @@ class TestUndecided:
         )
         # 2 x 7 x 10 s
         assert found["next"].remark == "about 2 minutes, for the baseline, l2"
+
+    def test_trains_no_technique_that_was_not_asked_for(self) -> None:
+        none = COST | {"trainings": 0, "status": "not trained", "verdict": ""}
+        compared = priced(row("l2", 0.4, "undecided", further_seeds=7, **COST), row("zca", **none))
+        compared.attrs["side_by_side"] = 2
+        step = asked(compared)["next"]
+        assert step.command == (
+            f"{COMMAND} '--params=protocol.seeds.looks=5 12' --pipelines=baseline,l2,reporting "
+            "--only-missing-outputs"
+        )
+        # 2 x 7 x 10 s / 2
+        assert step.remark == "about 1 minute with 2 trainings at once, for the baseline, l2"
 
     def test_decides_the_most_promising_of_those_that_can_be(self) -> None:
         compared = priced(

@@ -58,7 +58,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def kedro_run(
     root: Path, images: Path, planted: Path, *options: str, plant: bool
 ) -> "subprocess.CompletedProcess[str]":
-    settings = "protocol.epochs=1,protocol.seeds=2"
+    settings = "protocol.epochs=1,protocol.seeds=2,networks.mlp.hidden_units=[8],ingest.size=14"
     environment = {**os.environ, "PYTHONPATH": str(planted)}
     environment |= {"PLANT": "yes"} if plant else {}
     return subprocess.run(

@@ -24,7 +24,10 @@ ERRORS = [
     RecursionError("too deep"),
     OSError(523, "an unusual number"),
 ]
-SMALL = "protocol.epochs=1,protocol.seeds=1,protocol.batch_size=32,networks.mlp.hidden_units=[8]"
+SMALL = (
+    "protocol.epochs=1,protocol.seeds=1,protocol.batch_size=32,networks.mlp.hidden_units=[8],"
+    "ingest.size=14,evaluation.robustness_images=10"
+)
 
 
 @pytest.fixture

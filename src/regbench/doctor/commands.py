@@ -4,6 +4,8 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pandas as pd
+
 from regbench.evaluation.results import TRAINED, Results
 
 _PARAMS = "--params="
@@ -31,6 +33,22 @@ def with_params(command: str, changed: Mapping[str, Any], *options: str) -> str:
     kept = [word for word in words if not word.startswith(_PARAMS)]
     joined = ",".join(f"{key}={value}" for key, value in params.items())
     return shlex.join([*kept, *([f"{_PARAMS}{joined}"] if joined else []), *options])
+
+
+def of_what_is_trained(comparison: pd.DataFrame) -> list[str]:
+    """Return the option that goes on with the techniques trained so far, and with no others.
+
+    Args:
+        comparison: From ``compare``.
+
+    Returns:
+        ``--pipelines=`` with them and ``reporting``; nothing where all of the study are trained.
+    """
+    trained = comparison["trainings"] > 0
+    if trained.all() or not trained.any():
+        return []
+    names = dict.fromkeys(comparison.loc[trained, "technique"].sort_values())
+    return [f"--pipelines={','.join([*names, 'reporting'])}"]
 
 
 def longer_epochs(epochs: int, factor: int) -> int:

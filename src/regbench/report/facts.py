@@ -70,7 +70,7 @@ def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]
         of_techniques += f" on {comparison['network'].nunique()} networks"
     if is_staged(comparison):
         _, most = trainings_made(comparison)
-        of_techniques += f"; the looks allow {most}"
+        of_techniques += f"; {most} with every seed of each, had nothing been decided early"
     due = trainings + int(tried.get("missing_trainings", pd.Series(dtype=int)).sum())
     facts.append(("Trainings finished", f"{trainings - failed} of {due}", of_techniques))
     return facts

@@ -193,11 +193,11 @@ def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
     lead = outcome.lead or {}
     match outcome.found:
         case Found.HELP:
-            remark = f"{_seeds(lead)} seeds; the 95\u00a0% interval leaves out 0"
+            remark = f"{_pairs(lead)}; the 95\u00a0% interval leaves out 0"
             p = number_in(lead, "p_adjusted")
             if p is not None:
                 p_text = "< 0.001" if p < 0.001 else f"= {p:.3f}"
-                remark = f"{_seeds(lead)} seeds; p {p_text}, corrected for all techniques"
+                remark = f"{_pairs(lead)}; p {p_text}, corrected for all techniques"
             elif is_staged(comparison):
                 remark += ", for all techniques and looks (joint interval)"
             only_here = on_these_images_only(lead)
@@ -217,7 +217,7 @@ def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
             ]
             return "yes", f"{' and '.join(counts)}; in 95\u00a0% of such studies all are right"
         case Found.OPEN:
-            remark = f"{_seeds(lead)} seeds; the 95\u00a0% interval holds 0: it may help or not"
+            remark = f"{_pairs(lead)}; the 95\u00a0% interval holds 0: it may help or not"
             if is_futile(lead):
                 remark += "; no affordable number of seeds is likely to decide it"
             return "not shown", remark
@@ -229,11 +229,12 @@ def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
             return "not known", "a verdict takes the baseline and a technique"
 
 
-def _seeds(row: Row) -> int:
-    """Return how many seeds a verdict rests on."""
+def _pairs(row: Row) -> str:
+    """Return how many seeds a verdict rests on: '8 seeds, each trained with and without l2'."""
     pairs = number_in(row, "pairs")
     finished = row["trainings"] - row["failed_trainings"]
-    return int(finished if pairs is None else pairs)
+    seeds = int(finished if pairs is None else pairs)
+    return f"{seeds} seeds, each trained with and without {row['technique']}"
 
 
 def _cost(
@@ -260,7 +261,7 @@ def _cost(
     remarks = []
     if ratio is not None:
         own, others = (_figure(row, "seconds") for row in (lead, baseline))
-        remarks.append(f"{own} instead of {others} s a training")
+        remarks.append(f"{lead['technique']} {own} s a training, the baseline {others} s")
     for figure, title in (("weights_bytes", "size"), ("multiply_adds", "inference")):
         ratio = _ratio(lead, baseline, figure)
         if ratio is not None:

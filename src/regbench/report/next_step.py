@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
 
 from regbench.comparison.compare import STALE, UNTRAINED
 from regbench.comparison.verdicts import UNDECIDED
-from regbench.doctor.commands import longer_epochs, with_params
+from regbench.doctor.commands import longer_epochs, of_what_is_trained, with_params
 from regbench.doctor.deciding import deciding, minutes_up_to
 from regbench.report.numbers import number_in
 from regbench.report.outcome import Found, Outcome, Row, seeds_of_a_verdict
@@ -69,7 +70,8 @@ def _unfinished(comparison: pd.DataFrame, outcome: Outcome, command: str) -> Nex
     begun = (comparison["trainings"] > 0) & (missing > 0)
     stale = comparison.get("status", pd.Series("", comparison.index)) == STALE
     if (begun | stale).any():
-        return NextStep("Train what is stale or missing", f"{command} --only-missing-outputs")
+        missing_alone = [*of_what_is_trained(comparison), "--only-missing-outputs"]
+        return NextStep("Train what is stale or missing", " ".join([command, *missing_alone]))
     if outcome.found is Found.NO_BASELINE:
         return NextStep("Train the baseline", f"{command} --pipelines=baseline,reporting")
     if outcome.found is Found.BASELINE_ALONE:
@@ -96,8 +98,15 @@ def _use(
         "Label new images with its best network on validation, "
         f"{settings.get('data_root', 'data')}/06_models/{arm.folder}/{file}",
         with_params(command, changed, "--pipelines=prediction"),
-        f"seconds; put them into the folder {folder} of your set, or load the file with Keras",
+        f"seconds; put them into the folder {folder} of {_your_set(settings)}, or load the file "
+        "with Keras",
     )
+
+
+def _your_set(settings: Mapping[str, Any]) -> str:
+    """Return how a person knows the images: by the name of a file, such as a ZIP, or as a set."""
+    name = PurePosixPath(str(settings.get("images", ""))).name
+    return name if PurePosixPath(name).suffix else "your set"
 
 
 def _train_longer(
@@ -128,7 +137,12 @@ def _more_seeds(comparison: pd.DataFrame, command: str, seeds: int) -> NextStep:
     """Return the step that trains as many seeds as a verdict takes."""
     return NextStep(
         f"Train {seeds} seeds, for a verdict",
-        with_params(command, {"protocol.seeds": seeds}, "--only-missing-outputs"),
+        with_params(
+            command,
+            {"protocol.seeds": seeds},
+            *of_what_is_trained(comparison),
+            "--only-missing-outputs",
+        ),
         _price(comparison.to_dict("records"), seeds, comparison),
     )
 
@@ -149,10 +163,12 @@ def _decide(
     trained = f"for the baseline, {found.technique}"
     if found.others:
         trained += f" and {found.others} other undecided"
-    time = "" if found.minutes is None else f"about {duration(60 * found.minutes)}, "
+    time = "" if found.minutes is None else f"{_about(found.minutes, comparison)}, "
     return NextStep(
         f"Train {seeds}, {found.looks[-1]} in all, to decide on {found.technique}",
-        with_params(command, found.changed, "--only-missing-outputs"),
+        with_params(
+            command, found.changed, *of_what_is_trained(comparison), "--only-missing-outputs"
+        ),
         f"{time}{trained}",
     )
 
@@ -160,7 +176,14 @@ def _decide(
 def _price(rows: list[Row], seeds: int, comparison: pd.DataFrame) -> str:
     """Return how long it takes to train techniques up to a number of seeds; '' if not known."""
     minutes = minutes_up_to(seeds, rows, int(comparison.attrs.get("side_by_side", 1)))
-    return "" if minutes is None else f"about {duration(60 * minutes)}"
+    return "" if minutes is None else _about(minutes, comparison)
+
+
+def _about(minutes: float, comparison: pd.DataFrame) -> str:
+    """Return a time, and how many train at once: 'about 4 minutes with 2 trainings at once'."""
+    at_once = int(comparison.attrs.get("side_by_side", 1))
+    said = f"about {duration(60 * minutes)}"
+    return f"{said} with {at_once} trainings at once" if at_once > 1 else said
 
 
 def _another_network(command: str, settings: Mapping[str, Any]) -> NextStep:

@@ -2,6 +2,7 @@
 
 from regbench.comparison.verdicts import UNDECIDED
 from regbench.doctor.base import Check, Finding
+from regbench.doctor.commands import of_what_is_trained
 from regbench.doctor.deciding import deciding
 from regbench.doctor.evidence import Evidence
 from regbench.doctor.words import names, number_of
@@ -28,7 +29,9 @@ def _find(evidence: Evidence) -> Finding | None:
         return _without_prospect(evidence, seen)
     return Finding(
         f"{seen}; {found.technique} would take about {number_of(found.further, 'more seed')}",
-        evidence.command(found.changed, "--only-missing-outputs"),
+        evidence.command(
+            found.changed, *of_what_is_trained(evidence.comparison), "--only-missing-outputs"
+        ),
         found.minutes,
         "If mean and spread over seeds stay as they are.",
     )
