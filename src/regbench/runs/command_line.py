@@ -14,7 +14,7 @@ from regbench.study.problems import nearest
 
 DEFAULT_RUNNER = "regbench.runs.runner.StudyRunner"
 _RUNNERS = (DEFAULT_RUNNER, "SequentialRunner", "ParallelRunner", "ThreadRunner")
-_MOST_NAMES = 20  # in one message
+_MOST_NAMES = 30  # in one message
 _LISTS_NODES = f"`{KEDRO} registry describe <pipeline>` lists them"
 _LISTS_DATASETS = f"`{KEDRO} catalog describe-datasets` lists them"
 _FILTERS = ("tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "to_outputs")
