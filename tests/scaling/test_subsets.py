@@ -11,6 +11,7 @@ from regbench.scaling.subsets import (
     order_of_draw,
     planned_sizes,
     repeats,
+    sizes_for_a_curve,
     subset_rows,
     with_subset,
 )
@@ -86,3 +87,13 @@ def test_every_size_takes_as_many_steps(size: int, more: int, epochs: int, batch
     assert abs(an_epoch * longer - wanted) <= max(an_epoch / 2, an_epoch if longer == 1 else 0)
     assert 2 / 3 - 1e-9 <= of_all / (often * size) <= 1.5
     assert repeats(of_all, of_all, epochs, batch) == (1, epochs)
+
+
+def test_sizes_that_are_enough_for_a_curve_are_proposed() -> None:
+    proposed = sizes_for_a_curve(210, 3)
+    assert proposed == "26 52 105 all"
+    sizes = [int(size) if size != "all" else size for size in proposed.split()]
+    taken = planned_sizes(split_index({0: 70, 1: 70, 2: 70}), sizes, "learning_curve.sizes")
+    assert len(taken) == 4
+    assert None not in taken.values()
+    assert sizes_for_a_curve(210, 100) is None

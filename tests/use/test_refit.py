@@ -86,19 +86,25 @@ def test_the_expected_accuracy_is_the_study_s(study: Path) -> None:
     assert "has seen the answers" in text
 
 
-def test_nothing_is_made_again_until_something_changes(study: Path, run_in: Run) -> None:
+def test_nothing_is_made_again_until_something_changes(
+    study: Path, run_in: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = study / "06_models/refit/seed_1.keras"
     before = file.stat().st_mtime_ns
     run_in(study, "refit", refit=STOPPED, only_missing_outputs=True, **SMALL)
     assert file.stat().st_mtime_ns == before
     (study / "06_models/refit/seed_2.keras").unlink()  # as after a kill
     run_in(study, "refit", refit=STOPPED, only_missing_outputs=True, **SMALL)
+    assert f"the network is {study / '06_models/refit/network.keras'}" in capsys.readouterr().out
     assert file.stat().st_mtime_ns == before
     assert (study / "06_models/refit/seed_2.keras").exists()
 
 
 def test_prediction_uses_it_until_it_is_stale(
-    study: Path, run_in: Run, caplog: pytest.LogCaptureFixture
+    study: Path,
+    run_in: Run,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def chosen(**refitted: Any) -> dict[str, Any]:
         caplog.clear()
@@ -108,6 +114,9 @@ def test_prediction_uses_it_until_it_is_stale(
         return found
 
     found = chosen()
+    table = study / "07_model_output/unlabeled_predictions.csv"
+    assert table.exists()
+    assert f"Labels of the unlabelled images: {table}" in capsys.readouterr().out
     assert (found["made_by"], found["members"], found["file"]) == ("refit", [1, 2], "refit/network")
     assert found["out_of_sample"] == ["early_stopping/seed_1", "early_stopping/seed_2"]
     calibration = json.loads((study / "07_model_output/calibration.json").read_text())

@@ -80,9 +80,15 @@ def _print_techniques(results: dict[str, Any], catalog: CatalogProtocol[Any, Any
 
 
 def _print_uses(made: set[str], catalog: CatalogProtocol[Any, Any]) -> None:
-    """Print what became of searches, exports, comparisons of sizes, recommendation and bundle."""
+    """Print what became of all that follows a study, and where it is: a refit, labels, searches."""
     from regbench.report import text_table
 
+    if "refit" in made:
+        files = file_of(catalog, "refit_network"), file_of(catalog, "refit_markdown")
+        text_table.print_lines(["Refit: the network is {}, what to expect {}".format(*files)])
+    if "unlabeled_predictions" in made:
+        table = file_of(catalog, "unlabeled_predictions")
+        text_table.print_lines([f"Labels of the unlabelled images: {table}"])
     if "tuning" in made:
         from regbench.tuning.told import lines
 

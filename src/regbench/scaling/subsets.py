@@ -104,3 +104,18 @@ def repeats(images: int, train_images: int, epochs: int, batch_size: int) -> tup
     often = max(1, round(train_images / images))
     steps = epochs * -(-train_images // batch_size)
     return often, max(1, round(steps / -(-often * images // batch_size)))
+
+
+def sizes_for_a_curve(train_images: int, classes: int) -> str | None:
+    """Return sizes that are enough for a curve, as a setting; None for too few train images.
+
+    They are an eighth, a quarter and half of the train images, and all.
+
+    Args:
+        train_images: Their number.
+        classes: Their number; a subset has an image of each at least.
+    """
+    smallest = train_images // 8
+    if smallest < max(classes, 2):
+        return None
+    return f"{smallest} {train_images // 4} {train_images // 2} {ALL}"

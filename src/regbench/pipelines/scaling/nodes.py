@@ -56,6 +56,7 @@ def plan_learning_curve(
             classes, or nothing is trained yet.
     """
     from regbench.scaling import chosen, subsets
+    from regbench.scaling.power_law import LEAST_SIZES
 
     _check_one_network(parameters, "learning_curve")
     settings = LearningCurve.model_validate(parameters["learning_curve"])
@@ -63,10 +64,16 @@ def plan_learning_curve(
     left_out = [size for size, images in sizes.items() if images is None]
     planned = _shared(split_index, parameters) | {"sizes": sizes}
     if left_out:
+        classes = split_index.loc[split_index["split"] == "train", "target"].nunique()
+        enough = subsets.sizes_for_a_curve(planned["train_images"], classes)
+        is_curve = len(sizes) - len(left_out) >= LEAST_SIZES
         logger.warning(
-            "learning_curve.sizes: %s: left out, as the study has %d train images",
+            "learning_curve.sizes: %s: left out, as the study has %d train images%s",
             ", ".join(left_out),
             planned["train_images"],
+            ""
+            if is_curve or not enough
+            else f'; a curve takes {LEAST_SIZES} sizes: --params="learning_curve.sizes={enough}"',
         )
     names = names_of_curve(settings)
     return planned | {
