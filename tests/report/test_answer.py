@@ -172,8 +172,8 @@ class TestVerdictSentence:
         few: dict[str, Any] = {"verdict": "descriptive only", "trainings": 3, "failed_trainings": 1}
         compared = table(row("l2", 0.7, **few), row("l1", -1, **few))
         assert verdict_sentence(compared) == (
-            "A description, not a verdict, which takes 5 seeds: with 2, l2 is at +0.70 points "
-            "[0.20, 1.20] to the baseline's test accuracy."
+            "A description, not a verdict, which takes 5 seeds: with 2 seeds, l2 is at "
+            "+0.70 points [0.20, 1.20] to the baseline's test accuracy."
         )
         below = table(row("l1", -1, **few))
         assert "the baseline's test accuracy, 90.0\u00a0%, is the highest" in verdict_sentence(

@@ -62,6 +62,10 @@ class TestWhatHelps:
         assert self.found["by"].remark.startswith("95\u00a0% interval in brackets, paired by seed")
         assert "test accuracy 91.5\u00a0%, the baseline's 90.0\u00a0%" in self.found["by"].remark
 
+    def test_is_the_only_one_that_is_compared(self) -> None:
+        alone = priced(row("l2", 1.5, "better", p_adjusted=0.0123, **self.slower))
+        assert asked(alone)["which"].remark == "the only one compared"
+
     def test_is_real_by_its_test(self) -> None:
         assert self.found["is"].answer == "yes"
         assert self.found["is"].remark == (

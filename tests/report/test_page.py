@@ -225,6 +225,13 @@ class TestOutline:
         )
         assert verdict < after_title.index("zca is not trained;") < after_title.index("<table")
 
+    def test_ends_lines_within_paths_and_names_and_between_the_words_of_commands(
+        self, page: Page, empty: Page
+    ) -> None:
+        assert "data/<wbr>06_<wbr>models/<wbr>dropout/<wbr>seed_" in page.html
+        assert "<code><span>uv</span> <span>run</span> <span>kedro</span> <span>" in page.html
+        assert ({}, "uv run kedro run") in empty.all("code")  # as it is copied
+
     def test_ids_are_unique_and_references_lead_somewhere(self, page: Page, empty: Page) -> None:
         for of in (page, empty):
             ids = of.attributes("id")

@@ -3,8 +3,10 @@
 from typing import Any
 
 import yaml
+from tests.report.test_page import Page, a_report
 
 from regbench.report import recommended
+from regbench.report.page import render_report
 
 TEST = {"metric": "accuracy", "difference": 0.021, "difference_low": 0.018, "verdict": "better"}
 TEST["difference_high"] = 0.024
@@ -95,3 +97,13 @@ def test_the_entry_and_the_lines_say_where_it_comes_from() -> None:
         assert f"# {line}" in text or line in text
         assert any(line in told for told in recommended.lines(one))
     assert "  on top of augmentation+dropout: equivalent: l2; worse: zca" in recommended.lines(one)
+
+
+def test_the_page_says_what_the_points_are_measured_against() -> None:
+    for test, said in ((TEST, True), (None, False)):
+        one = found(test=test, steps=last(UNDECIDED, kind="first"))
+        one["sentence"] = recommended.sentence(one)
+        page = Page(render_report(a_report(recommendation=one)))
+        [box] = [text for attrs, text in page.all("aside") if "recommended" in attrs["class"]]
+        assert box.startswith(f"Recommended: {one['sentence']}.")
+        assert ("Points and time are against the baseline." in box) is said

@@ -164,7 +164,9 @@ class TestComparisonTable:
 
     def test_notes_say_how_to_read_it_and_what_is_missing(self) -> None:
         answer, legend, _, failures, untrained = self.table.notes
-        assert answer.startswith("A description, not a verdict, which takes 5 seeds: with 2, l2 is")
+        assert answer.startswith(
+            "A description, not a verdict, which takes 5 seeds: with 2 seeds, l2 is"
+        )
         assert "at most 2 seeds" in legend
         assert "paired by seed, over the seeds that both have" in legend
         assert failures == f"l1: 1 of 2 trainings failed: {REASON}"

@@ -153,7 +153,7 @@ def _description(comparison: pd.DataFrame, outcome: Outcome) -> str:
     seeds = max(row["trainings"] - row["failed_trainings"] for row in outcome.compared)
     said = (
         f"A description, not a verdict, which takes {seeds_of_a_verdict(comparison)} seeds: "
-        f"with {seeds:.0f}, "
+        f"with {seeds:.0f} {'seed' if seeds == 1 else 'seeds'}, "
     )
     if metric.gain(lead["difference"]) > 0:
         return f"{said}{lead['technique']} is at {points_text(lead)} to the baseline's {figure}."

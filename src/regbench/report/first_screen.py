@@ -131,7 +131,9 @@ def _which(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
     match outcome.found:
         case Found.HELP:
             better = outcome.of_verdict(BETTER)
+            several = len(outcome.judged) > 1
             remark = f"of {len(outcome.judged)} compared, the only one that helps"
+            remark = remark if several else "the only one compared"
             if len(better) > 1:
                 others = [str(row["technique"]) for row in better if row is not outcome.lead]
                 remark = f"best on validation of {len(better)} that help; {listed(others, NAMED)} "

@@ -57,6 +57,7 @@ MOST_REJECTED = 200  # rejected images listed by name; the rest is counted
 MOST_SHOWN = 18  # images on a contact sheet
 
 _PARTS = ("report", "browser")  # the files of the page's script, and of its style sheet
+_BREAKS = re.compile(r"([_/])(?=\w)")  # where a name or a path may be broken
 _COMMAND = re.compile(r"(?:uv run )?kedro run(?: --[\w-]+(?:=[^\s;,]+(?:,[^\s;,]+)*)?)*")
 
 
@@ -128,7 +129,8 @@ def render_report(content: ReportContent) -> str:
             numbers.MISSING if pd.isna(claim[figure]) else numbers.difference_text(claim, figure)
         ),
         "yes_or_no": _yes_or_no,
-        "breakable": lambda name: escape(name).replace("_", Markup("_<wbr>")),
+        "breakable": _breakable,
+        "in_words": _in_words,
         "with_commands": _with_commands,
         "yaml": _yaml,
     }
@@ -354,6 +356,16 @@ def _recalls(
 def _yes_or_no(answer: Any) -> str:
     """Return a truth value as 'yes', 'no' or, if it is missing, '–'."""
     return numbers.MISSING if pd.isna(answer) else "yes" if answer else "no"
+
+
+def _breakable(text: str) -> Markup:
+    """Return text as HTML whose long names and paths may go on in a new line."""
+    return Markup(_BREAKS.sub(r"\1<wbr>", str(escape(text))))  # noqa: S704 - is escaped
+
+
+def _in_words(command: str) -> Markup:
+    """Return a command as HTML of which a line ends between words: never within ``--``."""
+    return Markup(" ").join(Markup("<span>{}</span>").format(word) for word in command.split(" "))
 
 
 def _with_commands(note: str) -> Markup:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from regbench.comparison.tuned import what_tuning_brought
+from regbench.comparison.verdicts import VERDICTS
 from regbench.evaluation.results import Results
 from regbench.metrics.registry import METRICS
 from regbench.report.numbers import difference_text
@@ -22,7 +23,7 @@ def tuned_shown(
 
     Returns:
         ``budget`` and ``sampler`` of the search, in words; ``rows`` with texts: technique, fixed
-        and tuned (the judged part's metric), difference, verdict, seeds.
+        and tuned (the judged part's metric), difference, verdict with its symbol and style, seeds.
     """
     if not settings.get("tuning", {}).get("fixed"):
         return None
@@ -37,6 +38,8 @@ def tuned_shown(
             "tuned": f"{metric.factor * row['tuned_figure']:.{metric.digits}f}",
             "difference": difference_text(row),
             "verdict": row["verdict"],
+            "symbol": VERDICTS[row["verdict"]].symbol,
+            "style": VERDICTS[row["verdict"]].style,
             "seeds": row["seeds"],
         }
         for row in found.to_dict("records")

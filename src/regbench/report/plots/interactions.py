@@ -59,7 +59,7 @@ def interaction_plot(interactions: pd.DataFrame, band: float, width: int = WIDE)
         axis.set_xlim(*difference_limits([_as_difference(row) for row in rows], shaded, factor))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: signed(value, "g")))
     side = "right" if higher_is_better else "left"
-    axis.set_xlabel(f"together, beyond the sum of both, in {unit}; {side} is better")
+    axis.set_xlabel(f"beyond the sum of both, in {unit}; {side} is better")
     line = Line2D([], [], color=COLOURS["muted"], linewidth=4.5, alpha=0.55)
     line.set_label("95 % interval")
     handles: list[Line2D | Patch] = [line]
