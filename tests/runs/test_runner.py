@@ -124,6 +124,15 @@ def test_of_a_search_that_is_stopped_the_techniques_are_counted(tmp_path: Path) 
         StudyRunner(max_workers=1).run(Pipeline(nodes), catalog_in(tmp_path, "one", "other"))
 
 
+def test_of_a_recommendation_that_is_stopped_trainings_are_kept(tmp_path: Path) -> None:
+    name = "recommend.worker_1.search"
+    nodes = [Node(os._exit, "nine", "never", name=name, tags=["tensorflow"])]
+    catalog = catalog_in(tmp_path, "never")
+    catalog["nine"] = MemoryDataset(9)
+    with pytest.raises(StudyError, match=r"code 9\. all finished trainings are kept; the same"):
+        StudyRunner(max_workers=1).run(Pipeline(nodes), catalog)
+
+
 def test_a_process_is_told_how_many_trainings_run_at_once(tmp_path: Path) -> None:
     """Which share the memory: not more than there are to be made."""
     names = ["a.train", "b.train", "a.evaluate", "b.evaluate"]
