@@ -178,7 +178,7 @@ def test_the_outcome_is_a_technique_of_the_tuned_study() -> None:
     assert entries["cocktail"] == {"learning_rate": entries["baseline"]["learning_rate"]} | best
     said = f"{len(found['cocktail']['candidates'])} regularizers searched together"
     assert f"  # {said}" in text
-    [line] = [line for line in told.lines(found) if line.startswith("  cocktail:")]
+    [line] = [line for line in told.lines(found, "tuning.html") if line.startswith("  cocktail:")]
     assert said in line
     assert "by tpe, 30 epochs" in line
     assert "False" not in line

@@ -159,7 +159,8 @@ def test_failed_trials_are_told_with_their_reason(tmp_path: Path) -> None:
         "MemoryError: too much",
     ]
     assert found["epochs"] == 60  # they have taken theirs
-    [_, line, _] = told.lines({"l2": found})
+    [_, line, _, page] = told.lines({"l2": found}, "tuning.html")
+    assert page.endswith(": tuning.html")
     assert line.endswith("(12 trials, 3 failed)")
 
 
@@ -188,7 +189,7 @@ def test_a_budget_below_one_trial_is_named(tmp_path: Path) -> None:
 def test_a_search_that_failed_as_a_whole_is_told() -> None:
     outcome = nothing_found(plan(Bench()), "killed")
     assert outcome["reason"] == "killed"
-    [_, line, _] = told.lines({"l2": outcome})
+    [_, line, *_] = told.lines({"l2": outcome}, "tuning.html")
     assert line == "  l2: nothing found, 0 trials"
 
 

@@ -92,7 +92,8 @@ def _print_uses(made: set[str], catalog: CatalogProtocol[Any, Any]) -> None:
     if "tuning" in made:
         from regbench.tuning.told import lines
 
-        text_table.print_lines(lines(catalog.load("tuning")["techniques"]))
+        page = file_of(catalog, "tuning_page")
+        text_table.print_lines(lines(catalog.load("tuning")["techniques"], page))
     if "exports" in made:
         from regbench.use import export
 

@@ -8,11 +8,12 @@ from regbench.errors import KEDRO_RUN
 from regbench.metrics.registry import METRICS
 
 
-def lines(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def lines(found: Mapping[str, Mapping[str, Any]], page: str) -> list[str]:
     """Return a line for each technique: its score as it was and at its best, and what is best.
 
     Args:
         found: From ``search.outcome``, by technique.
+        page: The file or address of the page that shows them.
     """
     first = next(iter(found.values()))
     rule = (
@@ -23,7 +24,11 @@ def lines(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
     title = METRICS[first["metric"]].title
     told = [f"Tuned on validation images: {title}, as it was and at its best ({rule})"]
     told += [f"  {name}: {_of(outcome)}" for name, outcome in found.items()]
-    return [*told, f"  {KEDRO_RUN} --env=tuned compares them on test images"]
+    return [
+        *told,
+        f"  {KEDRO_RUN} --env=tuned compares them on test images",
+        f"pictures and table: {page}",
+    ]
 
 
 def _of(outcome: Mapping[str, Any]) -> str:

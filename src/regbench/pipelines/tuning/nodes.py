@@ -139,3 +139,10 @@ def plot_importance(found: dict[str, Any]) -> Figure:
     from regbench.report.plots import tuning
 
     return tuning.importance_plot(found["techniques"])
+
+
+def make_page(found: dict[str, Any], parameters: dict[str, Any]) -> str:
+    """Write what the searches found as one page of HTML: pictures, table, next command."""
+    from regbench.report.tuning_page import tuning_page
+
+    return tuning_page(found["techniques"], str(parameters["images"]))

@@ -4,6 +4,7 @@ images, split_index -> tuning_data.take -> tuning_images, tuning_split_index: no
 these, and what else is prepared -> tuning.<technique>.search -> tuning.<technique>.trials
 all of these -> tuned.conclude -> conf/tuned, and the table: tuning
 tuning -> plot_strengths, plot_budget, plot_importance -> the pictures
+tuning, parameters -> make_page -> tuning_page
 """
 
 from collections.abc import Mapping
@@ -61,4 +62,11 @@ def create_pipeline(techniques: Mapping[str, Technique]) -> Pipeline:
             (nodes.plot_importance, "tuning_importance"),
         )
     ]
-    return Pipeline([take, *searches, conclude, *pictures])
+    page = Node(
+        nodes.make_page,
+        ["tuning", "parameters"],
+        "tuning_page",
+        name="make_page",
+        namespace="tuned",
+    )
+    return Pipeline([take, *searches, conclude, *pictures, page])
