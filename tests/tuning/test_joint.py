@@ -78,6 +78,22 @@ def test_settings_that_mean_nothing_for_the_images_are_left_out() -> None:
     assert "cutout" in tiny
 
 
+def test_colour_jitter_alone_is_searched_without_colours_on_grey_images() -> None:
+    given = parameters({"jitter": {"colour_jitter": True}})
+    grey, colour = (plan.of_technique(given, "jitter", None, (28, 28, c)) for c in (1, 3))
+    labels = {of.label for of in grey.searched}
+    assert {of.label for of in colour.searched} - labels == {
+        "colour_jitter.saturation",
+        "colour_jitter.hue",
+    }
+    values = {"colour_jitter.brightness": 0.2, "colour_jitter.contrast": 0.3}
+    found = grey.settings(values)["colour_jitter"]
+    assert found == {"brightness": 0.2, "contrast": 0.3}
+    kind = REGULARIZERS["colour_jitter"].model_validate(found)
+    assert kind.problem("cnn", GREY) is None  # its trials can be trained
+    assert colour.settings(values)["colour_jitter"]["saturation"] == 0.5
+
+
 def test_it_starts_from_the_technique_of_its_name() -> None:
     own = {"dropout": 0.4, "learning_rate": {"factor": 2}}
     found = plan.of_technique(parameters({"cocktail": own}), "cocktail", None, GREY)

@@ -99,6 +99,13 @@ def test_a_killed_search_goes_on_to_the_same_trials(tmp_path: Path, sampler: str
     assert nothing.trained == []
 
 
+def test_commits_do_not_wait_for_the_disk(tmp_path: Path) -> None:
+    storage = opened(tmp_path)._storage._backend
+    with storage.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1  # NORMAL
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
 def test_a_larger_budget_goes_on_from_there(tmp_path: Path) -> None:
     first = searched(tmp_path, Bench(), budget={"epochs": 20})
     more = Bench()

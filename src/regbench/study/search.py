@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from regbench.errors import quoted
 from regbench.fields import Settings
-from regbench.regularizers.base import Choice, Range, Regularizer
+from regbench.regularizers.base import Choice, Range, Regularizer, Traits
 from regbench.regularizers.places.beside import Beside
 from regbench.regularizers.places.ensemble import Ensemble
 from regbench.regularizers.registry import REGULARIZERS
@@ -115,7 +115,10 @@ def ranges_of(key: str, technique: str, tuning: Tuning) -> dict[str, Range | Cho
 
 
 def with_values(
-    technique: Technique, shared: Mapping[str, Settings], values: Mapping[str, Any]
+    technique: Technique,
+    shared: Mapping[str, Settings],
+    values: Mapping[str, Any],
+    network: Traits | None = None,
 ) -> dict[str, Any]:
     """Return a technique's regularizers as plain values, with some values of searched settings.
 
@@ -125,6 +128,8 @@ def with_values(
         technique: Its regularizers.
         shared: The settings that all techniques share, by key.
         values: By label; without any the technique stays as it is.
+        network: What is known of it. Settings that mean nothing for it, such as the saturation of
+            grey images, are left out: written down, they would be refused.
     """
     entries: dict[str, Any] = technique.model_dump(mode="json", exclude_defaults=True)
     full = technique.in_full(shared)
@@ -133,6 +138,17 @@ def with_values(
         if not isinstance(entries.get(key), dict) or set(entries[key]) < set(_full(key, full)):
             entries[key] = _full(key, full)
         entries[key] = {**entries[key], setting: value}
+    if network is None:
+        return entries
+    for key in {label.partition(".")[0] for label in values}:
+        kind = REGULARIZERS[key]
+        if kind.shared_settings() not in (None, kind):
+            continue
+        if kind.model_validate(entries[key]).misfit(network):
+            given = getattr(technique, key, None)
+            kept = set(given.model_fields_set) if isinstance(given, Regularizer) else set()
+            kept |= {label.partition(".")[2] for label in values if label.startswith(f"{key}.")}
+            entries[key] = {name: own for name, own in entries[key].items() if name in kept}
     return entries
 
 

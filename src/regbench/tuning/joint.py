@@ -164,19 +164,20 @@ def joint_space(
         searched.append(Searched(key, "", Choice((False, True)), key in started))
         alone = Technique.model_validate({key: entries[key]})
         own = space(COCKTAIL, alone, shared, tuning, beside)
-        fitting = (_fitting(of, made[key], network) for of in own if of.regularizer == key)
-        searched += [of for of in fitting if of is not None]
+        own_fitting = (fitting(of, made[key], network) for of in own if of.regularizer == key)
+        searched += [of for of in own_fitting if of is not None]
     every = space(COCKTAIL, start, shared, tuning, beside)
     searched += [of for of in every if of.regularizer in NUISANCE]
     return Joint(made, searched, network, beside, tuning.seeds[0])
 
 
-def _fitting(searched: Searched, regularizer: Regularizer, network: Traits) -> Searched | None:
+def fitting(searched: Searched, regularizer: Regularizer, network: Traits) -> Searched | None:
     """Return a setting with the values that mean something for the network; None if few do.
 
     A square of a tenth of 4 pixels has none, for example.
     """
-    kind, settings, over = type(regularizer), dict(regularizer), searched.over
+    kind, over = type(regularizer), searched.over
+    settings = {name: getattr(regularizer, name) for name in regularizer.model_fields_set}
     network = replace(network, normalized=True)
     tried = over.values if isinstance(over, Choice) else (over.low, over.high)
     kept = [
@@ -203,7 +204,8 @@ def settings_of(
     on = {key: entries[key] for key in joint.candidates if values.get(key)}
     nuisance = {key: entry for key, entry in start.entries().items() if key not in entries}
     settings = {label: value for label, value in values.items() if "." in label}
-    found = with_values(Technique.model_validate({**on, **nuisance}), shared, settings)
+    whole = Technique.model_validate({**on, **nuisance})
+    found = with_values(whole, shared, settings, replace(joint.network, normalized=True))
     plain = {key: dict(own) for key, own in shared.items()}
     regularizers = Technique.model_validate(found).regularizers(plain)
     if fault := fault_together(regularizers, joint.network, joint.beside):

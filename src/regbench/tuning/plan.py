@@ -1,6 +1,7 @@
 """The search of a technique as the study's plain parameters describe it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from regbench.errors import StudyError
@@ -12,7 +13,7 @@ from regbench.study.schema import COCKTAIL, SHARED, Protocol
 from regbench.study.search import beside_of, space, with_values
 from regbench.study.technique import Technique
 from regbench.study.tuning import Tuning
-from regbench.tuning.joint import joint_space, settings_of
+from regbench.tuning.joint import fitting, joint_space, settings_of
 from regbench.tuning.search import Plan, Scored, check_budget, described
 
 Train = Callable[[Mapping[str, Any], int, Callable[[int, float], None]], Scored]
@@ -72,12 +73,19 @@ def of_technique(
             epochs=planned_epochs,
             joint=joint,
         )
+    network = replace(network_of(parameters["network"]).traits(image_shape), normalized=True)
+    made = {of.key(): of for of in technique.regularizers(plain)}
+    searched = [
+        fits
+        for of in space(name, technique, shared, tuning, beside)
+        if (fits := fitting(of, made[of.regularizer], network) if of.regularizer in made else of)
+    ]
     return Plan(
         technique=name,
-        searched=space(name, technique, shared, tuning, beside),
+        searched=searched,
         tuning=tuning,
         metric=metric,
-        settings=lambda values: with_values(technique, shared, values),
+        settings=lambda values: with_values(technique, shared, values, network),
         train=train or _nothing,
         epochs=planned_epochs,
     )

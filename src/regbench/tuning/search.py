@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 _LEAST_TRIALS, _TRIALS_PER_SETTING = 8, 4  # with a score, for the importance of settings
 _MOST_ATTEMPTS = 3  # at a trial whose process ended in the middle of it
 _POINT, _EPOCHS, _SECONDS, _VALUES, _REASON = "point", "epochs", "seconds", "values", "reason"
+_FOUND = "found"  # all but the point, which is told before the training
 
 
 class Scored(NamedTuple):
@@ -277,11 +278,9 @@ def _pruner(plan: Plan) -> "optuna.pruners.BasePruner":
 def _note(
     trial: "optuna.Trial", values: Values, epochs: int, seconds: float, reason: str | None = None
 ) -> None:
-    """Keep what is known of a trial beside its score."""
-    for name, value in ((_VALUES, values), (_EPOCHS, epochs), (_SECONDS, seconds)):
-        trial.set_user_attr(name, value)
-    if reason is not None:
-        trial.set_user_attr(_REASON, reason)
+    """Keep what is known of a trial beside its score, in one transaction."""
+    known = {_VALUES: values, _EPOCHS: epochs, _SECONDS: seconds}
+    trial.set_user_attr(_FOUND, known | ({} if reason is None else {_REASON: reason}))
 
 
 def _made(trials: Sequence["optuna.trial.FrozenTrial"]) -> dict[int, dict[str, Any]]:
@@ -295,7 +294,7 @@ def _made(trials: Sequence["optuna.trial.FrozenTrial"]) -> dict[int, dict[str, A
         noted = trial.user_attrs
         if not trial.state.is_finished() or _POINT not in noted:
             continue
-        point = noted[_POINT]
+        point, noted = noted[_POINT], noted.get(_FOUND, {})
         if trial.state.name == "FAIL" and _REASON not in noted:
             interrupted[point] += 1
             continue
