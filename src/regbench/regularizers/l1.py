@@ -39,8 +39,7 @@ class L1(Regularizer):
     }
     search = {"factor": Range(1e-6, 1e-3, log=True)}
 
-    # Too strong a penalty is a training that diverges; beyond 1e38 are no float32 numbers.
-    factor: Annotated[Float, Field(gt=0, le=1e38)] = 1e-4
+    factor: Annotated[Float, Field(gt=0, le=1000)] = 1e-4
 
     def penalty(self, kernel: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
         """Return ``factor`` x sum |w|."""
