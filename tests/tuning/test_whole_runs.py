@@ -80,7 +80,7 @@ def test_a_search_and_the_comparison_of_tuned_and_fixed(
     settings = yaml.safe_load((tuned / "tuned/parameters_study.yml").read_text())
     assert settings["tuning"]["fixed"] == {"baseline": "baseline_fixed", "l2": "l2_fixed"}
     page = (data / "tuned/08_reporting/report.html").read_text()
-    assert "Budget of the search: 3 epochs for every technique, quasi_random" in page
+    assert "Budget of the search: 3 epochs for every technique; sampler: quasi_random" in page
     comparison = pd.read_csv(data / "tuned/08_reporting/comparison.csv")
     assert set(comparison["technique"]) == set(entries) - {
         name for name in entries if entries[name] is None
