@@ -12,9 +12,6 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 MAX_SEED = 2**31 - 1  # accepted by all random generators
-MAX_COUNT = 10**9  # of whatever is counted: more than any computer trains, holds or shows
-MAX_EPOCHS = 10**6
-YEAR = 365 * 24 * 60  # minutes
 
 
 def _no_truth_value(value: Any) -> Any:
@@ -28,9 +25,7 @@ Float = Annotated[float, BeforeValidator(_no_truth_value)]
 Int = Annotated[int, BeforeValidator(_no_truth_value)]
 Share = Annotated[Float, Field(ge=0, le=1)]  # of 1
 Points = Annotated[Float, Field(ge=0, le=100)]  # percentage points
-Count = Annotated[Int, Field(ge=1, le=MAX_COUNT)]
-Units = Annotated[Int, Field(ge=1, le=10**6)]  # of a layer, or filters
-Epochs = Annotated[Int, Field(ge=1, le=MAX_EPOCHS)]
+Count = Annotated[Int, Field(ge=1)]
 Seed = Annotated[Int, Field(ge=0, le=MAX_SEED)]
 Name = Annotated[str, Field(min_length=1)]
 Side = Annotated[Int, Field(ge=1, le=4096)]  # pixels

@@ -14,10 +14,10 @@ from regbench.fields import Float, Settings
 if TYPE_CHECKING:
     import keras
 
-Rate = Annotated[Float, Field(gt=0, le=1000)]
-Decay = Annotated[Float, Field(ge=0, le=1000)]
+Rate = Annotated[Float, Field(gt=0)]
+Decay = Annotated[Float, Field(ge=0)]
 Memory = Annotated[Float, Field(ge=0, lt=1)]  # the share of a running mean that a step keeps
-Epsilon = Annotated[Float, Field(gt=0, le=1000)]
+Epsilon = Annotated[Float, Field(gt=0)]
 
 
 class _Optimizer(Settings):
@@ -63,7 +63,7 @@ class AdamW(_Optimizer):
     keras_name = "AdamW"
 
     name: Literal["adamw"]
-    weight_decay: Annotated[Float, Field(gt=0, le=1000)] = 0.004
+    weight_decay: Annotated[Float, Field(gt=0)] = 0.004
     beta_1: Memory = 0.9
     beta_2: Memory = 0.999
     epsilon: Epsilon = 1e-7

@@ -11,7 +11,7 @@ from regbench.regularizers.places.beside import Beside
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Factor = Annotated[Float, Field(gt=0, le=1000)]
+Factor = Annotated[Float, Field(gt=0)]
 
 
 class ElasticNet(Regularizer):

@@ -39,7 +39,7 @@ class L1(Regularizer):
     }
     search = {"factor": Range(1e-6, 1e-3, log=True)}
 
-    factor: Annotated[Float, Field(gt=0, le=1000)] = 1e-4
+    factor: Annotated[Float, Field(gt=0)] = 1e-4
 
     def penalty(self, kernel: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
         """Return ``factor`` x sum |w|."""

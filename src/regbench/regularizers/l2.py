@@ -40,7 +40,7 @@ class L2(Regularizer):
     }
     search = {"factor": Range(1e-6, 1e-2, log=True)}
 
-    factor: Annotated[Float, Field(gt=0, le=1000)] = 1e-4
+    factor: Annotated[Float, Field(gt=0)] = 1e-4
 
     def penalty(self, kernel: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
         """Return ``factor`` x sum w^2."""

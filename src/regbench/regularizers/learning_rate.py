@@ -44,7 +44,7 @@ class LearningRate(Regularizer):
         "schedule": Choice(("protocol", "constant", "cosine")),
     }
 
-    factor: Annotated[Float, Field(gt=0, le=10_000, description="of the protocol's rate")] = 1.0
+    factor: Annotated[Float, Field(gt=0, description="of the protocol's rate")] = 1.0
     schedule: Literal["protocol", "constant", "cosine"] = "protocol"
 
     def clash(self, beside: Beside) -> str | None:
