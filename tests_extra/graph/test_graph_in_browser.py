@@ -1,5 +1,6 @@
 """kedro-viz in a real browser: the boxes of the study alone, in letters that can be read."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -30,9 +31,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = next(port for port in range(24141, 29141) if _is_free(port))
     log = tmp_path_factory.mktemp("viz") / "log"
     command = [sys.executable, "-m", "kedro", "viz", "run", "--no-browser", "--port", str(port)]
     with log.open("w") as file:
@@ -51,8 +50,16 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             pytest.fail(log.read_text())
         yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(started.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself: its log says why
+            os.killpg(started.pid, signal.SIGTERM)
         started.wait()
+
+
+def _is_free(port: int) -> bool:
+    """Whether nobody listens there. kedro-viz takes no port above 49,151, where the system's own
+    choice of a free one often lies."""
+    with socket.socket() as asked:
+        return asked.connect_ex(("127.0.0.1", port)) != 0
 
 
 @pytest.fixture(scope="module")
