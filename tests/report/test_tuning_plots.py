@@ -72,7 +72,30 @@ def test_a_trial_that_has_learned_nothing_leaves_room_for_the_others() -> None:
     assert 80 < low < 92
     assert 94 < high < 95
     axis = tuning.strength_plot(found).axes[0]
-    assert points(axis, "v") == [(1e-4, pytest.approx(low))]
+    assert points(axis, "v") == [(1e-4, tuning.score_limits({"l2": found["l2"]})[0])]
+
+
+def test_a_technique_is_drawn_on_its_own_scale() -> None:
+    scores = {"l2": [0.90, 0.94, 0.92, 0.93], "zca": [0.50, 0.54, 0.52, 0.53]}
+    figure = tuning.strength_plot({name: outcome(name, of) for name, of in scores.items()})
+    of_l2, of_zca = figure.axes[:3], figure.axes[3:6]
+    assert len({axis.get_ylim() for axis in of_l2}) == 1
+    assert of_zca[0].get_ylim()[1] < 60
+    assert of_l2[0].get_ylim()[0] > 80
+
+
+def test_its_own_value_stands_beside_a_list_that_leaves_it_out() -> None:
+    fill = {"setting": "augmentation.fill_value", "own": 0.0, "values": [0, 255]}
+    seeds = {"setting": "l2.factor", "own": 1e-4, "values": [1e-3, 1e-2]}
+    found = outcome("l2", [0.9, 0.94, None, 0.92], searched=[fill, seeds])
+    for trial, value in zip(found["trials"][1:], (0, 255, 255), strict=True):
+        trial["values"] = {"augmentation.fill_value": value, "l2.factor": 1e-3}
+    found["trials"][0]["values"] = {}
+    fills, factors = tuning.strength_plot({"l2": found}).axes[:2]
+    assert points(fills, "D")[0][0] == 0
+    assert [label.get_text() for label in fills.get_xticklabels()] == ["0", "255"]
+    assert points(factors, "D")[0][0] == 2
+    assert [label.get_text() for label in factors.get_xticklabels()] == ["0.001", "0.01", "0.0001"]
 
 
 def test_of_a_loss_the_least_is_best() -> None:

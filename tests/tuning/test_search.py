@@ -136,6 +136,13 @@ def test_the_same_epochs_for_who_trains_several_networks(tmp_path: Path) -> None
     assert 60 - 25 < sum(spent) <= 60
 
 
+def test_what_the_budget_does_not_allow_is_no_trial_however_often_asked(tmp_path: Path) -> None:
+    options = {"searched": (STRENGTH, MEMBERS), "budget": {"epochs": 62}}
+    first = searched(tmp_path, Bench(), **options)
+    for _ in range(4):
+        assert searched(tmp_path, Bench(), **options) == first
+
+
 def test_so_many_trials_for_each_setting(tmp_path: Path) -> None:
     rule = {"rule": "per_setting"}
     assert len(searched(tmp_path / "2", Bench(), budget=rule)["trials"]) == 8

@@ -138,19 +138,20 @@ def search(plan: Plan, study: "optuna.Study") -> dict[str, Any]:
         if not _may_begin(plan, point, spent) or (asked := ask(plan, study, point)) is None:
             break
         trial, values = asked
-        trial.set_user_attr(_POINT, point)
         settings: dict[str, Any] = {}
         try:
             settings = plan.settings(values)
             if plan.tuning.budget.rule == "epochs" and (
                 spent + plan.planned(settings) > plan.tuning.budget.epochs
             ):
-                study.tell(trial, state=optuna.trial.TrialState.FAIL)  # it is no trial
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)  # of no point: no trial
                 break
+            trial.set_user_attr(_POINT, point)
             _make(plan, study, trial, values, settings)
         except Exception as error:
             reason = _reason(error, is_first=not point)
             spent_on_it = plan.planned(settings) if settings else 0
+            trial.set_user_attr(_POINT, point)
             _note(trial, values, spent_on_it, 0.0, reason)
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
             logger.warning("%s, trial %d: failed: %s", plan.technique, point + 1, reason)

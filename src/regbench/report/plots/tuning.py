@@ -26,8 +26,8 @@ def strength_plot(found: Found) -> Figure:
     """Draw a panel per technique and searched setting: a dot per trial, its score over the value.
 
     The technique as it is, is marked, and so is its best trial. A trial that ended without a score
-    is a cross at the lower edge, one that is far worse than most an arrow at the edge. All panels
-    have the same y axis.
+    is a cross at the lower edge, one that is far worse than most an arrow at the edge. The panels
+    of a technique have the same y axis.
 
     Args:
         found: From ``tuning.search.outcome``, by technique.
@@ -36,12 +36,12 @@ def strength_plot(found: Found) -> Figure:
     rows = max(1, -(-len(panels) // _COLUMNS))
     width, height = _COLUMNS * _PANEL[0], rows * _PANEL[1] + 50
     figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
-    axes = figure.subplots(rows, _COLUMNS, sharey=True, squeeze=False).ravel()
+    axes = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
-    limits = score_limits(found)
+    limits = {name: score_limits({name: outcome}) for name, outcome in found.items()}
     for axis, (name, setting) in zip(axes, panels, strict=False):
-        _draw_strength(axis, found[name], setting, limits)
+        _draw_strength(axis, found[name], setting, limits[name])
         axis.set_title(shorten(name, 28), fontsize=11, loc="left", pad=4)
         axis.set_xlabel(shorten(setting["setting"], 32), labelpad=1, fontsize=10)
         axis.tick_params(labelsize=9, pad=2, length=2)
@@ -143,7 +143,7 @@ def best_so_far(outcome: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 def score_limits(found: Found) -> tuple[float, float]:
     """Return the ends of an axis of scores, in the plot's unit.
 
-    The axis holds the best score and reaches three times as far down as to the lower quartile: a
+    The axis holds the best score and reaches three times as far down as to the median: a
     trial that has learned nothing would leave no room for the others.
     """
     metric = METRICS[next(iter(found.values()))["metric"]]
@@ -155,8 +155,8 @@ def score_limits(found: Found) -> tuple[float, float]:
     ]
     if not gains:
         return (0.0, 1.0)
-    best, quartile = max(gains), float(np.quantile(gains, 0.25))
-    worst = max(min(gains), best - 3 * max(best - quartile, metric.factor / 1000))
+    best, median = max(gains), float(np.median(gains))
+    worst = max(min(gains), best - 3 * max(best - median, metric.factor / 1000))
     room = 0.06 * max(best - worst, metric.factor / 1000)
     low, high = sorted((metric.gain(worst - 2 * room), metric.gain(best + room)))
     return (low, high)
@@ -178,11 +178,13 @@ def _draw_strength(
     """
     axis.set_ylim(limits)
     factor = METRICS[outcome["metric"]].factor
-    words = [str(value) for value in setting.get("values", ())]
+    values = list(setting.get("values", ()))
+    if values and setting["own"] not in values:
+        values.append(setting["own"])  # a list of one's own may leave it out
 
     def across(value: Any) -> float:
-        if words:
-            return float(words.index(str(value)))
+        if values:
+            return float(values.index(value))  # by value: 0 is 0.0
         return max(float(value), setting["low"]) if setting["log"] else float(value)
 
     own, label = across(setting["own"]), setting["setting"]
@@ -211,9 +213,9 @@ def _draw_strength(
             alpha=1 if is_best or is_own else 0.7,
             zorder=4 if is_best else 3 if is_own else 2,
         )
-    if words:
-        axis.set_xticks(range(len(words)), [shorten(word, 12) for word in words])
-        axis.set_xlim(-0.5, len(words) - 0.5)
+    if values:
+        axis.set_xticks(range(len(values)), [shorten(str(value), 12) for value in values])
+        axis.set_xlim(-0.5, len(values) - 0.5)
     elif setting["log"]:
         axis.set_xscale("log")
         if setting["high"] < _ONE_TICK * setting["low"]:
