@@ -62,7 +62,7 @@ def test_each_network_is_separated_with_its_comparison() -> None:
 
 
 def test_markdown_has_a_table_for_each() -> None:
-    text = write_markdown(compared(), "kedro run", BASE["reporting"])
+    text = write_markdown(compared(), "kedro run", BASE["reporting"], [])
     assert text.count("| technique |") == 2
 
 

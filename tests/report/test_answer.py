@@ -92,7 +92,7 @@ class TestVerdictSentence:
             row("l2", 1.6, "better", validation_accuracy=0.95),
         )
         assert verdict_sentence(compared) == (
-            "l2 helps by 1.60 points of test accuracy [1.10, 2.10]; l1 does, too."
+            "l2 helps by 1.60 points of test accuracy [1.10, 2.10]; l1 helps, too."
         )
 
     def test_speaks_of_gains_where_less_is_better(self) -> None:
@@ -165,8 +165,37 @@ class TestVerdictSentence:
         assert verdict_sentence(helped) == (
             f"l2 helps by 1.00 points of test accuracy [0.50, 1.50]{said}."
         )
-        worse = described(table(row("zca", -5, "worse"), other))
-        assert verdict_sentence(worse).endswith(f"[4.50, 5.50]{said}.")
+
+    def test_none_is_needed_only_if_all_that_were_tried_have_a_verdict(self) -> None:
+        equal, worse = row("l2", 0.1, "equivalent"), row("zca", -5, "worse")
+        few = row("l1", 1.2, "descriptive only", trainings=3)
+        assert verdict_sentence(described(table(equal, worse, few))) == (
+            "Not known yet: none of 2 with a verdict helps by more than 0.5 points of test "
+            "accuracy; l1, without a verdict, is at +1.20 points [0.70, 1.70]."
+        )
+        assert verdict_sentence(described(table(worse, few))) == (
+            "Not known yet: zca makes it worse; l1, without a verdict, is at +1.20 points "
+            "[0.70, 1.70]."
+        )
+        failed = row("l1", np.nan, "", test_accuracy=np.nan, status="failed")
+        assert verdict_sentence(described(table(equal, failed))) == (
+            "Not known yet: l2 does not help by more than 0.5 points of test accuracy; 1 without a "
+            "verdict."
+        )
+
+    def test_what_ails_the_network_comes_before_techniques_that_do_not_help(self) -> None:
+        finding = {"code": "RB103", "title": "the train images are not learned", "network": ""}
+        nothing = table(row("l2", 0.1, "equivalent"), row("zca", -5, "worse"))
+        assert verdict_sentence(nothing, [finding]) == (
+            "Regularization is not the problem: the train images are not learned (RB103); of 2 "
+            "with a verdict none helps."
+        )
+        undecided = table(row("l2", 0.4, "undecided"), row("zca", -5, "worse"))
+        assert verdict_sentence(undecided, [finding]).endswith("none helps; l2 is undecided.")
+        helped = table(row("l2", 1.5, "better"))
+        assert verdict_sentence(helped, [finding]) == verdict_sentence(helped)
+        other = [finding | {"code": "RB201"}, finding]
+        assert verdict_sentence(nothing, other) == verdict_sentence(nothing)
 
     def test_gives_no_verdict_from_few_seeds(self) -> None:
         few: dict[str, Any] = {"verdict": "descriptive only", "trainings": 3, "failed_trainings": 1}

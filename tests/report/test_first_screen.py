@@ -93,41 +93,44 @@ class TestWhatHelps:
         pruned = curves(baseline=[0.9, 0.9, 0.8, 0.3], l2=[0.899, 0.899, 0.896, 0.7])
         cost = asked(self.compared, pruned)["cost"]
         assert cost.remark.endswith(
-            "80\u00a0% of its weights can be removed for −0.30 points, of the baseline's 50\u00a0%"
+            "it can spare 80\u00a0% of its weights at −0.30 points, the baseline 50\u00a0%"
         )
         alike = curves(baseline=[0.9, 0.9, 0.9, 0.3], l2=[0.9, 0.9, 0.9, 0.7])
-        assert "removed" not in asked(self.compared, alike)["cost"].remark
+        assert "spare" not in asked(self.compared, alike)["cost"].remark
         bumpy = curves(baseline=[0.9, 0.8, 0.7, 0.3], l2=[0.9, 0.897, 0.7, 0.9])
         assert "50\u00a0% of its weights" in asked(self.compared, bumpy)["cost"].remark
 
     def test_is_used_next(self) -> None:
         step = self.found["next"]
         assert step.answer == (
-            "Label new images with its best network on validation, data/06_models/l2/seed_<n>.keras"
+            "Label new images: put them into the folder unlabeled of your set, then"
         )
         assert step.command == (
             f"{COMMAND} --params=prediction.technique=l2 --pipelines=prediction"
         )
-        assert step.remark.startswith("seconds; put them into the folder unlabeled of your set")
+        assert step.remark == (
+            "takes seconds; by its best network on validation, data/06_models/l2/seed_<n>.keras "
+            "(Keras loads it, too)"
+        )
         for folder, shown in (("auto", "unlabeled"), ("new", "new")):
             step = asked(self.compared, ingest={"unlabeled_folder": folder})["next"]
-            assert f"the folder {shown} of your set" in step.remark
+            assert f"the folder {shown} of your set" in step.answer
         step = asked(self.compared, images="photos/cells.zip")["next"]
-        assert "the folder unlabeled of cells.zip" in step.remark
+        assert "the folder unlabeled of cells.zip" in step.answer
 
     def test_is_used_by_the_seed_that_prediction_would_take(self) -> None:
         seeded = answers(self.compared, COMMAND, SETTINGS, best_seeds={"l2": 4, "l1": 2})
-        assert seeded[-1].answer.endswith("data/06_models/l2/seed_4.keras")
+        assert "data/06_models/l2/seed_4.keras" in seeded[-1].remark
         of_two = self.compared.copy()
         of_two.attrs = {**self.compared.attrs, "networks": 2}
         step = answers(of_two, COMMAND, SETTINGS, best_seeds={"l2": 4})[-1]
-        assert step.answer.endswith("data/06_models/small/l2/seed_4.keras")
+        assert "data/06_models/small/l2/seed_4.keras" in step.remark
         assert "prediction.technique=l2,prediction.network=small" in step.command
 
 
 def test_several_that_help_are_named() -> None:
     two = priced(row("l2", 1.5, "better", **COST), row("l1", 1, "better", **COST))
-    assert asked(two)["which"].remark == "best on validation of 2 that help; l1 does, too"
+    assert asked(two)["which"].remark == "best on validation of 2 that help; l1 helps, too"
 
 
 def test_the_reservation_stands_where_the_claim_is() -> None:
@@ -135,18 +138,19 @@ def test_the_reservation_stands_where_the_claim_is() -> None:
         return row(name, 1.5, "better", verdict_over_images=over, **COST)
 
     one = priced(better("l2", "better"), better("l1", "undecided"))
-    assert asked(one)["which"].remark.endswith("; l1 does, too, on these images only")
-    assert "; l1 does, too, on these images only." in verdict_sentence(one)
+    assert asked(one)["which"].remark.endswith("; l1 helps, too, on these images only")
+    assert "; l1 helps, too, on these images only." in verdict_sentence(one)
     two = priced(better("l2", "better"), better("l1", "undecided"), better("zca", "better"))
-    assert asked(two)["which"].remark.endswith("l1 and zca do, too, l1 on these images only")
-    assert "; 2 others do, too, 1 on these images only." in verdict_sentence(two)
+    assert asked(two)["which"].remark.endswith("l1 and zca help, too, l1 on these images only")
+    assert "; 2 others help, too, 1 on these images only." in verdict_sentence(two)
     lead = priced(better("l2", "undecided"))
     assert verdict_sentence(lead).endswith("[1.00, 2.00] on these images.")
-    assert asked(lead)["is"].remark.endswith("not shown for other images (bootstrap interval)")
+    assert asked(lead)["is"].remark.endswith("holds it: not shown for other images")
 
 
 class TestNothingHelps:
-    compared = priced(row("l2", 0.1, "equivalent", **COST), row("l1", -1, "worse", **COST))
+    rows = (row("l2", 0.1, "equivalent", **COST), row("l1", -1, "worse", **COST))
+    compared = priced(*rows)
     found = asked(compared)
 
     def test_none_is_needed(self) -> None:
@@ -155,14 +159,25 @@ class TestNothingHelps:
         assert self.found["is"].answer == "yes"
         assert self.found["is"].remark.startswith("1 equivalent and 1 worse")
 
-    def test_costs_nothing_and_names_what_is_smaller(self) -> None:
-        pruned = curves(baseline=[0.9, 0.8, 0.7, 0.3], l1=[0.9] * 4, l2=[0.9, 0.9, 0.7, 0.3])
-        cost = asked(self.compared, pruned)["cost"]
-        assert cost.answer == "nothing"
-        assert cost.remark.startswith(
-            "baseline: 10.0 s a training, 2.0 MB, 0.100 ms an image; l2: 50"
+    def test_costs_nothing_more_than_the_baseline(self) -> None:
+        cost = self.found["cost"]
+        assert cost.answer == "nothing more"
+        assert cost.remark == "the baseline takes 10.0 s a training, 2.0 MB, 0.100 ms an image"
+
+    def test_by_how_much_at_most(self) -> None:
+        assert self.found["by"].remark == (
+            "the most by l2: +0.10 points [−0.40, 0.60]; baseline's test accuracy: 90.0\u00a0%"
         )
-        assert "l1" not in cost.remark  # it is worse
+
+    def test_is_not_known_while_one_that_was_tried_has_no_verdict(self) -> None:
+        few = row("dropout", 1.2, "descriptive only", **{**COST, "trainings": 3})
+        found = asked(priced(*self.rows, few | {"missing_trainings": 2}))
+        assert found["which"].answer == "not known yet"
+        assert found["which"].remark == "of 2 with a verdict none helps; without one: dropout"
+        assert found["by"].answer == "+1.20 points [0.70, 1.70]"
+        assert found["is"].answer == "not known"
+        assert found["next"].answer == "Train the 2 missing trainings"
+        assert found["next"].remark == "about 20 seconds"  # of 10 each
 
     def test_another_network_is_next(self) -> None:
         step = self.found["next"]
@@ -239,7 +254,7 @@ class TestNoAnswer:
         assert found["which"].answer == "none can be named"
         assert found["by"].answer == "nothing to compare"
         assert found["is"].answer == "nothing to judge"
-        assert not any("removed" in one.remark for one in found.values())
+        assert not any("spare" in one.remark for one in found.values())
         assert scope_sentence(compared) == ""
         assert found["next"].command == (
             f"{COMMAND} --params=protocol.epochs=30,protocol.seeds=1,data_root=data/longer "
@@ -247,7 +262,7 @@ class TestNoAnswer:
         )
         assert found["next"].answer == "Train the baseline longer: 30 epochs instead of 10"
         assert found["next"].remark == (
-            "about 30 seconds; if that helps, run the whole study with as many epochs"
+            "about 30 seconds; if it learns, run the whole study with as many epochs"
         )
         short = {"protocol": {"epochs": 1}}  # 10 seconds each
         assert "protocol.epochs=10," in asked(compared, **short)["next"].command
@@ -287,22 +302,32 @@ class TestNoAnswer:
 
 
 def test_what_ails_the_network_comes_first() -> None:
-    step = [Answered("What next?", "Use it")]
+    helped = priced(row("l2", 1.5, "better", **COST))
+    step = answers(helped, COMMAND, SETTINGS)
     finding = {
         **{"code": "RB102", "network": "", "title": "no overfitting", "minutes": 3.0},
         "action": "Train the baseline longer: 30 epochs instead of 15",
         "command": "kedro run --params=protocol.epochs=30",
     }
-    (after,) = after_the_doctor(step, [finding])
+    *others, after = after_the_doctor(step, [finding], helped)
+    assert others == step[:-1]  # what helps, helps
     assert after.answer == finding["action"]
     assert after.command == finding["command"]
     assert after.remark == (
-        "about 3 minutes; if that helps, run the whole study with as many epochs"
+        "about 3 minutes; if it learns, run the whole study with as many epochs"
     )
-    (of_one,) = after_the_doctor(step, [finding | {"network": "cnn"}])
+    *_, of_one = after_the_doctor(step, [finding | {"network": "cnn"}], helped)
     assert of_one.answer == f"{finding['action']} (network cnn)"
-    assert after_the_doctor(step, [finding | {"code": "RB201"}, finding]) == step
-    assert after_the_doctor(step, []) == step
+    assert after_the_doctor(step, [finding | {"code": "RB201"}, finding], helped) == step
+    assert after_the_doctor(step, [], helped) == step
+    nothing = TestNothingHelps.compared
+    step = answers(nothing, COMMAND, SETTINGS)
+    which, _, is_real, *_ = after_the_doctor(step, [finding], nothing)
+    assert (which.answer, is_real.answer) == ("none is needed", "yes")
+    assert which.remark == "regularization is not the problem: no overfitting (RB102)"
+    which, _, is_real, *_ = after_the_doctor(step, [finding | {"code": "RB103"}], nothing)
+    assert which.answer == "none can be named"
+    assert is_real.answer == "yes, of this network as it is trained"
 
 
 def test_the_doctor_does_not_say_again_what_the_answers_say() -> None:

@@ -229,7 +229,7 @@ class TestOutline:
         self, page: Page, empty: Page
     ) -> None:
         assert "data/<wbr>06_<wbr>models/<wbr>dropout/<wbr>seed_" in page.html
-        assert "<code><span>uv</span> <span>run</span> <span>kedro</span> <span>" in page.html
+        assert '<code><span class="whole">uv</span> <span class="whole">run</span> ' in page.html
         assert ({}, "uv run kedro run") in empty.all("code")  # as it is copied
 
     def test_ids_are_unique_and_references_lead_somewhere(self, page: Page, empty: Page) -> None:

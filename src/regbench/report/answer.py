@@ -10,6 +10,7 @@ from regbench.comparison.compare import UNTRAINED, metric_of
 from regbench.comparison.verdicts import BETTER, EQUIVALENT, UNDECIDED, WORSE
 from regbench.doctor.deciding import is_futile
 from regbench.metrics.registry import metric_named
+from regbench.report.ailing import Findings, ailment, on_regularization
 from regbench.report.numbers import difference_text, listed, metric_value
 from regbench.report.outcome import (
     Found,
@@ -26,7 +27,7 @@ MOST_WORDS = 30
 NAMED = 3  # techniques named in a list; the rest is counted
 
 
-def verdict_sentence(comparison: pd.DataFrame) -> str:
+def verdict_sentence(comparison: pd.DataFrame, findings: Findings = ()) -> str:
     """Return what the study has found, in one sentence of at most ``MOST_WORDS`` words.
 
     It says which technique helps and by how much, or that none is needed, or what is in the way of
@@ -34,8 +35,16 @@ def verdict_sentence(comparison: pd.DataFrame) -> str:
 
     Args:
         comparison: From ``compare``, of one network, with ``with_study_figures``.
+        findings: The doctor's on this network: where the network ails, it is what is said first.
     """
     outcome = outcome_of(comparison)
+    if ail := ailment(outcome, findings):
+        return within_words(on_regularization(ail), *_in_short(outcome))
+    return _on_techniques(comparison, outcome)
+
+
+def _on_techniques(comparison: pd.DataFrame, outcome: Outcome) -> str:
+    """Return the sentence on a study whose network the doctor has nothing to say of."""
     counted: tuple[str, ...]
     match outcome.found:
         case Found.NOTHING:
@@ -55,8 +64,10 @@ def verdict_sentence(comparison: pd.DataFrame) -> str:
             first, counted = _on_help(comparison, outcome), (EQUIVALENT, WORSE, UNDECIDED)
         case Found.OPEN:
             first, counted = _on_open(comparison, outcome), (EQUIVALENT, WORSE)
-        case Found.NONE_HELPS:
-            return within_words(*_on_none(comparison, outcome))
+        case Found.NONE_SO_FAR | Found.NONE_HELPS:
+            so_far = outcome.found is Found.NONE_SO_FAR
+            clauses = _on_none_so_far if so_far else _on_none
+            return within_words(*clauses(comparison, outcome))
     remark = ["the baseline does not beat always answering the largest class"]
     tally = [_counted(outcome, verdict) for verdict in counted]
     lacking = [f"{outcome.lacking} without a verdict"] if outcome.lacking else []
@@ -76,6 +87,13 @@ def within_words(first: str, *further: str) -> str:
         if len(f"{said}; {clause}".split()) <= MOST_WORDS:
             said = f"{said}; {clause}"
     return f"{said}."
+
+
+def _in_short(outcome: Outcome) -> list[str]:
+    """Return the clauses on the techniques behind what ails the network."""
+    judged = outcome.judged
+    none_helps = f"of {len(judged)} with a verdict none helps" if judged else ""
+    return [clause for clause in (none_helps, _counted(outcome, UNDECIDED)) if clause]
 
 
 def undecided_with_needs(rows: list[dict[Any, Any]], comparison: pd.DataFrame) -> list[str]:
@@ -178,9 +196,9 @@ def _others_help(others: list[Row]) -> str:
     """Return that others help, too, and how many of them are shown to on these images only."""
     shaky = sum(map(on_these_images_only, others))
     if len(others) == 1:
-        said = f"{others[0]['technique']} does, too"
+        said = f"{others[0]['technique']} helps, too"
         return f"{said}, on these images only" if shaky else said
-    said = f"{len(others)} others do, too"
+    said = f"{len(others)} others help, too"
     if not shaky:
         return said
     return f"{said}, {shaky if shaky < len(others) else 'all'} on these images only"
@@ -212,26 +230,44 @@ def _on_open(comparison: pd.DataFrame, outcome: Outcome) -> list[str]:
 def _on_none(comparison: pd.DataFrame, outcome: Outcome) -> list[str]:
     """Return the clauses on a study in which everything is decided, and nothing helps."""
     judged, worse = outcome.judged, outcome.of_verdict(WORSE)
-    of_all = len(judged) if not outcome.lacking else f"{len(judged)} with a verdict"
-    lacking = [f"{outcome.lacking} without a verdict"] if outcome.lacking else []
     figure = figure_name(comparison)
     if len(worse) == len(judged):
         least = f"{worse[0]['technique']} by {_loss(worse[0], f' of {figure}')}"
         if len(worse) == 1:
             loss = _loss(worse[0], f" of {figure}")
-            return [
-                f"No technique helps: {worse[0]['technique']} makes it worse by {loss}",
-                *lacking,
-            ]
-        return [f"No technique helps: all {of_all} make it worse, the least {least}", *lacking]
-    band = band_text(comparison)
-    by = f"by more than {band} of {figure}" if band else "beyond the band of practical equivalence"
-    said = f"No technique is needed: none of {of_all} helps {by}"
-    if len(judged) == 1 and not outcome.lacking:
+            return [f"No technique helps: {worse[0]['technique']} makes it worse by {loss}"]
+        return [f"No technique helps: all {len(judged)} make it worse, the least {least}"]
+    by = _beyond_the_band(comparison)
+    said = f"No technique is needed: none of {len(judged)} helps {by}"
+    if len(judged) == 1:
         said = f"No technique is needed: {judged[0]['technique']} does not help {by}"
         return [said]
     tally = [_counted(outcome, verdict) for verdict in (EQUIVALENT, WORSE)]
-    return [said, *filter(None, tally), *lacking]
+    return [said, *filter(None, tally)]
+
+
+def _on_none_so_far(comparison: pd.DataFrame, outcome: Outcome) -> list[str]:
+    """Return the clauses on a study in which nothing with a verdict helps, and some lack one."""
+    judged, lead = outcome.judged, outcome.lead
+    none = f"none of {len(judged)} with a verdict helps"
+    if len(judged) == 1:
+        none = f"{judged[0]['technique']} does not help"
+    said = f"Not known yet: {none} {_beyond_the_band(comparison)}"
+    if len(outcome.of_verdict(WORSE)) == len(judged):
+        said = f"Not known yet: {_counted(outcome, WORSE)}"
+    if lead is None:
+        return [said, f"{outcome.lacking} without a verdict"]
+    clauses = [said, f"{lead['technique']}, without a verdict, is at {points_text(lead)}"]
+    others = outcome.lacking - 1
+    return [*clauses, *([f"{others} more without a verdict"] if others else [])]
+
+
+def _beyond_the_band(comparison: pd.DataFrame) -> str:
+    """Return 'by more than 0.5 points of test accuracy', or that in words without a band."""
+    band = band_text(comparison)
+    if not band:
+        return "beyond the band of practical equivalence"
+    return f"by more than {band} of {figure_name(comparison)}"
 
 
 def _loss(row: Row, of_what: str) -> str:

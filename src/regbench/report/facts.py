@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from regbench.comparison.compare import UNTRAINED, headline_of, metric_of, networks_of
-from regbench.comparison.looks import decided_of, is_staged, trainings_made
+from regbench.comparison.looks import decided_of, is_staged
 from regbench.comparison.sequential.design import MIN_PAIRS
 from regbench.comparison.statistics import MIN_SEEDS
 from regbench.comparison.verdicts import JUDGED, STAGED_MEANINGS, UNDECIDED, VERDICTS
@@ -41,25 +41,22 @@ def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]
         title = f"{metric.best_word.capitalize()} undecided"
         title = "Best that helps" if outcome.found is Found.HELP else title
         figure = numbers.metric_value(lead[headline], metric)
-        facts.append((title, figure, f"{lead['technique']}, {part} {metric.title}"))
+        facts.append((title, figure, f"{part} {metric.title} of {lead['technique']}"))
     elif has_figures(comparison, selecting) and not nothing_learned:
         by_name = comparison.set_index("technique")[selecting].map(metric.gain).sort_index()
         best = rows[by_name.idxmax()]  # of equal ones the first by name: test selects nothing
         figure = numbers.metric_value(best[headline], metric)
-        facts.append(("Best on validation", figure, f"{best['technique']}, {part} {metric.title}"))
-    detectable = statistics_cited(comparison)["detectable"]
-    if detectable:
-        facts.append(
-            (
-                "Detectable difference",
-                f"{detectable} {metric.short_unit}",
-                "found with 80 % probability",
-            )
-        )
-    if is_staged(comparison) and not nothing_learned:
-        decided, compared = decided_of(comparison)
-        facts.append(("Decided", f"{decided} of {compared}", "techniques besides the baseline"))
+        remark = f"{part} {metric.title} of {best['technique']}"
+        facts.append(("Best on validation", figure, remark))
     tried = comparison[comparison["status"] != UNTRAINED]
+    decided, compared = decided_of(tried)
+    detectable = statistics_cited(comparison)["detectable"]
+    if detectable and decided < compared:
+        remark = "between a technique and the baseline, found with a probability of 80 %"
+        size = f"{detectable}\u00a0{metric.short_unit}"
+        facts.append(("Detectable difference", size, remark))
+    if compared and (decided or is_staged(comparison)) and not nothing_learned:
+        facts.append(("Decided", f"{decided} of {compared}", "techniques besides the baseline"))
     trainings, failed = (
         int(comparison["trainings"].sum()),
         int(comparison["failed_trainings"].sum()),
@@ -68,9 +65,8 @@ def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]
     of_techniques = f"{techniques} technique{'s' if techniques != 1 else ''} and the baseline"
     if "network" in comparison:
         of_techniques += f" on {comparison['network'].nunique()} networks"
-    if is_staged(comparison):
-        _, most = trainings_made(comparison)
-        of_techniques += f"; {most} with every seed of each, had nothing been decided early"
+    if is_staged(comparison) and (saved := int(comparison["saved_trainings"].fillna(0).sum())):
+        of_techniques += f"; {saved} more were not needed"
     due = trainings + int(tried.get("missing_trainings", pd.Series(dtype=int)).sum())
     facts.append(("Trainings finished", f"{trainings - failed} of {due}", of_techniques))
     return facts

@@ -1,17 +1,19 @@
 """The report's first screen: five questions and their answers, from one study."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
+from regbench.comparison.compare import UNTRAINED
 from regbench.comparison.looks import is_staged
 from regbench.comparison.verdicts import BETTER, EQUIVALENT, UNDECIDED, WORSE
 from regbench.doctor.deciding import is_futile
 from regbench.doctor.told import price_of
 from regbench.evaluation.figures import registry
+from regbench.report import ailing
 from regbench.report.answer import NAMED, band_text, gain_text, points_text
 from regbench.report.next_step import AND_THEN, next_step
 from regbench.report.numbers import in_unit, known, listed, metric_value, number_in
@@ -25,10 +27,8 @@ from regbench.report.outcome import (
 )
 from regbench.report.pruned import removable_text, removable_weights
 from regbench.report.sentences import figure_name
+from regbench.study.schema import BASELINE
 
-# Findings on a network that learns too little or too well for any technique to matter.
-_OF_THE_NETWORK = ("RB101", "RB102", "RB103")
-_BRACKETS = "95\u00a0% interval in brackets, paired by seed"
 _UNDECIDED = "RB302"
 _SAME = 0.01  # a cost that differs by less, as a share of the baseline's, is the same
 
@@ -72,18 +72,31 @@ def answers(
 
 
 def after_the_doctor(
-    answered: list[Answered], findings: Sequence[Mapping[str, Any]]
+    answered: list[Answered], findings: ailing.Findings, comparison: pd.DataFrame
 ) -> list[Answered]:
     """Return the answers with the doctor's next step, if the network itself is what ails.
+
+    Where no technique helps, what ails it is also the answer to which one does.
 
     Args:
         answered: From ``answers``.
         findings: The doctor's, from ``examine``, the most important first.
+        comparison: That the answers are of.
     """
-    if not findings or findings[0]["code"] not in _OF_THE_NETWORK:
+    if not findings or findings[0]["code"] not in ailing.OF_THE_NETWORK:
         return answered
     first = findings[0]
-    *others, following = answered
+    which, how_much, is_real, cost, following = answered
+    if ailing.ailment(outcome_of(comparison), findings):
+        learned = first["code"] not in ailing.NOT_LEARNED
+        which = replace(
+            which,
+            answer="none is needed" if learned else "none can be named",
+            remark=f"regularization is not the problem: {ailing.told(first)}",
+        )
+        if is_real.answer == "yes" and not learned:
+            is_real = replace(is_real, answer="yes, of this network as it is trained")
+    others = [which, how_much, is_real, cost]
     step = first["action"]
     if first["network"]:
         step += f" (network {first['network']})"
@@ -137,7 +150,7 @@ def _which(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
             if len(better) > 1:
                 others = [str(row["technique"]) for row in better if row is not outcome.lead]
                 remark = f"best on validation of {len(better)} that help; {listed(others, NAMED)} "
-                remark += "does, too" if len(others) == 1 else "do, too"
+                remark += "helps, too" if len(others) == 1 else "help, too"
                 shaky = [row for row in better if on_these_images_only(row)]
                 shaky = [row for row in shaky if row is not outcome.lead]
                 if shaky:
@@ -146,8 +159,8 @@ def _which(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
                     named = listed([str(row["technique"]) for row in shaky], NAMED)
                     remark += f", {named} on these images only"
             return str((outcome.lead or {})["technique"]), remark
-        case Found.NONE_HELPS:
-            return "none is needed", f"of {len(outcome.judged)} compared none helps"
+        case Found.NONE_HELPS | Found.NONE_SO_FAR:
+            return _which_of_none(comparison, outcome)
         case Found.OPEN:
             names = [str(row["technique"]) for row in outcome.of_verdict(UNDECIDED)]
             remark = f"undecided: {listed(names, NAMED)}; until then use the baseline"
@@ -161,6 +174,18 @@ def _which(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
             return "not known yet", "there is nothing to compare"
 
 
+def _which_of_none(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
+    """Return that none is needed, or that it is not known while some that were tried lack one."""
+    if outcome.found is Found.NONE_HELPS:
+        return "none is needed", f"of {len(outcome.judged)} compared none helps"
+    judged = {row["technique"] for row in outcome.judged}
+    status = comparison.get("status", pd.Series("", comparison.index))
+    tried = comparison.loc[status != UNTRAINED, "technique"]
+    without = [str(name) for name in tried if name not in {*judged, BASELINE}]
+    remark = f"of {len(judged)} with a verdict none helps; without one: {listed(without, NAMED)}"
+    return "not known yet", remark
+
+
 def _how_much(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
     figure, metric, headline = figure_name(comparison), outcome.metric, outcome.headline
 
@@ -172,20 +197,24 @@ def _how_much(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
         case Found.HELP:
             lead = outcome.lead or {}
             of_both = f"{figure} {value(lead)}, the baseline's {value(outcome.baseline)}"
-            return gain_text(lead), f"{_BRACKETS}; {of_both}"
+            return gain_text(lead), f"{_brackets(comparison)}; {of_both}"
         case Found.NONE_HELPS:
             band = band_text(comparison)
-            return (f"by no more than {band}" if band else "by nothing that matters"), baseline
-        case Found.OPEN | Found.DESCRIPTIVE:
-            lead = outcome.lead or {}
+            most = outcome.judged[0]
+            nearest = f"the most by {most['technique']}: {points_text(most)}; {baseline}"
+            return (f"by no more than {band}" if band else "by nothing that matters"), nearest
+        case Found.OPEN | Found.DESCRIPTIVE | Found.NONE_SO_FAR if outcome.lead:
+            lead = outcome.lead
             said = f"{lead['technique']}, the {metric.best_word}"
+            if outcome.found is Found.NONE_SO_FAR:
+                said += " of those without a verdict"
             if outcome.found is Found.OPEN:
-                said += f" of the undecided; {_BRACKETS}"
+                said += f" of the undecided; {_brackets(comparison)}"
             return points_text(lead), f"{said}; {baseline}"
         case Found.UNLEARNED:
             line = metric_value(comparison["largest_class"].iloc[0], metric)
             return "nothing to compare", f"{baseline}; always the largest class: {line}"
-        case Found.BASELINE_ALONE:
+        case Found.BASELINE_ALONE | Found.NONE_SO_FAR:
             return "not known", baseline
         case _:
             return "not known", ""
@@ -195,29 +224,34 @@ def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
     lead = outcome.lead or {}
     match outcome.found:
         case Found.HELP:
-            remark = f"{_pairs(lead)}; the 95\u00a0% interval leaves out 0"
+            remark = f"{_pairs(lead)}; the interval leaves out 0"
             p = number_in(lead, "p_adjusted")
             if p is not None:
                 p_text = "< 0.001" if p < 0.001 else f"= {p:.3f}"
                 remark = f"{_pairs(lead)}; p {p_text}, corrected for all techniques"
-            elif is_staged(comparison):
-                remark += ", for all techniques and looks (joint interval)"
             only_here = on_these_images_only(lead)
             if known(lead.get("verdict_over_images")):
-                holds = "not shown for" if only_here else "it holds with"
-                remark += f"; {holds} other images{'' if only_here else ', too'}"
-                remark += " (bootstrap interval)"
+                remark += "; the bootstrap interval over images and seeds "
+                remark += (
+                    "holds it: not shown for other images"
+                    if only_here
+                    else "does, too: it should hold with other images drawn alike"
+                )
             if lead.get("failed_trainings"):
                 of = f"{lead['failed_trainings']} of {lead['trainings']}"
                 remark += f"; {of} trainings failed, and are left out"
             return "yes, on these images" if only_here else "yes", remark
-        case Found.NONE_HELPS:
+        case Found.NONE_HELPS | Found.NONE_SO_FAR:
             counts = [
                 f"{len(rows)} {word}"
                 for word in (EQUIVALENT, WORSE)
                 if (rows := outcome.of_verdict(word))
             ]
-            return "yes", f"{' and '.join(counts)}; in 95\u00a0% of such studies all are right"
+            remark = f"{' and '.join(counts)} after {_seeds_of(outcome.judged)}; in 95\u00a0% of "
+            remark += "such studies all verdicts are right"
+            all_known = outcome.found is Found.NONE_HELPS
+            lacking = "" if all_known else f"{outcome.lacking} without a verdict; "
+            return "yes" if all_known else "not known", f"{lacking}{remark}"
         case Found.OPEN:
             remark = f"{_pairs(lead)}; the 95\u00a0% interval holds 0: it may help or not"
             if is_futile(lead):
@@ -229,6 +263,22 @@ def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
             return "nothing to judge", "differences between networks that have not learned are luck"
         case _:
             return "not known", "a verdict takes the baseline and a technique"
+
+
+def _brackets(comparison: pd.DataFrame) -> str:
+    """Return what the numbers in brackets are."""
+    joint = "joint over techniques and looks, " if is_staged(comparison) else ""
+    return f"95\u00a0% interval in brackets, {joint}paired by seed"
+
+
+def _seeds_of(rows: list[Row]) -> str:
+    """Return how many seeds verdicts rest on: '5 seeds', '5 to 20 seeds'."""
+    pairs = [number_in(row, "pairs") for row in rows]
+    known_ones = [int(number) for number in pairs if number is not None]
+    if not known_ones:
+        known_ones = [int(row["trainings"] - row["failed_trainings"]) for row in rows]
+    least, most = min(known_ones), max(known_ones)
+    return f"{least} seeds" if least == most else f"{least} to {most} seeds"
 
 
 def _pairs(row: Row) -> str:
@@ -248,14 +298,7 @@ def _cost(
         return "nothing to weigh", _plain_cost(baseline)
     can_go = removable_weights(pruning)
     if not lead or outcome.found is Found.NO_BASELINE:
-        smaller = [
-            f"{row['technique']}: {text}"
-            for row in outcome.of_verdict(EQUIVALENT)
-            if (text := removable_text(str(row["technique"]), can_go))
-        ]
-        return "nothing", "; ".join(
-            filter(None, [f"baseline: {_plain_cost(baseline)}", *smaller[:1]])
-        )
+        return "nothing more", f"the baseline takes {_plain_cost(baseline)}"
     answer = "not measured"
     ratio = _ratio(lead, baseline, "seconds")
     if ratio is not None:

@@ -17,7 +17,7 @@ from regbench.report.undecided import duration
 from regbench.study.arms import Arm
 
 _LONGER = 3  # times as many epochs for a network that has not learned
-AND_THEN = "if that helps, run the whole study with as many epochs"
+AND_THEN = "if it learns, run the whole study with as many epochs"
 _OTHER_KIND = {"mlp": "cnn", "cnn": "resnet"}  # the kind of network to try after another
 
 
@@ -71,7 +71,12 @@ def _unfinished(comparison: pd.DataFrame, outcome: Outcome, command: str) -> Nex
     stale = comparison.get("status", pd.Series("", comparison.index)) == STALE
     if (begun | stale).any():
         missing_alone = [*of_what_is_trained(comparison), "--only-missing-outputs"]
-        return NextStep("Train what is stale or missing", " ".join([command, *missing_alone]))
+        trains = " ".join([command, *missing_alone])
+        if stale.any():
+            return NextStep("Train what is stale or missing", trains)
+        number = int(missing[begun].sum())
+        what = f"Train the {number} missing trainings" if number > 1 else "Train the missing one"
+        return NextStep(what, trains, _price_of_missing(comparison[begun], comparison))
     if outcome.found is Found.NO_BASELINE:
         return NextStep("Train the baseline", f"{command} --pipelines=baseline,reporting")
     if outcome.found is Found.BASELINE_ALONE:
@@ -95,11 +100,10 @@ def _use(
     folder = settings.get("ingest", {}).get("unlabeled_folder", "auto")
     folder = "unlabeled" if folder == "auto" else folder
     return NextStep(
-        "Label new images with its best network on validation, "
-        f"{settings.get('data_root', 'data')}/06_models/{arm.folder}/{file}",
+        f"Label new images: put them into the folder {folder} of {_your_set(settings)}, then",
         with_params(command, changed, "--pipelines=prediction"),
-        f"seconds; put them into the folder {folder} of {_your_set(settings)}, or load the file "
-        "with Keras",
+        "takes seconds; by its best network on validation, "
+        f"{settings.get('data_root', 'data')}/06_models/{arm.folder}/{file} (Keras loads it, too)",
     )
 
 
@@ -177,6 +181,14 @@ def _price(rows: list[Row], seeds: int, comparison: pd.DataFrame) -> str:
     """Return how long it takes to train techniques up to a number of seeds; '' if not known."""
     minutes = minutes_up_to(seeds, rows, int(comparison.attrs.get("side_by_side", 1)))
     return "" if minutes is None else _about(minutes, comparison)
+
+
+def _price_of_missing(begun: pd.DataFrame, comparison: pd.DataFrame) -> str:
+    """Return how long the missing trainings of techniques take; '' if nothing was timed."""
+    if "seconds" not in begun or begun["seconds"].isna().any():
+        return ""
+    seconds = float((begun["missing_trainings"] * begun["seconds"]).sum())
+    return _about(seconds / 60 / int(comparison.attrs.get("side_by_side", 1)), comparison)
 
 
 def _about(minutes: float, comparison: pd.DataFrame) -> str:

@@ -28,7 +28,8 @@ class Found(Enum):
     UNLEARNED = auto()  # no technique beats always answering the largest class
     DESCRIPTIVE = auto()  # too few seeds for any verdict
     HELP = auto()  # at least one technique is better
-    NONE_HELPS = auto()  # each technique with a verdict is equivalent or worse
+    NONE_HELPS = auto()  # every technique is equivalent or worse
+    NONE_SO_FAR = auto()  # so is each that has a verdict; others that were tried have none
     OPEN = auto()  # none is better, and at least one undecided
 
 
@@ -41,8 +42,8 @@ class Outcome:
         metric: That decides.
         headline: Its column, such as ``test_accuracy``.
         lead: The technique that the answer is about: of those that help the best on validation; of
-            undecided ones or, without verdicts, of all the one with the largest gain; None where
-            there is none.
+            undecided ones, or of those without a verdict, the one with the largest gain; None
+            where there is none.
         compared: The rows with a difference to the baseline, the largest gain first.
         lacking: How many techniques that were tried have no verdict, while others have one.
         baseline: The baseline's row; None if it has no headline.
@@ -90,17 +91,18 @@ def outcome_of(comparison: pd.DataFrame) -> Outcome:
     if not rows:
         return Outcome(Found.BASELINE_ALONE, metric, headline, baseline=baseline)
     rows.sort(key=lambda row: -metric.gain(row["difference"]))
-    found, lead = _found(rows, metric)
     judged = sum(row.get("verdict") in JUDGED for row in rows)
     status = comparison.get("status", pd.Series("", comparison.index))
     tried = int(((comparison["technique"] != BASELINE) & (status != UNTRAINED)).sum())
+    lacking = tried - judged if judged else 0
+    found, lead = _found(rows, metric, lacking=lacking)
     return Outcome(
         found,
         metric,
         headline,
         lead,
         rows,
-        lacking=tried - judged if judged else 0,
+        lacking=lacking,
         baseline=baseline,
         unlearned_baseline=not beating.get(BASELINE, True),
     )
@@ -117,7 +119,7 @@ def on_these_images_only(row: Row) -> bool:
     return isinstance(over, str) and over != row.get("verdict")
 
 
-def _found(rows: list[Row], metric: Metric) -> tuple[Found, Row | None]:
+def _found(rows: list[Row], metric: Metric, *, lacking: int) -> tuple[Found, Row | None]:
     """Return what rows with a difference show, and the one that the answer is about."""
     verdicts = [row.get("verdict") for row in rows]
     if BETTER in verdicts:
@@ -125,6 +127,8 @@ def _found(rows: list[Row], metric: Metric) -> tuple[Found, Row | None]:
         return Found.HELP, max(better, key=lambda row: _on_validation(row, metric))
     if UNDECIDED in verdicts:
         return Found.OPEN, rows[verdicts.index(UNDECIDED)]
+    if lacking:
+        return Found.NONE_SO_FAR, next((row for row in rows if row["verdict"] not in JUDGED), None)
     if EQUIVALENT in verdicts or WORSE in verdicts:
         return Found.NONE_HELPS, None
     return Found.DESCRIPTIVE, rows[0]

@@ -58,6 +58,7 @@ MOST_SHOWN = 18  # images on a contact sheet
 
 _PARTS = ("report", "browser")  # the files of the page's script, and of its style sheet
 _BREAKS = re.compile(r"([_/])(?=\w)")  # where a name or a path may be broken
+_COMMAND_BREAKS = re.compile(r"(?<=,)|(?<=/)|(?==)|(?<=\w)(?=\.)")
 _COMMAND = re.compile(r"(?:uv run )?kedro run(?: --[\w-]+(?:=[^\s;,]+(?:,[^\s;,]+)*)?)*")
 
 
@@ -225,6 +226,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
             {name: compare.best_seed(of_one, metric.name) for name, of_one in trained.items()},
         ),
         content.findings,
+        comparison,
     )
     script, style = (
         Markup("").join(template_text("regbench.report", f"{name}.{kind}") for name in _PARTS)
@@ -244,7 +246,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "part": part,
         "headline": f"{part} {metric.title}",
         "metric": metric,
-        "verdict": answer.verdict_sentence(comparison),
+        "verdict": answer.verdict_sentence(comparison, content.findings),
         "answers": answered,
         "scope": scope.scope_sentence(comparison),
         "scope_paragraph": scope.scope_paragraph(comparison),
@@ -359,13 +361,33 @@ def _yes_or_no(answer: Any) -> str:
 
 
 def _breakable(text: str) -> Markup:
-    """Return text as HTML whose long names and paths may go on in a new line."""
-    return Markup(_BREAKS.sub(r"\1<wbr>", str(escape(text))))  # noqa: S704 - is escaped
+    """Return text as HTML in which names and paths stay whole where a line holds them.
+
+    A longer one goes on in a new line after ``_`` or ``/``.
+    """
+    return Markup(" ").join(
+        Markup('<span class="whole">{}</span>').format(_with_breaks(word))
+        if _BREAKS.search(word)
+        else escape(word)
+        for word in text.split(" ")
+    )
 
 
 def _in_words(command: str) -> Markup:
-    """Return a command as HTML of which a line ends between words: never within ``--``."""
-    return Markup(" ").join(Markup("<span>{}</span>").format(word) for word in command.split(" "))
+    """Return a command as HTML of which a line ends between words: never within ``--``.
+
+    A word that is longer than a line goes on in a new one after a comma or before ``=``.
+    """
+    return Markup(" ").join(
+        Markup('<span class="whole">{}</span>').format(
+            Markup(_COMMAND_BREAKS.sub("<wbr>", str(escape(word))))  # noqa: S704 - is escaped
+        )
+        for word in command.split(" ")
+    )
+
+
+def _with_breaks(word: str) -> Markup:
+    return Markup(_BREAKS.sub(r"\1<wbr>", str(escape(word))))  # noqa: S704 - is escaped
 
 
 def _with_commands(note: str) -> Markup:

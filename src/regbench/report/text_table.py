@@ -26,6 +26,7 @@ from regbench.evaluation.results import FAILED
 from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
 from regbench.metrics.registry import DEFAULT, metric_named
 from regbench.report.across_networks import sentence_on_networks, short_sentence_on_networks
+from regbench.report.ailing import Findings
 from regbench.report.answer import band_text, undecided_with_needs, verdict_sentence
 from regbench.report.numbers import LARGEST_CLASS, MISSING, in_text, listed, with_spread
 from regbench.report.outcome import seeds_of_a_verdict
@@ -45,7 +46,9 @@ class ReadableTable:
     notes: list[str]
 
 
-def comparison_tables(comparison: pd.DataFrame, command: str) -> list[ReadableTable]:
+def comparison_tables(
+    comparison: pd.DataFrame, command: str, findings: Findings = ()
+) -> list[ReadableTable]:
     """Return the comparison as text tables, one for each network of the study.
 
     The first says whether the verdicts hold on every network, where there are several.
@@ -53,11 +56,13 @@ def comparison_tables(comparison: pd.DataFrame, command: str) -> list[ReadableTa
     Args:
         comparison: From ``compare``.
         command: As for ``comparison_table``.
+        findings: The doctor's, on all networks.
     """
     shown = [
         replace(table, title=f"{table.title}: {network}") if network else table
         for network, own in networks_of(comparison).items()
-        for table in [comparison_table(own, command)]
+        for on_it in [[of for of in findings if of["network"] in ("", network)]]
+        for table in [comparison_table(own, command, on_it)]
     ]
     if len(shown) > 1:
         first, *others = shown
@@ -67,7 +72,9 @@ def comparison_tables(comparison: pd.DataFrame, command: str) -> list[ReadableTa
     return shown
 
 
-def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
+def comparison_table(
+    comparison: pd.DataFrame, command: str, findings: Findings = ()
+) -> ReadableTable:
     """Return the comparison as a text table: the headline, the difference, the verdict, the cost.
 
     Techniques that are not trained are in a note; the last line is that of always answering the
@@ -76,6 +83,7 @@ def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
     Args:
         comparison: From ``compare``.
         command: The study's ``kedro run`` command, for notes that suggest the next command.
+        findings: The doctor's on this network, for the answer in a sentence.
     """
     part = judged_part(comparison.columns)
     headline = headline_of(comparison)
@@ -102,7 +110,7 @@ def comparison_table(comparison: pd.DataFrame, command: str) -> ReadableTable:
     }
     rows = [list(row) for row in zip(*columns.values(), strict=True)]
     notes = [
-        verdict_sentence(whole),
+        verdict_sentence(whole, findings),
         *_legend(comparison),
         *_on_undecided(comparison),
         *status_notes(whole, command),
@@ -327,19 +335,20 @@ def _everywhere(comparison: pd.DataFrame) -> str:
     return " on all networks" if comparison.attrs.get("networks", 1) > 1 else ""
 
 
-def status_notes(comparison: pd.DataFrame, command: str, *, untrained: bool = True) -> list[str]:
+def status_notes(comparison: pd.DataFrame, command: str, *, on_page: bool = False) -> list[str]:
     """Return notes on techniques that are failed, stale or not trained, and on what to run.
 
     Args:
         comparison: From ``compare``.
         command: The study's command: ``kedro run`` with its environment and parameters.
-        untrained: Whether to name the techniques that are not trained.
+        on_page: Whether they stand on the report's first screen, which has a next command, says
+            which verdicts might not hold on other images, and folds what is not trained.
     """
     if "network" in comparison:
         return [
             f"{network}: {note}"
             for network, own in networks_of(comparison).items()
-            for note in status_notes(own, command, untrained=untrained)
+            for note in status_notes(own, command, on_page=on_page)
         ]
     notes = [failure(row) for row in comparison[comparison["status"] == FAILED].to_dict("records")]
     stale = comparison[comparison["status"] == STALE]
@@ -350,6 +359,8 @@ def status_notes(comparison: pd.DataFrame, command: str, *, untrained: bool = Tr
         f"{row['trainings'] + row['missing_trainings']} seeds."
         for row in partial[partial["status"] != STALE].to_dict("records")
     ]
+    if on_page:
+        return notes
     if len(stale) + len(partial):
         notes.append(f"{command} --only-missing-outputs trains what is stale or missing.")
     band = f"±{band_text(comparison)}, the band" if band_text(comparison) else "the band"
@@ -361,7 +372,7 @@ def status_notes(comparison: pd.DataFrame, command: str, *, untrained: bool = Tr
         for row in _only_on_these_images(comparison).itertuples()
     ]
     note = untrained_note(comparison, command)
-    return [*notes, *([note] if untrained and note else [])]
+    return [*notes, *([note] if note else [])]
 
 
 def untrained_note(comparison: pd.DataFrame, command: str) -> str:

@@ -62,7 +62,8 @@ def _print_comparison(
         Reporting.model_validate(catalog.load("params:reporting")).band,
         training_processes(),
     )
-    for table in text_table.comparison_tables(compared, catalog.load("params:command")):
+    command, findings = catalog.load("params:command"), catalog.load("doctor")
+    for table in text_table.comparison_tables(compared, command, findings):
         text_table.print_table(table)
     return looks.without_unneeded(results, compared)
 

@@ -132,11 +132,13 @@ def plot_interactions(interactions: DataFrame, settings: dict[str, Any]) -> Figu
     return interaction_plot(interactions, Reporting.model_validate(settings).band)
 
 
-def write_markdown(compared: DataFrame, command: str, settings: dict[str, Any]) -> str:
+def write_markdown(
+    compared: DataFrame, command: str, settings: dict[str, Any], findings: list[dict[str, Any]]
+) -> str:
     """Write the comparison as a Markdown table; of several networks one table each."""
     from regbench.report import text_table
 
-    tables = text_table.comparison_tables(_described(compared, settings), command)
+    tables = text_table.comparison_tables(_described(compared, settings), command, findings)
     return "\n".join(text_table.as_markdown(table) for table in tables)
 
 
@@ -281,7 +283,7 @@ def write_report(
     from regbench.recommendation.conclude import made_from
     from regbench.report import page, provenance, text_table
 
-    notes = text_table.status_notes(compared, parameters["command"], untrained=False)
+    notes = text_table.status_notes(compared, parameters["command"], on_page=True)
     if recommendation and recommendation["made_from"] != made_from(parameters, data_fingerprint):
         notes.append(
             "The recommendation was made for other settings, images or code, and is left out; "

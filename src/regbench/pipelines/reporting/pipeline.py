@@ -2,7 +2,7 @@
 
 <technique>_results of all techniques -> set_aside_stale -> current_trainings, stale_techniques,
                                                              comparison_made_from
-    -> compare -> comparison -> write_markdown -> comparison_markdown
+    -> compare -> comparison
     (of techniques that a third combines: compare_pairs -> interactions -> plot_interactions)
     -> plot_... -> the pictures (of several networks: separate_networks, then those of each, and
        plot_networks -> comparison_plot)
@@ -11,6 +11,7 @@
        images -> explain -> grad_cam)
     -> describe_run -> described_run -> check_alarms -> alarms
     -> examine -> doctor -> write_findings -> doctor_markdown
+       -> (with the comparison) write_markdown -> comparison_markdown
     -> write_report -> report -> keep_report -> kept_reports
 described_run, alarms and study_history_before -> append_run -> study_history
     -> plot_history -> history_plot, write_history_page -> history_page
@@ -96,7 +97,7 @@ def create_pipeline(
             *_comparison(arms, compared, results, "stale_techniques", "comparison_made_from"),
             Node(
                 nodes.write_markdown,
-                [compared, "params:command", "params:reporting"],
+                [compared, "params:command", "params:reporting", "doctor"],
                 "comparison_markdown",
                 name="write_markdown",
             ),
