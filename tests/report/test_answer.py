@@ -184,11 +184,15 @@ class TestVerdictSentence:
         )
 
     def test_what_ails_the_network_comes_before_techniques_that_do_not_help(self) -> None:
-        finding = {"code": "RB103", "title": "the train images are not learned", "network": ""}
+        finding = {
+            "code": "RB103",
+            "title": "the network underfits its train images",
+            "network": "",
+        }
         nothing = table(row("l2", 0.1, "equivalent"), row("zca", -5, "worse"))
         assert verdict_sentence(nothing, [finding]) == (
-            "Regularization is not the problem: the train images are not learned (RB103); of 2 "
-            "with a verdict none helps."
+            "Regularization is not the problem: the network underfits its train images (RB103); of "
+            "2 with a verdict none helps."
         )
         undecided = table(row("l2", 0.4, "undecided"), row("zca", -5, "worse"))
         assert verdict_sentence(undecided, [finding]).endswith("none helps; l2 is undecided.")

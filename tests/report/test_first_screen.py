@@ -103,7 +103,7 @@ class TestWhatHelps:
     def test_is_used_next(self) -> None:
         step = self.found["next"]
         assert step.answer == (
-            "Label new images: put them into the folder unlabeled of your set, then"
+            "Label new images: put them into the folder unlabeled of your set and run"
         )
         assert step.command == (
             f"{COMMAND} --params=prediction.technique=l2 --pipelines=prediction"

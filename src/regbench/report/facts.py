@@ -53,7 +53,7 @@ def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]
     detectable = statistics_cited(comparison)["detectable"]
     if detectable and decided < compared:
         remark = "between a technique and the baseline, found with a probability of 80 %"
-        size = f"{detectable}\u00a0{metric.short_unit}"
+        size = f"{detectable} {metric.short_unit}"
         facts.append(("Detectable difference", size, remark))
     if compared and (decided or is_staged(comparison)) and not nothing_learned:
         facts.append(("Decided", f"{decided} of {compared}", "techniques besides the baseline"))

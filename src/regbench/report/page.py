@@ -58,7 +58,7 @@ MOST_SHOWN = 18  # images on a contact sheet
 
 _PARTS = ("report", "browser")  # the files of the page's script, and of its style sheet
 _BREAKS = re.compile(r"([_/])(?=\w)")  # where a name or a path may be broken
-_COMMAND_BREAKS = re.compile(r"(?<=,)|(?<=/)|(?==)|(?<=\w)(?=\.)")
+_COMMAND_BREAKS = re.compile(r"(?<=[,/])(?=.)")
 _COMMAND = re.compile(r"(?:uv run )?kedro run(?: --[\w-]+(?:=[^\s;,]+(?:,[^\s;,]+)*)?)*")
 
 
@@ -376,7 +376,7 @@ def _breakable(text: str) -> Markup:
 def _in_words(command: str) -> Markup:
     """Return a command as HTML of which a line ends between words: never within ``--``.
 
-    A word that is longer than a line goes on in a new one after a comma or before ``=``.
+    A word that is longer than a line goes on in a new one after a comma or a slash.
     """
     return Markup(" ").join(
         Markup('<span class="whole">{}</span>').format(

@@ -35,12 +35,12 @@ def _find(evidence: Evidence) -> Finding | None:
 
 CHECK = Check(
     code="RB103",
-    title="the train images are not learned",
+    title="the network underfits its train images",
     meaning="the baseline's train accuracy is less than half of the way from the largest class to "
     "all right; or less than nine tenths of it, and the train error is more than three times the "
     "gap to validation",
-    why="It underfits: most of its error is there on the train images already, and regularization "
-    "works on the rest.",
+    why="Most of its error is there on the train images already, and regularization can lower only "
+    "the rest.",
     rank=20,
     explains=("RB102", "RB104"),
     find=_find,
