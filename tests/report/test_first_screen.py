@@ -103,13 +103,13 @@ class TestWhatHelps:
     def test_is_used_next(self) -> None:
         step = self.found["next"]
         assert step.answer == (
-            "Label new images: put them into the folder unlabeled of your set and run"
+            "To label new images, put them into the folder unlabeled of your set and run"
         )
         assert step.command == (
             f"{COMMAND} --params=prediction.technique=l2 --pipelines=prediction"
         )
         assert step.remark == (
-            "takes seconds; by its best network on validation, data/06_models/l2/seed_<n>.keras "
+            "takes seconds, with its best network on validation, data/06_models/l2/seed_<n>.keras "
             "(Keras loads it, too)"
         )
         for folder, shown in (("auto", "unlabeled"), ("new", "new")):
@@ -138,11 +138,13 @@ def test_the_reservation_stands_where_the_claim_is() -> None:
         return row(name, 1.5, "better", verdict_over_images=over, **COST)
 
     one = priced(better("l2", "better"), better("l1", "undecided"))
-    assert asked(one)["which"].remark.endswith("; l1 helps, too, on these images only")
-    assert "; l1 helps, too, on these images only." in verdict_sentence(one)
+    assert asked(one)["which"].remark.endswith("; l1 helps, too, shown on these images only")
+    assert "; l1 helps, too, shown on these images only." in verdict_sentence(one)
     two = priced(better("l2", "better"), better("l1", "undecided"), better("zca", "better"))
-    assert asked(two)["which"].remark.endswith("l1 and zca help, too, l1 on these images only")
-    assert "; 2 others help, too, 1 on these images only." in verdict_sentence(two)
+    assert asked(two)["which"].remark.endswith(
+        "l1 and zca help, too, l1 shown on these images only"
+    )
+    assert "; 2 others help, too, 1 shown on these images only." in verdict_sentence(two)
     lead = priced(better("l2", "undecided"))
     assert verdict_sentence(lead).endswith("[1.00, 2.00] on these images.")
     assert asked(lead)["is"].remark.endswith("holds it: not shown for other images")
@@ -174,7 +176,10 @@ class TestNothingHelps:
         found = asked(priced(*self.rows, few | {"missing_trainings": 2}))
         assert found["which"].answer == "not known yet"
         assert found["which"].remark == "of 2 with a verdict none helps; without one: dropout"
-        assert found["by"].answer == "+1.20 points [0.70, 1.70]"
+        assert found["by"].answer == "not known"
+        assert found["by"].remark.startswith(
+            "so far dropout, the highest of those without a verdict, +1.20 points [0.70, 1.70]; "
+        )
         assert found["is"].answer == "not known"
         assert found["next"].answer == "Train the 2 missing trainings"
         assert found["next"].remark == "about 20 seconds"  # of 10 each

@@ -221,7 +221,7 @@ class TestOutline:
     def test_begins_with_the_verdict(self, page: Page) -> None:
         after_title = page.html[page.html.index("</h1>") :]
         verdict = after_title.index(
-            "dropout helps by 30.00 points of test accuracy [28.00, 32.00];"
+            "dropout helps by 30.00 points of test accuracy [28.00,\u00a032.00];"
         )
         assert verdict < after_title.index("zca is not trained;") < after_title.index("<table")
 

@@ -27,6 +27,12 @@ def ailment(outcome: Outcome, findings: Findings) -> Mapping[str, Any] | None:
     return findings[0] if findings[0]["code"] in OF_THE_NETWORK else None
 
 
+def ails_badly(outcome: Outcome, findings: Findings) -> bool:
+    """Return whether the network has learned too little for its verdicts to reach further."""
+    found = ailment(outcome, findings)
+    return found is not None and found["code"] in NOT_LEARNED
+
+
 def on_regularization(finding: Mapping[str, Any]) -> str:
     """Return the clause that says what the trouble is, in place of a technique."""
     return f"Regularization is not the problem: {told(finding)}"

@@ -197,11 +197,11 @@ def _others_help(others: list[Row]) -> str:
     shaky = sum(map(on_these_images_only, others))
     if len(others) == 1:
         said = f"{others[0]['technique']} helps, too"
-        return f"{said}, on these images only" if shaky else said
+        return f"{said}, shown on these images only" if shaky else said
     said = f"{len(others)} others help, too"
     if not shaky:
         return said
-    return f"{said}, {shaky if shaky < len(others) else 'all'} on these images only"
+    return f"{said}, {shaky if shaky < len(others) else 'all'} shown on these images only"
 
 
 def _failures(row: Row) -> str:

@@ -51,7 +51,8 @@ def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]
     tried = comparison[comparison["status"] != UNTRAINED]
     decided, compared = decided_of(tried)
     detectable = statistics_cited(comparison)["detectable"]
-    if detectable and decided < compared:
+    judged = statistics_cited(comparison)["judged"]
+    if detectable and (decided < judged or not judged):
         remark = "between a technique and the baseline, found with a probability of 80 %"
         size = f"{detectable} {metric.short_unit}"
         facts.append(("Detectable difference", size, remark))

@@ -154,10 +154,10 @@ def _which(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
                 shaky = [row for row in better if on_these_images_only(row)]
                 shaky = [row for row in shaky if row is not outcome.lead]
                 if shaky:
-                    remark += ", on these images only" if len(others) == 1 else ""
+                    remark += ", shown on these images only" if len(others) == 1 else ""
                 if shaky and len(others) > 1:
                     named = listed([str(row["technique"]) for row in shaky], NAMED)
-                    remark += f", {named} on these images only"
+                    remark += f", {named} shown on these images only"
             return str((outcome.lead or {})["technique"]), remark
         case Found.NONE_HELPS | Found.NONE_SO_FAR:
             return _which_of_none(comparison, outcome)
@@ -202,22 +202,27 @@ def _how_much(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
             band = band_text(comparison)
             most = outcome.judged[0]
             nearest = f"the most by {most['technique']}: {points_text(most)}; {baseline}"
+            if metric.gain(most["difference"]) <= 0:
+                nearest = f"{baseline}, the {metric.best_word}"
             return (f"by no more than {band}" if band else "by nothing that matters"), nearest
-        case Found.OPEN | Found.DESCRIPTIVE | Found.NONE_SO_FAR if outcome.lead:
-            lead = outcome.lead
-            said = f"{lead['technique']}, the {metric.best_word}"
-            if outcome.found is Found.NONE_SO_FAR:
-                said += " of those without a verdict"
-            if outcome.found is Found.OPEN:
-                said += f" of the undecided; {_brackets(comparison)}"
-            return points_text(lead), f"{said}; {baseline}"
+        case Found.OPEN:
+            lead = outcome.lead or {}
+            said = f"{lead['technique']}, the {metric.best_word} of the undecided"
+            return points_text(lead), f"{said}; {_brackets(comparison)}; {baseline}"
         case Found.UNLEARNED:
             line = metric_value(comparison["largest_class"].iloc[0], metric)
             return "nothing to compare", f"{baseline}; always the largest class: {line}"
-        case Found.BASELINE_ALONE | Found.NONE_SO_FAR:
-            return "not known", baseline
         case _:
-            return "not known", ""
+            return "not known", "; ".join(filter(None, [_so_far(outcome), baseline]))
+
+
+def _so_far(outcome: Outcome) -> str:
+    """Return where the highest of those without a verdict is; '' if there is none."""
+    if outcome.found not in (Found.DESCRIPTIVE, Found.NONE_SO_FAR) or not outcome.lead:
+        return ""
+    of_all = " of those without a verdict" if outcome.found is Found.NONE_SO_FAR else ""
+    best = f"{outcome.lead['technique']}, the {outcome.metric.best_word}{of_all}"
+    return f"so far {best}, {points_text(outcome.lead)}"
 
 
 def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:

@@ -100,9 +100,9 @@ def _use(
     folder = settings.get("ingest", {}).get("unlabeled_folder", "auto")
     folder = "unlabeled" if folder == "auto" else folder
     return NextStep(
-        f"Label new images: put them into the folder {folder} of {_your_set(settings)} and run",
+        f"To label new images, put them into the folder {folder} of {_your_set(settings)} and run",
         with_params(command, changed, "--pipelines=prediction"),
-        "takes seconds; by its best network on validation, "
+        "takes seconds, with its best network on validation, "
         f"{settings.get('data_root', 'data')}/06_models/{arm.folder}/{file} (Keras loads it, too)",
     )
 

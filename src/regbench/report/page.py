@@ -23,6 +23,7 @@ from regbench.evaluation.results import Results
 from regbench.evaluation.split_parts import judged_part
 from regbench.report import (
     across_networks,
+    ailing,
     answer,
     claims,
     families,
@@ -48,6 +49,7 @@ from regbench.report.findings import findings_shown
 from regbench.report.html_table import has_figures, techniques_table
 from regbench.report.image_browser import image_browser
 from regbench.report.interactions import interactions_shown
+from regbench.report.outcome import outcome_of
 from regbench.report.plots import cost as plots_cost
 from regbench.report.tuned import tuned_shown
 from regbench.study.schema import BASELINE
@@ -58,6 +60,7 @@ MOST_SHOWN = 18  # images on a contact sheet
 
 _PARTS = ("report", "browser")  # the files of the page's script, and of its style sheet
 _BREAKS = re.compile(r"([_/])(?=\w)")  # where a name or a path may be broken
+_INTERVAL = re.compile(r"\[[^\[\]]{1,30}\]")  # stands in one line
 _COMMAND_BREAKS = re.compile(r"(?<=[,/])(?=.)")
 _COMMAND = re.compile(r"(?:uv run )?kedro run(?: --[\w-]+(?:=[^\s;,]+(?:,[^\s;,]+)*)?)*")
 
@@ -228,6 +231,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         content.findings,
         comparison,
     )
+    ails = ailing.ails_badly(outcome_of(comparison), content.findings)
     script, style = (
         Markup("").join(template_text("regbench.report", f"{name}.{kind}") for name in _PARTS)
         for kind in ("js", "css")
@@ -248,7 +252,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "metric": metric,
         "verdict": answer.verdict_sentence(comparison, content.findings),
         "answers": answered,
-        "scope": scope.scope_sentence(comparison),
+        "scope": "" if ails else scope.scope_sentence(comparison),
         "scope_paragraph": scope.scope_paragraph(comparison),
         "facts": key_facts(comparison, part),
         "split": sentences.split_text(
@@ -365,6 +369,7 @@ def _breakable(text: str) -> Markup:
 
     A longer one goes on in a new line after ``_`` or ``/``.
     """
+    text = _INTERVAL.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
     return Markup(" ").join(
         Markup('<span class="whole">{}</span>').format(_with_breaks(word))
         if _BREAKS.search(word)
