@@ -25,7 +25,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.runner import AbstractRunner, SequentialRunner
 
-from regbench import redaction
+from regbench.text import redaction
 
 PROJECT = Path(__file__).parents[1]
 

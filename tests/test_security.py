@@ -32,10 +32,10 @@ from regbench.images.ingest import ingest_labeled
 from regbench.images.mnist.arrays import read_mnist
 from regbench.images.sources.open import open_source
 from regbench.pipelines.reporting.nodes import _shown as shown_setting
-from regbench.redaction import without_secrets
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.settings import CONFIG_LOADER_ARGS
 from regbench.study.schema import Ingest
+from regbench.text.redaction import without_secrets
 
 MakeConf = Callable[..., Path]
 SECRET = "geheim-4711"  # noqa: S105

@@ -19,11 +19,11 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import KedroCliError
 from kedro.io import DatasetError
 
-from regbench import signals
 from regbench.errors import SettingsError, StudyError, explanation, stopped
-from regbench.redaction import SafeRecord, without_secrets
+from regbench.process import signals
 from regbench.runs.command_line import DEFAULT_RUNNER, check_runner, check_selection
 from regbench.runs.surroundings import check_surroundings, start_again_in_utf8
+from regbench.text.redaction import SafeRecord, without_secrets
 
 logger = logging.getLogger(__name__)
 logging.setLogRecordFactory(SafeRecord)  # Kedro imports this before it runs a command

@@ -10,9 +10,10 @@ from typing import IO, Any, NoReturn
 
 import click
 
-from regbench import early_signals, presence, signals
-from regbench.redaction import without_secrets
-from regbench.visible import visible
+from regbench import early_signals
+from regbench.process import presence, signals
+from regbench.text.redaction import without_secrets
+from regbench.text.visible import visible
 
 # How messages name a command that can be pasted: as the README runs it.
 KEDRO = "uv run kedro"

@@ -19,9 +19,9 @@ import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
-from regbench import devices
 from regbench.datasets.atomic import JSONDataset
 from regbench.errors import StudyError
+from regbench.process import devices
 from regbench.runs import runner, worker
 from regbench.runs.endings import reason_of
 from regbench.runs.runner import StudyRunner
@@ -206,7 +206,7 @@ _STUDY = """
 from pathlib import Path
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
-from regbench import devices
+from regbench.process import devices
 from regbench.datasets.atomic import JSONDataset
 from regbench.runs.runner import StudyRunner
 from tests.runs.test_runner import _sleep_and_tell
@@ -311,7 +311,7 @@ _STUDY_OF_THE_DYING = """
 from pathlib import Path
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
-from regbench import devices
+from regbench.process import devices
 from regbench.datasets.atomic import JSONDataset
 from regbench.runs.runner import StudyRunner
 from tests.runs.test_runner import _lock_the_queue_and_die_later, _see_it_die

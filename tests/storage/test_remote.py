@@ -11,7 +11,6 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from regbench import redaction
 from regbench.errors import StudyError
 from regbench.storage import remote
 from regbench.storage.addresses import (
@@ -22,6 +21,7 @@ from regbench.storage.addresses import (
 )
 from regbench.storage.remote import RemoteFile
 from regbench.storage.stored_file import LocalFile, stored_file
+from regbench.text import redaction
 
 LOGIN = "key:secret"
 

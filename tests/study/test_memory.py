@@ -7,10 +7,10 @@ import pytest
 from tests.study.base_study import BASE
 from tests.study.test_fit import CNN, settings, told
 
-from regbench import devices
 from regbench.errors import StudyError
 from regbench.networks.registry import network_of
 from regbench.pipelines.data.nodes import check_network
+from regbench.process import devices
 from regbench.study.memory import Batch, memory_problem, memory_problem_of_ensemble
 from regbench.study.reader import read_study
 

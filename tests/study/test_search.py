@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from tests.study.base_study import BASE, changed, dotted, problem, techniques
 
-from regbench.redaction import without_secrets
 from regbench.regularizers.base import Choice, Range
 from regbench.study.reader import read_study
 from regbench.study.schema import SHARED
 from regbench.study.search import Searched, beside_of, space, with_values
 from regbench.study.technique import Technique
 from regbench.study.tuning import Tuning
+from regbench.text.redaction import without_secrets
 
 FACTOR = "learning_rate.factor"
 SCHEDULE = "learning_rate.schedule"

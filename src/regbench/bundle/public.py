@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from regbench.redaction import without_secrets
+from regbench.text.redaction import without_secrets
 
 LEFT_OUT = "<left out>"
 

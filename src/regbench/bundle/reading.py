@@ -21,7 +21,7 @@ from regbench.bundle.contents import (
 )
 from regbench.errors import DamagedFileError, StudyError, quoted
 from regbench.evaluation.split_parts import SPLIT_PARTS
-from regbench.visible import in_one_line
+from regbench.text.visible import in_one_line
 
 _MOST = {MANIFEST: 1 << 20, STUDY: 1 << 26}  # bytes
 _MOST_OF_ALL = 1 << 30

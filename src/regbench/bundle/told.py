@@ -7,7 +7,7 @@ import yaml
 
 from regbench.bundle.checks import DIFFERS, NOT_CHECKED, Check, differing
 from regbench.errors import StudyError
-from regbench.visible import in_one_line
+from regbench.text.visible import in_one_line
 
 _WIDEST = 60  # characters of a check's name
 

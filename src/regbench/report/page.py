@@ -53,7 +53,7 @@ from regbench.report.outcome import outcome_of
 from regbench.report.plots import cost as plots_cost
 from regbench.report.tuned import tuned_shown
 from regbench.study.schema import BASELINE
-from regbench.visible import visible
+from regbench.text.visible import visible
 
 MOST_REJECTED = 200  # rejected images listed by name; the rest is counted
 MOST_SHOWN = 18  # images on a contact sheet

@@ -31,7 +31,7 @@ from regbench.report.answer import band_text, undecided_with_needs, verdict_sent
 from regbench.report.numbers import LARGEST_CLASS, MISSING, in_text, listed, with_spread
 from regbench.report.outcome import seeds_of_a_verdict
 from regbench.study.schema import BASELINE
-from regbench.visible import in_one_line
+from regbench.text.visible import in_one_line
 
 MOST_NAMED = 12  # techniques named in a note; the rest is counted
 

@@ -10,8 +10,8 @@ from regbench.report.numbers import MISSING
 from regbench.report.page import page_environment, template_text
 from regbench.report.plots import tuning
 from regbench.report.svg import inline_svg
+from regbench.text.visible import visible
 from regbench.tuning.told import how_joint
-from regbench.visible import visible
 
 _NEAR = 0.05  # share of a range, on its scale, that counts as its end: as the check RB304
 

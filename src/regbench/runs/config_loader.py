@@ -13,7 +13,6 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from regbench.errors import KEDRO_RUN, SettingsError, quoted
-from regbench.redaction import keep_secret, without_secrets
 from regbench.storage import addresses
 from regbench.study import fingerprints
 from regbench.study.cells import inputs_of_cells
@@ -22,6 +21,7 @@ from regbench.study.fit import without
 from regbench.study.problems import InvalidStudy, Problem, nearest, shown_path
 from regbench.study.reader import read_schedules, read_study
 from regbench.study.schema import Study
+from regbench.text.redaction import keep_secret, without_secrets
 
 PROJECT = Path(__file__).parents[3]
 _LONGEST_MESSAGE = 500  # letters of an error that another library raises

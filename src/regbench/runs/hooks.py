@@ -11,7 +11,6 @@ from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
-from regbench import presence
 from regbench.errors import (
     FailedTrainingsError,
     SettingsError,
@@ -19,6 +18,8 @@ from regbench.errors import (
     explanation,
     raise_explained,
 )
+from regbench.process import presence
+from regbench.process.signals import at_the_end
 from regbench.runs.command_line import check_selection
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.runs.exit_code import notification_addresses, notify_of_error, raise_alarms
@@ -33,7 +34,6 @@ from regbench.runs.freshness.stale import is_up_to_date, treat_stale_as_missing
 from regbench.runs.locks.machine import Use, machine_lock
 from regbench.runs.locks.store import store_lock
 from regbench.runs.told import check_results, print_results
-from regbench.signals import at_the_end
 from regbench.storage.addresses import credentials_of, is_remote
 from regbench.storage.remote import RemoteFile
 from regbench.storage.results_marker import is_same_folder, mark_results

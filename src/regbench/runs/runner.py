@@ -30,8 +30,8 @@ from kedro.runner import AbstractRunner
 from kedro.runner.task import Task
 from pluggy import PluginManager
 
-from regbench import devices, presence, signals
 from regbench.errors import StudyError, stopped
+from regbench.process import devices, presence, signals
 from regbench.runs import worker
 from regbench.runs.endings import KILLED, how_a_process_ended, reason_of
 from regbench.runs.how_far import progress_message, trainings_of

@@ -4,7 +4,7 @@ from typing import Any
 
 from kedro.io import CatalogProtocol
 
-from regbench.devices import training_processes
+from regbench.process.devices import training_processes
 from regbench.runs.freshness.cells import COMPARISONS
 from regbench.runs.freshness.stored import file_of
 from regbench.study.schema import Reporting

@@ -25,8 +25,8 @@ from kedro.io import DataCatalog
 from kedro.pipeline.node import Node
 from kedro.runner.task import Task
 
-from regbench import devices, presence
 from regbench.errors import explanation, raise_explained
+from regbench.process import devices, presence
 
 
 class NodeError(RuntimeError):

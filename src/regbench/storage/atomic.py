@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from regbench import presence
 from regbench.errors import (
     KEDRO_RUN,
     DamagedFileError,
@@ -15,7 +14,8 @@ from regbench.errors import (
     explanation,
     with_causes,
 )
-from regbench.signals import own_file
+from regbench.process import presence
+from regbench.process.signals import own_file
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.partial(\.\w+)?")
 _LAYERS = "0?_*"  # Kedro's data layers, 01_raw to 09_...; other folders may be another study's

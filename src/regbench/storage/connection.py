@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from regbench.errors import StudyError
-from regbench.redaction import keep_secret
+from regbench.text.redaction import keep_secret
 
 if TYPE_CHECKING:
     import fsspec

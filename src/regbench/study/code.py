@@ -20,7 +20,7 @@ _LIBRARIES_OF_REPORT = (*LIBRARIES, "jinja2", "matplotlib", "pandas", "pillow", 
 # Modules and packages that cannot change a result, and why.
 NOT_FOLLOWED = {
     "regbench.errors": "messages of errors",
-    "regbench.redaction": "messages without secrets",
+    "regbench.text": "what may be shown of a text",
     "regbench.fields": "checks of settings: their values are in the fingerprints",
     "regbench.runs": "the order in which nodes run, and where",
     "regbench.study": "the settings: their values are in the fingerprints",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from regbench import devices
+from regbench.process import devices
 
 # Of a parameter while training: weight, gradient, two moments, the best epoch's copy.
 _BYTES_A_PARAMETER = 5 * 4

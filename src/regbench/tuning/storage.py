@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regbench.errors import KEDRO_RUN, StudyError
-from regbench.redaction import without_secrets
 from regbench.storage.stored_file import LocalFile, StoredFile
+from regbench.text.redaction import without_secrets
 
 if TYPE_CHECKING:
     import optuna

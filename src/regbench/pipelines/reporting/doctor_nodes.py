@@ -30,9 +30,9 @@ def examine_study(
     parameters: dict[str, Any],
 ) -> Findings:
     """Return the findings of all checks that are not muted, the most important first."""
-    from regbench.devices import training_processes
     from regbench.doctor.evidence import Evidence
     from regbench.doctor.examine import examine
+    from regbench.process.devices import training_processes
 
     if not any(len(of.trainings) for of in results.values()):
         logger.warning(

@@ -8,9 +8,9 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from regbench.errors import KEDRO_RUN
-from regbench.redaction import without_secrets
 from regbench.study import fingerprints as fingerprint
 from regbench.study.schema import BASELINE, Reporting, Study
+from regbench.text.redaction import without_secrets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -322,7 +322,7 @@ def _shown(setting: Any) -> Any:
 def _described(compared: DataFrame, settings: dict[str, Any]) -> DataFrame:
     """Return a comparison with the figures of the study that its CSV file does not hold."""
     from regbench.comparison import compare
-    from regbench.devices import training_processes
+    from regbench.process.devices import training_processes
 
     band = Reporting.model_validate(settings).band
     return compare.with_study_figures(compared, band, training_processes())

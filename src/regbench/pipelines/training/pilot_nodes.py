@@ -91,10 +91,10 @@ def tell_of_pilot(
         As ``pilot.estimate``, and ``findings``.
     """
     from regbench.comparison.compare import compare
-    from regbench.devices import training_processes
     from regbench.doctor import pilot
     from regbench.doctor.evidence import Evidence
     from regbench.doctor.examine import examine
+    from regbench.process.devices import training_processes
     from regbench.study.arms import Arm, arm_named, networks_in
     from regbench.study.schema import Reporting
 

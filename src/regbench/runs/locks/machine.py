@@ -22,7 +22,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from regbench.errors import InUseError
-from regbench.signals import own_file, uninterrupted
+from regbench.process.signals import own_file, uninterrupted
 from regbench.storage.atomic import remove_leftovers
 
 logger = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from regbench.errors import StudyError
-from regbench.redaction import SafeRecord
 from regbench.report.text_table import ReadableTable, as_markdown, print_table
-from regbench.visible import in_one_line, visible
+from regbench.text.redaction import SafeRecord
+from regbench.text.visible import in_one_line, visible
 
 SHOWN_AS_THEY_ARE = ["قطة", "猫", "кошка", "Ödön", "👩‍👩‍👧", "नमस्ते", "می‌خواهم", "a b", "a\tb\nc"]
 HOSTILE = [

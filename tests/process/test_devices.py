@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from regbench import devices
+from regbench.process import devices
 from regbench.runs.runner import StudyRunner, _Workers
 
 

@@ -3,7 +3,7 @@
 import logging
 import re
 
-from regbench.visible import visible
+from regbench.text.visible import visible
 
 # In a URL: user and password before the host, and the query (object stores put signatures and
 # tokens there).

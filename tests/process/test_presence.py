@@ -9,14 +9,14 @@ import pytest
 from kedro.framework.startup import bootstrap_project
 from kedro.pipeline.node import Node
 
-from regbench import presence
 from regbench.errors import ResultsGoneError, StudyError, explanation
+from regbench.process import presence
 from regbench.runs import hooks, worker
 from regbench.runs.locks.machine import Use, machine_lock
 from regbench.runs.runner import StudyRunner
 from regbench.storage.atomic import atomic_write, damaged_file_errors
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 
 
 def moved(root: Path) -> None:

@@ -20,10 +20,11 @@ from typing import NoReturn
 import pytest
 from click.testing import CliRunner
 
-from regbench import cli, early_signals, signals
+from regbench import cli, early_signals
 from regbench.errors import StudyError
+from regbench.process import signals
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
@@ -150,11 +151,11 @@ def test_the_first_handlers_wait_for_no_import() -> None:
     assert "regbench.early_signals" in done.stdout
 
 
-@pytest.mark.parametrize("module", ["early_signals", "signals"])
+@pytest.mark.parametrize("module", ["regbench.early_signals", "regbench.process.signals"])
 @pytest.mark.parametrize("number", CODES)
 def test_before_the_work_the_process_ends_at_once(number: signal.Signals, module: str) -> None:
     script = (
-        f"import signal; from regbench import {module} as signals\n"
+        f"import signal; import {module} as signals\n"
         "signals.watch_the_start(['python', 'kedro', 'run'])\n"
         f"signal.raise_signal({int(number)})\n"
         "print('not reached')\n"
@@ -171,7 +172,7 @@ def test_before_the_work_the_process_ends_at_once(number: signal.Signals, module
 
 def test_cleaning_up_that_hangs_is_cut_short(tmp_path: Path) -> None:
     script = (
-        "import signal, time; from pathlib import Path; from regbench import signals\n"
+        "import signal, time; from pathlib import Path; from regbench.process import signals\n"
         "signals.SECONDS_TO_CLEAN_UP = 0.5\n"
         "with signals.stop_on_signals(), signals.own_file(Path('half')):\n"
         "    Path('half').touch()\n"

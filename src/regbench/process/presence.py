@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from regbench.signals import HOW_TO_GO_ON
+from regbench.process.signals import HOW_TO_GO_ON
 
 _watched: tuple[Path, Path] | None = None
 
