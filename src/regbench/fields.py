@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,14 +22,36 @@ def _no_truth_value(value: Any) -> Any:
     return value
 
 
+def _each_once(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise PydanticCustomError("seeds", "must name every seed once")
+    return seeds
+
+
 Float = Annotated[float, BeforeValidator(_no_truth_value)]
 Int = Annotated[int, BeforeValidator(_no_truth_value)]
 Share = Annotated[Float, Field(ge=0, le=1)]  # of 1
 Points = Annotated[Float, Field(ge=0, le=100)]  # percentage points
 Count = Annotated[Int, Field(ge=1)]
 Seed = Annotated[Int, Field(ge=0, le=MAX_SEED)]
+Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_each_once)]
 Name = Annotated[str, Field(min_length=1)]
 Side = Annotated[Int, Field(ge=1, le=4096)]  # pixels
+
+
+def counted_seeds(value: Any, most: int, otherwise: str) -> Any:
+    """Return the seeds of a setting that may be their number: of 3, ``[1, 2, 3]``.
+
+    Args:
+        value: As it is written; a list is returned as it is.
+        most: The largest number of seeds.
+        otherwise: What else is allowed, for the message.
+    """
+    if isinstance(value, list):
+        return value
+    if type(value) is not int or not 1 <= value <= most:
+        raise PydanticCustomError("seeds", f"must be a number from 1 to {most}, {otherwise}")
+    return list(range(1, value + 1))
 
 
 class Settings(BaseModel):

@@ -67,7 +67,7 @@ def summary(
         for name in others
         for place, size in enumerate(sizes)
     }
-    differences, verdicts = differences_of(pairs, made, metric, settings.band)
+    differences = differences_of(pairs, made, metric, settings.band)
     errors = {name: errors_of(of, metric) for name, of in values.items()}
     found = curves(
         np.array(sizes, dtype=float), errors[BASELINE], {name: errors[name] for name in others}
@@ -78,13 +78,7 @@ def summary(
             measured = mean_and_interval(of[:, place])
             row = {"technique": name, "images": size, **measured}
             row["failed"] = len(of) - int(measured["trainings"] or 0)
-            if paired := differences.get(f"{name} {size}"):
-                row |= {
-                    "difference": paired.mean,
-                    "difference_low": finite(paired.low),
-                    "difference_high": finite(paired.high),
-                    "verdict": verdicts[f"{name} {size}"].verdict,
-                }
+            row |= differences.get(f"{name} {size}", {})
             if name != BASELINE and (worth := found.worth[name][place]):
                 row |= _worth_in_row(worth)
             rows.append(row)

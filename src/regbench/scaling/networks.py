@@ -10,7 +10,6 @@ from regbench.metrics.registry import METRICS
 from regbench.scaling.outcomes import (
     differences_of,
     failures,
-    finite,
     mean_and_interval,
     values_of,
 )
@@ -72,7 +71,7 @@ def summary(
         if (network, name) != reference
     }
     made = {key: outcomes[key] for key, cell in cells.items() if cell.technique in names}
-    differences, verdicts = differences_of(pairs, made, metric, settings.band)
+    differences = differences_of(pairs, made, metric, settings.band)
     rows = []
     for (network, name), of in values.items():
         measured = mean_and_interval(of)
@@ -85,13 +84,7 @@ def summary(
             "failed": len(of) - int(measured["trainings"] or 0),
             "is_reference": (network, name) == reference,
         }
-        if paired := differences.get(f"{network}.{name}"):
-            row |= {
-                "difference": paired.mean,
-                "difference_low": finite(paired.low),
-                "difference_high": finite(paired.high),
-                "verdict": verdicts[f"{network}.{name}"].verdict,
-            }
+        row |= differences.get(f"{network}.{name}", {})
         rows.append(row)
     return {
         "metric": metric.name,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from regbench.comparison.statistics import Judgement, PairedDifference, judge, paired_difference
+from regbench.comparison.statistics import judge, paired_difference
 from regbench.evaluation.results import FAILED, TRAINED
 from regbench.metrics.base import POINTS, Metric
 
@@ -64,7 +64,7 @@ def differences_of(
     outcomes: Mapping[str, Mapping[str, Any]],
     metric: Metric,
     band: float,
-) -> tuple[dict[str, PairedDifference], dict[str, Judgement]]:
+) -> dict[str, dict[str, Any]]:
     """Return paired differences and verdicts by the rules of the report, all as one family.
 
     Args:
@@ -72,10 +72,14 @@ def differences_of(
         outcomes: Of all trainings.
         metric: That the values are of.
         band: Of practical equivalence, in the metric's stored unit.
+
+    Returns:
+        By name, without those that no draw has both values of: difference, difference_low,
+        difference_high (None if not finite) and verdict.
     """
     measured = [outcome for outcome in outcomes.values() if outcome["status"] == TRAINED]
     if not measured:
-        return {}, {}
+        return {}
     found = {
         name: paired_difference(
             values,
@@ -88,7 +92,16 @@ def differences_of(
         for name, (values, reference) in pairs.items()
     }
     found = {name: paired for name, paired in found.items() if paired.seeds}
-    return found, judge(found)
+    verdicts = judge(found)
+    return {
+        name: {
+            "difference": paired.mean,
+            "difference_low": finite(paired.low),
+            "difference_high": finite(paired.high),
+            "verdict": verdicts[name].verdict,
+        }
+        for name, paired in found.items()
+    }
 
 
 def finite(value: float) -> float | None:

@@ -20,7 +20,7 @@ from regbench.scaling.subsets import repeats, subset_rows, with_subset
 from regbench.study.cells import Cell
 from regbench.study.schema import Normalization, Protocol
 from regbench.training import events, tensorflow_setup
-from regbench.training.ensembles import Done, train_technique
+from regbench.training.ensembles import reported, train_technique
 from regbench.training.plan import PlannedTraining, plan_training
 from regbench.training.train import SplitPart, split_part
 
@@ -64,20 +64,13 @@ def train_cell(
     except StudyError as error:  # technique, network and subset do not fit one another
         return _done(title, cell, {"status": FAILED, "reason": error.message})
 
-    def report(done: Done) -> None:
-        shown = (done.number, done.planned, done.epoch.train_accuracy)
-        accuracy = done.epoch.validation["accuracy"]
-        events.report(
-            events.EpochDone(title, cell.draw, *shown, accuracy, done.member, done.members)
-        )
-
     network, history, _ = train_technique(
         planned.build,
         planned.images,
         protocol,
         cell.draw,
         planned.regularizers,
-        on_epoch=report,
+        on_epoch=reported(title, cell.draw),
         phases_of=planned.phases_of,
     )
     made = {

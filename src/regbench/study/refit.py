@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from regbench.fields import Name, Seed, Settings
+from regbench.fields import Name, Seeds, Settings, counted_seeds
 
 PARTS = ("train", "validation", "test")
 
@@ -16,7 +16,7 @@ class Refit(Settings):
     technique: Name  # or ``best``: on validation
     network: Name  # of a study of several; or ``best``
     parts: Annotated[list[Literal["train", "validation", "test"]], Field(min_length=1)]
-    seeds: Annotated[list[Seed], Field(min_length=1)]
+    seeds: Seeds
 
     @field_validator("parts", mode="before")
     @classmethod
@@ -36,15 +36,4 @@ class Refit(Settings):
     @classmethod
     def _count_of_seeds(cls, value: Any) -> Any:
         """Accept a number of seeds: 3 is ``[1, 2, 3]``."""
-        if isinstance(value, list):
-            return value
-        if type(value) is not int or not 1 <= value <= 100:
-            raise PydanticCustomError("seeds", "must be a number from 1 to 100, or a list of seeds")
-        return list(range(1, value + 1))
-
-    @field_validator("seeds")
-    @classmethod
-    def _distinct_seeds(cls, value: list[int]) -> list[int]:
-        if len(set(value)) < len(value):
-            raise PydanticCustomError("seeds", "must name every seed once")
-        return value
+        return counted_seeds(value, 100, "or a list of seeds")

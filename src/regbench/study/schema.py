@@ -17,7 +17,16 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from regbench.fields import Count, Float, Name, Seed, Settings, Share, Side
+from regbench.fields import (
+    Count,
+    Float,
+    Name,
+    Seeds,
+    Settings,
+    Share,
+    Side,
+    counted_seeds,
+)
 from regbench.metrics.base import POINTS
 from regbench.metrics.registry import METRICS
 from regbench.networks.base import Network
@@ -138,7 +147,7 @@ class Protocol(Settings):
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     epochs: Count
     checkpoint_minutes: Annotated[Float, Field(ge=0)] | None = None
-    seeds: Annotated[list[Seed], Field(min_length=1)]
+    seeds: Seeds
     looks: list[Count] = Field(default_factory=list)  # written as seeds: {looks: [5, 8]}
 
     @model_validator(mode="before")
@@ -189,21 +198,7 @@ class Protocol(Settings):
     @classmethod
     def _count_of_seeds(cls, value: Any) -> Any:
         """Accept a number of seeds: 3 is ``[1, 2, 3]``."""
-        if isinstance(value, list):
-            return value
-        if type(value) is not int or not 1 <= value <= 1000:
-            raise PydanticCustomError(
-                "seeds",
-                "must be a number from 1 to 1000, a list of seeds, or looks: {looks: [5, 8, 12]}",
-            )
-        return list(range(1, value + 1))
-
-    @field_validator("seeds")
-    @classmethod
-    def _distinct_seeds(cls, value: list[int]) -> list[int]:
-        if len(set(value)) < len(value):
-            raise PydanticCustomError("seeds", "must name every seed once")
-        return value
+        return counted_seeds(value, 1000, "a list of seeds, or looks: {looks: [5, 8, 12]}")
 
 
 class Evaluation(Settings):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from regbench.fields import Count, Float, Name, Seed, Settings
+from regbench.fields import Count, Float, Name, Seeds, Settings
 
 
 class Budget(Settings):
@@ -55,7 +55,7 @@ class Tuning(Settings):
     budget: Budget
     sampler: Literal["quasi_random", "tpe", "grid"]
     pruner: Literal["median", "hyperband"] | None
-    seeds: Annotated[list[Seed], Field(min_length=1)]
+    seeds: Seeds
     storage: Name | None
     search: dict[str, Any]
     fixed: dict[str, Name]
@@ -75,8 +75,4 @@ class Tuning(Settings):
     @classmethod
     def _one_or_several(cls, value: Any) -> Any:
         """Accept one seed in place of a list: ``--params`` takes no lists."""
-        if isinstance(value, list):
-            if len(set(map(str, value))) < len(value):
-                raise PydanticCustomError("seeds", "must name every seed once")
-            return value
-        return [value]
+        return value if isinstance(value, list) else [value]

@@ -18,6 +18,7 @@ from regbench.optimization.schedules import Horizon
 from regbench.regularizers.base import Regularizer
 from regbench.regularizers.places.ensemble import Combination, Ensemble, Member, Members
 from regbench.study.schema import Protocol
+from regbench.training import events
 from regbench.training.checkpoint import Checkpoint
 from regbench.training.course import Epoch, planned_epochs
 from regbench.training.members_checkpoint import MemberMade, MembersCheckpoint
@@ -58,6 +59,17 @@ class Done(NamedTuple):
     planned: int
     member: int
     members: int
+
+
+def reported(technique: str, seed: int) -> Callable[[Done], None]:
+    """Return what reports each epoch of a training as it is done."""
+
+    def report(done: Done) -> None:
+        accuracies = (done.epoch.train_accuracy, done.epoch.validation["accuracy"])
+        shown = (done.number, done.planned, *accuracies, done.member, done.members)
+        events.report(events.EpochDone(technique, seed, *shown))
+
+    return report
 
 
 class Trained(NamedTuple):

@@ -31,39 +31,35 @@ def train_again(
         For each that was drawn, ``arm``, ``seed`` and ``training``, its row of
         ``Results.trainings``.
     """
-    from regbench.evaluation.results import collect
     from regbench.study.technique import Technique
 
     made = []
-    shared: dict[str, Any] = {"images": images, "split_index": split_index, "classes": classes}
+    measured_on = {"corrupted_images": corrupted_images, "corrupted_rows": corrupted_rows}
     for one in drawn:
         arm, seed = one["arm"], one["seed"]
         training = parameters["trainings"][arm]
         network = arm_named(arm).network
         needed = Technique.model_validate(training["regularizers"]).prepared()
-        of_training = {"training": training, "seed": seed, "checkpoints": checkpoints}
         of_code = parameters["fingerprints"][arm]
-        trained, history, best_epoch_weights, made_from = nodes.train_network(
-            **shared,
-            **of_training,
+        inputs = {
             **{name: prepared[name] for name in ("normalization", *needed)},
-            protocol=parameters["protocol"],
-            network=parameters["networks"][network] if network else parameters["network"],
-            data_fingerprint=data_fingerprint,
-            training_fingerprint=of_code["training"],
+            "images": images,
+            "split_index": split_index,
+            "classes": classes,
+            "protocol": parameters["protocol"],
+            "network": parameters["networks"][network] if network else parameters["network"],
+            "training": training,
+            "seed": seed,
+            "data_fingerprint": data_fingerprint,
+            "training_fingerprint": of_code["training"],
+            "checkpoints": checkpoints,
+        }
+        results = nodes.results_of_one(
+            nodes.train_network(**inputs),
+            inputs,
+            measured_on | {"evaluation_fingerprint": of_code["evaluation"]},
         )
-        predictions, metrics = nodes.evaluate_network(
-            trained=trained,
-            **shared,
-            **of_training,
-            history=history,
-            best_epoch_weights=best_epoch_weights,
-            corrupted_images=corrupted_images,
-            corrupted_rows=corrupted_rows,
-            made_from=made_from,
-            evaluation_fingerprint=of_code["evaluation"],
-        )
-        (row,) = collect([metrics], [history], [predictions]).trainings.to_dict("records")
+        (row,) = results.trainings.to_dict("records")
         made.append({"arm": arm, "seed": seed, "training": row})
     return made
 

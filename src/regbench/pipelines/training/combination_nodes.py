@@ -89,16 +89,16 @@ def train_combinations(
             "training_fingerprint": combination.fingerprint["training"],
             "checkpoints": folder,
         }
-        measured = {
+        measured_on = {
             "corrupted_images": corrupted_images,
             "corrupted_rows": corrupted_rows,
             "evaluation_fingerprint": combination.fingerprint["evaluation"],
         }
         attempts = Attempts(at_hand.trainings.file(combination, seed, "attempts"), plan["run"])
         if reason := attempts.begin():
-            result = _failed(reason, inputs, measured)
+            result = _failed(reason, inputs, measured_on)
         else:
-            result = _trained(inputs, measured)
+            result = _trained(inputs, measured_on)
         at_hand.trainings.save(combination, seed, result)
         attempts.end()
 
@@ -125,20 +125,10 @@ def _prepared(combination: Combination) -> list[str]:
     return Technique.model_validate(combination.regularizers).prepared()
 
 
-def _trained(inputs: dict[str, Any], measured: dict[str, Any]) -> Results:
+def _trained(inputs: dict[str, Any], measured_on: dict[str, Any]) -> Results:
     """Return a training; one that raises an error has failed, unless the disk is at fault."""
-    from regbench.evaluation.results import collect
-
     try:
-        network, history, best_epoch_weights, made_from = nodes.train_network(**inputs)
-        predictions, metrics = nodes.evaluate_network(
-            trained=network,
-            history=history,
-            best_epoch_weights=best_epoch_weights,
-            made_from=made_from,
-            **measured,
-            **{name: inputs[name] for name in _OF_BOTH},
-        )
+        return nodes.results_of_one(nodes.train_network(**inputs), inputs, measured_on)
     except Exception as error:
         explained = explanation(error)
         if explained is not None and not isinstance(error, StudyError):
@@ -147,20 +137,9 @@ def _trained(inputs: dict[str, Any], measured: dict[str, Any]) -> Results:
         logger.error(
             "%s seed %d failed: %s", inputs["training"]["technique"], inputs["seed"], reason
         )
-        return _failed(" ".join(reason.split()), inputs, measured)
-    return collect([metrics], [history], [predictions])
+        return _failed(" ".join(reason.split()), inputs, measured_on)
 
 
-_OF_BOTH = ("images", "split_index", "classes", "training", "seed", "checkpoints")
-
-
-def _failed(reason: str, inputs: dict[str, Any], measured: dict[str, Any]) -> Results:
+def _failed(reason: str, inputs: dict[str, Any], measured_on: dict[str, Any]) -> Results:
     """Return the results of a training that failed."""
-    from regbench.evaluation.results import collect
-
-    _, history, _, made_from = nodes.training_failed(reason, **inputs)
-    of_both = {name: inputs[name] for name in _OF_BOTH}
-    predictions, metrics = nodes.evaluation_failed(
-        reason, history=history, made_from=made_from, **of_both, **measured
-    )
-    return collect([metrics], [history], [predictions])
+    return nodes.results_of_one(nodes.training_failed(reason, **inputs), inputs, measured_on)

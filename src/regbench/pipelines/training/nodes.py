@@ -49,9 +49,9 @@ def train_network(
     """
     from regbench.evaluation.resampling import split_of_seed
     from regbench.networks import weights
-    from regbench.training import events, tensorflow_setup
+    from regbench.training import tensorflow_setup
     from regbench.training.checkpoint import Checkpoint
-    from regbench.training.ensembles import Done, train_technique
+    from regbench.training.ensembles import reported, train_technique
     from regbench.training.plan import plan_training
 
     tensorflow_setup.set_up_tensorflow()
@@ -62,20 +62,6 @@ def train_network(
     )
     is_tested = "test" in split_of_seed(split_index, seed)["split"].to_numpy()
     fit.check_split(planned.regularizers, is_tested)
-
-    def report(done: Done) -> None:
-        events.report(
-            events.EpochDone(
-                training["technique"],
-                seed,
-                done.number,
-                done.planned,
-                done.epoch.train_accuracy,
-                done.epoch.validation["accuracy"],
-                done.member,
-                done.members,
-            )
-        )
 
     made_from = {part: data_fingerprint[part] for part in ("data", "split")} | training_fingerprint
     checkpoint = None
@@ -89,7 +75,7 @@ def train_network(
         shared,
         seed,
         planned.regularizers,
-        on_epoch=report,
+        on_epoch=reported(training["technique"], seed),
         phases_of=planned.phases_of,
         checkpoint=checkpoint,
     )
@@ -151,6 +137,35 @@ def evaluate_network(
         *corrupted_of_seed(corrupted_images, corrupted_rows, seed),
     )
     return _finished(measured, training, seed, made_from)
+
+
+_OF_BOTH = ("images", "split_index", "classes", "training", "seed", "checkpoints")
+
+
+def results_of_one(
+    made: tuple[KerasModel, DataFrame, dict[str, ndarray], dict[str, str]],
+    inputs: dict[str, Any],
+    measured_on: dict[str, Any],
+) -> Results:
+    """Evaluate one training that is no node of its own, and return its results.
+
+    Args:
+        made: What ``train_network``, or ``training_failed``, returned.
+        inputs: What it was given.
+        measured_on: What ``evaluate_network`` takes besides, such as the corrupted images.
+    """
+    from regbench.evaluation.results import collect
+
+    trained, history, best_epoch_weights, made_from = made
+    predictions, metrics = evaluate_network(
+        trained=trained,
+        history=history,
+        best_epoch_weights=best_epoch_weights,
+        made_from=made_from,
+        **measured_on,
+        **{name: inputs[name] for name in _OF_BOTH},
+    )
+    return collect([metrics], [history], [predictions])
 
 
 def _checkpoint_file(checkpoints: StoredFile, training: dict[str, Any], seed: int) -> StoredFile:

@@ -38,43 +38,37 @@ def train_pilot(
         ``memory_bytes``, the most that the process had.
     """
     import time
+    from dataclasses import replace
 
     from regbench.doctor import pilot
-    from regbench.evaluation.results import collect
 
     rows = int((split_index["split"] == "train").sum())
     shorter, planned = pilot.shortened(protocol, network, rows)
-    network = pilot.shortened_network(network)
-    made: dict[str, Any] = {"split_index": split_index, "images": images, "classes": classes}
-    trained, history, best_epoch_weights, made_from = nodes.train_network(
-        **made,
+    inputs = {
         **prepared,
-        protocol=shorter,
-        network=network,
-        training=training,
-        seed=seed,
-        checkpoints=checkpoints,
-    )
-    started = time.perf_counter()
-    predictions, metrics = nodes.evaluate_network(
-        trained=trained,
-        **made,
-        history=history,
-        best_epoch_weights=best_epoch_weights,
-        corrupted_images=corrupted_images,
-        corrupted_rows=corrupted_rows,
-        made_from=made_from,
-        evaluation_fingerprint=evaluation_fingerprint,
-        training=training,
-        seed=seed,
-        checkpoints=checkpoints,
-    )
-    metrics |= {
-        "planned_epochs": planned,
-        "evaluation_seconds": time.perf_counter() - started,
-        "memory_bytes": pilot.most_memory(),
+        "images": images,
+        "split_index": split_index,
+        "classes": classes,
+        "protocol": shorter,
+        "network": pilot.shortened_network(network),
+        "training": training,
+        "seed": seed,
+        "checkpoints": checkpoints,
     }
-    return collect([metrics], [history], [predictions])
+    measured_on = {
+        "corrupted_images": corrupted_images,
+        "corrupted_rows": corrupted_rows,
+        "evaluation_fingerprint": evaluation_fingerprint,
+    }
+    trained = nodes.train_network(**inputs)
+    started = time.perf_counter()
+    results = nodes.results_of_one(trained, inputs, measured_on)
+    told = results.trainings.assign(
+        planned_epochs=planned,
+        evaluation_seconds=time.perf_counter() - started,
+        memory_bytes=pilot.most_memory(),
+    )
+    return replace(results, trainings=told)
 
 
 def tell_of_pilot(
