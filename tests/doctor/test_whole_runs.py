@@ -89,7 +89,9 @@ def test_findings_are_in_the_report_the_terminal_the_history_and_a_file(
 
     before = files_in(root)
     run_in(root, "doctor", reporting={"mute": "RB302"})
-    assert capsys.readouterr().out.splitlines()[-1] == said.splitlines()[-1]
+    *findings_told, where = said.splitlines()
+    assert where == f"The report: {root / '08_reporting/report.html'}"
+    assert capsys.readouterr().out.splitlines()[-1] == findings_told[-1]
     assert files_in(root) == before  # nothing is trained or written
 
 

@@ -348,6 +348,7 @@ class TestLabelFile:
         assert record.levelname == "WARNING"
         assert re.search(r"3 images of 2 classes from .* in \d\.\d s; 13 rejected", record.message)
         assert f"3 leaves the set, 3 {conflict}, 2 no label, 1 missing" in record.message
+        assert record.message.endswith("; for example 'absent.png'")  # the first
 
     def test_log_without_rejections(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO)

@@ -340,7 +340,8 @@ class TestOnceTheImagesAreThere:
         assert record.levelno == logging.WARNING
         assert record.getMessage() == (
             f"{function} (parameters_networks.yml) does not call the hooks for the layers of "
-            "dropout: docs/your-network.md; these techniques cannot be trained: wet, both"
+            "dropout: docs/your-network.md; these techniques cannot be trained: wet, both; "
+            "--params=techniques.wet=null,techniques.both=null in the command goes without"
         )
 
     def test_a_phase_of_layers_that_there_are_not_is_told(self) -> None:

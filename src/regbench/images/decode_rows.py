@@ -169,7 +169,7 @@ def _decode_rows(
         time.perf_counter() - start,
         f", {known.reused} of them as last time" if known.reused else "",
         len(reasons),
-        f": {_summary(counts)}" if reasons else "",
+        f": {_summary(counts)}; {_example(table, reasons)}" if reasons else "",
     )
     _stop_if_too_few(source, table, reasons, counts, settings)
     return Decoded(images, accepted, rejected_table(table.rows, reasons), known)
@@ -263,11 +263,7 @@ def _stop_if_too_few(
     total = len(table.rows)
     if len(reasons) < total and len(reasons) / total <= settings.max_rejected:
         return
-    first = printable(table.rows[min(reasons)].filename)
-    about = (
-        f"{_summary(counts, 3)}; for example {quoted(first)}"
-        f"{f' in {table.folder!r}' if table.folder else ''}"
-    )
+    about = f"{_summary(counts, 3)}; {_example(table, reasons)}"
     if len(reasons) == total:
         raise StudyError(
             f"{source.display}: no usable image among the {total} of {table.origin}: {about}"
@@ -307,6 +303,12 @@ def rejected_table(rows: list[Row], reasons: dict[int, str]) -> pd.DataFrame:
 def _count_of_classes(rows: list[Row]) -> str:
     labels = {row.label for row in rows} - {None}
     return f" of {len(labels)} classes" if labels else ""
+
+
+def _example(table: LabelTable, reasons: dict[int, str]) -> str:
+    """Return the words that name the first of the rejected pictures."""
+    first = quoted(printable(table.rows[min(reasons)].filename))
+    return f"for example {first}{f' in {table.folder!r}' if table.folder else ''}"
 
 
 def _summary(counts: Counter[str], most: int | None = None) -> str:

@@ -29,9 +29,18 @@ def print_results(made: set[str], catalog: CatalogProtocol[Any, Any]) -> list[st
         _print_techniques(results, catalog)
     _print_uses(made, catalog)
     _print_findings(made, catalog)
+    if "report" in made:
+        print_report(file_of(catalog, "report"))
     return compare.failures(results) + [
         line for name in COMPARISONS if name in made for line in catalog.load(name)["failures"]
     ]
+
+
+def print_report(file: str) -> None:
+    """Print where the report is: the last line of what a run prints."""
+    from regbench.report import text_table
+
+    text_table.print_lines([f"The report: {file}"])
 
 
 def check_results(made: set[str], catalog: CatalogProtocol[Any, Any]) -> None:

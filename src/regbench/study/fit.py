@@ -263,9 +263,14 @@ def check_built(planned: Planned) -> list[str]:
             left_out.setdefault(key, []).append(name)
     if not left_out:
         return lines
-    names = ", ".join(dict.fromkeys(name for names in left_out.values() for name in names))
+    names = list(dict.fromkeys(name for names in left_out.values() for name in names))
     left = network.leaves_out(list(left_out))
-    return [*lines, f"{left}; these techniques cannot be trained: {names}"]
+    nulls = ",".join(f"techniques.{name}=null" for name in names)
+    return [
+        *lines,
+        f"{left}; these techniques cannot be trained: {', '.join(names)}; "
+        f"--params={nulls} in the command goes without",
+    ]
 
 
 def _of_network(network: Network, misfit: str) -> str:
