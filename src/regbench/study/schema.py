@@ -17,16 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from regbench.fields import (
-    Count,
-    Float,
-    Name,
-    Seeds,
-    Settings,
-    Share,
-    Side,
-    counted_seeds,
-)
+from regbench.fields import Count, Float, Name, Seeds, Settings, Share, Side, counted_seeds
 from regbench.metrics.base import POINTS
 from regbench.metrics.registry import METRICS
 from regbench.networks.base import Network
