@@ -95,7 +95,7 @@ go below `minimum`, the training ends: `protocol.epochs` is the most that it may
 every epoch is in `history.csv`.
 
 Under a rate that falls over the planned epochs (`cosine`, `step`, `one_cycle`), early stopping ends
-a training before the rate has fallen, and loses what the fall gives; the report says so.
+a training before the rate has fallen, and loses what the fall gives. The report says so.
 `--params=protocol.schedule.name=plateau` is the schedule that goes with it.
 
 Networks with phases, such as pretrained ones, have epochs and a learning rate in each, and the
