@@ -19,8 +19,8 @@ from regbench.datasets.results_dataset import ResultsDataset
 
 PROJECT = Path(__file__).parents[1]
 SMALL = (
-    "protocol.epochs=2,protocol.seeds=2,protocol.batch_size=32,"
-    "networks.mlp.hidden_units=[8],ingest.size=14"
+    "protocol.epochs=1,protocol.seeds=2,protocol.batch_size=32,"
+    "networks.mlp.hidden_units=[8],ingest.size=14,evaluation.robustness_images=10"
 )
 
 
@@ -136,6 +136,7 @@ def test_the_report_and_the_exit_code_tell_of_failed_trainings(
     table = pd.read_csv(tmp_path / "08_reporting/comparison.csv").set_index("technique")
     assert table.loc["baseline", "status"] == "trained"
     assert "baseline (reference)" in done.stdout
+    assert "the loss stopped being finite" in (tmp_path / "08_reporting/report.html").read_text()
     again = without(TENSORFLOW, "run", "--pipelines=reporting", f"--params={params}", code=3)
     assert again.returncode == 0, again.stderr
     assert "Error: l2: 2 of 2 trainings failed: the loss" in again.stderr
@@ -218,12 +219,12 @@ def stopped_after(seed: int, root: Path, number: signal.Signals, *command: str) 
         said = study.stderr.read()
     assert "--only-missing-outputs goes on from there" in said
     assert "Traceback" not in said
-    assert re.search(r"[1-5] of the [1-5] trainings to be made are finished", said), said
+    assert re.search(r"[1-3] of the [1-3] trainings to be made are finished", said), said
     return study.returncode, said
 
 
 def test_a_study_that_is_stopped_keeps_what_is_finished(small_set: Path, tmp_path: Path) -> None:
-    longer = f"{SMALL},protocol.seeds=5,protocol.epochs=20"
+    longer = f"{SMALL},protocol.seeds=3,protocol.epochs=20"
     params = f"--params=images={small_set},data_root={tmp_path},{longer}"
     command = ("run", "--pipelines=l2", "--runner-params=max_workers=1", params)
     code, said = stopped_after(1, tmp_path, signal.SIGINT, *command)
@@ -238,4 +239,4 @@ def test_a_study_that_is_stopped_keeps_what_is_finished(small_set: Path, tmp_pat
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "07_model_output/l2/seed_1/metrics.json").stat().st_mtime_ns == first
     results = ResultsDataset(filepath=str(tmp_path / "07_model_output/l2/results.zip")).load()
-    assert sorted(results.trainings["seed"]) == [1, 2, 3, 4, 5]
+    assert sorted(results.trainings["seed"]) == [1, 2, 3]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import COMPARED
 
 from regbench.datasets.network_dataset import NetworkDataset
 
@@ -148,11 +149,11 @@ def test_a_picture_of_one_network_that_was_changed_is_made_again(own: Path, run:
 def test_a_changed_network_makes_its_own_trainings_stale(own: Path, run: Run) -> None:
     changed = BOTH | {"networks": NETWORKS | {"cnn": {**NETWORKS["cnn"], "filters": [5]}}}
     before = times(own)
-    run("reporting", data_root=own, **changed)
+    run("reporting", data_root=own, selection=COMPARED, **changed)
     table = pd.read_csv(own / "08_reporting/comparison.csv").set_index(["network", "technique"])
     assert (table.loc["cnn", "status"] == "stale").all()
     assert (table.loc["mlp", "status"] == "trained").all()
-    run(data_root=own, only_missing_outputs=True, **changed)
+    run("baseline", "dropout", data_root=own, only_missing_outputs=True, **changed)
     assert made_again(before, times(own)) == {"cnn/baseline", "cnn/dropout"}
 
 

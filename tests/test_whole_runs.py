@@ -14,6 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
+from tests.conftest import COMPARED
 
 from regbench.errors import FailedTrainingsError, StudyError
 from regbench.evaluation.corruption import CORRUPTIONS
@@ -204,7 +205,7 @@ def test_reporting_alone_names_what_is_not_trained(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run("baseline", "l2")
-    run("reporting")
+    run("reporting", selection=COMPARED)
     table = comparison(tmp_path / "data")
     assert table["status"].value_counts().to_dict() == {"not trained": 8, "trained": 2}
     printed = capsys.readouterr().out
@@ -226,15 +227,14 @@ def test_the_same_seed_gives_identical_predictions(run: Run, tmp_path: Path) -> 
 
 def test_only_what_is_missing_is_made_again(run: Run, tmp_path: Path) -> None:
     root = tmp_path / "data"
-    run("l2", "reporting")
+    run("l2")
     kept = root / "06_models/l2/seed_1.keras"
     lost = root / "06_models/l2/seed_2.keras"
     before = {path: path.stat().st_mtime_ns for path in (kept, lost)}
     expected = predictions(root, "l2", 2)
     lost.unlink()
     (root / "07_model_output/l2/seed_2/metrics.json").unlink()
-    shutil.rmtree(root / "08_reporting")
-    run("l2", "reporting", only_missing_outputs=True)
+    run("l2", "reporting", only_missing_outputs=True, selection=COMPARED)
     assert kept.stat().st_mtime_ns == before[kept]
     assert lost.stat().st_mtime_ns > before[lost]
     pd.testing.assert_frame_equal(predictions(root, "l2", 2), expected)
@@ -248,7 +248,7 @@ def test_a_yaml_entry_adds_a_technique(
 
     techniques = {"shifted_l2": {"combine": ["l2"], "augmentation": {"rotation": 0}}}
     conf = own_conf(parameters_techniques={"techniques": techniques})
-    run("baseline", "shifted_l2", "reporting", conf=conf)
+    run("baseline", "shifted_l2", "reporting", conf=conf, selection=COMPARED)
     assert "shifted_l2.seed_2.train" in [node.name for node in pipelines["__default__"].nodes]
     assert comparison(tmp_path / "data").loc["shifted_l2", "status"] == "trained"
     assert "shifted_l2" in capsys.readouterr().out
@@ -261,7 +261,12 @@ def test_a_training_that_diverges_is_named_and_the_others_go_on(
     with pytest.raises(
         FailedTrainingsError, match=r"2 of the trainings failed: absurd seed 1 \(the loss"
     ):
-        run("absurd", "baseline", "reporting", conf=conf, runner=StudyRunner(max_workers=1))
+        run(
+            *("absurd", "baseline", "reporting"),
+            conf=conf,
+            runner=StudyRunner(max_workers=1),
+            selection=COMPARED,
+        )
     table = comparison(tmp_path / "data")
     assert table.loc["absurd", "status"] == "failed"
     assert table.loc["absurd", "reason"] == "the loss stopped being finite in epoch 1"

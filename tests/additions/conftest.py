@@ -15,10 +15,8 @@ PROJECT = Path(__file__).parents[2]
 Kedro = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """The project's code and settings, with a small network, two seeds and one epoch."""
-    copy = tmp_path / "project"
+def copy_project(copy: Path) -> Path:
+    """Copy the project's code and settings, with a small network, two seeds and one epoch."""
     shutil.copytree(PROJECT / "src", copy / "src")
     shutil.copytree(PROJECT / "conf", copy / "conf", ignore=shutil.ignore_patterns("local"))
     shutil.copy(PROJECT / "pyproject.toml", copy)
@@ -33,6 +31,11 @@ def project(tmp_path: Path) -> Path:
     return copy
 
 
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return copy_project(tmp_path / "project")
+
+
 def settings(project: Path, **groups: object) -> None:
     """Write settings of one's own, a file a group."""
     for name, values in groups.items():
@@ -40,12 +43,11 @@ def settings(project: Path, **groups: object) -> None:
         file.write_text(yaml.safe_dump({name: values}))
 
 
-@pytest.fixture
-def kedro(project: Path, small_set: Path, tmp_path: Path) -> Kedro:
-    """Run a command of the copy, on a small set of real digits."""
+def command_in(project: Path, images: Path, results: Path) -> Kedro:
+    """Return what runs a command of the copy, on a small set of real digits."""
 
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        params = f"--params=images={small_set},data_root={tmp_path / 'results'}"
+        params = f"--params=images={images},data_root={results}"
         return subprocess.run(
             [sys.executable, "-m", "kedro", "run", *arguments, params],
             cwd=project,
@@ -59,14 +61,19 @@ def kedro(project: Path, small_set: Path, tmp_path: Path) -> Kedro:
     return run
 
 
-def docs_page(project: Path, name: str) -> str:
-    """A page of the docs, as the copy's own files make it."""
+@pytest.fixture
+def kedro(project: Path, small_set: Path, tmp_path: Path) -> Kedro:
+    return command_in(project, small_set, tmp_path / "results")
+
+
+def docs_pages(project: Path) -> Path:
+    """Return the folder of the docs' pages that the copy's own files make."""
     folder = project / "made_docs"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir()
     subprocess.run(
         [sys.executable, "-m", "regbench.report.reference", str(folder)],
         cwd=project,
         env=os.environ | {"PYTHONPATH": str(project / "src")},
         check=True,
     )
-    return (folder / name).read_text(encoding="utf-8")
+    return folder

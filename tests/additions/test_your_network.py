@@ -65,10 +65,15 @@ def test_is_trained_without_hooks_by_the_command_of_the_page(
 def test_is_trained_with_hooks(
     with_own: Path, kedro: Callable[..., "object"], tmp_path: Path
 ) -> None:
-    settings(with_own, protocol={"epochs": 1, "seeds": 1, "batch_size": 32, "network": "hooked"})
-    done = kedro("--pipelines=dropout,zca,batch_normalization")
+    settings(
+        with_own,
+        protocol={"epochs": 1, "seeds": 1, "batch_size": 32, "network": "hooked"},
+        techniques={"all_layers": {"combine": ["dropout", "zca", "batch_normalization"]}},
+    )
+    done = kedro("--pipelines=all_layers")
     assert done.returncode == 0, done.stderr
-    network = keras.models.load_model(tmp_path / "results/06_models/dropout/seed_1.keras")
+    network = keras.models.load_model(tmp_path / "results/06_models/all_layers/seed_1.keras")
+    assert network.get_layer("batch_normalization_2")
     assert network.get_layer("dropout_2").input.shape == (None, 2, 2, 32)
 
 

@@ -1,5 +1,6 @@
 """Every technique on every kind of network: paired, repeatable, evaluated, and stored."""
 
+import functools
 from pathlib import Path
 
 import keras
@@ -49,12 +50,17 @@ def trained(name: str, technique: str | None) -> keras.Model:
     return network
 
 
+@functools.cache
+def weights_of_the_baseline(name: str) -> dict[str, np.ndarray]:
+    return weights_of(built(name))
+
+
 @pytest.mark.parametrize(("name", "technique"), PAIRS)
 def test_a_technique_changes_no_initial_weight_that_the_baseline_has(
     name: str, technique: str
 ) -> None:
-    baseline, regularized = weights_of(built(name)), weights_of(built(name, technique))
-    for weight, values in baseline.items():
+    regularized = weights_of(built(name, technique))
+    for weight, values in weights_of_the_baseline(name).items():
         np.testing.assert_array_equal(regularized[weight], values, err_msg=weight)
 
 

@@ -103,6 +103,22 @@ class TestAValidStudy:
         assert base.techniques.keys() - study.techniques.keys() == left_out
         assert study.data_root != base.data_root
 
+    @pytest.mark.parametrize("folder", ["results", r"\${not_a_key}"])
+    def test_the_catalog_is_resolved_as_by_kedro(self, own_conf: MakeConf, folder: str) -> None:
+        conf, params = own_conf(), {"data_root": folder}
+        of_kedro = OmegaConfigLoader(str(conf), runtime_params=params, **CONFIG_LOADER_ARGS)
+        catalog = loader(conf, params=params)["catalog"]
+        assert catalog == of_kedro["catalog"]
+        expected = f"{folder.removeprefix(chr(92))}/08_reporting/comparison.csv"
+        assert catalog["comparison"]["filepath"] == expected
+
+    def test_files_are_read_once(self, own_conf: MakeConf) -> None:
+        read = loader(own_conf())
+        first = read["parameters"]
+        (Path(read.conf_source) / "base/parameters_techniques.yml").write_text("techniques: 1\n")
+        first["techniques"].clear()  # what one caller changes is not what the next one gets
+        assert "dropout" in read["parameters"]["techniques"]
+
     def test_parameters_are_checked_and_put_together(self, own_conf: MakeConf) -> None:
         parameters = loader(own_conf())["parameters"]
         assert parameters["techniques"]["zca_dropout"] == {"zca": True, "dropout": 0.25}

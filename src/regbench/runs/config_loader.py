@@ -1,5 +1,6 @@
 """Kedro's configuration loader, which checks the study's settings as it reads them."""
 
+import copy
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -40,6 +41,7 @@ class StudyConfigLoader(OmegaConfigLoader):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take the arguments of ``OmegaConfigLoader``."""
+        self._values: dict[str, dict[str, Any]] = {}  # by kind, as read
         super().__init__(*args, **kwargs)
         self._left_out: dict[str, str] = {}
         StudyConfigLoader.latest = self
@@ -103,8 +105,34 @@ class StudyConfigLoader(OmegaConfigLoader):
         _drop_replaced(config, env_config)
         return OmegaConfigLoader._soft_merge(config, env_config, env_path)
 
+    def _resolve_catalog_config(self, aggregate_config: Iterable[DictConfig]) -> dict[str, Any]:
+        """Resolve the catalog, but what its files share, such as ``_root``, only once.
+
+        Nearly every dataset names it, and OmegaConf would parse and resolve it for each of them.
+        """
+        merged: Any = OmegaConf.unsafe_merge(*aggregate_config)
+        for key in map(str, merged):
+            if key.startswith("_") and OmegaConf.is_interpolation(merged, key):
+                shared = merged[key]
+                if not isinstance(shared, str) or "${" not in shared:  # else read as another one
+                    merged[key] = shared
+        resolved: dict[str, Any] = super()._resolve_catalog_config([merged])
+        return resolved
+
     def _read(self, key: str) -> dict[str, Any]:
         """Return one kind of configuration as Kedro merges it from its files.
+
+        The files are read once: a command is of one state of them.
+
+        Raises:
+            SettingsError: A file cannot be read.
+        """
+        if key not in self._values:
+            self._values[key] = self._read_files(key)
+        return copy.deepcopy(self._values[key])
+
+    def _read_files(self, key: str) -> dict[str, Any]:
+        """Read one kind of configuration.
 
         Raises:
             SettingsError: A file cannot be read.

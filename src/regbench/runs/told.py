@@ -24,7 +24,9 @@ def print_results(made: set[str], catalog: CatalogProtocol[Any, Any]) -> list[st
         if name.endswith("_results")
     }
     if "comparison" in made:
-        results = _print_comparison(results, catalog)
+        # Of a run that ends before the doctor, what an earlier one has found is not of this table.
+        findings = catalog.load("doctor") if "doctor" in made else []
+        results = _print_comparison(results, findings, catalog)
     elif results:
         _print_techniques(results, catalog)
     _print_uses(made, catalog)
@@ -60,9 +62,13 @@ def check_results(made: set[str], catalog: CatalogProtocol[Any, Any]) -> None:
 
 
 def _print_comparison(
-    results: dict[str, Any], catalog: CatalogProtocol[Any, Any]
+    results: dict[str, Any], findings: list[dict[str, Any]], catalog: CatalogProtocol[Any, Any]
 ) -> dict[str, Any]:
-    """Print the comparison; return the results without trainings that were not needed."""
+    """Print the comparison, and say first what ails the network, of the doctor's findings.
+
+    Returns:
+        The results without trainings that were not needed.
+    """
     from regbench.comparison import compare, looks
     from regbench.report import text_table
 
@@ -71,7 +77,7 @@ def _print_comparison(
         Reporting.model_validate(catalog.load("params:reporting")).band,
         training_processes(),
     )
-    command, findings = catalog.load("params:command"), catalog.load("doctor")
+    command = catalog.load("params:command")
     for table in text_table.comparison_tables(compared, command, findings):
         text_table.print_table(table)
     return looks.without_unneeded(results, compared)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import COMPARED
 from tests.runs.freshness.data_root import ONE_SEED, Run
 
 
@@ -13,7 +14,8 @@ from tests.runs.freshness.data_root import ONE_SEED, Run
 def trained_root(run_in: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data root with baseline, l2 and zca trained and compared."""
     root = tmp_path_factory.mktemp("trained") / "data"
-    run_in(root, "baseline", "l2", "zca", "reporting", protocol=ONE_SEED)
+    run_in(root, "baseline", "l2", "zca", protocol=ONE_SEED)
+    run_in(root, "reporting", protocol=ONE_SEED, selection=COMPARED)
     return root
 
 

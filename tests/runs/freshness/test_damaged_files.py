@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from tests.conftest import COMPARED
 from tests.runs.freshness.data_root import ONE_SEED, Run, changed, comparison, made_at
 
 from regbench.errors import StudyError
@@ -28,7 +29,7 @@ def test_what_is_damaged_is_named_and_made_again(
     before = comparison(root)
     content = (root / file).read_bytes()
     (root / file).write_bytes(content[: len(content) // 2])
-    resume("reporting")
+    resume("reporting", selection=COMPARED)
     assert re.search(rf"{root / file}( is|: not as .*,) damaged", caplog.text)
     timed = ["seconds", "inference_seconds"]
     pd.testing.assert_frame_equal(comparison(root).drop(columns=timed), before.drop(columns=timed))
@@ -170,7 +171,7 @@ def test_a_part_of_the_data_made_again_as_it_was_is_recorded_and_another_is_not(
     }
     run("data", **parts)
     assert record.read_text() == recorded
-    run("reporting", protocol=ONE_SEED)
+    run("reporting", protocol=ONE_SEED, selection=COMPARED)
     run("data", **parts, augmentation={"rotation": 1})
     with pytest.raises(StudyError, match=r"augmentation\.json: not as .*prepared_files\.json"):
         run("augmentation", protocol=ONE_SEED, selection={"namespaces": ["augmentation"]})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.conftest import COMPARED
 from tests.runs.freshness.data_root import ONE_SEED, Run, changed, comparison, made_at
 
 from regbench.errors import StudyError
@@ -41,10 +42,9 @@ def test_a_report_is_made_again_only_if_what_it_was_made_from_changed(
 def test_another_metric_decides_and_nothing_is_trained(
     root: Path, resume: Callable[..., None]
 ) -> None:
-    resume("reporting")
     before = made_at(root)
     resume(reporting={"metric": "cross_entropy"})  # of the trainings, none is stale
-    resume("reporting", reporting={"metric": "cross_entropy"})
+    resume("reporting", reporting={"metric": "cross_entropy"}, selection=COMPARED)
     assert made_at(root) == before
     comparison = pd.read_csv(root / "08_reporting/comparison.csv")
     assert set(comparison["metric"]) == {"cross_entropy"}
@@ -66,7 +66,7 @@ def test_a_changed_technique_makes_only_its_own_trainings_stale(
 ) -> None:
     before = made_at(root)
     stronger = {"techniques": {"l2": {"l2": 0.01}}}
-    run("reporting", protocol=ONE_SEED, **stronger)
+    run("reporting", protocol=ONE_SEED, selection=COMPARED, **stronger)
     table = comparison(root)
     assert table.loc["l2", "status"] == "stale"
     assert pd.isna(table.loc["l2", "test_accuracy"])
@@ -75,7 +75,7 @@ def test_a_changed_technique_makes_only_its_own_trainings_stale(
     assert "l2 is stale; changed since: the technique's settings." in printed
     assert "techniques.l2.l2=0.01" in printed
     assert "--only-missing-outputs trains what is stale or missing." in printed
-    resume("reporting", **stronger)
+    resume("reporting", selection=COMPARED, **stronger)
     assert changed(before, made_at(root)) == {"l2/seed_1"}
     assert comparison(root).loc["l2", "status"] == "trained"
 
@@ -83,7 +83,8 @@ def test_a_changed_technique_makes_only_its_own_trainings_stale(
 def test_report_settings_make_nothing_stale(root: Path, resume: Callable[..., None]) -> None:
     before = made_at(root)
     published = {"l2": {"accuracy": 0.9, "claim": "helps", "says": "better"}}
-    resume("reporting", reporting={"equivalence_band": 5.0, "published": published})
+    settings = {"equivalence_band": 5.0, "published": published}
+    resume("reporting", reporting=settings, selection=COMPARED)
     assert made_at(root) == before
     table = comparison(root)
     assert table.loc["l2", "published_accuracy"] == 0.9
@@ -95,11 +96,11 @@ def test_a_changed_protocol_makes_all_trainings_stale(
 ) -> None:
     before = made_at(root)
     longer = {**ONE_SEED, "epochs": 3}
-    run("reporting", protocol=longer)
+    run("reporting", protocol=longer, selection=COMPARED)
     table = comparison(root)
     assert table.loc[["baseline", "l2", "zca"], "status"].eq("stale").all()
     assert table.loc["l2", "reason"] == "changed since: the protocol"
-    resume("reporting", protocol=longer)
+    resume("reporting", protocol=longer, selection=COMPARED)
     assert changed(before, made_at(root)) == {"baseline/seed_1", "l2/seed_1", "zca/seed_1"}
     assert (comparison(root).loc[["baseline", "l2", "zca"], "epochs"] == 3).all()
 
@@ -118,7 +119,7 @@ def test_a_changed_whitening_makes_only_whitened_trainings_stale(
 
 def test_one_more_seed_trains_only_that_seed(root: Path, resume: Callable[..., None]) -> None:
     before = made_at(root)
-    resume("reporting", protocol={"seeds": [1, 2]})
+    resume("reporting", protocol={"seeds": [1, 2]}, selection=COMPARED)
     assert changed(before, made_at(root)) == {"baseline/seed_2", "l2/seed_2", "zca/seed_2"}
     assert comparison(root).loc[["baseline", "l2", "zca"], "trainings"].tolist() == [2, 2, 2]
 
@@ -126,7 +127,7 @@ def test_one_more_seed_trains_only_that_seed(root: Path, resume: Callable[..., N
 def test_fewer_seeds_leave_the_others_out(root: Path, resume: Callable[..., None]) -> None:
     resume(protocol={"seeds": [1, 2]})
     before = made_at(root)
-    resume("reporting", protocol={"seeds": [2]})
+    resume("reporting", protocol={"seeds": [2]}, selection=COMPARED)
     assert made_at(root) == before
     assert comparison(root).loc[["baseline", "l2", "zca"], "trainings"].tolist() == [1, 1, 1]
 
@@ -143,7 +144,7 @@ def test_changed_images_make_everything_stale(
     assert changed(before, made_at(root)) == set(before)
     # Data that another command has made again are noticed by the report, too.
     run("data", protocol=ONE_SEED)
-    run("reporting", protocol=ONE_SEED)
+    run("reporting", protocol=ONE_SEED, selection=COMPARED)
     assert comparison(root).loc["l2", "reason"].startswith("changed since: the images")
 
 
@@ -154,7 +155,7 @@ def test_the_report_alone_notices_other_images(
     shutil.copytree(small_set, changed_set)
     one, other, *_ = sorted((changed_set / "Train/Images/train").iterdir())
     one.write_bytes(other.read_bytes())
-    run("reporting", protocol=ONE_SEED, images=str(changed_set))
+    run("reporting", protocol=ONE_SEED, images=str(changed_set), selection=COMPARED)
     table = comparison(root)
     assert table.loc[["baseline", "l2", "zca"], "status"].eq("stale").all()
     assert table.loc["l2", "reason"] == "changed since: the images"
@@ -163,7 +164,7 @@ def test_the_report_alone_notices_other_images(
 def test_the_report_goes_without_images_that_are_gone(
     root: Path, tmp_path: Path, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run("reporting", protocol=ONE_SEED, images=str(tmp_path / "gone"))
+    run("reporting", protocol=ONE_SEED, images=str(tmp_path / "gone"), selection=COMPARED)
     assert comparison(root).loc["l2", "status"] == "trained"
     assert "gone' does not exist; what follows is of the images that were read" in caplog.text
 
