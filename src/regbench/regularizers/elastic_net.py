@@ -1,17 +1,13 @@
 """Elastic net: an L1 and an L2 penalty on the kernels together."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from regbench.fields import Float
+from regbench.fields import Factor
 from regbench.regularizers.base import Range, Regularizer
 from regbench.regularizers.places.beside import Beside
 
 if TYPE_CHECKING:
     import tensorflow as tf
-
-Factor = Annotated[Float, Field(gt=0)]
 
 
 class ElasticNet(Regularizer):

@@ -44,7 +44,7 @@ class GaussianNoise(Regularizer):
     }
     search = {"stddev": Range(0.01, 0.5, log=True)}
 
-    stddev: Annotated[Float, Field(gt=0)] = 0.1
+    stddev: Annotated[Float, Field(gt=0, le=1000)] = 0.1
 
     def input_layers(self, at: Position) -> "list[keras.Layer]":
         """Return a mark: Keras' own layer draws every number anew, a sixth of a small step."""

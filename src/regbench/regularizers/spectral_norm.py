@@ -51,7 +51,7 @@ class SpectralNorm(Regularizer):
     }
     search = {"norm": Range(0.5, 10, log=True)}
 
-    norm: Annotated[Float, Field(gt=0)] = 1.0
+    norm: Annotated[Float, Field(gt=0, le=10_000)] = 1.0
 
     def clash(self, beside: Beside) -> str | None:
         """Return that another regularizer limits the kernels, if one does."""
