@@ -42,5 +42,11 @@ class L1(Regularizer):
     def penalty(self, kernel: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
         """Return ``factor`` x sum |w|."""
         import keras
+        import tensorflow as tf
 
-        return keras.regularizers.L1(self.factor)(kernel)
+        from regbench.regularizers.computations.penalties import with_gradient
+
+        def gradient(values: "tf.Tensor", times: "tf.Tensor") -> "tf.Tensor":
+            return (times * self.factor) * tf.sign(values)
+
+        return with_gradient(kernel, keras.regularizers.L1(self.factor), gradient)
