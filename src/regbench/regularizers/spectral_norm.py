@@ -138,7 +138,8 @@ def _scaled(
         scale = norm / sigma
 
         def gradient(upper: tf.Tensor) -> tf.Tensor:
-            along = tf.tensordot(tf.reshape(upper, [-1]), tf.reshape(matrix, [-1]), 1) / sigma
+            # A product and its sum: TensorFlow's own inner product takes three times as long.
+            along = tf.reduce_sum(upper * matrix) / sigma
             return scale * (upper - tf.tensordot(along * left, right, 0))
 
         return scale * matrix, gradient
