@@ -56,5 +56,6 @@ class GaussianNoise(Regularizer):
         """Return the values and noise."""
         import tensorflow as tf
 
-        noise = normal_numbers(tf.shape(values), math.prod(values.shape[1:]), seed)
-        return values + tf.cast(self.stddev * noise, values.dtype)
+        size = math.prod(values.shape[1:])
+        noise = normal_numbers(tf.shape(values), size, seed, mean=0.0, deviation=self.stddev)
+        return values + tf.cast(noise, values.dtype)
