@@ -13,6 +13,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 MAX_SEED = 2**31 - 1  # accepted by all random generators
+MAX_COUNT = 10**9  # of whatever is counted: more than any computer trains, holds or shows
+MAX_EPOCHS = 10**6
+MAX_FACTOR = 1e38  # about the largest number that float32 holds
+YEAR = 365 * 24 * 60  # minutes
 
 
 def _no_truth_value(value: Any) -> Any:
@@ -32,7 +36,11 @@ Float = Annotated[float, BeforeValidator(_no_truth_value)]
 Int = Annotated[int, BeforeValidator(_no_truth_value)]
 Share = Annotated[Float, Field(ge=0, le=1)]  # of 1
 Points = Annotated[Float, Field(ge=0, le=100)]  # percentage points
-Count = Annotated[Int, Field(ge=1)]
+# Of a penalty or a step: too large a one is a training that diverges, which results say.
+Factor = Annotated[Float, Field(gt=0, le=MAX_FACTOR)]
+Count = Annotated[Int, Field(ge=1, le=MAX_COUNT)]
+Units = Annotated[Int, Field(ge=1, le=10**6)]  # of a layer, or filters
+Epochs = Annotated[Int, Field(ge=1, le=MAX_EPOCHS)]
 Seed = Annotated[Int, Field(ge=0, le=MAX_SEED)]
 Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_each_once)]
 Name = Annotated[str, Field(min_length=1)]

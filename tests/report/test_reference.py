@@ -37,7 +37,9 @@ def test_settings_in_a_group_are_told_with_the_key_that_is_written() -> None:
     (line,) = (line for line in PAGES["networks.md"]().splitlines() if "`pretrained`" in line[:14])
     assert "`weights` (text or null)<br>" in line
     assert "`alpha` (number > 0 and ≤ 2 or null) = null" in line
-    assert "`fine_tune` (`from` (text or number); `epochs` (whole number ≥ 1); " in line
+    assert (
+        "`fine_tune` (`from` (text or number); `epochs` (whole number ≥ 1 and ≤ 1000000); " in line
+    )
 
 
 def test_all_pages_are_written(tmp_path: Path) -> None:

@@ -48,7 +48,9 @@ CASES = {
     "half an epoch": Case("protocol: {epochs: 1.5}", "protocol.epochs", "a whole number"),
     "a list for a mapping": Case("zca: [1]", "zca", "must be a mapping"),
     "truth for a number": Case("techniques: {l2: {l2: true}}", "techniques.l2.l2", "a number"),
-    "no epochs": Case("protocol: {epochs: 0}", "protocol.epochs", "at least 1, not 0"),
+    "no epochs": Case(
+        "protocol: {epochs: 0}", "protocol.epochs", "at least 1 and at most 1000000, not 0"
+    ),
     "negative seeds": Case("protocol: {seeds: [-1]}", "protocol.seeds.0", "at least 0"),
     "negative rate": Case(
         "techniques: {dropout: {dropout: -0.1}}", "techniques.dropout.dropout", "greater than 0"

@@ -231,7 +231,7 @@ class TestWrongValues:
         [
             ("techniques.dropout.dropout", 1.5, "must be greater than 0 and less than 1, not 1.5"),
             ("ingest.max_rejected", -1, "must be at least 0 and at most 1, not -1"),
-            ("protocol.batch_size", 0, "must be at least 1, not 0"),
+            ("protocol.batch_size", 0, "must be at least 1 and at most 1000000, not 0"),
             ("alarms.drop", -1, "must be at least 0, not -1"),
         ],
     )

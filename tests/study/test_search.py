@@ -116,7 +116,7 @@ def test_values_stand_on_top_of_all_others_of_their_regularizer() -> None:
         (
             {"l2": {"l2": {"factor": {"low": -1, "high": 1}}}},
             "l2.l2.factor",
-            "-1: must be greater than 0, not -1",
+            "-1: must be greater than 0 and at most 1e+38, not -1",
         ),
     ],
 )

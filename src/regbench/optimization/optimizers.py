@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from regbench.fields import Float, Settings
+from regbench.fields import Factor, Float, Settings
 
 if TYPE_CHECKING:
     import keras
 
-Rate = Annotated[Float, Field(gt=0)]
-Decay = Annotated[Float, Field(ge=0)]
+Decay = Annotated[Float, Field(ge=0, le=1000)]
 Memory = Annotated[Float, Field(ge=0, lt=1)]  # the share of a running mean that a step keeps
-Epsilon = Annotated[Float, Field(gt=0)]
+Epsilon = Annotated[Float, Field(gt=0, le=1000)]
 
 
 class _Optimizer(Settings):
@@ -27,7 +26,7 @@ class _Optimizer(Settings):
     source: ClassVar[str]  # the paper
     keras_name: ClassVar[str]  # in ``keras.optimizers``
 
-    learning_rate: Rate
+    learning_rate: Factor
 
     def in_keras(self) -> "keras.optimizers.Optimizer":
         """Return Keras' optimizer with these settings; its weight decay excludes nothing yet."""
@@ -63,7 +62,7 @@ class AdamW(_Optimizer):
     keras_name = "AdamW"
 
     name: Literal["adamw"]
-    weight_decay: Annotated[Float, Field(gt=0)] = 0.004
+    weight_decay: Annotated[Float, Field(gt=0, le=1000)] = 0.004
     beta_1: Memory = 0.9
     beta_2: Memory = 0.999
     epsilon: Epsilon = 1e-7

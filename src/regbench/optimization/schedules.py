@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from regbench.fields import Count, Float, Settings, Share
+from regbench.fields import MAX_COUNT, Count, Float, Settings, Share
 from regbench.metrics.registry import METRICS
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 else:
     Monitor = Literal[("metric", *(f"validation_{name}" for name in METRICS))]
 
-Length = Annotated[Float, Field(ge=0)]  # epochs or steps
-Positive = Annotated[Float, Field(gt=0)]
+Length = Annotated[Float, Field(ge=0, le=MAX_COUNT)]  # epochs or steps
+Positive = Annotated[Float, Field(gt=0, le=MAX_COUNT)]
 Inner = Annotated[Float, Field(gt=0, lt=1)]
 
 

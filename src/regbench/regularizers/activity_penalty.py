@@ -51,7 +51,7 @@ class ActivityPenalty(Regularizer):
     }
     search = {"factor": Range(1e-6, 1e-2, log=True), "kind": Choice(("l1", "l2", "kl"))}
 
-    factor: Annotated[Float, Field(gt=0)] = 1e-3
+    factor: Annotated[Float, Field(gt=0, le=1000)] = 1e-3
     kind: Literal["l1", "l2", "kl"] = "l1"
     target: Annotated[Float, Field(gt=0, lt=1, description="of kind kl")] = _TARGET
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from regbench.fields import Count, Float
+from regbench.fields import Float, Int
 from regbench.regularizers.base import Batch, Range, Regularizer, Stage
 
 if TYPE_CHECKING:
@@ -63,9 +63,11 @@ class Augmix(Regularizer):
 
     # All as in the authors' code for CIFAR.
     severity: Annotated[Float, Field(gt=_LEAST, le=10, description="of 10")] = 3.0
-    width: Annotated[Count, Field(le=10, description="chains")] = 3
+    width: Annotated[Int, Field(ge=1, le=10, description="chains")] = 3
     alpha: Annotated[Float, Field(ge=0.05, le=100)] = 1.0
-    consistency: Annotated[Float, Field(ge=0, description="weight; 0: no such loss")] = 12.0
+    consistency: Annotated[
+        Float, Field(ge=0, le=100_000, description="weight; 0: no such loss")
+    ] = 12.0
     fill: Annotated[
         Literal["nearest", "reflect", "constant"],
         Field(description="what enters at the edges; constant is black"),

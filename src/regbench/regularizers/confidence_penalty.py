@@ -39,7 +39,7 @@ class ConfidencePenalty(Regularizer):
     shorthand = "beta"
     search = {"beta": Range(0.01, 3, log=True)}
 
-    beta: Annotated[Float, Field(gt=0)] = 0.1
+    beta: Annotated[Float, Field(gt=0, le=10_000)] = 0.1
 
     def change_losses(
         self, losses: "tf.Tensor", targets: "tf.Tensor", logits: "tf.Tensor"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from regbench.fields import Count, Float
+from regbench.fields import Float, Side
 from regbench.regularizers.base import Choice, Position, Range, Regularizer
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Dropblock(Regularizer):
     search = {"rate": Range(0.05, 0.25), "block_size": Choice((3, 5, 7))}
 
     rate: Annotated[Float, Field(gt=0, lt=1)] = 0.1
-    block_size: Count = 7
+    block_size: Side = 7
     ramp: bool = True
 
     def layers_after_activation(self, at: Position) -> "list[keras.Layer]":

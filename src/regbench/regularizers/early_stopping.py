@@ -46,9 +46,9 @@ class EarlyStopping(Regularizer):
     }
 
     monitor: Monitor = "metric"
-    patience: Annotated[Int, Field(ge=0)] = 2
+    patience: Annotated[Int, Field(ge=0, le=1_000_000)] = 2
     restore_best: bool = True
-    minimum_improvement: Annotated[Float, Field(ge=0)] = 0.0
+    minimum_improvement: Annotated[Float, Field(ge=0, le=1000)] = 0.0
 
     def following(self, metric: str) -> Self:
         """Return a copy that monitors the study's metric, if it names no other figure."""

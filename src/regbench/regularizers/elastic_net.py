@@ -1,17 +1,15 @@
 """Elastic net: an L1 and an L2 penalty on the kernels together."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from regbench.fields import Float
+from regbench.fields import Factor
 from regbench.regularizers.base import Range, Regularizer
+from regbench.regularizers.l1 import L1
+from regbench.regularizers.l2 import L2
 from regbench.regularizers.places.beside import Beside
 
 if TYPE_CHECKING:
     import tensorflow as tf
-
-Factor = Annotated[Float, Field(gt=0)]
 
 
 class ElasticNet(Regularizer):
@@ -57,12 +55,5 @@ class ElasticNet(Regularizer):
 
     def penalty(self, kernel: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
         """Return ``l1`` x sum |w| + ``l2`` x sum w^2."""
-        import keras
-        import tensorflow as tf
-
-        from regbench.regularizers.computations.penalties import with_gradient
-
-        def gradient(values: "tf.Tensor", times: "tf.Tensor") -> "tf.Tensor":
-            return (times * self.l1) * tf.sign(values) + (times * 2 * self.l2) * values
-
-        return with_gradient(kernel, keras.regularizers.L1L2(self.l1, self.l2), gradient)
+        # As two terms: TensorFlow adds the gradients of all terms in one pass over the kernel.
+        return L1(factor=self.l1).penalty(kernel, seed) + L2(factor=self.l2).penalty(kernel, seed)

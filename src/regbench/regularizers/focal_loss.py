@@ -39,7 +39,7 @@ class FocalLoss(Regularizer):
     shorthand = "gamma"
     search = {"gamma": Range(0.5, 5, log=True)}
 
-    gamma: Annotated[Float, Field(gt=0)] = 2.0
+    gamma: Annotated[Float, Field(gt=0, le=10_000)] = 2.0
 
     def change_losses(
         self, losses: "tf.Tensor", targets: "tf.Tensor", logits: "tf.Tensor"

@@ -59,5 +59,6 @@ class GaussianDropout(Regularizer):
         import tensorflow as tf
 
         deviation = math.sqrt(self.rate / (1 - self.rate))
-        noise = normal_numbers(tf.shape(values), math.prod(values.shape[1:]), seed)
-        return values * tf.cast(1.0 + deviation * noise, values.dtype)
+        size = math.prod(values.shape[1:])
+        noise = normal_numbers(tf.shape(values), size, seed, mean=1.0, deviation=deviation)
+        return values * tf.cast(noise, values.dtype)

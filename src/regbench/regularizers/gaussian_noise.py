@@ -44,7 +44,7 @@ class GaussianNoise(Regularizer):
     }
     search = {"stddev": Range(0.01, 0.5, log=True)}
 
-    stddev: Annotated[Float, Field(gt=0)] = 0.1
+    stddev: Annotated[Float, Field(gt=0, le=1000)] = 0.1
 
     def input_layers(self, at: Position) -> "list[keras.Layer]":
         """Return a mark: Keras' own layer draws every number anew, a sixth of a small step."""
@@ -56,5 +56,6 @@ class GaussianNoise(Regularizer):
         """Return the values and noise."""
         import tensorflow as tf
 
-        noise = normal_numbers(tf.shape(values), math.prod(values.shape[1:]), seed)
-        return values + tf.cast(self.stddev * noise, values.dtype)
+        size = math.prod(values.shape[1:])
+        noise = normal_numbers(tf.shape(values), size, seed, mean=0.0, deviation=self.stddev)
+        return values + tf.cast(noise, values.dtype)

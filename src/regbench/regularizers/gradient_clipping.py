@@ -68,7 +68,9 @@ class GradientClipping(Regularizer):
     }
 
     by: Literal["norm", "value", "adaptive"] = "norm"
-    limit: Annotated[Float, Field(gt=0, description="0.5 by value, 0.01 adaptive")] = 1.0
+    limit: Annotated[
+        Float, Field(gt=0, le=1_000_000, description="0.5 by value, 0.01 adaptive")
+    ] = 1.0
 
     @model_validator(mode="before")
     @classmethod

@@ -51,8 +51,8 @@ class GradientNoise(Regularizer):
     update_order = 20
     search = {"variance": Range(1e-8, 1e-1, log=True)}
 
-    variance: Annotated[Float, Field(gt=0)] = 0.01
-    decay: Annotated[Float, Field(ge=0)] = 0.55
+    variance: Annotated[Float, Field(gt=0, le=1000)] = 0.01
+    decay: Annotated[Float, Field(ge=0, le=1000)] = 0.55
 
     def update(self, variables: TrainedVariables) -> Update:
         """Return what adds the noise."""

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from regbench.fields import Count
+from regbench.fields import Units
 from regbench.regularizers.base import Choice, Position, Regularizer
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class GroupNormalization(Regularizer):
     }
     search = {"channels_per_group": Choice((8, 16, 32))}
 
-    channels_per_group: Count = 16
+    channels_per_group: Units = 16
 
     def layers_before_activation(self, at: Position) -> "list[keras.Layer]":
         """Return Keras' group normalization."""

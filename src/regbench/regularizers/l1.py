@@ -1,10 +1,8 @@
 """L1 penalty: on the absolute values of the kernels."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from regbench.fields import Float
+from regbench.fields import Factor
 from regbench.regularizers.base import Range, Regularizer
 
 if TYPE_CHECKING:
@@ -39,10 +37,16 @@ class L1(Regularizer):
     }
     search = {"factor": Range(1e-6, 1e-3, log=True)}
 
-    factor: Annotated[Float, Field(gt=0)] = 1e-4
+    factor: Factor = 1e-4
 
     def penalty(self, kernel: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
         """Return ``factor`` x sum |w|."""
         import keras
+        import tensorflow as tf
 
-        return keras.regularizers.L1(self.factor)(kernel)
+        from regbench.regularizers.computations.penalties import with_gradient
+
+        def gradient(values: "tf.Tensor", times: "tf.Tensor") -> "tf.Tensor":
+            return (times * self.factor) * tf.sign(values)
+
+        return with_gradient(kernel, keras.regularizers.L1(self.factor), gradient)

@@ -1,10 +1,8 @@
 """L2 penalty: on the squares of the kernels."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from regbench.fields import Float
+from regbench.fields import Factor
 from regbench.regularizers.base import Range, Regularizer
 
 if TYPE_CHECKING:
@@ -40,7 +38,7 @@ class L2(Regularizer):
     }
     search = {"factor": Range(1e-6, 1e-2, log=True)}
 
-    factor: Annotated[Float, Field(gt=0)] = 1e-4
+    factor: Factor = 1e-4
 
     def penalty(self, kernel: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
         """Return ``factor`` x sum w^2."""

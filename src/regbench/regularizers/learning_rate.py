@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from regbench.fields import Float
+from regbench.fields import Factor
 from regbench.regularizers.base import Choice, Range, Regularizer
 from regbench.regularizers.places.beside import Beside
 
@@ -44,7 +44,7 @@ class LearningRate(Regularizer):
         "schedule": Choice(("protocol", "constant", "cosine")),
     }
 
-    factor: Annotated[Float, Field(gt=0, description="of the protocol's rate")] = 1.0
+    factor: Annotated[Factor, Field(description="of the protocol's rate")] = 1.0
     schedule: Literal["protocol", "constant", "cosine"] = "protocol"
 
     def clash(self, beside: Beside) -> str | None:

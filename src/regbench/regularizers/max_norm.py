@@ -47,7 +47,7 @@ class MaxNorm(Regularizer):
     }
     search = {"limit": Range(0.5, 4)}
 
-    limit: Annotated[Float, Field(gt=0)] = 2.0
+    limit: Annotated[Float, Field(gt=0, le=10_000)] = 2.0
 
     def clash(self, beside: Beside) -> str | None:
         """Return that it means nothing for weights of norm 1."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from regbench.fields import Count, Float
+from regbench.fields import Float, Units
 from regbench.regularizers.base import Range, Regularizer
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ class Orthogonal(Regularizer):
     }
     search = {"factor": Range(1e-6, 1e-2, log=True)}
 
-    factor: Annotated[Float, Field(gt=0)] = 1e-4
+    factor: Annotated[Float, Field(gt=0, le=1000)] = 1e-4
     unit_length: bool = False
-    probes: Annotated[Count | None, Field(description="null: exact")] = 8
+    probes: Annotated[Units | None, Field(description="null: exact")] = 8
 
     def penalty(self, kernel: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
         """Return ``factor`` times the sum, or its estimate."""

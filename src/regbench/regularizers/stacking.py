@@ -47,7 +47,7 @@ class Stacking(Ensemble):
 
     # As many as of the ensemble of seeds, whose networks these are.
     members: Annotated[Int, Field(ge=2, le=50)] = 5
-    c: Annotated[Float, Field(gt=0)] = 1.0  # scikit-learn's default
+    c: Annotated[Float, Field(gt=0, le=1_000_000)] = 1.0  # scikit-learn's default
 
     def networks(self) -> int:
         """Return the number of members."""

@@ -39,7 +39,7 @@ class WeightDecay(Regularizer):
     shorthand = "factor"
     search = {"factor": Range(1e-2, 10, log=True)}
 
-    factor: Annotated[Float, Field(gt=0)] = 0.1
+    factor: Annotated[Float, Field(gt=0, le=10_000)] = 0.1
 
     def clash(self, beside: Beside) -> str | None:
         """Return that the optimizer decays already, if it does."""

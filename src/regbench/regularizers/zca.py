@@ -19,7 +19,7 @@ class Whitening(Settings):
     # Of an image: the float64 covariance matrix then takes 134 MB, its inverse root a minute.
     MAX_VALUES: ClassVar[int] = 4096
 
-    epsilon: Annotated[Float, Field(gt=0)]
+    epsilon: Annotated[Float, Field(gt=0, le=1000)]
 
 
 class Zca(Regularizer):

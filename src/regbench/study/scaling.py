@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from regbench.fields import Float, Int, Name, Settings
+from regbench.fields import MAX_COUNT, Float, Int, Name, Settings
 
 ALL = "all"
 
@@ -32,9 +32,9 @@ def _number(word: str) -> int | float | str:
 
 
 def _size(value: Any) -> Any:
-    if value == ALL or (type(value) is int and value >= 1):
+    if value == ALL or (type(value) is int and 1 <= value <= MAX_COUNT):
         return value
-    raise PydanticCustomError("size", "must be a number of images, 1 or more, or all")
+    raise PydanticCustomError("size", f"must be a number of images from 1 to {MAX_COUNT}, or all")
 
 
 Size = Annotated[Any, BeforeValidator(_size)]

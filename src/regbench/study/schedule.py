@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from regbench.fields import Count, Float, Int, Name, Settings
+from regbench.fields import YEAR, Count, Float, Int, Name, Settings
 
 _CRON = re.compile(r"\S+( +\S+){4}")
 _PRESETS = ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@yearly")
@@ -27,7 +27,7 @@ def _known_timezone(value: str) -> str:
     raise PydanticCustomError("timezone", "must be a time zone such as UTC or Europe/Berlin")
 
 
-Minutes = Annotated[Float, Field(gt=0)]
+Minutes = Annotated[Float, Field(gt=0, le=YEAR)]
 
 
 class Schedule(Settings):
@@ -36,7 +36,7 @@ class Schedule(Settings):
     schedule: Annotated[Name, AfterValidator(_known_schedule)] | None  # None: only by hand
     timezone: Annotated[Name, AfterValidator(_known_timezone)]
     owner: Name
-    retries: Annotated[Int, Field(ge=0)]
+    retries: Annotated[Int, Field(ge=0, le=1000)]
     retry_delay: Minutes
     execution_timeout: Minutes
     max_active_runs: Count

@@ -17,7 +17,19 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from regbench.fields import Count, Float, Name, Seeds, Settings, Share, Side, counted_seeds
+from regbench.fields import (
+    YEAR,
+    Count,
+    Epochs,
+    Float,
+    Int,
+    Name,
+    Seeds,
+    Settings,
+    Share,
+    Side,
+    counted_seeds,
+)
 from regbench.metrics.base import POINTS
 from regbench.metrics.registry import METRICS
 from regbench.networks.base import Network
@@ -83,7 +95,7 @@ class Ingest(Settings):
     max_auto_size: Side
     aspect: Literal["stretch", "pad", "crop"]
     background: Literal["black", "white"]
-    max_pixels: Count
+    max_pixels: Annotated[Int, Field(ge=1, le=10**11)]
     max_rejected: Share
     duplicates: Literal["keep", "drop"]
     min_images_per_class: Count | None = None  # classes with fewer are left out
@@ -134,10 +146,10 @@ class Protocol(Settings):
     network: Name | Annotated[list[Name], Field(min_length=2)]  # entries of ``networks``
     optimizer: Optimizer
     schedule: Schedule = Constant(name="constant")
-    batch_size: Count
+    batch_size: Annotated[Int, Field(ge=1, le=1_000_000)]
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
-    epochs: Count
-    checkpoint_minutes: Annotated[Float, Field(ge=0)] | None = None
+    epochs: Epochs
+    checkpoint_minutes: Annotated[Float, Field(ge=0, le=YEAR)] | None = None
     seeds: Seeds
     looks: list[Count] = Field(default_factory=list)  # written as seeds: {looks: [5, 8]}
 
@@ -215,7 +227,9 @@ class Reporting(Settings):
 
     metric: MetricName  # decides the headline, the tests, the best on validation and the stop
     equivalence_band: Annotated[Float, Field(ge=0, le=100, description="percentage points")]
-    equivalence_band_nats: Annotated[Float, Field(ge=0, description="where the metric is in nats")]
+    equivalence_band_nats: Annotated[
+        Float, Field(ge=0, le=1000, description="where the metric is in nats")
+    ]
     published: dict[str, Publication]
     failed: Annotated[list[Name], Field(description="techniques that a scheduler saw fail")]
     mute: list[Name] = Field(default_factory=list)  # codes of the doctor's checks

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from regbench.fields import Count, Float, Name, Seeds, Settings
+from regbench.fields import Count, Float, Int, Name, Seeds, Settings
 
 
 class Budget(Settings):
@@ -14,7 +14,9 @@ class Budget(Settings):
 
     rule: Literal["epochs", "per_setting"]
     epochs: Count  # of rule epochs: so many epochs for every technique
-    trials_per_setting: Count  # of rule per_setting: so many trials for each searched setting
+    trials_per_setting: Annotated[
+        Int, Field(ge=1, le=1_000_000)
+    ]  # of rule per_setting: so many trials for each searched setting
 
     @property
     def in_words(self) -> str:
@@ -30,7 +32,9 @@ class Cocktail(Settings):
     search: bool = False
     candidates: Literal["all", "study"] | list[Name] = "all"
     sampler: Literal["tpe", "quasi_random"] = "tpe"
-    budget_factor: Annotated[Float, Field(gt=0, description="of a technique's budget")] = 1.0
+    budget_factor: Annotated[
+        Float, Field(gt=0, le=10_000, description="of a technique's budget")
+    ] = 1.0
 
     @field_validator("candidates", mode="before")
     @classmethod

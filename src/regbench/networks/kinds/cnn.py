@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field
 
-from regbench.fields import Count
+from regbench.fields import Int, Units
 from regbench.networks.base import Network, Plan
 from regbench.networks.initializers import Activation, Initializer, initial_kernel
 from regbench.regularizers.base import Traits
@@ -33,12 +33,12 @@ class Cnn(Network):
         "and global average pooling"
     )
 
-    filters: Annotated[list[Count], Field(min_length=1, description="of each stage")]
-    convolutions_per_stage: Count = 2
+    filters: Annotated[list[Units], Field(min_length=1, description="of each stage")]
+    convolutions_per_stage: Annotated[Int, Field(ge=1, le=1000)] = 2
     normalization: Literal["batch", "none"] = "batch"
     initializer: Initializer = "he"
     activation: Activation = "relu"
-    head_units: Annotated[Count | None, Field(description="of a dense layer; null: none")] = None
+    head_units: Annotated[Units | None, Field(description="of a dense layer; null: none")] = None
 
     def traits(self, image_shape: tuple[int, int, int] | None = None) -> Traits:
         """Return that it has batch normalization, if it has, and maps between its stages."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field
 
-from regbench.fields import Count
+from regbench.fields import Units
 from regbench.networks.base import Network, Plan
 from regbench.regularizers.base import Traits
 
@@ -21,7 +21,7 @@ class Mlp(Network):
 
     has_feature_maps = False
 
-    hidden_units: Annotated[list[Count], Field(min_length=1)]
+    hidden_units: Annotated[list[Units], Field(min_length=1)]
     activation: Literal["relu", "elu", "gelu", "tanh"]
 
     def traits(self, image_shape: tuple[int, int, int] | None = None) -> Traits:

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from regbench.errors import StudyError
-from regbench.fields import Count, Float, Name, Settings, Side
+from regbench.fields import Epochs, Factor, Float, Name, Settings, Side
 from regbench.networks.applications import WITH_ALPHA, Application, scaled, smallest_side
 from regbench.networks.base import Network, Phase, Plan
 from regbench.regularizers.base import Traits
@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 IMAGENET = "imagenet"
 _BODY = "pretrained"  # the name of the application's network inside of the whole
 _SUFFIXES = (".h5", ".keras")
-Rate = Annotated[Float, Field(gt=0)]
 
 
 class Head(Settings):
     """The first phase: the head is trained, and all else is frozen."""
 
-    epochs: Count
-    learning_rate: Rate
+    epochs: Epochs
+    learning_rate: Factor
 
 
 class FineTune(Settings):
@@ -43,14 +42,16 @@ class FineTune(Settings):
             "block_13; or a share of the layers, counted from the image",
         ),
     ]
-    epochs: Count
-    learning_rate: Rate
+    epochs: Epochs
+    learning_rate: Factor
     batch_normalization: bool = False  # whether it is trained, too, and its averages go on
 
-    @field_validator("start")
+    @field_validator("start", mode="before")
     @classmethod
-    def _share(cls, value: str | float) -> str | float:
-        if not isinstance(value, str) and not 0 <= value <= 1:
+    def _layer_or_share(cls, value: Any) -> Any:
+        """Refuse anything else in one line: a union would give one for each of its types."""
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not isinstance(value, str) and not (is_number and 0 <= value <= 1):
             raise PydanticCustomError("share", "must be a layer's name or a share from 0 to 1")
         return value
 

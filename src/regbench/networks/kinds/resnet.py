@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from regbench.fields import Count, Int
+from regbench.fields import Int, Units
 from regbench.networks.base import Network, Plan
 from regbench.networks.initializers import initial_kernel
 from regbench.regularizers.base import LAYERS, Traits
@@ -33,7 +33,7 @@ class Resnet(Network):
     source = "He et al., Deep Residual Learning for Image Recognition, 2016, section 4.2"
 
     depth: Annotated[Int, Field(ge=8, le=1202, description="layers with weights, 6n + 2")] = 20
-    filters: Annotated[Count, Field(description="of the first stage")] = 16
+    filters: Annotated[Units, Field(description="of the first stage")] = 16
     shortcut: Literal["identity", "projection"] = "identity"
 
     @field_validator("depth")

@@ -11,7 +11,7 @@ from regbench.regularizers.base import Batch
 
 def next_ones(values: tf.Tensor) -> tf.Tensor:
     """Return the values that each row is mixed with: B rows, the next ones."""
-    return tf.roll(values, shift=-1, axis=0)
+    return tf.concat([values[1:], values[:1]], axis=0)  # faster than tf.roll
 
 
 def mixed_targets(batch: Batch, share: tf.Tensor) -> tf.Tensor:
@@ -33,6 +33,8 @@ def beta(count: tf.Tensor, alpha: float, seed: tf.Tensor) -> tf.Tensor:
         alpha: At least 0.05; much smaller ones would need more than float64's range.
         seed: 2 ints.
     """
+    if alpha == 1:  # the uniform distribution
+        return tf.random.stateless_uniform((count,), seed)
     return dirichlet(2, count, alpha, seed)[0]
 
 
