@@ -246,3 +246,20 @@ def test_searches_may_open_another_storage_for_the_first_time_side_by_side(
     found = search(plan(Bench()), study)
     assert failed == [address]
     assert found == searched(tmp_path / "usual", Bench())
+
+
+def test_who_searches_the_same_technique_at_the_same_time_is_told(tmp_path: Path) -> None:
+    def other_begins(number: int) -> None:
+        if number == 2:
+            found.append(searched(tmp_path, Bench()))
+
+    found: list[dict[str, Any]] = []
+    with pytest.raises(StudyError, match=r"l2: another search of it, .* goes on in place of this"):
+        searched(tmp_path, Bench(other_begins))
+    assert found[0]["trials"] == searched(tmp_path / "alone", Bench())["trials"]
+
+
+def test_a_journal_file_in_no_folder_is_named(tmp_path: Path) -> None:
+    address = f"journal://{tmp_path}/missing/trials.log"
+    with pytest.raises(StudyError, match=r"missing is no folder.*; check tuning\.storage"):
+        open_study(LocalFile(tmp_path), address, "l2 1", higher_is_better=True)
