@@ -79,9 +79,9 @@ def ratio(
     return Figure(what, of.median / to.median, limit, at_most, "", min(rounds), max(rounds))
 
 
-def page(measured: dict[str, Any]) -> str:
+def page(measured: dict[str, Any], title: str = "How fast is it?") -> str:
     """A table of all figures, then a section per measurement."""
-    lines = ["# How fast is it?", "", "| what | measured | range | target | |"]
+    lines = [f"# {title}", "", "| what | measured | range | target | |"]
     lines += ["|---|---:|---:|---:|---|"]
     for name, entry in measured.items():
         lines += [f"| {one['what']} (`{name}`) | {cells(one)} |" for one in entry["figures"]]

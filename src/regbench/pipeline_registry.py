@@ -68,6 +68,7 @@ def register_pipelines() -> dict[str, Pipeline]:
                 network.has_feature_maps for network in study.trained_networks.values()
             ),
             with_pairs=bool(factorials_in(study.techniques, study.shared)),
+            with_search=bool(study.tuning.fixed),
         )
         examine = reporting.create_doctor(list(trainings))
         pilot = training.create_pilot(

@@ -55,3 +55,20 @@ def test_the_report_names_the_budget_and_shows_it_only_after_a_search() -> None:
     assert shown["rows"][1]["tuned"] == "86.40"
     assert shown["rows"][1]["difference"].startswith("+5.20 [")
     assert tuned_shown({}, settings)["rows"] == []  # type: ignore[index]
+
+
+def test_the_report_shows_the_trials_over_the_strengths_alone() -> None:
+    of = {"point": 0, "state": "complete", "score": 0.9, "epochs": 5, "values": {}}
+    strength = {"setting": "l2.factor", "own": 1e-4, "low": 1e-6, "high": 1e-2, "log": True}
+    rate = {"setting": "learning_rate.factor", "own": 1, "low": 0.1, "high": 10, "log": True}
+    best = {"point": 0, "score": 0.9}
+    shared = {"metric": "accuracy", "trials": [of], "best": best}
+    found = {"baseline": {**shared, "searched": [rate]}, "l2": {**shared, "searched": [strength]}}
+    settings = {**BASE, "tuning": {**BASE["tuning"], "fixed": FIXED}}
+    shown = tuned_shown(results(), settings, found | {"l1": {**shared, "searched": [rate]}})
+    assert shown is not None
+    assert shown["picture"].narrow
+    assert "l2.factor" in shown["picture"].wide
+    assert "learning_rate" not in shown["picture"].wide
+    for nothing in (None, {"baseline": found["baseline"]}):
+        assert (tuned_shown(results(), settings, nothing) or {})["picture"] is None

@@ -32,7 +32,7 @@ def test_a_recommendation_and_the_same_combination_in_configuration(
     options = {
         "techniques": {**TECHNIQUES, **SLOW},
         "protocol": {"epochs": 4, "seeds": {"looks": [4, 5]}},
-        "recommend": {"workers": 1},
+        "recommend": {"workers": 1, "fresh_seeds": False},
     }
     run("baseline", **options)
     before = sorted((data / "07_model_output").rglob("*"))

@@ -1,5 +1,6 @@
 """A worker: time limits, other workers, failures, trainings of an earlier run."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from regbench.recommendation.prices import Prices
 from regbench.recommendation.trained import Trainings
 from regbench.recommendation.work import work
 from regbench.storage.stored_file import LocalFile
+from regbench.training import events
 
 DATA = {"data": "d", "split": "s"}
 
@@ -80,6 +82,34 @@ def test_the_price_of_a_combination_is_that_of_its_techniques(of: Builder) -> No
         prices.learn(of.baseline, 23.0)
     assert prices.of(of.baseline) == pytest.approx(3 + 2 * 10)
     assert Prices(lambda _: None, of.baseline, of.techniques).of(both) is None
+
+
+def test_an_ensemble_costs_its_networks_before_one_is_trained() -> None:
+    made = builder({"baseline": {}, "bagging": {"bagging": 4}})
+    known = {"baseline": 10.0}
+    prices = Prices(lambda one: known.get(one.name), made.baseline, made.techniques)
+    assert prices.of(made.techniques["bagging"]) == pytest.approx(3 + 1.3 * 10 * 4)
+
+
+def test_a_training_that_is_not_done_in_time_is_stopped_and_ends_the_work(
+    tmp_path: Path, of: Builder
+) -> None:
+    kept = trainings(tmp_path)
+    prices = Prices(kept.seconds, of.baseline, of.techniques)
+    clock = Clock(kept, limit=48)
+
+    def train(combination: Combination, seed: int) -> None:
+        if seed == 2:
+            raise working.TimeIsUpError
+        clock.train(combination, seed)
+
+    def needs() -> list[working.Job]:
+        jobs = [(of.baseline, seed) for seed in (1, 2, 3)]
+        return [job for job in jobs if not kept.is_there(*job)]
+
+    assert work(needs, kept, train, prices, lambda: clock.left) == 1
+    assert [seed for _, seed in clock.trained] == [1]
+    assert not list(tmp_path.rglob("*.lock"))
 
 
 def test_a_training_of_another_worker_is_waited_for(
@@ -147,6 +177,8 @@ def test_a_training_that_raises_has_failed_with_its_reason(
         measured = {"corrupted_images": None, "corrupted_rows": [], "evaluation_fingerprint": "e"}
         return combination_nodes._trained(given, measured)
 
+    with pytest.raises(working.TimeIsUpError):  # that it was stopped is no failure
+        inputs(working.TimeIsUpError())
     for error, reason in (
         (ValueError("odd"), "ValueError: odd"),
         (StudyError("does not fit"), "does not fit"),
@@ -163,3 +195,57 @@ def test_a_worker_that_ends_leaves_what_is_kept() -> None:
         "trainings": 0,
         "reason": "killed twice",
     }
+
+
+@pytest.mark.parametrize(("left", "stopped_after"), [(-1, 1), (600, None)])
+def test_time_is_looked_at_after_every_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: float, stopped_after: int | None
+) -> None:
+    epochs = list[int]()
+
+    def trained(*_: Any) -> Results:
+        for number in (1, 2, 3):
+            epochs.append(number)
+            events.report(events.EpochDone("l2", 1, number, 3, 0.9, 0.9))
+        return Results.none()
+
+    class AtHand:
+        def __init__(self, *_: Any) -> None:
+            self.trainings, self.prices = trainings(tmp_path), None
+
+        needs = save = None
+
+    def one_training(needs: Any, kept: Trainings, train: Any, *_: Any) -> int:
+        monkeypatch.setattr(kept, "save", lambda *_: None)
+        train(made_of.techniques["l2"], 1)
+        return 1
+
+    made_of = builder()
+    monkeypatch.setattr(combination_nodes, "_trained", trained)
+    monkeypatch.setattr("regbench.recommendation.plan.Plan", AtHand)
+    monkeypatch.setattr(working, "work", one_training)
+    until = datetime.now(UTC) + timedelta(seconds=left)
+    parameters = {"techniques": {}, "protocol": {}, "network": {}}
+    given = dict.fromkeys(
+        ("images", "split_index", "classes", "normalization", "corrupted_images", "corrupted_rows")
+    )
+
+    def run() -> Any:
+        return combination_nodes.train_combinations(
+            **given,  # type: ignore[arg-type]
+            data_fingerprint=DATA,
+            parameters=parameters,
+            plan={"run": "now", "until": until.isoformat()},
+            folder=LocalFile(tmp_path),
+            worker=1,
+        )
+
+    if stopped_after is None:
+        assert run() == {"trainings": 1}
+        assert epochs == [1, 2, 3]
+    else:
+        with pytest.raises(working.TimeIsUpError):
+            run()
+        assert epochs == [1]
+    assert not list(tmp_path.rglob("*.attempts"))
+    events.report(events.EpochDone("l2", 1, 1, 3, 0.9, 0.9))  # nobody watches any more

@@ -99,11 +99,19 @@ def test_the_entry_and_the_lines_say_where_it_comes_from() -> None:
     assert "  on top of augmentation+dropout: equivalent: l2; worse: zca" in recommended.lines(one)
 
 
+def test_what_is_partly_trained_is_not_called_untrained() -> None:
+    partly = {**UNDECIDED, "verdict": None, "is_waiting": True, "needed": 5}
+    candidates = [{**partly, "pairs": 3}, {**partly, "pairs": 0, "name": "zca"}]
+    [step] = recommended.steps(found(steps=last(*candidates, kind="first")))
+    assert step.endswith(": not judged, 3 of 5 seeds trained: l2; not trained: zca")
+
+
 def test_the_page_says_what_the_points_are_measured_against() -> None:
     for test, said in ((TEST, True), (None, False)):
         one = found(test=test, steps=last(UNDECIDED, kind="first"))
         one["sentence"] = recommended.sentence(one)
         page = Page(render_report(a_report(recommendation=one)))
         [box] = [text for attrs, text in page.all("aside") if "recommended" in attrs["class"]]
-        assert box.startswith(f"Recommended: {one['sentence']}.")
+        # An interval is not broken across lines: the page has spaces there that do not break.
+        assert box.replace("\xa0", " ").startswith(f"Recommended: {one['sentence']}.")
         assert ("Points and time are against the baseline." in box) is said

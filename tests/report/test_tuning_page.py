@@ -47,7 +47,7 @@ def test_the_table_has_scores_budget_failures_and_the_value_found() -> None:
     assert "15 epochs for every technique" in text
     assert "kedro run --env=tuned" in text
     assert "a &lt;folder>" in page or "a &lt;folder&gt;" in page
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 2 * 3  # each for a page and for a telephone
     assert not re.search(r'(src|href)="(?!#|data:)', page)
 
 
@@ -67,3 +67,10 @@ def test_a_value_is_at_the_edge_within_five_percent_of_the_range(
     searched: dict[str, Any], value: float, is_at_edge: bool
 ) -> None:
     assert bool(at_edge(outcome(searched, value))) is is_at_edge
+
+
+def test_the_importance_is_told_in_figures_too() -> None:
+    shares = {"l2.factor": 0.7, "learning_rate.factor": 0.3}
+    page = tuning_page({"l2": outcome(FACTOR, 9e-3, importance=shares)}, "digits.zip")
+    assert rows_of(page)[1:] == [["l2", "factor 70 %, learning rate 30 %"]]
+    assert "Importance in figures" not in tuning_page({"l2": outcome(FACTOR, 9e-3)}, "digits.zip")

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.axes import Axes
 
 from regbench.report.plots import tuning
+from regbench.report.plots.style import NARROW, WIDE
 
 FACTOR = {"setting": "l2.factor", "own": 1e-4, "low": 1e-6, "high": 1e-2, "log": True}
 RATE = {"setting": "learning_rate.factor", "own": 1.0, "low": 0.3, "high": 3.0, "log": False}
@@ -49,8 +50,24 @@ def points(axis: Axes, marker: str) -> list[tuple[float, float]]:
     ]
 
 
-def test_each_trial_stands_at_its_value_and_its_score() -> None:
-    figure = tuning.strength_plot({"l2": outcome("l2", SCORES)})
+def test_of_a_joint_search_only_trials_that_have_the_setting_are_drawn() -> None:
+    joint = outcome("cocktail", SCORES, candidates=["l2", "dropout"])
+    del joint["trials"][3]["values"]["l2.factor"]  # off
+    factor = tuning.strength_plot({"cocktail": joint}).axes[0]
+    assert points(factor, "D") == points(factor, "o") == []  # the start has it off, too
+    assert points(factor, "*") == [(1e-6, 94.0)]
+    assert all(line.get_linestyle() != "--" for line in factor.lines)
+
+
+def test_a_part_that_is_too_narrow_for_its_name_has_its_share_alone() -> None:
+    found = {"l2": outcome("l2", SCORES, importance={"l2.factor": 0.8, RATE["setting"]: 0.2})}
+    [axis] = tuning.importance_plot(found, NARROW).axes
+    assert [text.get_text() for text in axis.texts] == ["factor\n80 %", "20 %"]
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_each_trial_stands_at_its_value_and_its_score(width: int) -> None:
+    figure = tuning.strength_plot({"l2": outcome("l2", SCORES)}, width)
     shown = [axis for axis in figure.axes if axis.get_visible()]
     assert [axis.get_title(loc="left") for axis in shown] == ["l2"] * 3
     assert [axis.get_xlabel() for axis in shown] == [of["setting"] for of in (FACTOR, RATE, WORD)]
@@ -132,8 +149,8 @@ def test_importance_is_the_length_of_a_bar_and_said_where_it_cannot_be_told() ->
     assert widths == pytest.approx([0.7, 0.27, 0.03])
     said = [text.get_text() for text in axis.texts]
     assert said == [
-        "factor 70 %",
-        "learning_rate.factor 27 %",
+        "factor\n70 %",
+        "learning rate\n27 %",
         "too few trials to tell",
         "no setting is searched",
     ]

@@ -45,14 +45,19 @@ class Bench:
         return Scored(score, EPOCHS * settings.get("bagging.members", 1), 1.0)
 
 
-def plan(bench: Bench, searched: tuple[Searched, ...] = (STRENGTH, WORD), **tuning: Any) -> Plan:
+def plan(
+    bench: Bench,
+    searched: tuple[Searched, ...] = (STRENGTH, WORD),
+    metric: str = "accuracy",
+    **tuning: Any,
+) -> Plan:
     budget = {"rule": "epochs", "epochs": 60, "trials_per_setting": 4, **tuning.pop("budget", {})}
     settings = {"sampler": "quasi_random", "pruner": None, "seeds": [1001], "storage": None}
     return Plan(
         "l2",
         searched,
         Tuning.model_validate({**settings, "search": {}, "fixed": {}, "budget": budget, **tuning}),
-        "accuracy",
+        metric,
         settings=dict,
         train=bench.train,
         epochs=lambda chosen: EPOCHS * chosen.get("bagging.members", 1),
@@ -127,6 +132,13 @@ def test_a_trial_whose_process_ends_again_and_again_has_failed(tmp_path: Path) -
     assert found["trials"][1]["state"] == "failed"
     assert found["trials"][1]["reason"] == "its process ended 3 times"
     assert len(found["trials"]) == 13  # it has taken no epochs
+
+
+def test_of_a_metric_that_is_better_when_lower_the_lowest_is_the_best(tmp_path: Path) -> None:
+    study = open_study(LocalFile(tmp_path), None, "l2 1", higher_is_better=False)
+    found = search(plan(Bench(), metric="cross_entropy"), study)
+    assert found["best"]["score"] == min(trial["score"] for trial in found["trials"])
+    assert found["best"]["score"] == study.best_value
 
 
 def test_the_same_epochs_for_who_trains_several_networks(tmp_path: Path) -> None:
@@ -246,3 +258,20 @@ def test_searches_may_open_another_storage_for_the_first_time_side_by_side(
     found = search(plan(Bench()), study)
     assert failed == [address]
     assert found == searched(tmp_path / "usual", Bench())
+
+
+def test_who_searches_the_same_technique_at_the_same_time_is_told(tmp_path: Path) -> None:
+    def other_begins(number: int) -> None:
+        if number == 2:
+            found.append(searched(tmp_path, Bench()))
+
+    found: list[dict[str, Any]] = []
+    with pytest.raises(StudyError, match=r"l2: another search of it, .* goes on in place of this"):
+        searched(tmp_path, Bench(other_begins))
+    assert found[0]["trials"] == searched(tmp_path / "alone", Bench())["trials"]
+
+
+def test_a_journal_file_in_no_folder_is_named(tmp_path: Path) -> None:
+    address = f"journal://{tmp_path}/missing/trials.log"
+    with pytest.raises(StudyError, match=r"missing is no folder.*; check tuning\.storage"):
+        open_study(LocalFile(tmp_path), address, "l2 1", higher_is_better=True)

@@ -1,6 +1,7 @@
 """Whole searches of the real project, and the study that they lead to."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,7 @@ def test_a_search_and_the_comparison_of_tuned_and_fixed(
     assert settings["tuning"]["fixed"] == {"baseline": "baseline_fixed", "l2": "l2_fixed"}
     page = (data / "tuned/08_reporting/report.html").read_text()
     assert "Budget of the search: 3 epochs for every technique; sampler: quasi_random" in page
+    assert re.search(r"<svg[^>]*aria-label=\"The score of every trial of the search", page)
     comparison = pd.read_csv(data / "tuned/08_reporting/comparison.csv")
     assert set(comparison["technique"]) == set(entries) - {
         name for name in entries if entries[name] is None

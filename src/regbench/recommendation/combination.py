@@ -6,6 +6,7 @@ from typing import Any
 
 from regbench.regularizers.registry import NUISANCE
 from regbench.study.fingerprints import fingerprints_of_techniques
+from regbench.study.fit import ensembles_in
 from regbench.study.problems import InvalidStudy
 from regbench.study.reader import read_study
 from regbench.study.schema import BASELINE, BEST, Study
@@ -27,6 +28,7 @@ class Combination:
         digest: Of all its settings, defaults included: combinations of one digest are the same.
         fingerprint: The components ``training`` and ``evaluation``, as of the study's techniques.
         techniques: The techniques that were put together, in order.
+        networks: How many networks a training trains: those of an ensemble.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Combination:
     digest: str
     fingerprint: Mapping[str, Any]
     techniques: tuple[str, ...] = ()
+    networks: int = 1
 
     @property
     def parts(self) -> list[str]:
@@ -117,4 +120,7 @@ class Builder:
         if not name:
             parts = [key for key in own if key not in NUISANCE]
             name = self._names.get(found) or "+".join(parts)
-        return Combination(name, own, found, fingerprint, techniques)
+        shared = {key: dict(settings) for key, settings in study.shared.items()}
+        made = study.techniques[_NAME].regularizers(shared)
+        networks = max([each.trainings() for each in ensembles_in(made)], default=1)
+        return Combination(name, own, found, fingerprint, techniques, networks)

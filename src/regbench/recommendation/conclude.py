@@ -35,9 +35,11 @@ def conclude(
 
     Returns:
         ``technique``, its name; ``regularizers``; ``techniques`` that were put together; ``test``,
-        the comparison with the baseline on test images, empty for the baseline itself;
+        the comparison with the baseline on test images, and whether it is by ``fresh_seeds``; empty
+        for the baseline itself;
         ``time_ratio``; ``steps``, each with ``kind``, ``reference``, ``chosen`` and ``candidates``
-        (name, verdict, gain, further_seeds); ``is_finished``; ``left_out``, ``not_tried``;
+        (name, verdict, gain, further_seeds, is_waiting; how many ``pairs`` of trainings there are
+        of the ``needed`` for a first verdict); ``is_finished``; ``left_out``, ``not_tried``;
         ``stale`` (why stored trainings were not used, by technique),
         ``failed`` (reasons by technique or combination), ``workers_failed``; ``trainings`` that
         were made; ``settings`` of the recommendation, and ``made_from``.
@@ -54,7 +56,7 @@ def conclude(
         "techniques": list(combination.techniques),
         "test": _on_test(plan, combination, parameters),
         "time_ratio": own / base if own and base else None,
-        "steps": [_described(step) for step in progress.steps],
+        "steps": [_described(step, plan) for step in progress.steps],
         "is_finished": is_finished,
         "left_out": progress.left_out,
         "stale": plan.stale,
@@ -81,17 +83,19 @@ def _on_test(plan: Plan, combination: Combination, parameters: Mapping[str, Any]
     ends = {BASELINE: plan.builder.baseline, combination.name: combination}
     reporting = Reporting.model_validate(parameters["reporting"])
     protocol = parameters["protocol"]
+    seeds = plan.seeds_on_test(combination)
     rows = compare(
-        {name: plan.trainings.results(of) for name, of in ends.items()},
+        {name: plan.trainings.results(of).of_seeds(seeds) for name, of in ends.items()},
         {},
         reporting.band,
-        seeds=len(protocol["seeds"]),
+        seeds=len(seeds),
         metric=reporting.metric,
         looks=protocol.get("looks", ()),
     )
     [row] = rows[rows["technique"] == combination.name].to_dict("records")
     values = {name: row.get(name) for name in (*_FIGURES, f"{REPORTS}_{reporting.metric}")}
-    return {name: _plain(value) for name, value in values.items()}
+    plain = {name: _plain(value) for name, value in values.items()}
+    return plain | {"fresh_seeds": bool(plan.fresh) and seeds == plan.fresh}
 
 
 def _plain(value: Any) -> Any:
@@ -100,7 +104,14 @@ def _plain(value: Any) -> Any:
     return float(value) if isfinite(value) else None
 
 
-def _described(step: Step) -> dict[str, Any]:
+def _described(step: Step, plan: Plan) -> dict[str, Any]:
+    needed = plan.first_seeds
+    reference = plan.trainings.seeds_of(step.reference)
+
+    def pairs(name: str) -> int:
+        both = reference & plan.trainings.seeds_of(step.candidates[name])
+        return len(both & set(needed))
+
     return {
         "kind": step.kind,
         "reference": step.reference.name,
@@ -112,6 +123,8 @@ def _described(step: Step) -> dict[str, Any]:
                 "gain": None if isnan(of.gain) else of.gain,
                 "further_seeds": of.further_seeds,
                 "is_waiting": bool(of.lacks),
+                "pairs": pairs(name),
+                "needed": len(needed),
             }
             for name, of in step.judged.items()
         ],

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import count, islice
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ from regbench.evaluation.resampling import seeds_of
 from regbench.evaluation.results import Results
 from regbench.metrics.registry import METRICS
 from regbench.recommendation.combination import Builder, Combination
-from regbench.recommendation.judging import Judged, Rules, judged
+from regbench.recommendation.judging import BySeed, Judged, Rules, judged
 from regbench.recommendation.prices import Prices
 from regbench.recommendation.steps import Progress, Stepwise
 from regbench.recommendation.trained import Trainings
@@ -91,26 +92,28 @@ class Plan:
         self.metric = METRICS[reporting.metric]
         self.builder = Builder(parameters)
         self._seeds = tuple(protocol["seeds"])
+        others = set(self._seeds) | set(parameters["tuning"]["seeds"])
+        self.fresh = _lowest_besides(others, len(self._seeds)) if settings.fresh_seeds else ()
         self._looks = tuple(protocol.get("looks", ()))
         self._band = reporting.band
         stored = dict(zip(parameters["techniques"], results, strict=True))
         current = current_fingerprints(
             data_fingerprint, parameters["preparation"], parameters["fingerprints"]
         )
-        fresh, self.stale = set_aside_stale(stored, current, self._seeds)
+        up_to_date, self.stale = set_aside_stale(stored, current, self._seeds)
         techniques = self.builder.techniques | {"": self.builder.baseline}
         self.trainings = Trainings(
-            {of.digest: fresh[of.name] for of in techniques.values()},
+            {of.digest: up_to_date[of.name] for of in techniques.values()},
             folder,
             {part: data_fingerprint[part] for part in ("data", "split")},
-            self._seeds,
+            (*self._seeds, *self.fresh),
             run,
         )
         self.prices = Prices(self.trainings.seconds, self.builder.baseline, self.builder.techniques)
         self._stepwise = Stepwise(
             self.builder,
-            lambda of: self.trainings.values(of, f"{SELECTS}_{self.metric.name}"),
-            lambda: self._rules(SELECTS),
+            lambda of: self._values(of, SELECTS, self._seeds),
+            lambda: self._rules(SELECTS, self._seeds),
             settings.max_techniques,
             settings.candidates,
         )
@@ -119,6 +122,11 @@ class Plan:
         """Return how far the stepwise combination has come."""
         return self._stepwise.progress(is_over=is_over)
 
+    @property
+    def first_seeds(self) -> tuple[int, ...]:
+        """The seeds that a first verdict needs."""
+        return self._rules(SELECTS, self._seeds).first
+
     def needs(self) -> list[Job]:
         """Return the trainings that are needed next, in order; empty at the end."""
         progress = self.progress()
@@ -126,23 +134,43 @@ class Plan:
         if progress.is_finished:
             seeds = self.on_test(progress.combination).lacks
             ends = (self.builder.baseline, progress.combination)
-            jobs = [(combination, seed) for combination in ends for seed in seeds]
+            jobs = [(combination, seed) for seed in seeds for combination in ends]
         each = {(combination.digest, seed): (combination, seed) for combination, seed in jobs}
         return [job for job in each.values() if not self.trainings.is_there(*job)]
 
     def on_test(self, combination: Combination) -> Judged:
         """Return where a combination stands against the baseline on test images.
 
-        Of the baseline itself nothing is said, and nothing lacks.
+        With fresh seeds, if the study wants these. Of the baseline itself nothing is said, and
+        nothing lacks.
         """
         if combination.digest == self.builder.baseline.digest:
             return Judged(None, 0.0)
-        figure = f"{REPORTS}_{self.metric.name}"
+        seeds = self.fresh or self._seeds
         candidate, baseline = (
-            self.trainings.values(of, figure) for of in (combination, self.builder.baseline)
+            self._values(of, REPORTS, seeds) for of in (combination, self.builder.baseline)
         )
-        return judged({"": candidate}, baseline, self._rules(REPORTS), 1)[""]
+        return judged({"": candidate}, baseline, self._rules(REPORTS, seeds), 1)[""]
 
-    def _rules(self, part: str) -> Rules:
+    def seeds_on_test(self, combination: Combination) -> tuple[int, ...]:
+        """Return the seeds by which a combination is compared on test images.
+
+        The fresh ones, as soon as there are enough for a first verdict; before, the study's own.
+        """
+        first = set(self._rules(REPORTS, self.fresh).first)
+        ends = (combination, self.builder.baseline)
+        is_there = first and all(first <= self.trainings.seeds_of(of) for of in ends)
+        return self.fresh if is_there else self._seeds
+
+    def _values(self, of: Combination, part: str, seeds: tuple[int, ...]) -> BySeed:
+        values = self.trainings.values(of, f"{part}_{self.metric.name}")
+        return {seed: value for seed, value in values.items() if seed in seeds}
+
+    def _rules(self, part: str, seeds: tuple[int, ...]) -> Rules:
         step = self.trainings.step(self.builder.baseline, part, self.metric)
-        return Rules(self._seeds, self._looks, self._band, self.metric, step)
+        return Rules(seeds, self._looks, self._band, self.metric, step)
+
+
+def _lowest_besides(others: set[int], number: int) -> tuple[int, ...]:
+    """Return the lowest numbers from 1 that are not among others."""
+    return tuple(islice((seed for seed in count(1) if seed not in others), number))

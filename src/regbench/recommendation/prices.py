@@ -33,7 +33,7 @@ class Prices:
         """Return the estimate for a combination; None if nothing is known.
 
         One without trainings takes as much more than the baseline as its techniques together:
-        their ratios multiply, as those of an ensemble do.
+        their ratios multiply, as those of an ensemble do; at least as much more as it has networks.
         """
         estimate = self._plain(combination)
         return None if estimate is None else _START + max(self._margins) * estimate
@@ -59,4 +59,4 @@ class Prices:
         ratio = 1.0
         for seconds in known:
             ratio *= max(1.0, seconds / base)
-        return base * ratio
+        return base * max(ratio, float(combination.networks))

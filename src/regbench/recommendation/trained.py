@@ -62,6 +62,10 @@ class Trainings:
         """Return whether a training is there, failed or not."""
         return seed in self._rows(combination)
 
+    def seeds_of(self, combination: Combination) -> set[int]:
+        """Return the seeds of the trainings that are there, failed or not."""
+        return set(self._rows(combination))
+
     def values(self, combination: Combination, figure: str) -> BySeed:
         """Return a figure by seed, NaN of trainings that failed or lack it."""
         return {

@@ -20,6 +20,12 @@ logger = logging.getLogger(__name__)
 
 Job = tuple[Combination, int]  # and its seed
 _LOCK = "lock"
+
+
+class TimeIsUpError(Exception):
+    """A training was stopped in the midst, as it would have ended too late; nothing is kept."""
+
+
 _SECONDS_TO_WAIT = 1.0  # for another worker's training
 
 
@@ -36,7 +42,7 @@ def work(
     Args:
         needs: Returns the trainings that are needed next, in order.
         trainings: Those that there are.
-        train: Makes one, and keeps it.
+        train: Makes one, and keeps it; or raises ``TimeIsUpError``.
         prices: What each will take.
         seconds_left: Returns how much time is left.
         number: Of the worker, from 1.
@@ -59,7 +65,11 @@ def work(
                     continue
                 if not trainings.is_there(combination, seed):
                     begun = time.monotonic()
-                    train(combination, seed)
+                    try:
+                        train(combination, seed)
+                    except TimeIsUpError:
+                        logger.info("time is up: %s, seed %d is stopped", combination.name, seed)
+                        return made
                     prices.learn(combination, time.monotonic() - begun)
                     made += 1
                 break

@@ -96,6 +96,8 @@ class ReportContent:
             ``<name>.maps``, ``<name>.answers`` and ``<name>.seed``; None without feature maps.
         interactions: A row per pair of techniques that a third combines; None without such.
         recommendation: From ``recommendation.conclude``, of this study; None without one.
+        search_found: From ``tuning.search.outcome``, by technique, of the search that wrote the
+            study; None of any other study, or if its file is gone.
     """
 
     comparison: pd.DataFrame
@@ -115,6 +117,7 @@ class ReportContent:
     grad_cam: Mapping[str, np.ndarray] | None = None
     interactions: pd.DataFrame | None = None
     recommendation: Mapping[str, Any] | None = None
+    search_found: Mapping[str, Any] | None = None
 
 
 def render_report(content: ReportContent) -> str:
@@ -133,7 +136,6 @@ def render_report(content: ReportContent) -> str:
             numbers.MISSING if pd.isna(claim[figure]) else numbers.difference_text(claim, figure)
         ),
         "yes_or_no": _yes_or_no,
-        "breakable": _breakable,
         "in_words": _in_words,
         "with_commands": _with_commands,
         "yaml": _yaml,
@@ -157,13 +159,15 @@ def page_environment(package: str) -> Environment:
     Args:
         package: The package whose folder ``templates`` has the templates.
     """
-    return Environment(
+    environment = Environment(
         loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = _breakable
+    return environment
 
 
 def _context_of_networks(
@@ -270,7 +274,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "regularizers": legend.regularizers_used(content.settings),
         "statistics": statistics_cited(comparison),
         "verdicts": verdict_meanings(comparison),
-        "tuned": tuned_shown(content.results, content.settings),
+        "tuned": tuned_shown(content.results, content.settings, content.search_found),
         "differences": svg.difference_picture(comparison, trained)
         if has_figures(comparison, "difference")
         else None,

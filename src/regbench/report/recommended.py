@@ -83,9 +83,7 @@ def steps(found: Mapping[str, Any]) -> list[str]:
     for step in found["steps"]:
         by_verdict: dict[str, list[str]] = {}
         for candidate in step["candidates"]:
-            by_verdict.setdefault(candidate["verdict"] or "not trained", []).append(
-                candidate["name"]
-            )
+            by_verdict.setdefault(_standing(candidate), []).append(candidate["name"])
         order = [name for name in (*_ORDER, *by_verdict) if name in by_verdict]
         verdicts = "; ".join(
             f"{name}: {', '.join(by_verdict[name])}" for name in dict.fromkeys(order)
@@ -99,12 +97,22 @@ def steps(found: Mapping[str, Any]) -> list[str]:
 _ORDER = (BETTER, EQUIVALENT, UNDECIDED, WORSE)
 
 
+def _standing(candidate: Mapping[str, Any]) -> str:
+    """Return a candidate's verdict, or how far it is from a first one."""
+    if candidate["verdict"]:
+        return str(candidate["verdict"])
+    if not candidate.get("pairs"):  # a stored one may be of an earlier version
+        return "not trained"
+    return f"not judged, {candidate['pairs']} of {candidate['needed']} seeds trained"
+
+
 def remarks(found: Mapping[str, Any]) -> list[str]:
     """Return what else is to be known, in lines: what failed, was left out, or not tried."""
     by_reason: dict[str, list[str]] = {}
     for name, why in found["left_out"].items():
         by_reason.setdefault(why, []).append(name)
-    told = [f"left out: {', '.join(names)} ({why})" for why, names in by_reason.items()]
+    told = _seeds(found)
+    told += [f"left out: {', '.join(names)} ({why})" for why, names in by_reason.items()]
     told += [
         f"stored trainings that were not used, as they are not up to date: {why}"
         for why in dict.fromkeys(found["stale"].values())
@@ -124,6 +132,19 @@ def remarks(found: Mapping[str, Any]) -> list[str]:
             "what is trained"
         )
     return told
+
+
+def _seeds(found: Mapping[str, Any]) -> list[str]:
+    """Return by which seeds the combination is compared on test images."""
+    is_fresh = found["test"].get("fresh_seeds") if found["test"] else None
+    if is_fresh is None:
+        return []
+    if is_fresh:
+        return ["compared on test images with seeds that chose nothing"]
+    why = "time was up for others" if found["settings"].get("fresh_seeds") else "fresh_seeds: false"
+    return [
+        f"compared on test images with the seeds that chose it ({why}): their luck is in its figure"
+    ]
 
 
 def _in_words(key: str, value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from regbench.errors import KEDRO_RUN
@@ -9,7 +10,7 @@ from regbench.metrics.registry import METRICS
 from regbench.report.numbers import MISSING
 from regbench.report.page import page_environment, template_text
 from regbench.report.plots import tuning
-from regbench.report.svg import inline_svg
+from regbench.report.svg import responsive
 from regbench.text.visible import visible
 from regbench.tuning.told import how_joint
 
@@ -29,9 +30,9 @@ def tuning_page(found: Mapping[str, Mapping[str, Any]], images: str) -> str:
     rows = [_row(outcome) for outcome in found.values()]
     described = "; ".join(f"{row['technique']} {row['was']}, at best {row['best']}" for row in rows)
     pictures = [
-        ("Score over each setting", tuning.strength_plot(found)),
-        ("Score over the budget", tuning.budget_plot(found)),
-        ("Importance of the settings", tuning.importance_plot(found)),
+        ("Score over each setting", tuning.strength_plot),
+        ("Score over the budget", tuning.budget_plot),
+        ("Importance of the settings", tuning.importance_plot),
     ]
     page = (
         page_environment("regbench.report")
@@ -44,9 +45,13 @@ def tuning_page(found: Mapping[str, Mapping[str, Any]], images: str) -> str:
             sampler=first["sampler"],
             joint=[how_joint(outcome) for outcome in found.values() if "candidates" in outcome],
             pictures=[
-                (title, inline_svg(figure, f"tuning{number}", f"{title}: {described}."))
-                for number, (title, figure) in enumerate(pictures)
+                (
+                    title,
+                    responsive(f"tuning{number}", partial(plot, found), f"{title}: {described}."),
+                )
+                for number, (title, plot) in enumerate(pictures)
             ],
+            importance=_importance(found),
             rows=rows,
             command=f"{KEDRO_RUN} --env=tuned",
         )
@@ -113,6 +118,21 @@ def _row(outcome: Mapping[str, Any]) -> dict[str, Any]:
         or ("as it was" if best else "nothing"),
         "edge": ", ".join(at_edge(outcome)) or ("no" if values else MISSING),
     }
+
+
+def _importance(found: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return the importance of each technique's settings in words, of those that have it."""
+    return [
+        {
+            "technique": name,
+            "importance": ", ".join(
+                f"{tuning.short_name(setting, name)} {100 * share:.0f} %"
+                for setting, share in sorted(of["importance"].items(), key=lambda of: -of[1])
+            ),
+        }
+        for name, of in found.items()
+        if of["importance"]
+    ]
 
 
 def _value(value: Any) -> str:

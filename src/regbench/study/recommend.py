@@ -15,4 +15,5 @@ class Recommend(Settings):
     candidates: Annotated[
         Int, Field(ge=1, le=1000)
     ]  # tried in a step, at most: those that gain most alone
+    fresh_seeds: bool  # the last comparison, on test images, with seeds that chose nothing
     workers: Annotated[Int, Field(ge=1, le=64)]  # trainings side by side

@@ -1,6 +1,8 @@
 """Progress of trainings as log events: each epoch, and the end."""
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 EVENTS = logging.getLogger("regbench.training.events")
@@ -69,6 +71,25 @@ class TrainingNotNeeded:
 Event = EpochDone | TrainingDone | TrainingNotNeeded
 
 
+_watchers: list[Callable[[Event], None]] = []  # of this process
+
+
 def report(event: Event) -> None:
     """Log an event, as message and, for progress displays, as attribute ``event``."""
     EVENTS.info("%s", event, extra={"event": event})
+    for watcher in _watchers:
+        watcher(event)
+
+
+@contextmanager
+def watched_by(watcher: Callable[[Event], None]) -> Iterator[None]:
+    """Meanwhile call a function with every event of this process; what it raises ends a training.
+
+    Args:
+        watcher: Called after the event is logged.
+    """
+    _watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)

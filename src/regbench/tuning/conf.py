@@ -1,4 +1,4 @@
-"""What a search found, as the configuration environment ``tuned``: three files of YAML."""
+"""What a search found, as the configuration environment ``tuned``: four files of YAML."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -81,6 +81,17 @@ def global_settings(parameters: Mapping[str, Any]) -> str:
     values["data_root"] = f"{str(values['data_root']).rstrip('/')}/tuned"
     head = "# The images that the techniques were tuned on, and where the comparison goes."
     return f"{head}\n{_yaml(values)}"
+
+
+def catalog(parameters: Mapping[str, Any]) -> str:
+    """Return ``catalog_tuned.yml``: where the search's trials are, for the report's picture."""
+    root = str(parameters["data_root"]).rstrip("/")
+    entry = {
+        "type": "regbench.datasets.optional.OptionalJSONDataset",
+        "filepath": f"{root}/08_reporting/tuning/tuning.json",
+    }
+    head = "# What the search found, for the report of the comparison."
+    return f"{head}\n{_yaml({'search_found': entry})}"
 
 
 def _where_from(outcome: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,6 @@
 """The search of a technique's settings: trial after trial, until its budget is spent."""
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from regbench.study.tuning import Tuning
 from regbench.tuning import points
 from regbench.tuning.ask import ask
 from regbench.tuning.joint import Joint
+from regbench.tuning.made import EPOCHS, POINT, Made, note
 from regbench.tuning.points import Values
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _LEAST_TRIALS, _TRIALS_PER_SETTING = 8, 4  # with a score, for the importance of settings
-_MOST_ATTEMPTS = 3  # at a trial whose process ended in the middle of it
-_POINT, _EPOCHS, _SECONDS, _VALUES, _REASON = "point", "epochs", "seconds", "values", "reason"
-_FOUND = "found"  # all but the point, which is told before the training
 
 
 class Scored(NamedTuple):
@@ -131,10 +128,9 @@ def search(plan: Plan, study: "optuna.Study") -> dict[str, Any]:
     for left in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
         study.tell(left.number, state=optuna.trial.TrialState.FAIL)
     study.pruner = _pruner(plan)
+    made = Made(study.get_trials(deepcopy=False))
     while True:
-        made = _made(study.get_trials(deepcopy=False))
-        point = next(number for number in range(len(made) + 1) if number not in made)
-        spent = sum(trial["epochs"] for trial in made.values())
+        point, spent = made.next_point, made.spent
         if not _may_begin(plan, point, spent) or (asked := ask(plan, study, point)) is None:
             break
         trial, values = asked
@@ -146,15 +142,22 @@ def search(plan: Plan, study: "optuna.Study") -> dict[str, Any]:
             ):
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)  # of no point: no trial
                 break
-            trial.set_user_attr(_POINT, point)
-            _make(plan, study, trial, values, settings)
+            trial.set_user_attr(POINT, point)
+            ended = _make(plan, study, trial, values, settings)
+        except optuna.exceptions.UpdateFinishedTrialError:
+            raise StudyError(
+                f"{plan.technique}: another search of it, with the same trials, has begun "
+                "meanwhile and goes on in place of this one; a technique is searched by one "
+                "machine at a time"
+            ) from None
         except Exception as error:
             reason = _reason(error, is_first=not point)
             spent_on_it = plan.planned(settings) if settings else 0
-            trial.set_user_attr(_POINT, point)
-            _note(trial, values, spent_on_it, 0.0, reason)
-            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            trial.set_user_attr(POINT, point)
+            note(trial, values, spent_on_it, 0.0, reason)
+            ended = study.tell(trial, state=optuna.trial.TrialState.FAIL)
             logger.warning("%s, trial %d: failed: %s", plan.technique, point + 1, reason)
+        made.add(ended)
     return outcome(plan, study)
 
 
@@ -170,12 +173,11 @@ def outcome(plan: Plan, study: "optuna.Study") -> dict[str, Any]:
         is; ``best``: the point, score and regularizers of the best complete trial, the first of
         equals, or None; ``importance``: shares of the score's variance by label.
     """
-    made = _made(study.get_trials(deepcopy=False))
-    trials = [trial for _, trial in sorted(made.items())]
+    trials = Made(study.get_trials(deepcopy=False)).trials()
     gain = METRICS[plan.metric].gain
     complete = [trial for trial in trials if trial["state"] == "complete"]
     best = max(complete, key=lambda trial: (gain(trial["score"]), -trial["point"]), default=None)
-    own = made.get(0, {})
+    own: Mapping[str, Any] = next((of for of in trials if not of["point"]), {})
     return {
         **_heading(plan, study.study_name),
         "trials": trials,
@@ -219,37 +221,37 @@ def _make(
     trial: "optuna.Trial",
     values: Values,
     settings: Mapping[str, Any],
-) -> None:
-    """Train a trial with all seeds and tell the study its score."""
+) -> "optuna.trial.FrozenTrial":
+    """Train a trial with all seeds and tell the study its score; return it as it has ended."""
     import optuna  # noqa: PLC0415
 
     scores: list[Scored] = []
-    first, begun = plan.tuning.seeds[0], {_EPOCHS: 0}
+    first, begun = plan.tuning.seeds[0], {EPOCHS: 0}
 
     def on_epoch(number: int, value: float) -> None:
-        begun[_EPOCHS] = number
+        begun[EPOCHS] = number
         trial.report(value, number)
         if trial.should_prune():
             raise optuna.TrialPruned
 
-    point = trial.user_attrs[_POINT] + 1
+    point = trial.user_attrs[POINT] + 1
     try:
         for seed in plan.tuning.seeds:
             watched = seed == first and plan.tuning.pruner is not None
             scores.append(plan.train(settings, seed, on_epoch if watched else _unwatched))
     except optuna.TrialPruned:
-        _note(trial, values, begun[_EPOCHS], 0.0)
-        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-        logger.info("%s, trial %d: ended in epoch %d", plan.technique, point, begun[_EPOCHS])
-        return
+        note(trial, values, begun[EPOCHS], 0.0)
+        logger.info("%s, trial %d: ended in epoch %d", plan.technique, point, begun[EPOCHS])
+        return study.tell(trial, state=optuna.trial.TrialState.PRUNED)
     score = sum(of.score for of in scores) / len(scores)
     epochs, seconds = sum(of.epochs for of in scores), sum(of.seconds for of in scores)
-    _note(trial, values, epochs, seconds)
-    study.tell(trial, score)
+    note(trial, values, epochs, seconds)
+    ended = study.tell(trial, score)
     logger.info(
         "%s, trial %d: validation %s %.4f (%d epochs, %.1f s)",
         *(plan.technique, point, METRICS[plan.metric].title, score, epochs, seconds),
     )
+    return ended
 
 
 def _unwatched(number: int, value: float) -> None:
@@ -274,47 +276,6 @@ def _pruner(plan: Plan) -> "optuna.pruners.BasePruner":
         most = plan.epochs(plan.settings({}))
         return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=most)
     return optuna.pruners.NopPruner()
-
-
-def _note(
-    trial: "optuna.Trial", values: Values, epochs: int, seconds: float, reason: str | None = None
-) -> None:
-    """Keep what is known of a trial beside its score, in one transaction."""
-    known = {_VALUES: values, _EPOCHS: epochs, _SECONDS: seconds}
-    trial.set_user_attr(_FOUND, known | ({} if reason is None else {_REASON: reason}))
-
-
-def _made(trials: Sequence["optuna.trial.FrozenTrial"]) -> dict[int, dict[str, Any]]:
-    """Return the trials that are done, by point, as ``outcome`` does.
-
-    One without a reason for its failure was interrupted, and counts after some attempts.
-    """
-    made: dict[int, dict[str, Any]] = {}
-    interrupted: Counter[int] = Counter()
-    for trial in trials:
-        noted = trial.user_attrs
-        if not trial.state.is_finished() or _POINT not in noted:
-            continue
-        point, noted = noted[_POINT], noted.get(_FOUND, {})
-        if trial.state.name == "FAIL" and _REASON not in noted:
-            interrupted[point] += 1
-            continue
-        state = "failed" if trial.state.name == "FAIL" else trial.state.name.lower()
-        made[point] = {
-            "point": point,
-            "state": state,
-            "score": trial.value if state == "complete" else None,
-            **{name: noted[name] for name in (_EPOCHS, _SECONDS, _VALUES)},
-            **({_REASON: noted[_REASON]} if state == "failed" else {}),
-        }
-    for point, times in interrupted.items():
-        if times >= _MOST_ATTEMPTS and point not in made:
-            reason = f"its process ended {times} times"
-            made[point] = {
-                **{"point": point, "state": "failed", "score": None, _EPOCHS: 0},
-                **{_SECONDS: 0.0, _VALUES: {}, _REASON: reason},
-            }
-    return made
 
 
 def _reason(error: Exception, *, is_first: bool) -> str:

@@ -1,4 +1,9 @@
-"""Where trials are kept: an Optuna storage, by default one SQLite file below the results."""
+"""Where trials are kept: an Optuna storage, by default one SQLite file below the results.
+
+Another one has an address: that of a database (any that SQLAlchemy takes), of a journal file
+(``journal:///shared/trials.log``), which folders shared over a network can hold, or of a Redis
+server (``redis://host/0``), which keeps the same journal.
+"""
 
 import sqlite3
 import time
@@ -14,6 +19,7 @@ if TYPE_CHECKING:
     import optuna
 
 _FILE = "trials.db"
+_JOURNAL, _REDIS = "journal://", "redis"  # how addresses begin that are of no database
 _ATTEMPTS, _SECONDS_BETWEEN = 3, 0.5  # at a storage that is opened for the first time
 _SECONDS_TO_WAIT = 120  # for a lock of the file that another search holds
 
@@ -67,7 +73,8 @@ def open_study(
     except (SQLAlchemyError, sqlite3.Error, RuntimeError, ImportError, ValueError) as error:
         reason = str(error).splitlines()[0]
         remedy = (
-            "check tuning.storage, an address such as postgresql://user@host/name"
+            "check tuning.storage, an address such as postgresql://user@host/name or "
+            "journal:///shared/trials.log"
             if address
             else f"delete it and {KEDRO_RUN} --pipelines=tuning begins the search anew"
         )
@@ -79,8 +86,27 @@ def _without_waiting(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
-def _storage_at(address: str) -> "optuna.storages.RDBStorage":
-    """Return the storage at an address, which other searches may be opening for the first time.
+def _storage_at(address: str) -> "optuna.storages.BaseStorage":
+    """Return the storage at an address.
+
+    Raises:
+        ValueError: The folder of a journal file is missing.
+        ImportError: What reaches the storage is not installed.
+    """
+    from optuna.storages import JournalStorage, journal  # noqa: PLC0415 - slow to import
+
+    if address.startswith(_REDIS):
+        return JournalStorage(journal.JournalRedisBackend(address))
+    if not address.startswith(_JOURNAL):
+        return _database_at(address)
+    path = Path(address.removeprefix(_JOURNAL))
+    if not path.is_absolute() or not path.parent.is_dir():
+        raise ValueError(f"{path.parent} is no folder, or not named from the root")
+    return JournalStorage(journal.JournalFileBackend(str(path)))
+
+
+def _database_at(address: str) -> "optuna.storages.RDBStorage":
+    """Return the storage in a database, which other searches may be opening for the first time.
 
     Each would make the tables; who comes second fails, and finds them at the next attempt.
     """

@@ -278,6 +278,7 @@ def write_report(
     published_claims: DataFrame | None = None,
     grad_cam: dict[str, ndarray] | None = None,
     interactions: DataFrame | None = None,
+    search_found: dict[str, Any] | None = None,
 ) -> str:
     """Write the report as one page of HTML, with the recommendation if there is one."""
     from regbench.recommendation.conclude import made_from
@@ -310,6 +311,7 @@ def write_report(
         grad_cam=grad_cam,
         interactions=interactions,
         recommendation=recommendation,
+        search_found=search_found and search_found["techniques"],
     )
     return page.render_report(content)
 

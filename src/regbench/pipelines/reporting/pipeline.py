@@ -41,6 +41,7 @@ def create_pipeline(
     with_publication: bool,
     with_feature_maps: bool = False,
     with_pairs: bool = False,
+    with_search: bool = False,
 ) -> Pipeline:
     """Return the pipeline that makes the report; a technique without results is not trained.
 
@@ -49,6 +50,7 @@ def create_pipeline(
         with_publication: Whether there are published figures to compare with.
         with_feature_maps: Whether a network of the study has feature maps, for Grad-CAM.
         with_pairs: Whether there are two techniques that a third combines.
+        with_search: Whether a search wrote the study, so that the report shows its trials.
     """
     compared, results = "comparison", "current_trainings"
     networks = [network for network in networks_in(arms) if network]
@@ -67,6 +69,8 @@ def create_pipeline(
         "findings": "doctor",
         "recommendation": "recommendation",
     }
+    if with_search:
+        report_inputs["search_found"] = "search_found"
     publication = []
     if with_publication:
         report_inputs["published_claims"] = "published_claims"

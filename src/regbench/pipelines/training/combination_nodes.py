@@ -41,7 +41,8 @@ def train_combinations(
 ) -> dict[str, Any]:
     """Train what the stepwise combination needs, one after another, as long as time allows.
 
-    Each training is kept as soon as it is made. Several workers share the trainings.
+    Each training is kept as soon as it is made. Several workers share the trainings. One that is
+    not done when time is up, as the machine is busier than it was, is stopped after its epoch.
 
     Args:
         images: N x H x W x C, uint8; may be memory-mapped.
@@ -65,11 +66,21 @@ def train_combinations(
 
     from regbench.recommendation.attempts import Attempts
     from regbench.recommendation.plan import Plan
-    from regbench.recommendation.work import work
+    from regbench.recommendation.work import TimeIsUpError, work
+    from regbench.training.events import EpochDone, Event, watched_by
 
     results = [others[f"results_{number}"] for number in range(len(parameters["techniques"]))]
     at_hand = Plan(parameters, results, data_fingerprint, folder, plan["run"])
     until = datetime.fromisoformat(plan["until"])
+
+    def left() -> float:
+        return (until - datetime.now(UTC)).total_seconds()
+
+    def stop_in_time(event: Event) -> None:
+        # The last epoch is not worth stopping after.
+        is_last = isinstance(event, EpochDone) and event.epoch >= event.epochs
+        if left() <= 0 and isinstance(event, EpochDone) and not is_last:
+            raise TimeIsUpError
 
     def train(combination: Combination, seed: int) -> None:
         made: dict[str, Any] = {"split_index": split_index, "classes": classes}
@@ -98,7 +109,12 @@ def train_combinations(
         if reason := attempts.begin():
             result = _failed(reason, inputs, measured_on)
         else:
-            result = _trained(inputs, measured_on)
+            try:
+                with watched_by(stop_in_time):
+                    result = _trained(inputs, measured_on)
+            except TimeIsUpError:
+                attempts.end()
+                raise
         at_hand.trainings.save(combination, seed, result)
         attempts.end()
 
@@ -107,7 +123,7 @@ def train_combinations(
         at_hand.trainings,
         train,
         at_hand.prices,
-        lambda: (until - datetime.now(UTC)).total_seconds(),  # noqa: PLW0108 - of now, each time
+        left,
         worker,
     )
     return {"trainings": made}
@@ -126,9 +142,17 @@ def _prepared(combination: Combination) -> list[str]:
 
 
 def _trained(inputs: dict[str, Any], measured_on: dict[str, Any]) -> Results:
-    """Return a training; one that raises an error has failed, unless the disk is at fault."""
+    """Return a training; one that raises an error has failed, unless the disk is at fault.
+
+    Raises:
+        TimeIsUpError: It was stopped.
+    """
+    from regbench.recommendation.work import TimeIsUpError
+
     try:
         return nodes.results_of_one(nodes.train_network(**inputs), inputs, measured_on)
+    except TimeIsUpError:
+        raise
     except Exception as error:
         explained = explanation(error)
         if explained is not None and not isinstance(error, StudyError):

@@ -95,8 +95,8 @@ def search_failed(
 
 def conclude(
     parameters: dict[str, Any], *outcomes: dict[str, Any]
-) -> tuple[dict[str, Any], str, str, str]:
-    """Return all outcomes, and the three files of ``conf/tuned`` as YAML: see ``tuning.conf``.
+) -> tuple[dict[str, Any], str, str, str, str]:
+    """Return all outcomes, and the four files of ``conf/tuned`` as YAML: see ``tuning.conf``.
 
     Raises:
         StudyError: No technique has a trial that was completed.
@@ -117,6 +117,7 @@ def conclude(
         conf.techniques(parameters, found),
         conf.study(parameters),
         conf.global_settings(parameters),
+        conf.catalog(parameters),
     )
 
 

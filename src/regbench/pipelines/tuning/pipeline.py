@@ -50,7 +50,7 @@ def create_pipeline(techniques: Mapping[str, Technique]) -> Pipeline:
     conclude = Node(
         nodes.conclude,
         ["parameters", *(f"tuning.{name}.trials" for name in techniques)],
-        ["tuning", "tuned_techniques", "tuned_study", "tuned_globals"],
+        ["tuning", "tuned_techniques", "tuned_study", "tuned_globals", "tuned_catalog"],
         name="conclude",
         namespace="tuned",
     )

@@ -10,19 +10,19 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from regbench.metrics.registry import METRICS
-from regbench.report.plots.style import COLOURS, WIDE, in_style, line_styles, shorten
+from regbench.report.plots.style import COLOURS, NARROW, WIDE, in_style, line_styles, shorten
 
 Found = Mapping[str, Mapping[str, Any]]  # outcomes of searches, by technique
 
-_COLUMNS, _PANEL = 4, (220, 176)  # of strengths; width and height of a panel in pixels
-_ROW = 30  # height of a technique's row in pixels
+_COLUMNS, _HEIGHT = {WIDE: 4, NARROW: 2}, 176  # of strengths; a panel's height in pixels
+_ROW = 36  # height of a technique's row in pixels
 _ONE_TICK = 30  # a range whose ends differ by less holds too few powers of ten to read it by
-_ROOM = 0.05  # of the axis: a narrower part of a bar has no text
-_TEXT = 110  # characters along the axis
+_TEXT = {WIDE: 115, NARROW: 36}  # characters along the axis of importance
+_IN_WORDS = {"learning_rate.factor": "learning rate", "learning_rate.schedule": "schedule"}
 
 
 @in_style
-def strength_plot(found: Found) -> Figure:
+def strength_plot(found: Found, width: int = WIDE) -> Figure:
     """Draw a panel per technique and searched setting: a dot per trial, its score over the value.
 
     The technique as it is, is marked, and so is its best trial. A trial that ended without a score
@@ -31,34 +31,41 @@ def strength_plot(found: Found) -> Figure:
 
     Args:
         found: From ``tuning.search.outcome``, by technique.
+        width: ``WIDE`` or ``NARROW``, in pixels.
     """
     panels = [(name, of) for name, outcome in found.items() for of in outcome["searched"]]
-    rows = max(1, -(-len(panels) // _COLUMNS))
-    width, height = _COLUMNS * _PANEL[0], rows * _PANEL[1] + 50
+    columns = _COLUMNS[width]
+    rows = max(1, -(-len(panels) // columns))
+    height = rows * _HEIGHT + (50 if width == WIDE else 90)
     figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
-    axes = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
     limits = {name: score_limits({name: outcome}) for name, outcome in found.items()}
     for axis, (name, setting) in zip(axes, panels, strict=False):
         _draw_strength(axis, found[name], setting, limits[name])
-        axis.set_title(shorten(name, 28), fontsize=11, loc="left", pad=4)
-        axis.set_xlabel(shorten(setting["setting"], 32), labelpad=1, fontsize=10)
+        axis.set_title(shorten(name, 28 if width == WIDE else 18), fontsize=11, loc="left", pad=4)
+        label = shorten(setting["setting"], 32 if width == WIDE else 22)
+        axis.set_xlabel(label, labelpad=1, fontsize=10)
         axis.tick_params(labelsize=9, pad=2, length=2)
     if panels:
         figure.supylabel(_score_title(found), fontsize=11, color=COLOURS["muted"])
-    figure.legend(handles=_strength_legend(), loc="outside upper left", ncols=5)
+    figure.legend(
+        handles=_strength_legend(), loc="outside upper left", ncols=5 if width == WIDE else 2
+    )
     return figure
 
 
 @in_style
-def budget_plot(found: Found) -> Figure:
+def budget_plot(found: Found, width: int = WIDE) -> Figure:
     """Draw each technique's best score so far over the epochs that its trials have taken.
 
     Args:
         found: From ``tuning.search.outcome``, by technique.
+        width: ``WIDE`` or ``NARROW``, in pixels; the names are beside the axes or below them.
     """
-    width, height = WIDE, max(360, 22 * len(found) + 60)
+    is_narrow = width == NARROW
+    height = 22 * len(found) + 260 if is_narrow else max(360, 22 * len(found) + 60)
     figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
     axis = figure.subplots()
     for name, style in line_styles(list(found)).items():
@@ -74,27 +81,29 @@ def budget_plot(found: Found) -> Figure:
     axis.set_ylabel(f"best so far: {_score_title(found)}")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     if axis.lines:
-        figure.legend(loc="outside right upper")
+        figure.legend(loc="outside lower left" if is_narrow else "outside right upper")
     return figure
 
 
 @in_style
-def importance_plot(found: Found) -> Figure:
+def importance_plot(found: Found, width: int = WIDE) -> Figure:
     """Draw a bar per technique, divided by the share of the score's variance of each setting.
 
-    A technique whose trials are too few to tell has a line in words.
+    A technique whose trials are too few to tell has a line in words; a part that is too narrow for
+    its name has its share alone.
 
     Args:
         found: From ``tuning.search.outcome``, by technique.
+        width: ``WIDE`` or ``NARROW``, in pixels.
     """
-    width, height = WIDE, _ROW * max(1, len(found)) + 60
+    height = _ROW * max(1, len(found)) + 60
     figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
     axis = figure.subplots()
     for place, (name, outcome) in enumerate(found.items()):
         shares = outcome["importance"]
         if not shares:
             why = "too few trials to tell" if outcome["searched"] else "no setting is searched"
-            axis.text(0.005, place, why, va="center", color=COLOURS["muted"], fontsize=11)
+            axis.text(0.01, place, why, va="center", color=COLOURS["muted"], fontsize=11)
         begun = 0.0
         ordered = sorted(shares.items(), key=lambda share: -share[1])
         for number, (setting, share) in enumerate(ordered):
@@ -103,20 +112,22 @@ def importance_plot(found: Found) -> Figure:
             edge = COLOURS["surface"]
             axis.barh(place, share, left=begun, color=colour, alpha=strength, height=0.78)
             axis.barh(place, share, left=begun, fill=False, edgecolor=edge, height=0.78)
-            if share >= _ROOM:
-                said = f"{100 * share:.0f} %"
-                room = int(share * _TEXT) - len(said) - 1
-                text = f"{shorten(_short(setting, name), room)} {said}" if room > 5 else said
-                axis.text(begun + share / 2, place, text, ha="center", va="center", fontsize=10)
+            said, named = f"{100 * share:.0f} %", short_name(setting, name)
+            if len(said) + 1 <= share * _TEXT[width]:  # a narrower part has no text
+                text = f"{named}\n{said}" if len(named) <= share * _TEXT[width] else said
+                middle = begun + share / 2
+                axis.text(middle, place, text, ha="center", va="center", fontsize=9)
             begun += share
-    axis.set_yticks(range(len(found)), [shorten(name, 30) for name in found])
+    most = 30 if width == WIDE else 16
+    axis.set_yticks(range(len(found)), [shorten(name, most) for name in found])
     axis.tick_params(axis="y", length=0, labelcolor=COLOURS["ink"])
     axis.set_ylim(max(len(found), 1) - 0.4, -0.6)
     axis.set_xlim(0, 1)
     axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     axis.grid(visible=False, axis="y")
     axis.spines[["left"]].set_visible(False)
-    axis.set_xlabel("share of the variance of the score over the searched ranges (fANOVA)")
+    ranges = " over the searched ranges" if width == WIDE else ""
+    axis.set_xlabel(f"share of the variance of the score{ranges} (fANOVA)")
     return figure
 
 
@@ -189,8 +200,12 @@ def _draw_strength(
 
     own, label = across(setting["own"]), setting["setting"]
     best = outcome["best"]["point"] if outcome["best"] else None
-    axis.axvline(own, color=COLOURS["ink"], linewidth=1, linestyle=(0, (4, 2)), zorder=1)
+    is_joint = "candidates" in outcome  # a trial without the setting has its regularizer off
+    if not is_joint:
+        axis.axvline(own, color=COLOURS["ink"], linewidth=1, linestyle=(0, (4, 2)), zorder=1)
     for trial in outcome["trials"]:
+        if is_joint and label not in trial["values"]:
+            continue
         place = across(trial["values"][label]) if label in trial["values"] else own
         if trial["score"] is None:
             below = axis.get_xaxis_transform()
@@ -264,6 +279,6 @@ def _score_title(found: Found) -> str:
     return f"validation {metric.title} in {'%' if metric.factor == 100 else metric.short_unit}"
 
 
-def _short(setting: str, technique: str) -> str:
+def short_name(setting: str, technique: str) -> str:
     """Return a setting's label, without the regularizer where the technique has its name."""
-    return setting.removeprefix(f"{technique}.")
+    return _IN_WORDS.get(setting, setting.removeprefix(f"{technique}."))
