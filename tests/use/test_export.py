@@ -27,6 +27,7 @@ from regbench.networks.formats.litert import LiteRT
 from regbench.storage.stored_file import LocalFile, stored_file
 from regbench.study.export import Export
 from regbench.use import export
+from regbench.use.calibration import tempered
 
 Run = Callable[..., dict[str, Any]]
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, *SHAPE), np.uint8)
@@ -224,7 +225,9 @@ def test_the_example_labels_pictures_as_the_study_does_and_knows_no_regbench(
     pictures = [str(small_set / "Train/Images/test" / name) for name in labelled["filename"]]
     script = study / "07_model_output/export/saved_model/use.py"
     assert "regbench" not in script.read_text().lower()
-    assert len(script.read_text().splitlines()) <= 20
+    assert (
+        len([line for line in script.read_text().splitlines() if line]) == 1 + 15
+    )  # and its title
     ran = subprocess.run(
         [sys.executable, "-I", str(script), *pictures],
         capture_output=True,
@@ -236,12 +239,23 @@ def test_the_example_labels_pictures_as_the_study_does_and_knows_no_regbench(
     told = [line.rsplit(" ", 2) for line in ran.stdout.splitlines()]
     assert [name for name, _, _ in told] == pictures
     assert [label for _, label, _ in told] == labelled["label"].tolist()
-    # The labels' confidence is calibrated, the network's probabilities are as they are.
-    network = NetworkDataset(
-        filepath=str(study / f"06_models/{chosen(study)['file']}.keras")
-    ).load()
-    own = network.predict(np.load(study / "02_intermediate/unlabeled.npy"), verbose=0)
-    np.testing.assert_allclose([float(of) for _, _, of in told], own.max(axis=1), atol=1e-4)
+    confidence = [float(shown) for _, _, shown in told]
+    np.testing.assert_allclose(confidence, labelled["confidence"], atol=1e-4)
+    # That is calibrated; the network's probabilities, and those of the file, are as they are.
+    found = json.loads((study / "07_model_output/calibration.json").read_text())
+    about = json.loads((script.parent / "network.json").read_text())
+    assert about["temperature"] == found["temperature"]
+    assert about["temperature"] != 1
+    file = study / f"06_models/{chosen(study)['file']}.keras"
+    own = (
+        NetworkDataset(filepath=str(file))
+        .load()
+        .predict(np.load(study / "02_intermediate/unlabeled.npy"), verbose=0)
+    )
+    np.testing.assert_allclose(
+        confidence, tempered(own, found["temperature"]).max(axis=1), atol=1e-4
+    )
+    assert f"T = {found['temperature']:.4f}" in (script.parent / "model_card.md").read_text()
 
 
 def test_beside_each_network_lie_its_card_and_the_form_of_its_input(study: Path) -> None:

@@ -63,7 +63,7 @@ def test_the_example_labels_pictures_as_the_network_does(
 ) -> None:
     network = built("mlp")
     outcomes = write(network, tmp_path / "written", name)
-    about = export.form_of_input(network, LABELS, {"aspect": aspect, "background": "white"})
+    about = export.form_of_input(network, LABELS, {"aspect": aspect, "background": "white"}, 1.0)
     place = LocalFile(tmp_path / "export")
     export.hand_over(tmp_path / "written", outcomes, place.joinpath, "card", about)
 

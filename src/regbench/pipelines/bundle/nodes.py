@@ -64,7 +64,7 @@ def check_bundle(
         "entries": told.entries_of(bundle.contents.settings, here.settings),
     }
     drawn = again.draw(bundle, here, asked["trainings"], asked["draw"])
-    logger.info("%d trainings of the bundle are trained again", len(drawn))
+    logger.info("trainings of the bundle that are trained again: %d", len(drawn))
     return found, [dict(one) for one in drawn]
 
 

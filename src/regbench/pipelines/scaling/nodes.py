@@ -195,9 +195,7 @@ def conclude_learning_curve(
     found = curve.summary(plan, parameters["reporting"], cells, by_name)
     found["sentences"] = sentences.of_curve(found)
     found["notes"] = sentences.notes_of_curve(found)
-    html = page.curve_page(
-        found, plots.curve_plot(found), str(parameters["images"]), settings.length
-    )
+    html = page.curve_page(found, str(parameters["images"]), settings.length)
     return found, pd.DataFrame(found["rows"]), plots.curve_plot(found), html
 
 
@@ -258,7 +256,7 @@ def conclude_network_size(
     found = networks.summary(plan, parameters["reporting"], cells, by_name, costs)
     found["sentences"] = sentences.of_networks(found)
     found["notes"] = [f"failed: {line}" for line in found["failures"]]
-    html = page.size_page(found, plots.size_plot(found), str(parameters["images"]))
+    html = page.size_page(found, str(parameters["images"]))
     return found, pd.DataFrame(found["rows"]), plots.size_plot(found), html
 
 
