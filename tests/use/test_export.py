@@ -126,7 +126,7 @@ def test_what_predicts_otherwise_is_not_handed_over_and_the_others_are(
     assert outcomes["unable"] == {"failed": "ValueError: No operation 'Fancy'"}
 
     ingest = {"aspect": "stretch", "background": "black"}
-    about = export.form_of_input(network, LABELS, ingest)
+    about = export.form_of_input(network, LABELS, ingest, temperature=1.0)
     export.hand_over(written, outcomes, LocalFile(place).joinpath, "a card", about)
     found = {str(file.relative_to(place)) for file in place.rglob("*") if file.is_file()}
     beside = ("model_card.md", "network.json", "network.tflite", "use.py")
@@ -139,7 +139,7 @@ def test_what_predicts_otherwise_is_not_handed_over_and_the_others_are(
 def test_an_export_may_go_to_a_store(tmp_path: Path, store: MemoryFileSystem) -> None:
     network = built("mlp")
     outcomes = write(network, tmp_path, "saved_model")
-    about = export.form_of_input(network, LABELS, {"aspect": "crop", "background": "black"})
+    about = export.form_of_input(network, LABELS, {"aspect": "crop", "background": "black"}, 1.0)
     place = stored_file("memory://bucket/export")
     for _ in range(2):  # the second time in place of the first
         export.hand_over(tmp_path, outcomes, place.joinpath, "a card", about)

@@ -16,6 +16,7 @@ from regbench.errors import (
     FailedTrainingsError,
     SettingsError,
     StudyError,
+    by_reason,
     explanation,
     raise_explained,
 )
@@ -169,7 +170,7 @@ class StudyHooks:
             raise_alarms(catalog, self._notify, failed)
         if failed:
             raise FailedTrainingsError(
-                f"{len(failed)} of the trainings failed: {'; '.join(failed)}"
+                f"{len(failed)} of the trainings failed: {'; '.join(by_reason(failed))}"
             )
 
     @hook_impl

@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from regbench.errors import by_reason
 from regbench.metrics.base import Metric
 from regbench.metrics.registry import METRICS
 from regbench.report.numbers import MISSING, difference_text, metric_value
@@ -128,7 +129,7 @@ def size_page(sizes: Mapping[str, Any], images: str) -> str:
         "How large the network should be",
         _subject(sizes, images),
         sentences.of_networks(sizes),
-        [f"failed: {line}" for line in sizes["failures"]],
+        [f"failed: {line}" for line in by_reason(sizes["failures"])],
         (
             lambda width: size_plot(sizes, width),
             _alternative([row[:7] for row in rows], "Network sizes"),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regbench.comparison import compare
-from regbench.errors import StudyError
+from regbench.errors import StudyError, by_reason
 from regbench.evaluation.results import TRAINED, Results
 from regbench.study import digests
 from regbench.study import fingerprints as fingerprint
@@ -104,7 +104,7 @@ def _why_none(name: str, results: Results, stale: Mapping[str, str], command: st
     """Return why an arm has no network, and what to do, in a line."""
     again = f"{command} --pipelines={name} trains it"
     if failed := compare.failures({name: results}):
-        return f"{name} has failed: {'; '.join(failed)}; {again} again"
+        return f"{name} has failed: {'; '.join(by_reason(failed))}; {again} again"
     lacks = f"stale ({stale[name]})" if name in stale else "not trained"
     return f"{name} is {lacks}; {again}"
 
@@ -114,7 +114,7 @@ def _why_none_at_all(
 ) -> str:
     """Return why no arm has a network, and what to do, in a line."""
     if failed := compare.failures(considered):
-        return f"every training that is up to date has failed: {'; '.join(failed)}"
+        return f"every training that is up to date has failed: {'; '.join(by_reason(failed))}"
     reasons = "; ".join(dict.fromkeys(stale.values()))
     lacks = f"up to date ({reasons})" if stale else "trained yet"
     return f"no technique is {lacks}; {command} trains them all"
