@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import IO, Any, NoReturn
@@ -18,6 +18,7 @@ from regbench.text.visible import visible
 # How messages name a command that can be pasted: as the README runs it.
 KEDRO = "uv run kedro"
 KEDRO_RUN = f"{KEDRO} run"
+_NAMED = 3  # failures of one reason that are named; of more, the others are counted
 
 
 class StudyError(click.ClickException):
@@ -36,6 +37,28 @@ class StudyError(click.ClickException):
         """Write the line; a terminal that is gone changes neither the exit code nor the end."""
         with suppress(OSError):
             super().show(file)
+
+
+def by_reason(failures: Iterable[str]) -> list[str]:
+    """Return failures with those of one reason together, if they are more than three.
+
+    Args:
+        failures: Such as ``l2 seed 1 (out of memory)``.
+
+    Returns:
+        In their order; many of one reason are 'l2 seed 1, l2 seed 2, l2 seed 3 and 9 more (...)'.
+    """
+    names: dict[str, list[str]] = {}
+    for failure in failures:
+        name, bracket, reason = failure.partition(" (")
+        names.setdefault(bracket + reason, []).append(name)
+    told = []
+    for reason, of in names.items():
+        if len(of) <= _NAMED:
+            told += [name + reason for name in of]
+        else:
+            told.append(f"{', '.join(of[:_NAMED])} and {len(of) - _NAMED} more{reason}")
+    return told
 
 
 class UnreachableError(StudyError):

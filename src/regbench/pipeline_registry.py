@@ -104,7 +104,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "network_size": Pipeline([prepare, sizes]),
         "recommend": Pipeline([prepare, advise]),
         "prediction": predict,
-        "export": Pipeline([predict.to_outputs("chosen_network"), export_chosen]),
+        "export": Pipeline([predict.to_outputs("chosen_network", "calibration"), export_chosen]),
         "bundle": Pipeline([choose, bundle.create_pipeline()]),
         "verify": Pipeline([prepare, training.create_again(taken), bundle.create_verification()]),
         "fetch_mnist": fetch_mnist.create_pipeline(),

@@ -43,7 +43,8 @@ def known(
 ) -> dict[str, Any]:
     compared = pd.DataFrame([{"technique": "baseline"}, ROW])
     figures = {"test_accuracy": 0.9, "test_macro_f1": 0.85, "validation_accuracy": 0.8}
-    return facts(chosen, compared, {"l2": results(**figures)}, split, ["a", "b"], metric, refit)
+    found = facts(chosen, compared, {"l2": results(**figures)}, split, ["a", "b"], metric, refit)
+    return found | {"calibration": {"temperature": 2.0, "said": "confidence calibrated on x"}}
 
 
 def card(found: dict[str, Any], **changed: Any) -> str:
@@ -83,10 +84,13 @@ def test_a_card_says_what_it_is_and_what_it_was_measured_on() -> None:
         "| LiteRT int8 | 99 | 3.4e-02 | 99.70 % | – |",
         "ONNX: not exported, ValueError: no.",
         "The figures are about sets like this one.",
+        "with the temperature T = 2.0000, as `use.py` shows. Confidence calibrated on x.",
         "9 x 8 pixels (pad)",
     ):
         assert part in said, part
     assert "not stated" in card(known())
+    own = {"calibration": {"temperature": 1.0, "said": "confidence is not calibrated"}}
+    assert "are the network's own. Confidence is not calibrated." in card(known() | own)
 
 
 def test_of_a_refit_the_card_says_what_to_expect_and_what_it_was_trained_on() -> None:

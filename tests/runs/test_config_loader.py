@@ -49,6 +49,19 @@ class TestAValidStudy:
         assert study.protocol.looks == [5, 8, 12, 20]
         assert study.protocol.seeds == list(range(1, 21))
 
+    def test_the_bundle_to_verify_is_below_data_root_unless_one_is_named(
+        self, own_conf: MakeConf
+    ) -> None:
+        def bundle(conf: Path, **params: str) -> str:
+            return str(loader(conf, params=params)["catalog"]["given_bundle"]["filepath"])
+
+        conf = own_conf(globals={"data_root": "own"})
+        assert bundle(conf) == "own/08_reporting/bundle.zip"
+        assert bundle(conf, data_root="other") == "other/08_reporting/bundle.zip"
+        assert bundle(conf, bundle="theirs.zip") == "theirs.zip"
+        write(conf, "local/globals.yml", "bundle: named.zip")
+        assert bundle(conf) == "named.zip"
+
     def test_of_the_article(self, own_conf: MakeConf) -> None:
         study = loader(own_conf(), env="article").study()
         assert study.images == "data/01_raw/mnist.zip"

@@ -89,6 +89,16 @@ def test_failed_trainings_end_the_run_without_an_alarm_too(sent: Sent) -> None:
     assert sent == []
 
 
+def test_many_failures_of_one_reason_are_counted(sent: Sent) -> None:
+    failed = [f"l2 seed {seed} (no memory)" for seed in range(1, 7)]
+    with pytest.raises(FailedTrainingsError) as error:
+        exit_code.raise_alarms(catalog(), URLS, [*failed, "l1 seed 1 (killed)"])
+    assert error.value.message == (
+        "7 of the trainings failed: l2 seed 1, l2 seed 2, l2 seed 3 and 3 more (no memory); "
+        "l1 seed 1 (killed)"
+    )
+
+
 def test_no_alarm_is_silent(sent: Sent) -> None:
     exit_code.raise_alarms(catalog(), URLS)
     nothing = {"alarms": MemoryDataset(None)}  # no report yet

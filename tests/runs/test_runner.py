@@ -35,6 +35,24 @@ def catalog_in(folder: Path, *names: str) -> DataCatalog:
     return DataCatalog({name: JSONDataset(filepath=str(folder / name)) for name in names})
 
 
+def test_what_is_skipped_is_counted_and_not_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline = Pipeline(
+        [Node(lambda: {}, None, name, name=f"makes_{name}") for name in ("one", "two", "three")]
+    )
+    catalog = catalog_in(tmp_path, "one", "two", "three")
+    catalog.save("one", {})
+    with caplog.at_level(logging.INFO, runner.logger.name):
+        StudyRunner(max_workers=1).run(pipeline, catalog, only_missing_outputs=True)
+        assert "2 of 3 nodes are run; what the others make is there" in caplog.text
+        StudyRunner(max_workers=1).run(
+            pipeline, catalog_in(tmp_path / "new", "one", "two", "three")
+        )
+    assert caplog.text.count("nodes are run") == 1
+    assert "makes_" not in caplog.text
+
+
 def test_only_tagged_nodes_leave_the_main_process(tmp_path: Path) -> None:
     pipeline = Pipeline(
         [

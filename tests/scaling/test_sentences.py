@@ -116,13 +116,16 @@ def test_images_have_two_digits_that_count(
 
 def test_picture_and_page_have_every_row() -> None:
     found = made_up_curve(one=[3, 2, 1, 1, 0.5])
-    left, right = (figure := plots.curve_plot(found)).axes
+    left, right = plots.curve_plot(found).axes
     points = dict(zip(*left.lines[1].get_data(), strict=True))
     assert list(points.values()) == pytest.approx(
         [100 * row["mean"] for row in found["rows"] if row["technique"] == "one"]
     )
     assert list(right.lines[1].get_ydata())[-1] == pytest.approx(0.5, abs=0.03)
-    html = page.curve_page(found, figure, "<b>&", "steps")
+    upper, lower = plots.curve_plot(found, plots.NARROW).axes  # of a telephone
+    assert upper.get_position().y0 > lower.get_position().y1
+    html = page.curve_page(found, "<b>&", "steps")
+    assert html.count('class="plot"') == 2
     assert html.count(ROW) == len(found["rows"]) == 10
     assert "&lt;b&gt;&amp;: 10,000 train images, judged by 100,000 test images" in html
 
@@ -172,7 +175,7 @@ def test_the_smallest_network_that_equals_the_baseline_is_named() -> None:
     assert "with 1/5 of the weights and 0.2 of the inference time" in said
     assert said.endswith("; without l2 it takes half, with 1/2.")
     figure = plots.size_plot(found)
-    html = page.size_page(found, figure, "set")
+    html = page.size_page(found, "set")
     assert html.count(ROW) == 6
     assert "fifth" in {text.get_text() for text in figure.axes[0].texts}
 

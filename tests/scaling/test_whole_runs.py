@@ -159,9 +159,13 @@ def test_what_it_cannot_do_is_said_before_anything_is_trained(
         ({"network_size": {"technique": "best_10"}}, "'best_10' is not a technique"),
         ({"network_size": {"networks": "mlp cnm"}}, "'cnm' is not an entry of networks"),
         ({"network_size": {"scales": "0.5 0.5"}}, "must name each once"),
+        (
+            {"protocol": {"epochs": 0}, "learning_curve": {"techniques": "drop"}},
+            "protocol.epochs: must be at least 1(?s:.*)'drop' is not a technique",
+        ),
     ],
 )
 def test_a_wrong_setting_is_one_line(run: Run, changed: dict[str, Any], what: str) -> None:
     with pytest.raises(SettingsError, match=what) as raised:
         run("data", **changed)
-    assert len(str(raised.value).splitlines()) == 1
+    assert len(str(raised.value).splitlines()) == len(changed)

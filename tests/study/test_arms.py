@@ -122,13 +122,16 @@ class TestSetting:
         assert found.startswith("protocol.network: must be one network where reporting.published")
 
     @pytest.mark.parametrize(("given", "network"), [(["mlp", "cnn"], "resnet"), ("mlp", "cnn")])
-    def test_labels_by_a_network_that_is_not_trained(self, given: Any, network: str) -> None:
+    def test_labels_or_a_refit_by_a_network_that_is_not_trained(
+        self, given: Any, network: str
+    ) -> None:
         parameters = several(given)
-        parameters["prediction"]["network"] = network
-        (found,) = problems(parameters)
-        assert found.startswith(
-            f"prediction.network: '{network}' is not trained; allowed: best, mlp"
-        )
+        for group in ("prediction", "refit"):
+            parameters[group]["network"] = network
+        for group, found in zip(("prediction", "refit"), problems(parameters), strict=True):
+            assert found.startswith(
+                f"{group}.network: '{network}' is not trained; allowed: best, mlp"
+            )
 
 
 class TestFingerprints:

@@ -21,6 +21,13 @@ from regbench.study.problems import InvalidStudy, Problem
 from regbench.study.reader import read_study
 
 
+@pytest.mark.parametrize("value", ["some", 1.5, -1, True])
+def test_a_number_or_a_word_is_told_in_one_line(value: object) -> None:
+    found = problem(changed("verify.trainings", value))
+    assert found.path == ("verify", "trainings")
+    assert found.message.startswith("must be a whole number from 0, or all, not ")
+
+
 class TestUnknownKeys:
     def test_of_a_regularizer_without_settings(self) -> None:
         found = problem(changed("techniques.unit", {"unit_norm": {"axis": 0}}))

@@ -204,7 +204,12 @@ YAML_VALUES = st.recursive(
 )
 PATHS = [
     *STUDY_KEYS,
-    *(f"{key}.{inner}" for key in STUDY_KEYS if isinstance(BASE[key], dict) for inner in BASE[key]),
+    *(
+        f"{key}.{inner}"
+        for key in STUDY_KEYS
+        if isinstance(BASE.get(key), dict)
+        for inner in BASE[key]
+    ),
     *(f"protocol.{key}.{i}" for key in ("split",) for i in BASE["protocol"][key]),
     *(f"networks.mlp.{key}" for key in BASE["networks"]["mlp"]),
     *(f"techniques.l2.{key}" for key in TECHNIQUE_KEYS),

@@ -38,6 +38,34 @@ def test_the_temperature_is_that_of_a_general_minimizer_on_logits() -> None:
     assert log_loss(targets, tempered) < log_loss(targets, probabilities)
 
 
+def test_a_temperature_that_does_others_no_good_is_not_used() -> None:
+    # Well calibrated already: what a dozen images suggest is chance.
+    generator = np.random.default_rng(3)
+    probabilities = softmax(generator.normal(0, 1.5, (12, 3)), axis=1)
+    targets = np.array([generator.choice(3, p=row) for row in probabilities])
+    held_out = np.empty(12)
+    for fold in range(5):
+        others = np.arange(12) % 5 != fold
+        temperature = calibration.fit_temperature(probabilities[others], targets[others])
+        scaled = log_softmax(np.log(probabilities[~others]) / temperature, axis=1)
+        held_out[~others] = -scaled[np.arange(len(scaled)), targets[~others]]
+    own = log_loss(targets, probabilities, labels=[0, 1, 2])
+    assert held_out.mean() > own  # although on the images that it is fitted on it helps
+    found = calibration.calibrate(probabilities, targets, 0.1)
+    assert found["temperature"] == 1
+    assert f"cross-entropy {held_out.mean():.3f} nats, without {own:.3f} (5 folds)" in found["kept"]
+    assert found["calibration_error_after"] == found["calibration_error_before"]
+    said = calibration.described(found | {"fitted_on": "12 validation images"})
+    assert said.startswith("confidence stays the network's own (temperature 1)")
+
+
+def test_answers_that_are_all_right_tell_no_temperature() -> None:
+    # The smaller, the better it would seem: all confidence would become 1.
+    _, probabilities, _ = overconfident(40)
+    found = calibration.calibrate(probabilities, probabilities.argmax(axis=1), 0.1)
+    assert (found["temperature"], found["kept"][:13]) == (1, "no answer to ")
+
+
 def binned_error(probabilities: np.ndarray, targets: np.ndarray) -> float:
     """Guo et al.'s equation 3, written out."""
     confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
@@ -130,6 +158,7 @@ def test_a_refit_is_calibrated_by_the_study_s_networks_averaged_as_its_own_are()
         "l2/seed_2": lambda: predictions(other, targets, turned=True),
     }
     chosen = {"made_by": "refit", "technique": "l2", "out_of_sample": [*tables]}
+    chosen["trained_on"] = ["train", "validation"]
     found = calibration.calibration_of(chosen, tables, CLASSES, 0.1, resampled=False)
     mean = calibration.calibrate((one + other) / 2, targets, 0.1)
     assert found["temperature"] == pytest.approx(mean["temperature"])

@@ -27,6 +27,7 @@ from regbench.networks.formats.litert import LiteRT
 from regbench.storage.stored_file import LocalFile, stored_file
 from regbench.study.export import Export
 from regbench.use import export
+from regbench.use.calibration import tempered
 
 Run = Callable[..., dict[str, Any]]
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, *SHAPE), np.uint8)
@@ -125,7 +126,7 @@ def test_what_predicts_otherwise_is_not_handed_over_and_the_others_are(
     assert outcomes["unable"] == {"failed": "ValueError: No operation 'Fancy'"}
 
     ingest = {"aspect": "stretch", "background": "black"}
-    about = export.form_of_input(network, LABELS, ingest)
+    about = export.form_of_input(network, LABELS, ingest, temperature=1.0)
     export.hand_over(written, outcomes, LocalFile(place).joinpath, "a card", about)
     found = {str(file.relative_to(place)) for file in place.rglob("*") if file.is_file()}
     beside = ("model_card.md", "network.json", "network.tflite", "use.py")
@@ -138,7 +139,7 @@ def test_what_predicts_otherwise_is_not_handed_over_and_the_others_are(
 def test_an_export_may_go_to_a_store(tmp_path: Path, store: MemoryFileSystem) -> None:
     network = built("mlp")
     outcomes = write(network, tmp_path, "saved_model")
-    about = export.form_of_input(network, LABELS, {"aspect": "crop", "background": "black"})
+    about = export.form_of_input(network, LABELS, {"aspect": "crop", "background": "black"}, 1.0)
     place = stored_file("memory://bucket/export")
     for _ in range(2):  # the second time in place of the first
         export.hand_over(tmp_path, outcomes, place.joinpath, "a card", about)
@@ -216,15 +217,23 @@ def chosen(study: Path) -> dict[str, Any]:
 
 
 def test_the_example_labels_pictures_as_the_study_does_and_knows_no_regbench(
-    study: Path, small_set: Path
+    study: Path, small_set: Path, tmp_path: Path
 ) -> None:
     labelled = pd.read_csv(
         study / "07_model_output/unlabeled_predictions.csv", dtype={"label": str}
     )
     pictures = [str(small_set / "Train/Images/test" / name) for name in labelled["filename"]]
-    script = study / "07_model_output/export/saved_model/use.py"
+    folder = tmp_path / "saved_model"
+    shutil.copytree(study / "07_model_output/export/saved_model", folder)
+    about = json.loads((folder / "network.json").read_text())
+    found = json.loads((study / "07_model_output/calibration.json").read_text())
+    assert about["temperature"] == found["temperature"]
+    (folder / "network.json").write_text(json.dumps(about | {"temperature": 2.5}))
+    script = folder / "use.py"
     assert "regbench" not in script.read_text().lower()
-    assert len(script.read_text().splitlines()) <= 20
+    title, *code = (line for line in script.read_text().splitlines() if line)
+    assert title.startswith('"""Label pictures:')
+    assert len(code) == 15
     ran = subprocess.run(
         [sys.executable, "-I", str(script), *pictures],
         capture_output=True,
@@ -236,12 +245,12 @@ def test_the_example_labels_pictures_as_the_study_does_and_knows_no_regbench(
     told = [line.rsplit(" ", 2) for line in ran.stdout.splitlines()]
     assert [name for name, _, _ in told] == pictures
     assert [label for _, label, _ in told] == labelled["label"].tolist()
-    # The labels' confidence is calibrated, the network's probabilities are as they are.
-    network = NetworkDataset(
-        filepath=str(study / f"06_models/{chosen(study)['file']}.keras")
-    ).load()
-    own = network.predict(np.load(study / "02_intermediate/unlabeled.npy"), verbose=0)
-    np.testing.assert_allclose([float(of) for _, _, of in told], own.max(axis=1), atol=1e-4)
+    # Its confidence is calibrated; the network's probabilities are as they are.
+    file = study / f"06_models/{chosen(study)['file']}.keras"
+    unlabeled = np.load(study / "02_intermediate/unlabeled.npy")
+    own = NetworkDataset(filepath=str(file)).load().predict(unlabeled, verbose=0)
+    confidence = [float(shown) for _, _, shown in told]
+    np.testing.assert_allclose(confidence, tempered(own, 2.5).max(axis=1), atol=1e-4)
 
 
 def test_beside_each_network_lie_its_card_and_the_form_of_its_input(study: Path) -> None:

@@ -72,6 +72,8 @@ def decode_rows(
     settings: Ingest,
     earlier: EarlierIngestion | None = None,
     shape: Shape | None = None,
+    *,
+    recorded: bool = True,
 ) -> Decoded:
     """Decode all pictures of a label table, and log the counts.
 
@@ -81,20 +83,22 @@ def decode_rows(
         settings: How pictures are decoded.
         earlier: An earlier ingestion, from which pictures of the same content are copied.
         shape: Height, width and channels to decode to; default: as the settings say.
+        recorded: Whether the files that were read are recorded, for a later ingestion.
 
     Raises:
         StudyError: No picture is usable, or too many rows are rejected.
     """
     paths, reasons = _check_rows(table.rows)
-    prefix = f"{table.folder}/" if table.folder else ""
-    names = {position: prefix + path for position, path in paths.items()}
+    names = _Names(paths, f"{table.folder}/" if table.folder else "")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about files that it decodes nevertheless
-        decoding = find_decoding(
-            source, list(names.values()), settings, largest_file(settings), shape
-        )
+        looked_at = [] if shape else [name for _, name in names]
+        decoding = find_decoding(source, looked_at, settings, largest_file(settings), shape)
+        del looked_at  # frees memory: there may be millions
         try:
-            return _decode_rows(source, table, names, reasons, settings, decoding, earlier)
+            return _decode_rows(
+                source, table, names, reasons, settings, decoding, earlier, recorded
+            )
         except ColourFoundError:
             logger.info(
                 "%s: a picture has colours, though those that were looked at have none: all are "
@@ -102,7 +106,7 @@ def decode_rows(
                 source.display,
             )
             colour = decoding.in_colour()
-            return _decode_rows(source, table, names, reasons, settings, colour, earlier)
+            return _decode_rows(source, table, names, reasons, settings, colour, earlier, recorded)
 
 
 def no_images(settings: Ingest, shape: Shape | None = None) -> Decoded:
@@ -120,11 +124,12 @@ def largest_file(settings: Ingest) -> int:
 def _decode_rows(
     source: ImageSource,
     table: LabelTable,
-    names: dict[int, str],
+    names: "_Names",
     reasons_before: dict[int, str],
     settings: Ingest,
     decoding: Decoding,
     earlier: EarlierIngestion | None,
+    recorded: bool,
 ) -> Decoded:
     """Decode the files of these names, by the position of their rows.
 
@@ -148,7 +153,8 @@ def _decode_rows(
                     known.reuse(content, row)
                 if fault is None:
                     accepted.append(table.rows[position])
-                    known.add_image(content)
+                    if recorded:
+                        known.add_image(content)
                 else:
                     reasons[position] = fault
                     if fault != NO_MEMORY:
@@ -157,7 +163,9 @@ def _decode_rows(
     images = images[: len(accepted)]
     if not known.copy_reused(images, image_digests):
         logger.warning("the record of the last ingestion does not fit: every picture is read anew")
-        return _decode_rows(source, table, names, reasons_before, settings, decoding, None)
+        return _decode_rows(
+            source, table, names, reasons_before, settings, decoding, None, recorded
+        )
     counts = Counter(reason for _, reason in sorted(reasons.items()))
     logger.log(
         logging.WARNING if reasons else logging.INFO,
@@ -177,13 +185,13 @@ def _decode_rows(
 
 def _read(
     source: ImageSource,
-    names: dict[int, str],
+    names: "_Names",
     known: KnownFiles,
     reasons: dict[int, str],
     limit: int,
 ) -> Iterator[_File]:
     """Yield the files that can be read; the reasons of the others are added to ``reasons``."""
-    for position, name in names.items():
+    for position, name in names:
         reason = camera_raw_reason(name)
         if reason is not None:
             reasons[position] = reason
@@ -212,29 +220,51 @@ def _batches(files: Iterator[_File]) -> Iterator[list[_File]]:
     yield batch
 
 
-def _check_rows(rows: list[Row]) -> tuple[dict[int, str], dict[int, str]]:
+class _Names:
+    """The names of the files to be decoded, with the positions of their rows, made one by one.
+
+    There may be millions: what is held of each is the row's own name.
+    """
+
+    def __init__(self, paths: list[str | None], prefix: str) -> None:
+        """Set each row's path, None for a rejected row, and what paths are relative to."""
+        self._paths, self._prefix = paths, prefix
+        self._files = len(paths) - paths.count(None)
+
+    def __len__(self) -> int:
+        return self._files
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        for position, path in enumerate(self._paths):
+            if path is not None:
+                yield position, self._prefix + path
+
+
+def _check_rows(rows: list[Row]) -> tuple[list[str | None], dict[int, str]]:
     """Return the rows' clean file names and the rejections without reading files, by position.
 
     A row is rejected for a missing or unsafe file name, a missing label, or a repeated file name.
+    Its name is None.
     """
-    paths: dict[int, str] = {}
+    paths: list[str | None] = [None] * len(rows)
     reasons: dict[int, str] = {}
     for position, row in enumerate(rows):
         try:
             paths[position] = _picture_path(row)
         except Unreadable as problem:
             reasons[position] = problem.reason
-    if len(set(paths.values())) == len(paths):
+    if len({path for path in paths if path is not None}) == len(rows) - len(reasons):
         return paths, reasons
     same_name: defaultdict[str, list[int]] = defaultdict(list)
-    for position, path in paths.items():
-        same_name[path].append(position)
+    for position, path in enumerate(paths):
+        if path is not None:
+            same_name[path].append(position)
     for positions in same_name.values():
         conflict = len({rows[position].label for position in positions}) > 1
         for position in positions if conflict else positions[1:]:
             extra = " with conflicting labels" if conflict else ""
             reasons[position] = f"duplicate file name{extra}"
-            del paths[position]
+            paths[position] = None
     return paths, reasons
 
 

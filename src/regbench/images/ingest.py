@@ -4,6 +4,7 @@ Every row of the label table becomes either an image or a rejection with its fil
 A set that cannot be used as a whole raises ``StudyError``.
 """
 
+import gc
 import logging
 from dataclasses import dataclass
 
@@ -157,8 +158,10 @@ def ingest_unlabeled(
             share of rejected rows exceeds ``max_rejected``.
     """
     table = recognize_unlabeled(source, settings)
+    # An error that says 'no labels' refers to itself, and holds all names that were looked at.
+    gc.collect()
     ingested = (
-        decode_rows(source, table, settings, shape=shape)
+        decode_rows(source, table, settings, shape=shape, recorded=False)
         if table.rows
         else no_images(settings, shape)
     )

@@ -1,1 +1,1 @@
-"""What a process finds and how it ends: cores, GPUs and memory, the folder of results, signals."""
+"""What a process finds, shows and how it ends: cores, GPUs, the folder of results, signals."""

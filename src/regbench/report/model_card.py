@@ -44,6 +44,7 @@ def model_card(
         "of other sizes were brought to this one, are in `network.json`; `use.py` is an example.",
         "Data": _data(facts, data_fingerprint),
         "Figures": _figures(chosen, facts),
+        "Confidence": _confidence(facts["calibration"]),
         "Formats": _formats(facts, outcomes),
         "Scope": _scope(facts, about),
         "Made with": made_with,
@@ -121,6 +122,18 @@ def _figures(chosen: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
             "so its figures are somewhat too good"
         )
     return "\n".join(lines)
+
+
+def _confidence(calibration: Mapping[str, Any]) -> str:
+    """Return what makes the probabilities calibrated, and from where an answer is sure."""
+    said = f"{calibration['said'][:1].upper()}{calibration['said'][1:]}."
+    if calibration["temperature"] == 1:
+        return f"Probabilities are the network's own. {said}"
+    return (
+        f"Probabilities are the network's own. The calibrated ones are `p ** (1 / T)`, divided by "
+        f"their sum, with the temperature T = {calibration['temperature']:.4f}, as `use.py` shows. "
+        f"{said}"
+    )
 
 
 def _formats(facts: Mapping[str, Any], outcomes: Mapping[str, Mapping[str, Any]]) -> str:

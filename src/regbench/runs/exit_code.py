@@ -14,6 +14,7 @@ from regbench.errors import (
     InterruptedStudyError,
     InUseError,
     SettingsError,
+    by_reason,
     explanation,
 )
 from regbench.history import notify as notification
@@ -62,7 +63,11 @@ def raise_alarms(catalog: Catalog, notify: Sequence[str], failed: Sequence[str] 
     others = [f"alarm: {a['message']}" for a in stored["alarms"] if a["kind"] != "failed"]
     of_failed = [a["message"] for a in stored["alarms"] if a["kind"] == "failed"]
     if failed or of_failed:
-        first = f"{len(failed)} of the trainings failed: {'; '.join(failed)}" if failed else ""
+        first = (
+            f"{len(failed)} of the trainings failed: {'; '.join(by_reason(failed))}"
+            if failed
+            else ""
+        )
         raise FailedTrainingsError(_NEXT_LINE.join([*([first] if first else of_failed), *others]))
     if others:
         raise AlarmError(_NEXT_LINE.join(others))

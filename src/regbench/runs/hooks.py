@@ -15,6 +15,7 @@ from regbench.errors import (
     FailedTrainingsError,
     SettingsError,
     StudyError,
+    by_reason,
     explanation,
     raise_explained,
 )
@@ -30,7 +31,11 @@ from regbench.runs.freshness.prepared_record import (
     reduce_prepared_record,
 )
 from regbench.runs.freshness.report_record import remove_report_record, save_report_record
-from regbench.runs.freshness.stale import is_up_to_date, treat_stale_as_missing
+from regbench.runs.freshness.stale import (
+    digest_of_images,
+    is_up_to_date,
+    treat_stale_as_missing,
+)
 from regbench.runs.locks.machine import Use, machine_lock
 from regbench.runs.locks.store import store_lock
 from regbench.runs.told import check_results, print_results
@@ -165,7 +170,7 @@ class StudyHooks:
             raise_alarms(catalog, self._notify, failed)
         if failed:
             raise FailedTrainingsError(
-                f"{len(failed)} of the trainings failed: {'; '.join(failed)}"
+                f"{len(failed)} of the trainings failed: {'; '.join(by_reason(failed))}"
             )
 
     @hook_impl
@@ -306,6 +311,20 @@ def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> Non
             "--pipelines=data prepares the images, and without --pipelines everything is run"
         )
     check_prepared_files(prepared, catalog)
+    if "refit_plan" in pipeline.all_outputs():
+        _warn_of_changed_images(catalog)
+
+
+def _warn_of_changed_images(catalog: CatalogProtocol[Any, Any]) -> None:
+    """Say in a line that a set is no longer as it was prepared, if that is so and can be read."""
+    now = digest_of_images(catalog)
+    if now not in (None, catalog.load("data_fingerprint")["made_from"].get("files")):
+        logger.warning(
+            "%s has changed since its images were prepared: the refit is of them as they were; "
+            "%s --only-missing-outputs takes in what is new and trains on it",
+            catalog.load("params:images"),
+            catalog.load("params:command"),
+        )
 
 
 def _made_and_read(pipeline: Pipeline) -> Use:
@@ -338,6 +357,8 @@ def _summary(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> str:
         summary.append(f"{techniques} techniques{on} x {most}{seeds} seeds")
     if "reporting" in boxes:
         summary.append("report")
+    if "refit" in boxes:
+        summary.append(f"refit of {catalog.load('refit')['plan']['arm']}")
     return ", ".join(summary)
 
 

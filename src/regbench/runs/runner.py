@@ -68,6 +68,17 @@ class StudyRunner(AbstractRunner):
     def _get_executor(self, max_workers: int) -> Executor | None:
         return None  # the pool is made in _run, with its log queue
 
+    def _log_filtering_results(
+        self, original_node_count: int, filtered_pipeline: Pipeline, all_nodes: list[Node]
+    ) -> None:
+        """Log in a short line what is left to run; Kedro names every node that is skipped."""
+        if len(filtered_pipeline.nodes) < original_node_count:
+            logger.info(
+                "%d of %d nodes are run; what the others make is there and up to date",
+                len(filtered_pipeline.nodes),
+                original_node_count,
+            )
+
     def _run(
         self,
         pipeline: Pipeline,

@@ -14,8 +14,6 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from kedro.runner.task import Task
 
 from regbench.errors import explanation, raise_explained
 from regbench.process import devices, presence
+from regbench.process.quiet import silent_stderr
 
 
 class NodeError(RuntimeError):
@@ -118,19 +117,6 @@ def _remove_generated_code() -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("__autograph_generated_file"):
             Path(str(module.__file__)).unlink(missing_ok=True)
-
-
-@contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Hide the messages on missing GPUs that TensorFlow's C++ code writes past any logging."""
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _end_with_main_process() -> None:

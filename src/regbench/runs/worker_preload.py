@@ -27,7 +27,8 @@ sys.excepthook = _show_unless_main_process_has_ended
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's; threads do not survive a fork
 
-from regbench.runs.worker import release_program_pages, silent_stderr  # noqa: E402
+from regbench.process.quiet import silent_stderr  # noqa: E402
+from regbench.runs.worker import release_program_pages  # noqa: E402
 
 # By name, as the runner depends on no node and no dataset; this only saves time.
 with silent_stderr():

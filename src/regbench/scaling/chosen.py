@@ -4,7 +4,7 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from regbench.comparison import compare
-from regbench.errors import KEDRO_RUN, StudyError
+from regbench.errors import StudyError
 from regbench.evaluation.results import Results
 from regbench.metrics.registry import METRICS
 from regbench.study import fingerprints
@@ -45,7 +45,7 @@ def techniques(
         first = next((name for name in parameters["techniques"] if name != BASELINE), BASELINE)
         raise StudyError(
             f"{setting} asks for the best on validation, and no technique is trained and up to "
-            f"date; {KEDRO_RUN} trains them, or name one: --params={setting}={first}"
+            f"date; {parameters['command']} trains them, or name one: --params={setting}={first}"
         )
     return by_rank(names, ranked, parameters["techniques"])
 

@@ -1,16 +1,19 @@
 """A learning curve, or a comparison of network sizes, as one HTML page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
 
+from regbench.errors import by_reason
 from regbench.metrics.base import Metric
 from regbench.metrics.registry import METRICS
 from regbench.report.numbers import MISSING, difference_text, metric_value
 from regbench.report.page import page_environment, template_text
+from regbench.report.plots.style import NARROW, WIDE
 from regbench.report.svg import inline_svg
 from regbench.scaling import sentences
+from regbench.scaling.plots import curve_plot, size_plot
 
 _CURVE_HEADINGS = (
     "technique",
@@ -27,12 +30,11 @@ _SIZE_HEADINGS = (
 )
 
 
-def curve_page(curve: Mapping[str, Any], figure: Figure, images: str, length: str) -> str:
+def curve_page(curve: Mapping[str, Any], images: str, length: str) -> str:
     """Return the page of a learning curve: sentences, picture, table, and how it was made.
 
     Args:
         curve: From ``curve.summary``.
-        figure: From ``plots.curve_plot``.
         images: Path or address of the images.
         length: ``steps`` or ``epochs``.
     """
@@ -73,7 +75,7 @@ def curve_page(curve: Mapping[str, Any], figure: Figure, images: str, length: st
         _subject(curve, images),
         sentences.of_curve(curve),
         sentences.notes_of_curve(curve),
-        (figure, _alternative(rows, "Learning curve")),
+        (lambda width: curve_plot(curve, width), _alternative(rows, "Learning curve")),
         ([heading.format(of=_of(curve, metric)) for heading in _CURVE_HEADINGS], rows),
         method,
     )
@@ -93,12 +95,11 @@ def _law(curve: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def size_page(sizes: Mapping[str, Any], figure: Figure, images: str) -> str:
+def size_page(sizes: Mapping[str, Any], images: str) -> str:
     """Return the page of a comparison of network sizes.
 
     Args:
         sizes: From ``networks.summary``.
-        figure: From ``plots.size_plot``.
         images: Path or address of the images.
     """
     metric = METRICS[sizes["metric"]]
@@ -128,8 +129,11 @@ def size_page(sizes: Mapping[str, Any], figure: Figure, images: str) -> str:
         "How large the network should be",
         _subject(sizes, images),
         sentences.of_networks(sizes),
-        [f"failed: {line}" for line in sizes["failures"]],
-        (figure, _alternative([row[:7] for row in rows], "Network sizes")),
+        [f"failed: {line}" for line in by_reason(sizes["failures"])],
+        (
+            lambda width: size_plot(sizes, width),
+            _alternative([row[:7] for row in rows], "Network sizes"),
+        ),
         ([heading.format(of=_of(sizes, metric)) for heading in _SIZE_HEADINGS], rows),
         method,
     )
@@ -140,11 +144,12 @@ def _page(
     subject: str,
     said: Sequence[str],
     notes: Sequence[str],
-    picture: tuple[Figure, str],
+    picture: tuple[Callable[[int], Figure], str],
     table: tuple[Sequence[str], Sequence[Sequence[str]]],
     method: Sequence[str],
 ) -> str:
     headings, rows = table
+    draw, in_words = picture
     page = (
         page_environment("regbench.scaling")
         .get_template("scaling.html.j2")
@@ -154,7 +159,10 @@ def _page(
             subject=subject,
             sentences=said,
             notes=notes,
-            plot=inline_svg(picture[0], "scaling", picture[1]),
+            plots={
+                place: inline_svg(draw(width), f"scaling-{width}", in_words)
+                for place, width in (("on-wide", WIDE), ("on-narrow", NARROW))
+            },
             headings=headings,
             rows=rows,
             method=method,

@@ -13,16 +13,24 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from regbench.metrics.base import Metric
 from regbench.metrics.registry import METRICS
 from regbench.report.numbers import signed
-from regbench.report.plots.style import COLOURS, WIDE, draw_legend, in_style, line_styles, shorten
+from regbench.report.plots.style import (
+    COLOURS,
+    NARROW,
+    WIDE,
+    draw_legend,
+    in_style,
+    line_styles,
+    shorten,
+)
 from regbench.scaling.outcomes import errors_of
 from regbench.scaling.power_law import Curve, PowerLaw
 from regbench.study.schema import BASELINE
 
-_HEIGHT = 400  # pixels
+_HEIGHT, _HEIGHT_OF_ONE = 400, 290  # pixels, of panels side by side and of each below another
 
 
 @in_style
-def curve_plot(curve: Mapping[str, Any]) -> Figure:
+def curve_plot(curve: Mapping[str, Any], width: int = WIDE) -> Figure:
     """Draw the metric over the number of train images, and each technique's gain over it.
 
     Points are means over draws, bars 95 % t intervals; the dashed line is the baseline's fitted
@@ -30,11 +38,11 @@ def curve_plot(curve: Mapping[str, Any]) -> Figure:
 
     Args:
         curve: From ``curve.summary``.
+        width: In pixels; on a narrow page the panels are one below the other.
     """
     metric = METRICS[curve["metric"]]
     names = list(dict.fromkeys(row["technique"] for row in curve["rows"]))
-    figure = Figure(figsize=(WIDE / 72, _HEIGHT / 72), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
+    figure, (left, right) = _panels(width)
     styles = line_styles(names)
     for place, name in enumerate(names):
         rows = [row for row in curve["rows"] if row["technique"] == name and _has(row, "mean")]
@@ -53,12 +61,12 @@ def curve_plot(curve: Mapping[str, Any]) -> Figure:
     right.set_ylabel(f"difference to the baseline, {metric.short_unit}")
     for axis in (left, right):
         _log_axis(axis, curve["sizes"], "train images")
-    draw_legend(figure, _legend(names, styles, law="limit" in curve["fit"]), WIDE)
+    draw_legend(figure, _legend(names, styles, law="limit" in curve["fit"]), width)
     return figure
 
 
 @in_style
-def size_plot(sizes: Mapping[str, Any]) -> Figure:
+def size_plot(sizes: Mapping[str, Any], width: int = WIDE) -> Figure:
     """Draw the metric over parameters and over inference time, with and without the technique.
 
     Points are means over draws, bars 95 % t intervals; the shaded band is that of practical
@@ -66,11 +74,11 @@ def size_plot(sizes: Mapping[str, Any]) -> Figure:
 
     Args:
         sizes: From ``networks.summary``.
+        width: As of ``curve_plot``.
     """
     metric = METRICS[sizes["metric"]]
     names = list(dict.fromkeys(row["technique"] for row in sizes["rows"]))
-    figure = Figure(figsize=(WIDE / 72, _HEIGHT / 72), layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True)
+    figure, axes = _panels(width, sharey=True)
     styles = line_styles(names)
     [reference] = [row for row in sizes["rows"] if row["is_reference"]]
     for axis, key, scale, label in (
@@ -95,9 +103,20 @@ def size_plot(sizes: Mapping[str, Any]) -> Figure:
         _log_axis(axis, [], label)
         axis.margins(x=0.15)
     unit = "%" if metric.factor == 100 else "nats"
-    axes[0].set_ylabel(f"{sizes['judged']} {metric.title}, {unit}")
-    draw_legend(figure, _legend(names, styles), WIDE)
+    for axis in axes if width <= NARROW else axes[:1]:
+        axis.set_ylabel(f"{sizes['judged']} {metric.title}, {unit}")
+    draw_legend(figure, _legend(names, styles), width)
     return figure
+
+
+def _panels(width: int, *, sharey: bool = False) -> tuple[Figure, Sequence[Axes]]:
+    """Return a figure of two panels, side by side on a wide page, else one below the other."""
+    if width <= NARROW:
+        figure = Figure(figsize=(width / 72, 2 * _HEIGHT_OF_ONE / 72), layout="constrained")
+        return figure, figure.subplots(2, 1, sharey=sharey)
+    figure = Figure(figsize=(width / 72, _HEIGHT / 72), layout="constrained")
+    ratios = (1, 1) if sharey else (1.15, 1)
+    return figure, figure.subplots(1, 2, sharey=sharey, width_ratios=ratios)
 
 
 def _has(row: Mapping[str, Any], key: str) -> bool:
@@ -168,7 +187,7 @@ def _log_axis(axis: Axes, ticks: Sequence[float], label: str) -> None:
     else:
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+        FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1000 else f"{value:.4g}")
     )
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_xlabel(label)

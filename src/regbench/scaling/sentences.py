@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, EQUIVALENT, WORSE
+from regbench.errors import by_reason
 from regbench.metrics.base import POINTS, Metric
 from regbench.metrics.registry import METRICS
 from regbench.report.numbers import difference_text, listed, metric_value
@@ -46,7 +47,7 @@ def notes_of_curve(curve: Mapping[str, Any]) -> list[str]:
             f"{curve['train_images']:,} train images"
         )
     notes += [f"{called}: no further technique is trained" for called in curve["not_found"]]
-    return notes + [f"failed: {line}" for line in curve["failures"]]
+    return notes + [f"failed: {line}" for line in by_reason(curve["failures"])]
 
 
 def rounded(images: float) -> str:

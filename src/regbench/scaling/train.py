@@ -17,7 +17,7 @@ from regbench.metrics.registry import METRICS
 from regbench.networks.inference import predict
 from regbench.regularizers.zca import Whitening
 from regbench.scaling.subsets import repeats, subset_rows, with_subset
-from regbench.study.cells import Cell
+from regbench.study.cells import Cell, title_of
 from regbench.study.schema import Normalization, Protocol
 from regbench.training import events, tensorflow_setup
 from regbench.training.ensembles import reported, train_technique
@@ -56,7 +56,8 @@ def train_cell(
     """
     tensorflow_setup.set_up_tensorflow()
     tensorflow_setup.forget_earlier_networks()
-    title = f"{technique} on {size:,} images with {cell.network}"
+    network_title = title_of(cell.network, parameters["protocol"]["network"])
+    title = f"{technique} on {size:,} images with {network_title}"
     try:
         planned, protocol = _planned(
             images, split_index, classes, parameters, cell, technique, size, length

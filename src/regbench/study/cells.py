@@ -123,22 +123,22 @@ def sized_networks(
 
 
 def scaling_problems(
-    curve: LearningCurve,
-    size: NetworkSize,
+    curve: LearningCurve | None,
+    size: NetworkSize | None,
     techniques: Iterable[str],
     networks: Iterable[str],
 ) -> list[Problem]:
     """Return the problems of names that are no technique, no rank or no network.
 
     Args:
-        curve: Settings of the learning curve.
-        size: Settings of the comparison of networks.
+        curve: Settings of the learning curve; None if they are invalid themselves.
+        size: Settings of the comparison of networks, or None.
         techniques: Names of the study's.
         networks: Names of the configuration's entries.
     """
     known, entries = [BEST, *techniques], list(networks)
-    named = [("learning_curve", "techniques", name) for name in curve.techniques]
-    named.append(("network_size", "technique", size.technique))
+    named = [("learning_curve", "techniques", name) for name in (curve.techniques if curve else ())]
+    named += [("network_size", "technique", size.technique)] if size else []
     problems = [
         Problem(
             (group, key),
@@ -154,7 +154,7 @@ def scaling_problems(
             f"{quoted(name)} is not an entry of networks; allowed: {', '.join(entries)}"
             f"{nearest(name, entries)}",
         )
-        for name in size.networks or ()
+        for name in (size.networks if size else None) or ()
         if name not in entries
     ]
 

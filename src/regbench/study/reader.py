@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from regbench.errors import quoted
+from regbench.fields import Settings
 from regbench.metrics.registry import DEFAULT
 from regbench.networks.base import Network
 from regbench.networks.registry import NETWORKS, network_of
@@ -17,6 +18,7 @@ from regbench.study.combine import combine_techniques
 from regbench.study.fit import fit_problems
 from regbench.study.looks import namespaces_of
 from regbench.study.problems import InvalidStudy, Problem, keys_in, nearest, problems_of
+from regbench.study.scaling import LearningCurve, NetworkSize
 from regbench.study.schedule import Schedule
 from regbench.study.schema import (
     BEST,
@@ -24,6 +26,8 @@ from regbench.study.schema import (
 )
 from regbench.study.search import beside_of, search_problems
 from regbench.study.together import clashes, several_of_one
+
+_Kind = TypeVar("_Kind", bound=Settings)
 
 
 def read_study(parameters: Mapping[Any, Any]) -> Study:
@@ -71,10 +75,8 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += _namespace_problems(study)
         problems += search_problems(study)
         problems += cocktail_problems(study) if not problems else []
-        problems += scaling_problems(
-            study.learning_curve, study.network_size, combined, study.networks
-        )
         problems += _published_problems(study.reporting.published, combined)
+    problems += _scaling_problems(parameters, entries)
     for group in ("prediction", "alarms", "refit"):
         if isinstance(parameters.get(group), Mapping):
             problems += _technique_problems(group, parameters[group].get("technique"), combined)
@@ -166,6 +168,29 @@ def _allowed_keys(kind: type[Network], keys: list[str], path: tuple[str, ...]) -
     return keys_in(kind, below) if below else keys
 
 
+def _scaling_problems(parameters: Mapping[Any, Any], techniques: Iterable[str]) -> list[Problem]:
+    """Return the problems of names in the settings of both comparisons, as far as these are valid.
+
+    Whatever else is wrong with the study does not matter: all wrong names are told at once.
+    """
+    networks = parameters.get("networks")
+    names = list(map(str, networks)) if isinstance(networks, Mapping) else []
+    return scaling_problems(
+        _valid(LearningCurve, parameters.get("learning_curve")),
+        _valid(NetworkSize, parameters.get("network_size")),
+        techniques,
+        names,
+    )
+
+
+def _valid(kind: type[_Kind], given: Any) -> _Kind | None:
+    """Return settings of a kind; None for invalid ones, which are reported with the study."""
+    try:
+        return kind.model_validate(given)
+    except ValidationError:
+        return None
+
+
 def _technique_problems(group: str, technique: Any, techniques: Iterable[str]) -> list[Problem]:
     known = [BEST, *techniques]
     if not isinstance(technique, str) or technique in known:
@@ -197,10 +222,13 @@ def _network_problems(study: Study) -> list[Problem]:
     """Return the problems of settings that name a network that the study does not train."""
     problems = []
     known = [BEST, *study.protocol.networks]
-    if study.prediction.network not in known:
-        wrong = f"{quoted(study.prediction.network)} is not trained; allowed: {', '.join(known)}"
-        near = nearest(study.prediction.network, known)
-        problems.append(Problem(("prediction", "network"), wrong + near))
+    for group, name in {
+        "prediction": study.prediction.network,
+        "refit": study.refit.network,
+    }.items():
+        if name not in known:
+            wrong = f"{quoted(name)} is not trained; allowed: {', '.join(known)}"
+            problems.append(Problem((group, "network"), wrong + nearest(name, known)))
     if len(study.protocol.networks) > 1 and study.reporting.published:
         problems.append(
             Problem(

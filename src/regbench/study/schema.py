@@ -283,7 +283,11 @@ class _Study(Settings):
     learning_curve: LearningCurve
     network_size: NetworkSize
     recommend: Recommend
-    bundle: Name = "data/08_reporting/bundle.zip"  # that is verified; conf/base has it, too
+    bundle: Name = Field(
+        "08_reporting/bundle.zip",
+        description="The study of somebody else that `kedro run --pipelines=verify` checks; "
+        "without it the study's own, below `data_root`: docs/use.md.",
+    )
     verify: Verify
 
     # Techniques that were left out, as they mean nothing for the network: why, by name.

@@ -14,7 +14,7 @@ from regbench.study.schema import COCKTAIL, Study
 from regbench.study.tuning import Budget
 from regbench.tuning.told import how_joint
 
-_GLOBALS = ("images", "data_root", "mnist_source", "if_in_use", "if_unfit", "bundle")
+_GLOBALS = ("images", "data_root", "mnist_source", "if_in_use", "if_unfit")
 _FIXED = "_fixed"
 
 
@@ -61,7 +61,7 @@ def techniques(parameters: Mapping[str, Any], found: Mapping[str, Mapping[str, A
 
 def study(parameters: Mapping[str, Any]) -> str:
     """Return ``parameters_study.yml``: all settings that the techniques were tuned for."""
-    others = {*_GLOBALS, "techniques"}
+    others = {*_GLOBALS, "techniques", "bundle"}
     values = {name: parameters[name] for name in Study.model_fields if name not in others}
     entries = parameters["techniques"]
     fixed = {name: _fixed_name(name, entries) for name in entries}

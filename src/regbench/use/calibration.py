@@ -15,6 +15,7 @@ _RISK = 0.05  # that more of the images called sure are wrong than the error rat
 # The second is for labels that are wrong themselves: one among the surest images ends the first.
 _SEQUENCES = ((0.8, 0.0), (0.2, 0.5))
 _LOG_TEMPERATURES = (-3.0, 3.0)  # searched: temperatures from 0.05 to 20
+_FOLDS = 5  # of the images, to see whether a temperature does good to others than it is fitted on
 
 
 def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
@@ -43,14 +44,59 @@ def fit_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
     """
     from scipy.optimize import minimize_scalar  # noqa: PLC0415 - slow to import
 
-    rows = np.arange(len(targets))
+    def loss(log_temperature: float) -> float:
+        return float(cross_entropies(probabilities, targets, float(np.exp(log_temperature))).mean())
 
-    def cross_entropy(log_temperature: float) -> float:
-        likelihoods = tempered(probabilities, float(np.exp(log_temperature)))[rows, targets]
-        return float(-np.log(np.maximum(likelihoods, np.finfo(np.float64).tiny)).mean())
-
-    found = minimize_scalar(cross_entropy, bounds=_LOG_TEMPERATURES, method="bounded")
+    found = minimize_scalar(loss, bounds=_LOG_TEMPERATURES, method="bounded")
     return float(np.exp(found.x))
+
+
+def cross_entropies(
+    probabilities: np.ndarray, targets: np.ndarray, temperature: float
+) -> np.ndarray:
+    """Return each image's cross-entropy at a temperature, N floats in nats.
+
+    Args:
+        probabilities: N x classes.
+        targets: The images' classes, N ints from 0.
+        temperature: As of ``tempered``.
+    """
+    likelihoods = tempered(probabilities, temperature)[np.arange(len(targets)), targets]
+    found: np.ndarray = -np.log(np.maximum(likelihoods, np.finfo(np.float64).tiny))
+    return found
+
+
+def held_out_cross_entropy(probabilities: np.ndarray, targets: np.ndarray) -> float:
+    """Return the mean cross-entropy of images at temperatures that are fitted without them, nats.
+
+    Every fifth image is held out in turn. A temperature never looks worse on the images that it is
+    fitted on; on few of them it may be worse for all others.
+
+    Args:
+        probabilities: N x classes, N at least 2.
+        targets: The images' classes, N ints from 0.
+    """
+    folds = min(_FOLDS, len(targets))
+    total = 0.0
+    for fold in range(folds):
+        held = np.arange(len(targets)) % folds == fold
+        temperature = fit_temperature(probabilities[~held], targets[~held])
+        total += cross_entropies(probabilities[held], targets[held], temperature).sum()
+    return total / len(targets)
+
+
+def _why_kept(probabilities: np.ndarray, targets: np.ndarray) -> str:
+    """Return why confidence had better stay as the network has it; empty if a temperature helps."""
+    if (probabilities.argmax(axis=1) == targets).all():
+        return "no answer to them is wrong, so that they do not tell how sure wrong ones are"
+    before = float(cross_entropies(probabilities, targets, 1.0).mean())
+    held_out = held_out_cross_entropy(probabilities, targets) if len(targets) > 1 else np.inf
+    if held_out < before:
+        return ""
+    return (
+        f"on images that it is not fitted on, a temperature does no good: cross-entropy "
+        f"{held_out:.3f} nats, without {before:.3f} ({min(_FOLDS, len(targets))} folds)"
+    )
 
 
 def sure_from(confidence: np.ndarray, correct: np.ndarray, error_rate: float) -> float | None:
@@ -124,15 +170,18 @@ def calibrate(probabilities: np.ndarray, targets: np.ndarray, error_rate: float)
         error_rate: The share of wrong ones among those called sure, at most.
 
     Returns:
-        ``temperature``; ``sure_from``, a confidence or None; ``error_rate``; ``images``, N;
+        ``temperature``, 1 where one that is fitted on the images is of no use for others, and
+        ``kept``, why, else empty; ``sure_from``, a confidence or None; ``error_rate``;
+        ``images``, N;
         ``sure`` and ``sure_wrong``, how many of these would be called sure, and wrongly;
         ``calibration_error_before`` and ``_after``, on the images it was fitted on.
     """
     images = len(targets)
     if not images:
-        none: dict[str, Any] = {"temperature": 1.0, "sure_from": None, "error_rate": error_rate}
-        return {**none, "images": 0, "sure": 0, "sure_wrong": 0}
-    temperature = fit_temperature(probabilities, targets)
+        none: dict[str, Any] = {"temperature": 1.0, "kept": "", "sure_from": None}
+        return {**none, "error_rate": error_rate, "images": 0, "sure": 0, "sure_wrong": 0}
+    kept = _why_kept(probabilities, targets)
+    temperature = 1.0 if kept else fit_temperature(probabilities, targets)
     correct = probabilities.argmax(axis=1) == targets
     confidence = tempered(probabilities, temperature).max(axis=1)
     threshold = sure_from(confidence, correct, error_rate)
@@ -140,6 +189,7 @@ def calibrate(probabilities: np.ndarray, targets: np.ndarray, error_rate: float)
     before = expected_calibration_error(probabilities.max(axis=1), correct)
     return {
         "temperature": temperature,
+        "kept": kept,
         "sure_from": threshold,
         "error_rate": error_rate,
         "images": images,
@@ -178,9 +228,11 @@ def calibration_of(
     which = "the network's own predictions"
     if chosen["made_by"] != "study":
         of = "averaged as the refit's networks are" if averaged else "pooled"
+        has_seen = "validation" in chosen["trained_on"]
         which = (
             f"predictions of the study's networks of {chosen['technique']} "
-            f"({len(tables)}, {of if len(tables) > 1 else 'one'}), as the refit has seen the images"
+            f"({len(tables)}{f', {of}' if len(tables) > 1 else ''}), as the refit "
+            f"{'has seen the images' if has_seen else 'stores none'}"
         )
     return {**found, "fitted_on": f"{found['images']} validation images: {which}"}
 
@@ -200,6 +252,11 @@ def described(found: Mapping[str, Any]) -> str:
         sure = (
             f"sure from a confidence of {found['sure_from']:.4f}: {found['sure']} of these images, "
             f"{found['sure_wrong']} of them wrong; at most {rate} of such images are (95 % sure)"
+        )
+    if found["kept"]:
+        return (
+            f"confidence stays the network's own (temperature 1), looked at on "
+            f"{found['fitted_on']}: {found['kept']}; calibration error {errors[0]:.2f} %; {sure}"
         )
     return (
         f"confidence calibrated on {found['fitted_on']}: temperature {found['temperature']:.3f}, "

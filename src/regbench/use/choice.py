@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regbench.comparison import compare
-from regbench.errors import KEDRO_RUN, StudyError
+from regbench.errors import StudyError, by_reason
 from regbench.evaluation.results import TRAINED, Results
 from regbench.study import digests
 from regbench.study import fingerprints as fingerprint
@@ -65,6 +65,7 @@ def best_training(
     technique: str,
     network: str,
     metric: str,
+    command: str,
 ) -> BestTraining:
     """Return the best training on validation of the best technique, or of a named one.
 
@@ -74,6 +75,7 @@ def best_training(
         technique: A technique's name, or ``best``.
         network: In a study of several networks one of them, or ``best``.
         metric: That decides the study.
+        command: That runs the study, for messages.
 
     Raises:
         StudyError: Nothing is trained; or the technique is not trained, has failed or is stale.
@@ -90,22 +92,32 @@ def best_training(
     else:
         best = compare.best_technique(considered, metric)
         if best is None:
-            lacks = "up to date" if stale else "trained yet"
-            raise StudyError(f"no technique is {lacks}; {KEDRO_RUN} trains them all")
+            raise StudyError(_why_none_at_all(considered, stale, command))
     seed = compare.best_seed(fresh[best], metric)
     if seed is None:
-        raise StudyError(_why_none(best, fresh[best], stale))
+        raise StudyError(_why_none(best, fresh[best], stale, command))
     trainings = fresh[best].trainings.set_index("seed")
     return BestTraining(arm_named(best), seed, str(trainings.loc[seed, "fingerprint_weights"]))
 
 
-def _why_none(name: str, results: Results, stale: Mapping[str, str]) -> str:
+def _why_none(name: str, results: Results, stale: Mapping[str, str], command: str) -> str:
     """Return why an arm has no network, and what to do, in a line."""
-    again = f"{KEDRO_RUN} --pipelines={name} trains it"
+    again = f"{command} --pipelines={name} trains it"
     if failed := compare.failures({name: results}):
-        return f"{name} has failed: {'; '.join(failed)}; {again} again"
+        return f"{name} has failed: {'; '.join(by_reason(failed))}; {again} again"
     lacks = f"stale ({stale[name]})" if name in stale else "not trained"
     return f"{name} is {lacks}; {again}"
+
+
+def _why_none_at_all(
+    considered: Mapping[str, Results], stale: Mapping[str, str], command: str
+) -> str:
+    """Return why no arm has a network, and what to do, in a line."""
+    if failed := compare.failures(considered):
+        return f"every training that is up to date has failed: {'; '.join(by_reason(failed))}"
+    reasons = "; ".join(dict.fromkeys(stale.values()))
+    lacks = f"up to date ({reasons})" if stale else "trained yet"
+    return f"no technique is {lacks}; {command} trains them all"
 
 
 def choose(
@@ -126,10 +138,11 @@ def choose(
     Returns:
         ``made_by``: ``study`` or ``refit``. ``technique``, and ``network`` in a study of several.
         ``seed``: of the training; of a refit the first of ``members``, the seeds whose networks
-        are averaged. ``weights``: the digest of the network's weights. ``file``: below the folder
-        of networks, without suffix, such as ``l2/seed_3`` or ``refit/network``. And
-        ``out_of_sample``: the trainings, named like files, whose validation predictions tell how
-        it does on images that it was not trained on: itself; of a refit so many of the study's.
+        are averaged, and ``trained_on``, the split parts that it has seen. ``weights``: the digest
+        of the network's weights. ``file``: below the folder of networks, without suffix, such as
+        ``l2/seed_3`` or ``refit/network``. And ``out_of_sample``: the trainings, named like files,
+        whose validation predictions tell how it does on images that it was not trained on: itself;
+        of a refit so many of the study's.
 
     Raises:
         StudyError: Nothing is trained, or the technique asked for is not trained or stale.
@@ -154,11 +167,12 @@ def choose(
             **({"network": planned["network"]} if "network" in planned else {}),
             "seed": refit["members"][0],
             "members": refit["members"],
+            "trained_on": planned["parts"],
             "weights": refit["weights"],
             "file": "refit/network",
             "out_of_sample": [f"{folder}/seed_{seed}" for seed in seen],
         }
-    best = best_training(fresh, stale, *wanted, metric)
+    best = best_training(fresh, stale, *wanted, metric, parameters["command"])
     logger.info(
         "network: that of %s, seed %d: the best %s on validation",
         best.arm.name,
@@ -202,18 +216,19 @@ def _is_usable(
     if planned["arm"] in arms:
         what = planned["arm"], planned["parts"], planned["epochs"]
         of = made_from(parameters, data_fingerprint, *what)
-    changed = [key for key in ("parts", "seeds") if planned[key] != asked[key]]
+    changed = [f"refit.{key}" for key in ("parts", "seeds") if planned[key] != asked[key]]
     if asked["technique"] not in (BEST, own[0]):
-        changed.append("technique")
-    if of == planned["made_from"] and not changed:
+        changed.append("refit.technique")
+    if of != planned["made_from"]:
+        changed.append("images, settings or code")
+    if not changed:
         return True
-    why = f"refit.{', refit.'.join(changed)}" if changed else "images, settings or code"
     logger.warning(
         "the refit of %s is stale (changed since: %s), and not used; %s --pipelines=refit "
         "trains it again",
         planned["arm"],
-        why,
-        KEDRO_RUN,
+        ", ".join(changed),
+        parameters["command"],
     )
     return False
 
@@ -246,6 +261,7 @@ def load_network(
     networks: Mapping[str, Callable[[], Any]],
     image_shape: tuple[int, ...],
     classes: int,
+    command: str,
 ) -> "keras.Model":
     """Return the chosen network, raw uint8 images in, class probabilities out.
 
@@ -254,6 +270,7 @@ def load_network(
         networks: Loaders of all stored networks, by file below their folder, without suffix.
         image_shape: Height, width and channels of the images that it is to take.
         classes: How many the set has.
+        command: That runs the study, for messages.
 
     Raises:
         StudyError: The file is missing, the network takes images of another size, knows another
@@ -265,21 +282,21 @@ def load_network(
     arm = Arm(chosen["technique"], chosen.get("network", ""))
     pipeline = REFIT if chosen["made_by"] == REFIT else arm.name
     if name not in networks:
-        raise StudyError(f"the network {name} is gone; {KEDRO_RUN} --pipelines={pipeline}")
+        raise StudyError(f"the network {name} is gone; {command} --pipelines={pipeline} makes it")
     network = networks[name]()
     if network.input_shape[1:] != image_shape:
         raise StudyError(
             f"the network {name} takes images of {network.input_shape[1:]}, these are "
-            f"{image_shape}: train again after changing ingest"
+            f"{image_shape}; {command} --pipelines={pipeline} trains it again"
         )
     if network.output_shape[-1] != classes:
         raise StudyError(
             f"the network {name} knows {network.output_shape[-1]} classes, the set has "
-            f"{classes}: train again"
+            f"{classes}; {command} --pipelines={pipeline} trains it again"
         )
     if digests.digest_of_weights(weights_of(network)) != chosen["weights"]:
         raise StudyError(
-            f"the network {name} is not the one that was evaluated; {KEDRO_RUN} "
+            f"the network {name} is not the one that was evaluated; {command} "
             f"--pipelines={pipeline} trains it again"
         )
     return network

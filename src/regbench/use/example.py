@@ -13,8 +13,7 @@ _RESIZED = {
 
 _SCRIPT = '''\
 """Label pictures: python use.py PICTURE ...; needs {needs}, numpy and pillow."""
-import json, pathlib, sys
-import numpy as np
+import json, pathlib, sys, numpy as np
 {imports}
 from PIL import Image, ImageOps
 
@@ -28,12 +27,13 @@ for name in sys.argv[1:]:
     picture = {resized}
     pixels = np.asarray(picture).reshape(1, *about["shape"])
     {predicts}
-    print(name, about["labels"][probabilities.argmax()], round(float(probabilities.max()), 4))
+    shares = probabilities ** (1 / about["temperature"])  # of calibrated confidence
+    print(name, about["labels"][shares.argmax()], f"{{shares.max() / shares.sum():.4f}}")
 '''
 
 
 def example_of_use(form: type[Format], aspect: str) -> str:
-    """Return a script that labels pictures with an exported network.
+    """Return a script that labels pictures with an exported network, with calibrated confidence.
 
     It reads ``network.json`` beside it, and needs a package for the format, NumPy and Pillow.
 

@@ -15,6 +15,7 @@ from regbench.errors import StudyError, explanation
 from regbench.evaluation.split_parts import judged_part
 from regbench.networks.formats.base import TOLERANCE, Format, Predict
 from regbench.networks.formats.registry import FORMATS
+from regbench.process.quiet import silent_stderr
 from regbench.storage.arrays import in_chunks
 from regbench.use.example import example_of_use
 
@@ -168,8 +169,9 @@ def _written(
     ``own`` are the probabilities that an exact format is to have.
     """
     try:
-        form.write(network, folder, calibration)
-        probabilities = _predicted(form.load(folder), images, reference.rows)
+        with silent_stderr():  # converters and interpreters tell there what they do
+            form.write(network, folder, calibration)
+            probabilities = _predicted(form.load(folder), images, reference.rows)
     except Exception as error:  # converters raise nearly any type for what they cannot convert
         if explanation(error) or isinstance(error, MemoryError):
             raise
@@ -206,7 +208,7 @@ def _first_line(error: Exception) -> str:
 
 
 def form_of_input(
-    network: "keras.Model", classes: Sequence[str], ingest: Mapping[str, Any]
+    network: "keras.Model", classes: Sequence[str], ingest: Mapping[str, Any], temperature: float
 ) -> dict[str, Any]:
     """Return what a program needs to know to use an exported network: ``network.json``.
 
@@ -214,6 +216,7 @@ def form_of_input(
         network: Exported.
         classes: The labels in the order of its outputs.
         ingest: The study's settings of ingestion.
+        temperature: That calibrates its confidence; 1: it stays as it is.
     """
     height, width, channels = network.input_shape[1:]
     return {
@@ -224,6 +227,8 @@ def form_of_input(
         "other_sizes": ingest["aspect"],
         "background": ingest["background"],
         "output": "batch x classes, float32, probabilities in the order of labels",
+        "temperature": temperature,
+        "calibrated": "probabilities ** (1 / temperature), divided by their sum",
         "labels": list(classes),
     }
 

@@ -56,9 +56,8 @@ def plan(
         data_fingerprint,
         results,
     )
-    best = best_training(
-        fresh, stale, settings["technique"], settings["network"], reporting["metric"]
-    )
+    wanted = settings["technique"], settings["network"]
+    best = best_training(fresh, stale, *wanted, reporting["metric"], parameters["command"])
     name, own = best.arm.name, fresh[best.arm.name]
     training = parameters["trainings"][name]
     parts = settings["parts"]
@@ -222,9 +221,8 @@ def described(made: Mapping[str, Any]) -> str:
         f"{length if planned['epochs'] else planned['epochs_from']}. The scaling of the input, and "
         "whitening, are the study's: fitted on its train images.",
         f"**Expected {of['part']} {metric.title}: {_figure(metric, of['value'])} "
-        f"[{_figure(metric, of['low'])}, {_figure(metric, of['high'])}]**: the mean of the "
-        f"study's {of['seeds']} trainings of this technique, each on {of['images']} {of['part']} "
-        "images that it was not trained on (95 % bootstrap interval).",
+        f"[{_figure(metric, of['low'])}, {_figure(metric, of['high'])}]**: {_of_trainings(of)} on "
+        f"{of['images']} {of['part']} images that it was not trained on (95 % bootstrap interval).",
         f"It is the study's figure, not this network's: on {' and '.join(seen)} images this "
         "network has seen the answers, and would look better than it is. More images rarely make "
         "a network worse, nor does averaging: the figure is careful.",
@@ -238,6 +236,14 @@ def described(made: Mapping[str, Any]) -> str:
         why = "; ".join(f"seed {seed}: {reason}" for seed, reason in made["failed"].items())
         lines.append(f"Left out, as their training failed: {why}.")
     return "\n\n".join(lines) + "\n"
+
+
+def _of_trainings(expected: Mapping[str, Any]) -> str:
+    """Return what an expected figure is the mean of."""
+    number = expected["seeds"]
+    if number == 1:
+        return "that of the study's training of this technique,"
+    return f"the mean of the study's {number} trainings of this technique, each"
 
 
 def _figure(metric: Metric, value: float) -> str:

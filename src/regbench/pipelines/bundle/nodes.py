@@ -35,9 +35,10 @@ def make_bundle(
     from regbench.bundle import make
 
     if not any(len(of.trainings) for of in results.values()):
+        reasons = "; ".join(dict.fromkeys(stale.values()))
         raise StudyError(
-            f"no training is up to date, so that there is nothing to bundle; "
-            f"{parameters['command']} trains all"
+            f"no training is up to date{f' ({reasons})' if reasons else ''}, so that there is "
+            f"nothing to bundle; {parameters['command']} trains all"
         )
     described = _described(parameters, data_fingerprint, classes)
     failed = parameters["reporting"]["failed"]
@@ -64,7 +65,7 @@ def check_bundle(
         "entries": told.entries_of(bundle.contents.settings, here.settings),
     }
     drawn = again.draw(bundle, here, asked["trainings"], asked["draw"])
-    logger.info("%d trainings of the bundle are trained again", len(drawn))
+    logger.info("trainings of the bundle that are trained again: %d", len(drawn))
     return found, [dict(one) for one in drawn]
 
 

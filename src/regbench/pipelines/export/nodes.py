@@ -28,9 +28,12 @@ def describe_network(
     split_index: DataFrame,
     classes: list[str],
     refit: dict[str, Any] | None,
+    calibration: dict[str, Any],
     *results: Results,
 ) -> dict[str, Any]:
-    """Return what the model card says of technique, data and figures: see ``use.facts``.
+    """Return what the model card says of technique, data, figures and confidence.
+
+    See ``use.facts``; and ``calibration``, as it is given.
 
     Raises:
         StudyError: A package of a format is missing: nothing is exported.
@@ -40,6 +43,7 @@ def describe_network(
     from regbench.metrics.registry import METRICS
     from regbench.networks.formats.registry import check_installed
     from regbench.use import choice
+    from regbench.use.calibration import described
     from regbench.use.facts import facts
 
     check_installed(parameters["export"]["formats"])
@@ -64,7 +68,8 @@ def describe_network(
         resampling=resampling,
         looks=at,
     )
-    return facts(chosen, compared, stored, split_index, classes, reporting.metric, refit)
+    known = facts(chosen, compared, stored, split_index, classes, reporting.metric, refit)
+    return known | {"calibration": calibration | {"said": described(calibration)}}
 
 
 def write_network(
@@ -97,7 +102,9 @@ def write_network(
     from regbench.use import choice, export
 
     settings = parameters["export"]
-    network = choice.load_network(chosen, networks, images.shape[1:], len(classes))
+    network = choice.load_network(
+        chosen, networks, images.shape[1:], len(classes), parameters["command"]
+    )
     split = split_of_seed(split_index, chosen["seed"])
     if chosen["file"] in study_predictions:
         reference = export.stored_reference(study_predictions[chosen["file"]](), split)
@@ -105,7 +112,8 @@ def write_network(
         reference = export.own_reference(
             network, images, split, unseen=network_facts["judged_is_unseen"]
         )
-    about = export.form_of_input(network, classes, parameters["ingest"])
+    temperature = network_facts["calibration"]["temperature"]
+    about = export.form_of_input(network, classes, parameters["ingest"], temperature)
     with TemporaryDirectory(prefix="regbench-export-") as temporary:
         outcomes = export.write_formats(
             network,

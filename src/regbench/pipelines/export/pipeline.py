@@ -1,10 +1,11 @@
 """The export pipeline: the chosen network in the formats of other programs.
 
-chosen_network, refit and <technique>_results of all techniques -> describe -> network_facts
+chosen_network, calibration, refit and <technique>_results of all techniques -> describe
+    -> network_facts
 chosen_network, networks, study_predictions, images, network_facts -> write -> exports, model_card
     and 07_model_output/export/<format>: the network, its model card, an example of use
 
-The network is chosen as for prediction, by that pipeline's node.
+The network is chosen, and its confidence calibrated, as for prediction, by that pipeline's nodes.
 """
 
 from kedro.pipeline import Node, Pipeline
@@ -31,6 +32,7 @@ def create_pipeline(techniques: list[str]) -> Pipeline:
                     "split_index",
                     "classes",
                     "refit",
+                    "calibration",
                     *(f"{name}_results" for name in techniques),
                 ],
                 "network_facts",

@@ -48,6 +48,12 @@ def ingest_unlabeled(
     with unlabeled_images as source:
         settings = Ingest.model_validate(ingest)
         made = ingestion.ingest_unlabeled(source, settings, (height, width, channels))
+        if not len(made.images):
+            logger.warning(
+                "%s: no unlabelled images, the table of labels is empty; they are what lies in a "
+                "folder called unlabeled, or in that of ingest.unlabeled_folder",
+                source.display,
+            )
     return made.images, made.index, made.rejected
 
 
@@ -98,6 +104,7 @@ def label_images(
     classes: list[str],
     calibration: dict[str, Any],
     parts: StoredFile,
+    command: str,
 ) -> LabelledParts:
     """Predict the label of every unlabelled image with the chosen network.
 
@@ -111,6 +118,6 @@ def label_images(
     """
     from regbench.use import choice, labels
 
-    network = choice.load_network(chosen, networks, unlabeled.shape[1:], len(classes))
+    network = choice.load_network(chosen, networks, unlabeled.shape[1:], len(classes), command)
     names = unlabeled_index["filename"]
     return labels.label_in_parts(network, unlabeled, names, classes, calibration, chosen, parts)

@@ -41,7 +41,7 @@ def create_pipeline(techniques: list[str]) -> Pipeline:
                 nodes.label_images,
                 [
                     *("chosen_network", "networks", "unlabeled", "unlabeled_index", "classes"),
-                    *("calibration", "label_parts"),
+                    *("calibration", "label_parts", "params:command"),
                 ],
                 "unlabeled_predictions",
                 name="label",

@@ -7,7 +7,7 @@ need not wait for it.
 import logging
 from typing import TYPE_CHECKING, Any
 
-from regbench.errors import StudyError
+from regbench.errors import StudyError, by_reason
 from regbench.study import digests
 from regbench.study.cells import (
     Cell,
@@ -195,9 +195,7 @@ def conclude_learning_curve(
     found = curve.summary(plan, parameters["reporting"], cells, by_name)
     found["sentences"] = sentences.of_curve(found)
     found["notes"] = sentences.notes_of_curve(found)
-    html = page.curve_page(
-        found, plots.curve_plot(found), str(parameters["images"]), settings.length
-    )
+    html = page.curve_page(found, str(parameters["images"]), settings.length)
     return found, pd.DataFrame(found["rows"]), plots.curve_plot(found), html
 
 
@@ -257,8 +255,8 @@ def conclude_network_size(
     _check_baseline(cells, by_name, plan["networks"][0])
     found = networks.summary(plan, parameters["reporting"], cells, by_name, costs)
     found["sentences"] = sentences.of_networks(found)
-    found["notes"] = [f"failed: {line}" for line in found["failures"]]
-    html = page.size_page(found, plots.size_plot(found), str(parameters["images"]))
+    found["notes"] = [f"failed: {line}" for line in by_reason(found["failures"])]
+    html = page.size_page(found, str(parameters["images"]))
     return found, pd.DataFrame(found["rows"]), plots.size_plot(found), html
 
 

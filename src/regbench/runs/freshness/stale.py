@@ -77,10 +77,12 @@ def _log_stale_trainings(stale: set[str], catalog: Catalog) -> None:
 def is_up_to_date(pipeline: Pipeline, catalog: Catalog) -> bool:
     """Return whether all that a pipeline makes exists, once stale datasets look missing.
 
-    Outputs of other pipelines than the study's are never up to date: they have no records.
+    Outputs of other pipelines than the study's and the refit's are never up to date: they have no
+    records.
     """
     made = pipeline.all_outputs()
-    return made <= pipelines["__default__"].all_outputs() and all(
+    recorded = pipelines["__default__"].all_outputs() | pipelines["refit"].all_outputs()
+    return made <= recorded and all(
         catalog.exists(name) for name in made if is_stored_after_run(catalog, name)
     )
 
@@ -96,7 +98,7 @@ def _stale_datasets(pipeline: Pipeline, catalog: Catalog) -> set[str]:
     in_pipeline = pipeline.all_outputs()
     prepared = pipelines["data"].all_outputs() & in_pipeline
     of_report = pipelines["reporting"].all_outputs() & in_pipeline
-    image_digest = _digest_of_images(catalog) if prepared or of_report else None
+    image_digest = digest_of_images(catalog) if prepared or of_report else None
 
     made_from = data_fingerprint.get("made_from", {})
     stale = _stale_prepared(prepared, made_from, parameters, image_digest)
@@ -135,7 +137,7 @@ def _recorded_data_fingerprint(record: dict[str, Any], catalog: Catalog) -> dict
     return copy or load_record(catalog, "data_fingerprint")
 
 
-def _digest_of_images(catalog: Catalog) -> str | None:
+def digest_of_images(catalog: Catalog) -> str | None:
     """Return the digest of the image files; None if they cannot be read."""
     try:
         with catalog.load("labeled_images") as source:
