@@ -183,6 +183,12 @@ class TestStrengths:
             (),
             "uv run kedro run '--params=images=my photos,a=1'",
         ),
+        (
+            "uv run kedro run '--params=ingest.size=[32, 32],b=2'",
+            {"b": 3},
+            (),
+            "uv run kedro run '--params=ingest.size=[32, 32],b=3'",
+        ),
     ],
 )
 def test_a_command_with_other_parameters(

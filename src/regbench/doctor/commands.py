@@ -1,5 +1,6 @@
 """The next command of a finding, and the minutes that it takes."""
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,6 +10,7 @@ import pandas as pd
 from regbench.evaluation.results import TRAINED, Results
 
 _PARAMS = "--params="
+_BETWEEN = re.compile(r",(?![^\[]*\])")  # a comma, but not within a list
 _LEAST_EPOCHS = 10  # that a network gets that has not learned
 
 
@@ -25,7 +27,7 @@ def with_params(command: str, changed: Mapping[str, Any], *options: str) -> str:
     given: dict[str, str] = {}
     for word in words:
         if word.startswith(_PARAMS):
-            pairs = word.removeprefix(_PARAMS).split(",")
+            pairs = _BETWEEN.split(word.removeprefix(_PARAMS))
             given |= dict(pair.partition("=")[::2] for pair in pairs)
     for key in changed:
         given = {of: value for of, value in given.items() if not _overlap(of, key)}
