@@ -35,7 +35,7 @@ def test_a_learning_curve_is_made_and_resumed(
         "techniques": TECHNIQUES,
         "learning_curve": CURVE,
     }
-    with pytest.raises(StudyError, match="kedro run trains them, or name one: --params=learning_c"):
+    with pytest.raises(StudyError, match="trains them, or name one: --params=learning_c"):
         run("learning_curve", **options)
     run("baseline", "l2", **options)
     run("learning_curve", **options)
@@ -122,7 +122,7 @@ def test_networks_of_two_sizes_are_compared(
     assert rows["mlp", "l2"]["weights"] is None
     told = capsys.readouterr().out
     assert "A description, not a verdict, which takes 5 draws" in told
-    assert "failed: mlp.l2.draw_1 (" in told
+    assert "failed: mlp.l2.draw_1, mlp.l2.draw_2, mlp.l2.draw_3 and 3 more (" in told
     assert "<svg" in (data / "08_reporting/network_size.html").read_text()
 
 
