@@ -25,7 +25,7 @@ from regbench.study.reader import read_study
 def test_a_number_or_a_word_is_told_in_one_line(value: object) -> None:
     found = problem(changed("verify.trainings", value))
     assert found.path == ("verify", "trainings")
-    assert found.message.startswith("must be a whole number from 0, or all, not ")
+    assert found.message.startswith("must be a whole number from 0 to 1000000000, or all, not ")
 
 
 class TestUnknownKeys:
