@@ -285,7 +285,7 @@ class _Study(Settings):
     recommend: Recommend
     bundle: Name = Field(
         "08_reporting/bundle.zip",
-        description="The study of somebody else that `kedro run --pipelines=verify` checks; "
+        description="The study of somebody else that the pipeline `verify` checks; "
         "without it the study's own, below `data_root`: docs/use.md.",
     )
     verify: Verify
