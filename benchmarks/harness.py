@@ -1,5 +1,6 @@
 """What all measurements share: commands, processes, the machine, and files of figures."""
 
+import argparse
 import json
 import os
 import platform
@@ -154,6 +155,21 @@ class Watch:
             now = sum(memory(pid) for pid in descendants(process.pid))
             self.peak = max(self.peak, now * 1.048576)
             time.sleep(0.5)
+
+
+def command_of(
+    module: str, name: str, given: argparse.Namespace, parser: argparse.ArgumentParser
+) -> str:
+    """What repeats a figure: its name and the options that make it what it is, without paths."""
+    defaults = vars(parser.parse_args([]))
+    options = [
+        f"--{option.replace('_', '-')}={value}"
+        for option, value in vars(given).items()
+        if option in defaults.keys() - {"names"}
+        and value != defaults[option]
+        and not isinstance(value, Path)
+    ]
+    return " ".join([f"uv run python -m {module}", name, *options])
 
 
 def circumstances() -> dict[str, Any]:

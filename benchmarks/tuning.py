@@ -8,7 +8,6 @@ See benchmarks/README.md. On an otherwise idle machine.
 import argparse
 import json
 import os
-import re
 import shutil
 import sqlite3
 import statistics
@@ -242,8 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 say(f"  {error}")
                 failed.append(name)
                 continue
-            options = [one for one in words if re.match("--(?!out|images)", one)]
-            command = " ".join(["uv run python -m benchmarks.tuning", name, *options])
+            command = harness.command_of("benchmarks.tuning", name, given, _parser())
             entry = {"about": about, "command": command, **before, **found}
             page = partial(figures.page, title="What does a search cost?")
             harness.store(given.out / "tuning.json", name, entry, page)

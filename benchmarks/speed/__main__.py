@@ -68,24 +68,15 @@ def measure(name: str, given: argparse.Namespace) -> None:
     harness.read(given.out / "speed.json")  # before hours of work: a damaged file would stop it
     before = harness.circumstances()
     found = function(given, given.rounds or rounds).as_dict()
-    entry = {"about": about, "command": command(name, given), **before, **found}
+    entry = {
+        "about": about,
+        "command": harness.command_of("benchmarks.speed", name, given, parser()),
+        **before,
+        **found,
+    }
     harness.store(given.out / "speed.json", name, entry, figures.page)
     for figure in found["figures"]:
         say(f"  = {figure['what']}: {figures.cells(figure)}")
-
-
-def command(name: str, given: argparse.Namespace) -> str:
-    """What repeats a figure: its name and the options that make it what it is, without paths."""
-    defaults = vars(parser().parse_args([]))
-    options = {
-        option: value
-        for option, value in vars(given).items()
-        if option != "names" and value != defaults[option] and not isinstance(value, Path)
-    }
-    return " ".join(
-        ["uv run python -m benchmarks.speed", name]
-        + [f"--{option}={value}" for option, value in options.items()]
-    )
 
 
 def parser() -> argparse.ArgumentParser:

@@ -68,8 +68,10 @@ def test_a_measurement_writes_its_entry_and_leaves_the_others(tmp_path: Path) ->
 
 
 def test_what_repeats_a_figure_is_said_without_paths() -> None:
-    given = ["study", "--seeds=2", "--images=/a/b.zip", "--out=x"]
-    assert command.command("study", given) == "uv run python -m benchmarks.speed study --seeds=2"
+    options = command.parser()
+    given = options.parse_args(["study", "--seeds", "2", "--images=/a/b.zip", "--out=x"])
+    said = harness.command_of("benchmarks.speed", "study", given, options)
+    assert said == "uv run python -m benchmarks.speed study --seeds=2"
 
 
 def test_a_failed_command_is_one_line_and_memory_is_watched() -> None:
