@@ -1,5 +1,6 @@
 """What is said of learning curves and network sizes that are made up."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,8 @@ def test_each_technique_is_worth_what_its_curve_says() -> None:
     )
     assert bad.startswith("bad costs as much as 4,")
     assert "images fewer at 10,000 images" in bad
+    low, high = re.search(r"\[([\d,]+), ([\d,]+)\] images fewer", bad).groups()  # type: ignore[union-attr]
+    assert int(low.replace(",", "")) <= int(high.replace(",", ""))
     ahead = ahead.replace("\N{NO-BREAK SPACE}", " ")
     assert ahead.startswith("Twice the images, 20,000, would give the baseline 97.9 % [97.")
     assert "in place of 97.1 %" in ahead

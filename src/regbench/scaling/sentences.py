@@ -112,6 +112,12 @@ def _of_technique(
     )
 
 
+def _mirrored(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the worth of a row as what it costs: the least of it first."""
+    low, high = (None if row[end] is None else -row[end] for end in ("worth_high", "worth_low"))
+    return {"worth": -row["worth"], "worth_low": low, "worth_high": high, "worth_most": math.inf}
+
+
 def _worth(name: str, row: Mapping[str, Any], metric: Metric, curve: Mapping[str, Any]) -> str:
     """Return the clause on a size at which a technique makes a difference."""
     at = f"at {row['images']:,} images"
@@ -122,9 +128,10 @@ def _worth(name: str, row: Mapping[str, Any], metric: Metric, curve: Mapping[str
             f"{name} {does} {at} ({difference}); what that is worth in images cannot be said: "
             f"{curve['fit']['reason']}"
         )
-    about = worth_text(row)
     if row["verdict"] == WORSE:
-        return f"{name} costs as much as {about.replace('−', '')} images fewer {at} ({difference})"
+        about = worth_text(_mirrored(row))
+        return f"{name} costs as much as {about} images fewer {at} ({difference})"
+    about = worth_text(row)
     about = about if about.startswith("more than") else f"about {about}"
     return f"{name} is worth {about} more images {at} ({difference})"
 
