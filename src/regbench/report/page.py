@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from regbench.comparison import compare, tables
 from regbench.errors import KEDRO_RUN
@@ -31,6 +30,7 @@ from regbench.report import (
     first_screen,
     images_of_study,
     legend,
+    line_breaks,
     numbers,
     recommended,
     scope,
@@ -59,10 +59,6 @@ MOST_REJECTED = 200  # rejected images listed by name; the rest is counted
 MOST_SHOWN = 18  # images on a contact sheet
 
 _PARTS = ("report", "browser")  # the files of the page's script, and of its style sheet
-_BREAKS = re.compile(r"([_/])(?=\w)")  # where a name or a path may be broken
-_INTERVAL = re.compile(r"\[[^\[\]]{1,30}\]")  # stands in one line
-_COMMAND_BREAKS = re.compile(r"(?<=[,/])(?=.)")
-_COMMAND = re.compile(r"(?:uv run )?kedro run(?: --[\w-]+(?:=[^\s;,]+(?:,[^\s;,]+)*)?)*")
 
 
 class _ShortLists(yaml.SafeDumper):
@@ -136,8 +132,8 @@ def render_report(content: ReportContent) -> str:
             numbers.MISSING if pd.isna(claim[figure]) else numbers.difference_text(claim, figure)
         ),
         "yes_or_no": _yes_or_no,
-        "in_words": _in_words,
-        "with_commands": _with_commands,
+        "in_words": line_breaks.in_words,
+        "with_commands": line_breaks.with_commands,
         "yaml": _yaml,
     }
     by_network = across_networks.contents_by_network(content)
@@ -166,7 +162,7 @@ def page_environment(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["breakable"] = _breakable
+    environment.filters["breakable"] = line_breaks.breakable
     return environment
 
 
@@ -366,43 +362,6 @@ def _recalls(
 def _yes_or_no(answer: Any) -> str:
     """Return a truth value as 'yes', 'no' or, if it is missing, '–'."""
     return numbers.MISSING if pd.isna(answer) else "yes" if answer else "no"
-
-
-def _breakable(text: str) -> Markup:
-    """Return text as HTML in which names and paths stay whole where a line holds them.
-
-    A longer one goes on in a new line after ``_`` or ``/``.
-    """
-    text = _INTERVAL.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
-    return Markup(" ").join(
-        Markup('<span class="whole">{}</span>').format(_with_breaks(word))
-        if _BREAKS.search(word)
-        else escape(word)
-        for word in text.split(" ")
-    )
-
-
-def _in_words(command: str) -> Markup:
-    """Return a command as HTML of which a line ends between words: never within ``--``.
-
-    A word that is longer than a line goes on in a new one after a comma or a slash.
-    """
-    return Markup(" ").join(
-        Markup('<span class="whole">{}</span>').format(
-            Markup(_COMMAND_BREAKS.sub("<wbr>", str(escape(word))))  # noqa: S704 - is escaped
-        )
-        for word in command.split(" ")
-    )
-
-
-def _with_breaks(word: str) -> Markup:
-    return Markup(_BREAKS.sub(r"\1<wbr>", str(escape(word))))  # noqa: S704 - is escaped
-
-
-def _with_commands(note: str) -> Markup:
-    """Return a note as HTML with its commands as code."""
-    marked = _COMMAND.sub(lambda command: f"<code>{command[0]}</code>", str(escape(note)))
-    return Markup(marked)  # noqa: S704 - is escaped
 
 
 def _yaml(value: Any) -> str:

@@ -341,8 +341,7 @@ def status_notes(comparison: pd.DataFrame, command: str, *, on_page: bool = Fals
     Args:
         comparison: From ``compare``.
         command: The study's command: ``kedro run`` with its environment and parameters.
-        on_page: Whether they stand on the report's first screen, which has a next command, says
-            which verdicts might not hold on other images, and folds what is not trained.
+        on_page: Whether they stand on the first screen, which says the rest in other places.
     """
     if "network" in comparison:
         return [

@@ -106,10 +106,7 @@ class StudyConfigLoader(OmegaConfigLoader):
         return OmegaConfigLoader._soft_merge(config, env_config, env_path)
 
     def _resolve_catalog_config(self, aggregate_config: Iterable[DictConfig]) -> dict[str, Any]:
-        """Resolve the catalog, but what its files share, such as ``_root``, only once.
-
-        Nearly every dataset names it, and OmegaConf would parse and resolve it for each of them.
-        """
+        """Resolve the catalog; what its files share, such as ``_root``, once for all datasets."""
         merged: Any = OmegaConf.unsafe_merge(*aggregate_config)
         for key in map(str, merged):
             if key.startswith("_") and OmegaConf.is_interpolation(merged, key):
