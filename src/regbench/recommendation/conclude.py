@@ -1,10 +1,12 @@
 """What the stepwise combination has led to, as plain values."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from math import isfinite, isnan
 from typing import Any
 
 from regbench.comparison.compare import compare
+from regbench.evaluation.results import Results
 from regbench.recommendation.combination import Combination
 from regbench.recommendation.plan import REPORTS, Plan
 from regbench.recommendation.steps import ADD, FIRST, Progress, Step
@@ -85,7 +87,7 @@ def _on_test(plan: Plan, combination: Combination, parameters: Mapping[str, Any]
     protocol = parameters["protocol"]
     seeds = plan.seeds_on_test(combination)
     rows = compare(
-        {name: plan.trainings.results(of).of_seeds(seeds) for name, of in ends.items()},
+        {name: numbered(plan.trainings.results(of), seeds) for name, of in ends.items()},
         {},
         reporting.band,
         seeds=len(seeds),
@@ -96,6 +98,14 @@ def _on_test(plan: Plan, combination: Combination, parameters: Mapping[str, Any]
     values = {name: row.get(name) for name in (*_FIGURES, f"{REPORTS}_{reporting.metric}")}
     plain = {name: _plain(value) for name, value in values.items()}
     return plain | {"fresh_seeds": bool(plan.fresh) and seeds == plan.fresh}
+
+
+def numbered(results: Results, seeds: Sequence[int]) -> Results:
+    """Return the results of these seeds as those of 1, 2, 3 and so on: looks count from 1."""
+    number = {seed: place for place, seed in enumerate(seeds, start=1)}
+    kept = results.of_seeds(number)
+    tables = (getattr(kept, table.name) for table in fields(kept))
+    return Results(*(table.assign(seed=table["seed"].map(number)) for table in tables))
 
 
 def _plain(value: Any) -> Any:
