@@ -8,7 +8,7 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[1] / "src/regbench"
 NOT_PASTABLE = re.compile(r"(?<!uv run )\bkedro (run|registry|catalog|viz)\b")
 # Where the words are no advice: a pattern that finds commands in a text.
-NO_ADVICE = {"report/page.py"}
+NO_ADVICE = {"report/line_breaks.py"}
 
 
 def texts(module: ast.Module) -> Iterator[str]:
