@@ -59,7 +59,7 @@ class TestWhatHelps:
         assert self.found["which"].answer == "l2"
         assert self.found["which"].remark == "of 2 compared, the only one that helps"
         assert self.found["by"].answer == "1.50 points [1.00, 2.00]"
-        assert self.found["by"].remark.startswith("95\u00a0% interval in brackets, paired by seed")
+        assert self.found["by"].remark.startswith("in brackets the 95\u00a0% interval; ")
         assert "test accuracy 91.5\u00a0%, the baseline's 90.0\u00a0%" in self.found["by"].remark
 
     def test_is_the_only_one_that_is_compared(self) -> None:
@@ -109,8 +109,8 @@ class TestWhatHelps:
             f"{COMMAND} --params=prediction.technique=l2 --pipelines=prediction"
         )
         assert step.remark == (
-            "takes seconds, with its best network on validation, data/06_models/l2/seed_<n>.keras "
-            "(Keras loads it, too)"
+            "takes seconds; of its networks, one a seed, the best on validation answers: "
+            "data/06_models/l2/seed_<n>.keras (Keras loads it, too)"
         )
         for folder, shown in (("auto", "unlabeled"), ("new", "new")):
             step = asked(self.compared, ingest={"unlabeled_folder": folder})["next"]
@@ -147,7 +147,7 @@ def test_the_reservation_stands_where_the_claim_is() -> None:
     assert "; 2 others help, too, 1 shown on these images only." in verdict_sentence(two)
     lead = priced(better("l2", "undecided"))
     assert verdict_sentence(lead).endswith("[1.00, 2.00] on these images.")
-    assert asked(lead)["is"].remark.endswith("holds it: not shown for other images")
+    assert asked(lead)["is"].remark.endswith("holds 0: not shown for other images")
 
 
 class TestNothingHelps:
@@ -330,9 +330,11 @@ def test_what_ails_the_network_comes_first() -> None:
     which, _, is_real, *_ = after_the_doctor(step, [finding], nothing)
     assert (which.answer, is_real.answer) == ("none is needed", "yes")
     assert which.remark == "regularization is not the problem: no overfitting (RB102)"
-    which, _, is_real, *_ = after_the_doctor(step, [finding | {"code": "RB103"}], nothing)
+    which, how_much, is_real, *_ = after_the_doctor(step, [finding | {"code": "RB103"}], nothing)
     assert which.answer == "none can be named"
-    assert is_real.answer == "yes, of this network as it is trained"
+    assert how_much.answer == "not known of a network that has learned"
+    assert how_much.remark == f"with this one {step[1].answer}; {step[1].remark}"
+    assert is_real.answer == "yes, but only of a network that has learned too little"
 
 
 def test_the_doctor_does_not_say_again_what_the_answers_say() -> None:

@@ -25,7 +25,7 @@ def compared(scope: str, *techniques: tuple[str, str, str | None]) -> pd.DataFra
 
 
 KEPT, LOST = ("l2", "better", "better"), ("l1", "worse", "undecided")
-OTHERS = "this split. With other images drawn alike,"
+OTHERS = "this split. For other images from the same source,"
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ OTHERS = "this split. With other images drawn alike,"
             THESE_IMAGES,
             [KEPT, LOST, ("zca", "worse", "worse"), ("dropout", "undecided", "undecided")],
             "these judged images, which the set gives, over draws of the images to train on. "
-            "With other images drawn alike, those on l2 and zca should hold and the verdict on l1 "
-            "might not.",
+            "For other images from the same source, those on l2 and zca should hold and the "
+            "verdict on l1 might not.",
         ),
         (ONE_SPLIT, [("l2", "descriptive only", None)], ""),
     ],

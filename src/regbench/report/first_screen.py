@@ -87,15 +87,23 @@ def after_the_doctor(
         return answered
     first = findings[0]
     which, how_much, is_real, cost, following = answered
-    if ailing.ailment(outcome_of(comparison), findings):
+    outcome = outcome_of(comparison)
+    if ailing.ailment(outcome, findings):
         learned = first["code"] not in ailing.NOT_LEARNED
         which = replace(
             which,
             answer="none is needed" if learned else "none can be named",
             remark=f"regularization is not the problem: {ailing.told(first)}",
         )
-        if is_real.answer == "yes" and not learned:
-            is_real = replace(is_real, answer="yes, of this network as it is trained")
+        if not learned and outcome.found is Found.NONE_HELPS:
+            how_much = replace(
+                how_much,
+                answer="not known of a network that has learned",
+                remark=f"with this one {how_much.answer}; {how_much.remark}",
+            )
+            is_real = replace(
+                is_real, answer="yes, but only of a network that has learned too little"
+            )
     others = [which, how_much, is_real, cost]
     step = first["action"]
     if first["network"]:
@@ -236,11 +244,11 @@ def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
                 remark = f"{_pairs(lead)}; p {p_text}, corrected for all techniques"
             only_here = on_these_images_only(lead)
             if known(lead.get("verdict_over_images")):
-                remark += "; the bootstrap interval over images and seeds "
+                remark += "; the interval that also allows for the luck of the test images "
                 remark += (
-                    "holds it: not shown for other images"
+                    "holds 0: not shown for other images"
                     if only_here
-                    else "does, too: it should hold with other images drawn alike"
+                    else "does, too: it should hold for other images from the same source"
                 )
             if lead.get("failed_trainings"):
                 of = f"{lead['failed_trainings']} of {lead['trainings']}"
@@ -252,8 +260,11 @@ def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
                 for word in (EQUIVALENT, WORSE)
                 if (rows := outcome.of_verdict(word))
             ]
-            remark = f"{' and '.join(counts)} after {_seeds_of(outcome.judged)}; in 95\u00a0% of "
-            remark += "such studies all verdicts are right"
+            # Without looks, differences and equivalence are two families of tests of 5 % each.
+            apart = len(counts) > 1 and not is_staged(comparison)
+            remark = f"{' and '.join(counts)} after {_seeds_of(outcome.judged)}; the risk that any "
+            remark += f"{'of either kind' if apart else 'of these verdicts'} is wrong is at most "
+            remark += "5\u00a0%"
             all_known = outcome.found is Found.NONE_HELPS
             lacking = "" if all_known else f"{outcome.lacking} without a verdict; "
             return "yes" if all_known else "not known", f"{lacking}{remark}"
@@ -272,8 +283,8 @@ def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
 
 def _brackets(comparison: pd.DataFrame) -> str:
     """Return what the numbers in brackets are."""
-    joint = "joint over techniques and looks, " if is_staged(comparison) else ""
-    return f"95\u00a0% interval in brackets, {joint}paired by seed"
+    joint = ", for all techniques together and with early stops" if is_staged(comparison) else ""
+    return f"in brackets the 95\u00a0% interval{joint}"
 
 
 def _seeds_of(rows: list[Row]) -> str:

@@ -102,7 +102,7 @@ def _use(
     return NextStep(
         f"To label new images, put them into the folder {folder} of {_your_set(settings)} and run",
         with_params(command, changed, "--pipelines=prediction"),
-        "takes seconds, with its best network on validation, "
+        "takes seconds; of its networks, one a seed, the best on validation answers: "
         f"{settings.get('data_root', 'data')}/06_models/{arm.folder}/{file} (Keras loads it, too)",
     )
 

@@ -41,7 +41,7 @@ def scope_sentence(comparison: pd.DataFrame) -> str:
             *([f"{_verdicts_of(others)} might not"] if others else []),
         ]
     )
-    return f"{about}. With other images drawn alike, {said}."
+    return f"{about}. For other images from the same source, {said}."
 
 
 def _verdicts_of(rows: list[dict[Any, Any]]) -> str:
