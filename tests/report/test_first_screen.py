@@ -200,7 +200,8 @@ class TestUndecided:
         assert found["is"].answer == "not shown"
         assert found["is"].remark == (
             "5 seeds, each trained with and without l2; "
-            "the 95\u00a0% interval holds 0: it may help or not"
+            "the 95\u00a0% interval holds 0 and reaches beyond the band of ±0.5 points: "
+            "it may help or not"
         )
         assert found["which"].remark == "undecided: l2; until then use the baseline"
         assert found["next"].answer == "Train 7 more seeds, 12 in all, to decide on l2"
@@ -209,6 +210,21 @@ class TestUndecided:
         )
         # 2 x 7 x 10 s
         assert found["next"].remark == "about 2 minutes, for the baseline, l2"
+
+    @pytest.mark.parametrize(
+        ("low", "high", "why"),
+        [
+            (-0.001, 0.003, "the 95\u00a0% interval holds 0"),
+            (0.001, 0.007, "the 95\u00a0% interval reaches beyond the band of ±0.5 points"),
+            (-0.006, 0.003, "the 95\u00a0% interval holds 0 and reaches beyond the band of ±0.5"),
+            (0.001, 0.003, "corrected for the number of techniques, no test shows it"),
+            (None, None, "there is no interval"),
+        ],
+    )
+    def test_says_why_it_is_open(self, low: float | None, high: float | None, why: str) -> None:
+        ends = {"difference_low": low, "difference_high": high}
+        compared = priced(row("l2", 0.2, "undecided", further_seeds=7, **COST) | ends)
+        assert f"l2; {why}" in asked(compared)["is"].remark
 
     def test_trains_no_technique_that_was_not_asked_for(self) -> None:
         none = COST | {"trainings": 0, "status": "not trained", "verdict": ""}
@@ -332,9 +348,9 @@ def test_what_ails_the_network_comes_first() -> None:
     assert which.remark == "regularization is not the problem: no overfitting (RB102)"
     which, how_much, is_real, *_ = after_the_doctor(step, [finding | {"code": "RB103"}], nothing)
     assert which.answer == "none can be named"
-    assert how_much.answer == "not known of a network that has learned"
-    assert how_much.remark == f"with this one {step[1].answer}; {step[1].remark}"
-    assert is_real.answer == "yes, but only of a network that has learned too little"
+    assert how_much.answer == "not known before the network has learned"
+    assert how_much.remark == f"as it is now, {step[1].answer}; {step[1].remark}"
+    assert is_real.answer == "only of this network, which has learned too little"
 
 
 def test_the_doctor_does_not_say_again_what_the_answers_say() -> None:

@@ -98,12 +98,10 @@ def after_the_doctor(
         if not learned and outcome.found is Found.NONE_HELPS:
             how_much = replace(
                 how_much,
-                answer="not known of a network that has learned",
-                remark=f"with this one {how_much.answer}; {how_much.remark}",
+                answer="not known before the network has learned",
+                remark=f"as it is now, {how_much.answer}; {how_much.remark}",
             )
-            is_real = replace(
-                is_real, answer="yes, but only of a network that has learned too little"
-            )
+            is_real = replace(is_real, answer="only of this network, which has learned too little")
     others = [which, how_much, is_real, cost]
     step = first["action"]
     if first["network"]:
@@ -266,10 +264,12 @@ def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
             remark += f"{'of either kind' if apart else 'of these verdicts'} is wrong is at most "
             remark += "5\u00a0%"
             all_known = outcome.found is Found.NONE_HELPS
-            lacking = "" if all_known else f"{outcome.lacking} without a verdict; "
+            needed = seeds_of_a_verdict(comparison)
+            lacking = f"{outcome.lacking} without a verdict, which takes {needed} seeds; "
+            lacking = "" if all_known else lacking
             return "yes" if all_known else "not known", f"{lacking}{remark}"
         case Found.OPEN:
-            remark = f"{_pairs(lead)}; the 95\u00a0% interval holds 0: it may help or not"
+            remark = f"{_pairs(lead)}; {_why_open(lead, comparison)}: it may help or not"
             if is_futile(lead):
                 remark += "; no affordable number of seeds is likely to decide it"
             return "not shown", remark
@@ -281,9 +281,26 @@ def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
             return "not known", "a verdict takes the baseline and a technique"
 
 
+def _why_open(row: Row, comparison: pd.DataFrame) -> str:
+    """Return what in an undecided technique's interval leaves the verdict open."""
+    low, high = (number_in(row, f"difference_{end}") for end in ("low", "high"))
+    if low is None or high is None:
+        return "there is no interval"
+    band = comparison.attrs.get("band")
+    beyond = bool(band) and (low < -band or high > band)
+    found = [
+        *(["holds 0"] if low <= 0 <= high else []),
+        *([f"reaches beyond the band of ±{band_text(comparison)}"] if beyond else []),
+    ]
+    if not found:
+        return "corrected for the number of techniques, no test shows it"
+    return f"the 95\u00a0% interval {' and '.join(found)}"
+
+
 def _brackets(comparison: pd.DataFrame) -> str:
     """Return what the numbers in brackets are."""
-    joint = ", for all techniques together and with early stops" if is_staged(comparison) else ""
+    joint = ", which allows for judging all techniques several times"
+    joint = joint if is_staged(comparison) else ""
     return f"in brackets the 95\u00a0% interval{joint}"
 
 
