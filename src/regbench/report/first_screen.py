@@ -287,7 +287,7 @@ def _why_open(row: Row, comparison: pd.DataFrame) -> str:
     if low is None or high is None:
         return "there is no interval"
     band = comparison.attrs.get("band")
-    beyond = bool(band) and (low < -band or high > band)
+    beyond = band is not None and (low < -band or high > band)
     found = [
         *(["holds 0"] if low <= 0 <= high else []),
         *([f"reaches beyond the band of ±{band_text(comparison)}"] if beyond else []),
