@@ -1,10 +1,12 @@
 """The first screen answers five questions by what the study has found, and by nothing else."""
 
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from tests.report import staged_study
 from tests.report.test_answer import described
 from tests.report.test_sentences import row, table
@@ -19,7 +21,9 @@ from regbench.report.first_screen import (
     beside_the_answers,
 )
 from regbench.report.scope import scope_sentence
+from regbench.study.schema import Protocol
 
+PROTOCOL = Path(__file__).parents[2] / "conf/base/parameters_protocol.yml"
 COMMAND = "uv run kedro run --env=mine"
 SETTINGS: dict[str, Any] = {
     "protocol": {"network": "small", "epochs": 10, "seeds": [1, 2, 3, 4, 5]},
@@ -59,7 +63,9 @@ class TestWhatHelps:
         assert self.found["which"].answer == "l2"
         assert self.found["which"].remark == "of 2 compared, the only one that helps"
         assert self.found["by"].answer == "1.50 points [1.00, 2.00]"
-        assert self.found["by"].remark.startswith("in brackets the 95\u00a0% interval; ")
+        assert self.found["by"].remark.startswith(
+            "in brackets the 95\u00a0% interval, not corrected for other techniques; "
+        )
         assert "test accuracy 91.5\u00a0%, the baseline's 90.0\u00a0%" in self.found["by"].remark
 
     def test_is_the_only_one_that_is_compared(self) -> None:
@@ -85,38 +91,59 @@ class TestWhatHelps:
     def test_costs_time_size_and_inference(self) -> None:
         cost = self.found["cost"]
         assert cost.answer == "1.3 × the baseline's training time"
-        assert cost.remark == (
-            "l2 13.0 s a training, the baseline 10.0 s; size × 1.50; same inference"
-        )
+        assert cost.remark == ("l2 13 s a training, the baseline 10 s; size × 1.50; same inference")
 
     def test_may_lose_more_weights_than_the_baseline(self) -> None:
         pruned = curves(baseline=[0.9, 0.9, 0.8, 0.3], l2=[0.899, 0.899, 0.896, 0.7])
         cost = asked(self.compared, pruned)["cost"]
         assert cost.remark.endswith(
-            "it can spare 80\u00a0% of its weights at −0.30 points, the baseline 50\u00a0%"
+            "80\u00a0% of its weights can be pruned at −0.30 points of its accuracy, of the "
+            "baseline's 50\u00a0%"
         )
         alike = curves(baseline=[0.9, 0.9, 0.9, 0.3], l2=[0.9, 0.9, 0.9, 0.7])
-        assert "spare" not in asked(self.compared, alike)["cost"].remark
+        assert "pruned" not in asked(self.compared, alike)["cost"].remark
         bumpy = curves(baseline=[0.9, 0.8, 0.7, 0.3], l2=[0.9, 0.897, 0.7, 0.9])
-        assert "50\u00a0% of its weights" in asked(self.compared, bumpy)["cost"].remark
+        assert "50\u00a0% of its weights can be" in asked(self.compared, bumpy)["cost"].remark
 
-    def test_is_used_next(self) -> None:
+    def test_is_trained_for_use_next(self) -> None:
         step = self.found["next"]
-        assert step.answer == (
-            "To label new images, put them into the folder unlabeled of your set and run"
-        )
-        assert step.command == (
-            f"{COMMAND} --params=prediction.technique=l2 --pipelines=prediction"
-        )
+        assert step.answer == "Train l2 on train and validation images together, for use"
+        assert step.command == f"{COMMAND} --params=refit.technique=l2 --pipelines=refit"
         assert step.remark == (
-            "takes seconds; of its networks, one a seed, the best on validation answers: "
-            "data/06_models/l2/seed_<n>.keras (Keras loads it, too)"
+            "makes data/06_models/refit/network.keras; the study's own best is "
+            "data/06_models/l2/seed_<n>.keras"
         )
-        for folder, shown in (("auto", "unlabeled"), ("new", "new")):
-            step = asked(self.compared, ingest={"unlabeled_folder": folder})["next"]
-            assert f"the folder {shown} of your set" in step.answer
-        step = asked(self.compared, images="photos/cells.zip")["next"]
-        assert "the folder unlabeled of cells.zip" in step.answer
+
+    def test_has_the_price_of_a_refit(self) -> None:
+        settings = SETTINGS | {"refit": {"parts": ["train", "validation"], "seeds": [1, 2, 3]}}
+        images = {"train": 200, "validation": 100, "test": 50}
+        step = answers(self.compared, COMMAND, settings, images=images)[-1]
+        assert step.remark.startswith("about 1 minute; ")  # 3 x 13 s x 300 / 200
+        of_two = self.compared.copy()
+        of_two.attrs = {**self.compared.attrs, "side_by_side": 2}
+        step = answers(of_two, COMMAND, settings, images=images)[-1]
+        assert step.remark.startswith("about 39 seconds with 2 trainings at once; ")
+
+    @pytest.mark.parametrize(
+        ("technique", "schedule", "pipeline"),
+        [
+            ({"l2": 0.1}, {"name": "cosine"}, "refit"),
+            ({"stacking": {"members": 3}}, {"name": "cosine"}, "export"),
+            ({"l2": 0.1}, {"name": "plateau", "monitor": "validation_accuracy"}, "export"),
+        ],
+    )
+    def test_is_exported_where_it_follows_what_a_refit_would_train_on(
+        self, technique: dict[str, Any], schedule: dict[str, str], pipeline: str
+    ) -> None:
+        base = yaml.safe_load(PROTOCOL.read_text("utf-8"))["protocol"]
+        protocol = Protocol.model_validate(base | {"schedule": schedule})
+        settings = {
+            "refit": {"parts": ["train", "validation"], "seeds": [1]},
+            "techniques": {"l2": technique},
+            "protocol": protocol.model_dump(),
+        }
+        step = asked(self.compared, **settings)["next"]
+        assert step.command.endswith(f".technique=l2 --pipelines={pipeline}")
 
     def test_is_used_by_the_seed_that_prediction_would_take(self) -> None:
         seeded = answers(self.compared, COMMAND, SETTINGS, best_seeds={"l2": 4, "l1": 2})
@@ -125,7 +152,7 @@ class TestWhatHelps:
         of_two.attrs = {**self.compared.attrs, "networks": 2}
         step = answers(of_two, COMMAND, SETTINGS, best_seeds={"l2": 4})[-1]
         assert "data/06_models/small/l2/seed_4.keras" in step.remark
-        assert "prediction.technique=l2,prediction.network=small" in step.command
+        assert "refit.technique=l2,refit.network=small" in step.command
 
 
 def test_several_that_help_are_named() -> None:
@@ -178,10 +205,11 @@ class TestNothingHelps:
         assert found["which"].remark == "of 2 with a verdict none helps; without one: dropout"
         assert found["by"].answer == "not known"
         assert found["by"].remark.startswith(
-            "so far dropout, the highest of those without a verdict, +1.20 points [0.70, 1.70]; "
+            "so far dropout, the highest of those without a verdict, +1.20 points [0.70, 1.70], "
+            "with 3 seeds, too few for a verdict; in brackets "
         )
         assert found["is"].answer == "not known"
-        assert found["next"].answer == "Train the 2 missing trainings"
+        assert found["next"].answer == "Run the 2 missing trainings, for a verdict"
         assert found["next"].remark == "about 20 seconds"  # of 10 each
 
     def test_another_network_is_next(self) -> None:
@@ -203,7 +231,7 @@ class TestUndecided:
             "the 95\u00a0% interval holds 0 and reaches beyond the band of ±0.5 points: "
             "it may help or not"
         )
-        assert found["which"].remark == "undecided: l2; until then use the baseline"
+        assert found["which"].remark == "undecided: l2; use the baseline until it is shown to help"
         assert found["next"].answer == "Train 7 more seeds, 12 in all, to decide on l2"
         assert found["next"].command == (
             f"{COMMAND} '--params=protocol.seeds.looks=5 12' --only-missing-outputs"
@@ -275,15 +303,15 @@ class TestNoAnswer:
         assert found["which"].answer == "none can be named"
         assert found["by"].answer == "nothing to compare"
         assert found["is"].answer == "nothing to judge"
-        assert not any("spare" in one.remark for one in found.values())
+        assert not any("pruned" in one.remark for one in found.values())
         assert scope_sentence(compared) == ""
         assert found["next"].command == (
-            f"{COMMAND} --params=protocol.epochs=30,protocol.seeds=1,data_root=data/longer "
+            f"{COMMAND} --params=protocol.epochs=30,protocol.seeds=1,data_root=data/trial "
             "--pipelines=baseline,reporting"
         )
         assert found["next"].answer == "Train the baseline longer: 30 epochs instead of 10"
         assert found["next"].remark == (
-            "about 30 seconds; if it learns, run the whole study with as many epochs"
+            "about 30 seconds; if it has learned then, run the whole study with as many epochs"
         )
         short = {"protocol": {"epochs": 1}}  # 10 seconds each
         assert "protocol.epochs=10," in asked(compared, **short)["next"].command
@@ -335,7 +363,7 @@ def test_what_ails_the_network_comes_first() -> None:
     assert after.answer == finding["action"]
     assert after.command == finding["command"]
     assert after.remark == (
-        "about 3 minutes; if it learns, run the whole study with as many epochs"
+        "about 3 minutes; if it has learned then, run the whole study with as many epochs"
     )
     *_, of_one = after_the_doctor(step, [finding | {"network": "cnn"}], helped)
     assert of_one.answer == f"{finding['action']} (network cnn)"
@@ -350,7 +378,7 @@ def test_what_ails_the_network_comes_first() -> None:
     assert which.answer == "none can be named"
     assert how_much.answer == "not known before the network has learned"
     assert how_much.remark == f"as it is now, {step[1].answer}; {step[1].remark}"
-    assert is_real.answer == "only of this network, which has learned too little"
+    assert is_real.answer == "yes, but only for this network, which has learned too little"
 
 
 def test_the_doctor_does_not_say_again_what_the_answers_say() -> None:

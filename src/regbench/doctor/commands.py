@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ from regbench.evaluation.results import TRAINED, Results
 
 _PARAMS = "--params="
 _BETWEEN = re.compile(r",(?![^\[]*\])")  # a comma, but not within a list
+_TRIAL = "trial"  # a folder below data_root
 _LEAST_EPOCHS = 10  # that a network gets that has not learned
 
 
@@ -51,6 +53,14 @@ def of_what_is_trained(comparison: pd.DataFrame) -> list[str]:
         return []
     names = dict.fromkeys(comparison.loc[trained, "technique"].sort_values())
     return [f"--pipelines={','.join([*names, 'reporting'])}"]
+
+
+def trial_folder(data_root: str) -> str:
+    """Return the ``data_root`` of a trial with other settings: the study's own results stay.
+
+    A trial of a trial takes its place.
+    """
+    return data_root if PurePosixPath(data_root).name == _TRIAL else f"{data_root}/{_TRIAL}"
 
 
 def longer_epochs(epochs: int, factor: int) -> int:

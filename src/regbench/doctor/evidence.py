@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from regbench.comparison import tables
-from regbench.doctor.commands import longer_epochs, minutes_of, with_params
+from regbench.doctor.commands import longer_epochs, minutes_of, trial_folder, with_params
 from regbench.evaluation.results import Results
 from regbench.evaluation.split_parts import judged_part
 from regbench.metrics.base import Metric
@@ -131,9 +131,13 @@ class Evidence:
     def first_try(
         self, changed: Mapping[str, Any], factor: float = 1.0
     ) -> tuple[str, float | None]:
-        """Return the command that tries other settings on the baseline alone, and its minutes."""
+        """Return the command that tries other settings on the baseline alone, and its minutes.
+
+        What it makes lies in a folder of its own.
+        """
+        apart = {"data_root": trial_folder(str(self.settings.get("data_root", "data")))}
         return (
-            self.command(changed, f"--pipelines={BASELINE},reporting"),
+            self.command({**changed, **apart}, f"--pipelines={BASELINE},reporting"),
             self.minutes([BASELINE], factor),
         )
 

@@ -36,13 +36,14 @@ def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]
         facts.append((numbers.LARGEST_CLASS.capitalize(), value, f"{part} {metric.title}"))
     outcome = None if "network" in comparison else outcome_of(comparison)
     nothing_learned = outcome is not None and outcome.found is Found.UNLEARNED
+    none_helps = outcome is not None and outcome.found is Found.NONE_HELPS
     lead = outcome.lead if outcome and outcome.found in (Found.HELP, Found.OPEN) else None
     if outcome and lead:
         title = f"{metric.best_word.capitalize()} undecided"
         title = "Best that helps" if outcome.found is Found.HELP else title
         figure = numbers.metric_value(lead[headline], metric)
         facts.append((title, figure, f"{part} {metric.title} of {lead['technique']}"))
-    elif has_figures(comparison, selecting) and not nothing_learned:
+    elif has_figures(comparison, selecting) and not (nothing_learned or none_helps):
         by_name = comparison.set_index("technique")[selecting].map(metric.gain).sort_index()
         best = rows[by_name.idxmax()]  # of equal ones the first by name: test selects nothing
         figure = numbers.metric_value(best[headline], metric)

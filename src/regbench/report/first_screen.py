@@ -49,6 +49,7 @@ def answers(
     settings: Mapping[str, Any],
     pruning: pd.DataFrame | None = None,
     best_seeds: Mapping[str, int | None] = MappingProxyType({}),
+    images: Mapping[str, int] = MappingProxyType({}),
 ) -> list[Answered]:
     """Return which technique, by how much, whether it is real, its cost and the next step.
 
@@ -58,10 +59,11 @@ def answers(
         settings: The study's settings, plain values.
         pruning: From ``pruning_curves``: what can be removed is part of the cost.
         best_seeds: The seed of each technique's best network on validation.
+        images: How many each split part has.
     """
     outcome = outcome_of(comparison)
     seed = best_seeds.get(str((outcome.lead or {}).get("technique")))
-    step = next_step(comparison, outcome, command, settings, seed)
+    step = next_step(comparison, outcome, command, settings, seed, images)
     return [
         Answered("Which technique?", *_which(comparison, outcome)),
         Answered("By how much?", *_how_much(comparison, outcome)),
@@ -101,7 +103,9 @@ def after_the_doctor(
                 answer="not known before the network has learned",
                 remark=f"as it is now, {how_much.answer}; {how_much.remark}",
             )
-            is_real = replace(is_real, answer="only of this network, which has learned too little")
+            is_real = replace(
+                is_real, answer="yes, but only for this network, which has learned too little"
+            )
     others = [which, how_much, is_real, cost]
     step = first["action"]
     if first["network"]:
@@ -169,7 +173,8 @@ def _which(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
             return _which_of_none(comparison, outcome)
         case Found.OPEN:
             names = [str(row["technique"]) for row in outcome.of_verdict(UNDECIDED)]
-            remark = f"undecided: {listed(names, NAMED)}; until then use the baseline"
+            shown = "it is shown" if len(names) == 1 else "one of them is shown"
+            remark = f"undecided: {listed(names, NAMED)}; use the baseline until {shown} to help"
             return "none is shown to help", remark
         case Found.DESCRIPTIVE:
             needed = seeds_of_a_verdict(comparison)
@@ -219,7 +224,9 @@ def _how_much(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
             line = metric_value(comparison["largest_class"].iloc[0], metric)
             return "nothing to compare", f"{baseline}; always the largest class: {line}"
         case _:
-            return "not known", "; ".join(filter(None, [_so_far(outcome), baseline]))
+            so_far = _so_far(outcome)
+            brackets = _brackets(comparison) if so_far else ""
+            return "not known", "; ".join(filter(None, [so_far, brackets, baseline]))
 
 
 def _so_far(outcome: Outcome) -> str:
@@ -228,7 +235,10 @@ def _so_far(outcome: Outcome) -> str:
         return ""
     of_all = " of those without a verdict" if outcome.found is Found.NONE_SO_FAR else ""
     best = f"{outcome.lead['technique']}, the {outcome.metric.best_word}{of_all}"
-    return f"so far {best}, {points_text(outcome.lead)}"
+    return (
+        f"so far {best}, {points_text(outcome.lead)}, with {_seeds_of([outcome.lead])}, too few "
+        "for a verdict"
+    )
 
 
 def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
@@ -260,9 +270,8 @@ def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
             ]
             # Without looks, differences and equivalence are two families of tests of 5 % each.
             apart = len(counts) > 1 and not is_staged(comparison)
-            remark = f"{' and '.join(counts)} after {_seeds_of(outcome.judged)}; the risk that any "
-            remark += f"{'of either kind' if apart else 'of these verdicts'} is wrong is at most "
-            remark += "5\u00a0%"
+            remark = f"{' and '.join(counts)} after {_seeds_of(outcome.judged)}; the risk of any "
+            remark += f"wrong verdict is at most 5\u00a0%{' for each of the two' if apart else ''}"
             all_known = outcome.found is Found.NONE_HELPS
             needed = seeds_of_a_verdict(comparison)
             lacking = f"{outcome.lacking} without a verdict, which takes {needed} seeds; "
@@ -299,9 +308,10 @@ def _why_open(row: Row, comparison: pd.DataFrame) -> str:
 
 def _brackets(comparison: pd.DataFrame) -> str:
     """Return what the numbers in brackets are."""
-    joint = ", which allows for judging all techniques several times"
-    joint = joint if is_staged(comparison) else ""
-    return f"in brackets the 95\u00a0% interval{joint}"
+    corrected = "corrected for all techniques and looks"
+    if not is_staged(comparison):
+        corrected = "not corrected for other techniques"
+    return f"in brackets the 95\u00a0% interval, {corrected}"
 
 
 def _seeds_of(rows: list[Row]) -> str:
@@ -329,7 +339,6 @@ def _cost(
     baseline, lead = outcome.baseline or {}, outcome.lead or {}
     if outcome.found in (Found.UNLEARNED, Found.NOTHING) or not (baseline or lead):
         return "nothing to weigh", _plain_cost(baseline)
-    can_go = removable_weights(pruning)
     if not lead or outcome.found is Found.NO_BASELINE:
         return "nothing more", f"the baseline takes {_plain_cost(baseline)}"
     answer = "not measured"
@@ -338,14 +347,15 @@ def _cost(
         answer = f"{ratio:.1f} × the baseline's training time"
     remarks = []
     if ratio is not None:
-        own, others = (_figure(row, "seconds") for row in (lead, baseline))
-        remarks.append(f"{lead['technique']} {own} s a training, the baseline {others} s")
+        own, others = (f"{row['seconds']:.3g} s" for row in (lead, baseline))
+        remarks.append(f"{lead['technique']} {own} a training, the baseline {others}")
     for figure, title in (("weights_bytes", "size"), ("multiply_adds", "inference")):
         ratio = _ratio(lead, baseline, figure)
         if ratio is not None:
             same = abs(ratio - 1) < _SAME
             remarks.append(f"{'same ' if same else ''}{title}{'' if same else f' × {ratio:.2f}'}")
-    remarks.append(removable_text(str(lead["technique"]), can_go))
+    if outcome.found is Found.HELP:
+        remarks.append(removable_text(str(lead["technique"]), removable_weights(pruning)))
     return answer, "; ".join(filter(None, remarks))
 
 

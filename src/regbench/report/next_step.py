@@ -1,23 +1,31 @@
 """What to do after a study: a command and its price, by what the study has found."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from regbench.comparison.compare import STALE, UNTRAINED
 from regbench.comparison.verdicts import UNDECIDED
-from regbench.doctor.commands import longer_epochs, of_what_is_trained, with_params
+from regbench.doctor.commands import (
+    longer_epochs,
+    of_what_is_trained,
+    trial_folder,
+    with_params,
+)
 from regbench.doctor.deciding import deciding, minutes_up_to
-from regbench.report.numbers import number_in
+from regbench.report.numbers import listed, number_in
 from regbench.report.outcome import Found, Outcome, Row, seeds_of_a_verdict
 from regbench.report.undecided import duration
 from regbench.study.arms import Arm
+from regbench.study.schema import Protocol
+from regbench.use.refit import fitted_on_validation
 
 _LONGER = 3  # times as many epochs for a network that has not learned
-AND_THEN = "if it learns, run the whole study with as many epochs"
+AND_THEN = "if it has learned then, run the whole study with as many epochs"
 _OTHER_KIND = {"mlp": "cnn", "cnn": "resnet"}  # the kind of network to try after another
 
 
@@ -36,6 +44,7 @@ def next_step(
     command: str,
     settings: Mapping[str, Any],
     seed: int | None = None,
+    images: Mapping[str, int] = MappingProxyType({}),
 ) -> NextStep:
     """Return what to do next.
 
@@ -45,6 +54,7 @@ def next_step(
         command: The study's command: ``kedro run`` with its environment and parameters.
         settings: The study's settings, plain values.
         seed: That of the best network on validation of the technique that helps, if it is known.
+        images: How many each split part has; for the time of a refit.
     """
     unfinished = _unfinished(comparison, outcome, command)
     if unfinished:
@@ -57,7 +67,7 @@ def next_step(
         case Found.OPEN:
             return _decide(comparison, outcome, command, settings)
         case Found.HELP:
-            return _use(comparison, str((outcome.lead or {})["technique"]), command, settings, seed)
+            return _use(comparison, outcome.lead or {}, command, settings, (seed, images))
         case _:
             return _another_network(command, settings)
 
@@ -75,7 +85,8 @@ def _unfinished(comparison: pd.DataFrame, outcome: Outcome, command: str) -> Nex
         if stale.any():
             return NextStep("Train what is stale or missing", trains)
         number = int(missing[begun].sum())
-        what = f"Train the {number} missing trainings" if number > 1 else "Train the missing one"
+        what = f"Run the {number} missing trainings" if number > 1 else "Run the missing training"
+        what += ", for a verdict"
         return NextStep(what, trains, _price_of_missing(comparison[begun], comparison))
     if outcome.found is Found.NO_BASELINE:
         return NextStep("Train the baseline", f"{command} --pipelines=baseline,reporting")
@@ -86,31 +97,69 @@ def _unfinished(comparison: pd.DataFrame, outcome: Outcome, command: str) -> Nex
 
 def _use(
     comparison: pd.DataFrame,
-    technique: str,
+    lead: Row,
     command: str,
     settings: Mapping[str, Any],
-    seed: int | None,
+    known: tuple[int | None, Mapping[str, int]],
 ) -> NextStep:
-    """Return the step that uses the network that is best on validation, of those that help."""
-    changed, arm = {"prediction.technique": technique}, Arm(technique)
+    """Return the step that makes a network for use: a refit, or an export where there can be none.
+
+    Args:
+        comparison: From ``compare``, of one network.
+        lead: The row of the technique that helps.
+        command: The study's.
+        settings: The study's.
+        known: The seed of its best network on validation, None if it is not known; and how many
+            images each split part has.
+    """
+    seed, images = known
+    arm, refit = Arm(str(lead["technique"])), settings.get("refit", {})
     if comparison.attrs.get("networks", 1) > 1:
-        arm = Arm(technique, settings["protocol"]["network"])
-        changed["prediction.network"] = arm.network
-    file = f"seed_{'<n>' if seed is None else seed}.keras"
-    folder = settings.get("ingest", {}).get("unlabeled_folder", "auto")
-    folder = "unlabeled" if folder == "auto" else folder
+        arm = Arm(arm.technique, settings["protocol"]["network"])
+    root = settings.get("data_root", "data")
+    file = f"{root}/06_models/{arm.folder}/seed_{'<n>' if seed is None else seed}.keras"
+    parts = refit.get("parts", ["train", "validation"])
+    if not _can_be_refitted(arm.technique, parts, settings):
+        changed = _naming("prediction", arm)
+        export = with_params(command, changed, "--pipelines=export")
+        return NextStep("Export it for other programs", export, f"takes seconds; in Keras: {file}")
+    time = _price_of_refit(lead, len(refit.get("seeds", ())), parts, images, comparison)
+    made = f"makes {root}/06_models/refit/network.keras; the study's own best is {file}"
     return NextStep(
-        f"To label new images, put them into the folder {folder} of {_your_set(settings)} and run",
-        with_params(command, changed, "--pipelines=prediction"),
-        "takes seconds; of its networks, one a seed, the best on validation answers: "
-        f"{settings.get('data_root', 'data')}/06_models/{arm.folder}/{file} (Keras loads it, too)",
+        f"Train {arm.technique} on {listed(parts)} images together, for use",
+        with_params(command, _naming("refit", arm), "--pipelines=refit"),
+        "; ".join(filter(None, [time, made])),
     )
 
 
-def _your_set(settings: Mapping[str, Any]) -> str:
-    """Return how a person knows the images: by the name of a file, such as a ZIP, or as a set."""
-    name = PurePosixPath(str(settings.get("images", ""))).name
-    return name if PurePosixPath(name).suffix else "your set"
+def _naming(pipeline: str, arm: Arm) -> dict[str, Any]:
+    """Return the parameters by which a pipeline takes a technique, on one network of several."""
+    network = {f"{pipeline}.network": arm.network} if arm.network else {}
+    return {f"{pipeline}.technique": arm.technique, **network}
+
+
+def _can_be_refitted(technique: str, parts: Sequence[str], settings: Mapping[str, Any]) -> bool:
+    """Return whether nothing of a technique follows the images that a refit would train on."""
+    if "validation" not in parts or technique not in settings.get("techniques", {}):
+        return True
+    protocol = Protocol.model_validate(settings["protocol"])
+    return not fitted_on_validation(settings["techniques"][technique], protocol)
+
+
+def _price_of_refit(
+    lead: Row,
+    seeds: int,
+    parts: Sequence[str],
+    images: Mapping[str, int],
+    comparison: pd.DataFrame,
+) -> str:
+    """Return how long a refit takes, if an image takes as long as in the study; '' if not known."""
+    seconds = number_in(lead, "seconds")
+    if seconds is None or not seeds or not images.get("train"):
+        return ""
+    more_images = sum(images.get(part, 0) for part in parts) / images["train"]
+    at_once = int(comparison.attrs.get("side_by_side", 1))
+    return _about(seconds * more_images * math.ceil(seeds / at_once) / 60, comparison)
 
 
 def _train_longer(
@@ -120,12 +169,11 @@ def _train_longer(
     epochs = settings.get("protocol", {}).get("epochs")
     if not epochs:
         return NextStep("Train the baseline longer, or at another learning rate")
-    root = settings.get("data_root", "data")
     longer = longer_epochs(int(epochs), _LONGER)
     changed = {
         "protocol.epochs": longer,
         "protocol.seeds": 1,
-        "data_root": f"{root}/longer",
+        "data_root": trial_folder(settings.get("data_root", "data")),
     }
     row = outcome.baseline or {}
     seconds = number_in(row, "seconds")

@@ -227,6 +227,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
             content.settings,
             curves if len(curves) else None,
             {name: compare.best_seed(of_one, metric.name) for name, of_one in trained.items()},
+            {str(name): n for name, n in content.split_index["split"].value_counts().items()},
         ),
         content.findings,
         comparison,

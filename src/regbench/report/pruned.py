@@ -36,8 +36,8 @@ def removable_text(name: str, removable: dict[str, Removable]) -> str:
     if own is None or baseline is None or own.share <= baseline.share:
         return ""
     return (
-        f"it can spare {percent(own.share, 0)} of its weights at {signed(own.change)} points, "
-        f"the baseline {percent(baseline.share, 0)}"
+        f"{percent(own.share, 0)} of its weights can be pruned at {signed(own.change)} points of "
+        f"its accuracy, of the baseline's {percent(baseline.share, 0)}"
     )
 
 

@@ -86,6 +86,18 @@ def _stops(regularizers: Mapping[str, Any]) -> bool:
     return any(REGULARIZERS[key].does("stop") for key in entries)
 
 
+def fitted_on_validation(regularizers: Mapping[str, Any], protocol: Protocol) -> list[str]:
+    """Return what of a technique follows the validation images, so that no refit can have them."""
+    needs = [
+        key
+        for key in Technique.model_validate(regularizers).entries()
+        if issubclass(kind := REGULARIZERS[key], Ensemble) and kind.fits_on_validation
+    ]
+    if protocol.schedule.stall() is not None:
+        needs.append(f"the schedule {protocol.schedule.name}")
+    return needs
+
+
 def _check_validation_is_free(
     best: BestTraining, regularizers: Mapping[str, Any], protocol: Protocol
 ) -> None:
@@ -94,13 +106,7 @@ def _check_validation_is_free(
     Raises:
         StudyError: Something else is fitted on them.
     """
-    needs = [
-        key
-        for key in Technique.model_validate(regularizers).entries()
-        if issubclass(kind := REGULARIZERS[key], Ensemble) and kind.fits_on_validation
-    ]
-    if protocol.schedule.stall() is not None:
-        needs.append(f"the schedule {protocol.schedule.name}")
+    needs = fitted_on_validation(regularizers, protocol)
     if needs:
         raise StudyError(
             f"parameters_refit.yml: refit.parts: {best.arm.name} cannot be trained on validation "
