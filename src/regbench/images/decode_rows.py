@@ -91,7 +91,7 @@ def decode_rows(
     Raises:
         StudyError: No picture is usable, or too many rows are rejected.
     """
-    names = _Names.of(table)
+    names = CheckedNames.of(table)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about files that it decodes nevertheless
         looked_at = [] if shape else [name for _, name in names]
@@ -124,7 +124,7 @@ def largest_file(settings: Ingest) -> int:
 def _decode_rows(
     source: ImageSource,
     table: LabelTable,
-    names: "_Names",
+    names: "CheckedNames",
     settings: Ingest,
     decoding: Decoding,
     earlier: EarlierIngestion | None,
@@ -183,7 +183,7 @@ def _decode_rows(
 
 def _read(
     source: ImageSource,
-    names: "_Names",
+    names: "CheckedNames",
     known: KnownFiles,
     reasons: dict[int, str],
     limit: int,
@@ -218,7 +218,7 @@ def _batches(files: Iterator[_File]) -> Iterator[list[_File]]:
     yield batch
 
 
-class _Names:
+class CheckedNames:
     """The names of the files to be decoded, with the positions of their rows, made one by one.
 
     There may be millions: nothing is held of a row whose name is as it should be.
