@@ -82,3 +82,18 @@ class Choice:
     """A setting's search range: one of these values."""
 
     values: tuple[Any, ...]
+
+
+def network_names(value: Any) -> list[str]:
+    """Return the names of networks: one, a list, or words, as ``--params`` takes no lists.
+
+    Raises:
+        PydanticCustomError: There is none, or one twice.
+    """
+    names = value.split() if isinstance(value, str) else value
+    if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
+        wrong = "must name an entry of networks, such as mlp, or several of them"
+        raise PydanticCustomError("network", wrong)
+    if len(set(names)) < len(names):
+        raise PydanticCustomError("network", "must name every network once")
+    return names

@@ -137,11 +137,14 @@ def test_when_time_is_up_a_step_is_taken_from_what_is_judged() -> None:
     assert not over.is_finished
 
 
-def test_failed_trainings_decide_nothing() -> None:
-    bench = Bench(lambda parts: float("nan") if "augmentation" in parts else additive(parts))
+@pytest.mark.parametrize("looks", [(), (3, 5, 8)])
+def test_failed_trainings_decide_nothing(looks: tuple[int, ...]) -> None:
+    nan = float("nan")
+    bench = Bench(lambda parts: nan if "augmentation" in parts else additive(parts), looks)
     progress = bench.run(bench.stepwise(builder()))
     assert progress.combination.name == "dropout"
-    assert "augmentation" in progress.not_tried
+    tried = {name for step in progress.steps[1:] for name in step.candidates}
+    assert "augmentation" not in {*tried, *progress.not_tried}  # it is told that it failed
 
 
 def test_no_more_techniques_and_candidates_than_asked_for() -> None:

@@ -115,3 +115,13 @@ def test_the_page_says_what_the_points_are_measured_against() -> None:
         # An interval is not broken across lines: the page has spaces there that do not break.
         assert box.replace("\xa0", " ").startswith(f"Recommended: {one['sentence']}.")
         assert ("Points and time are against the baseline." in box) is said
+
+
+def test_what_failed_is_told_as_failed_and_not_by_its_verdict() -> None:
+    candidates = [
+        {"name": name, "verdict": verdict, "is_waiting": False, "pairs": 5, "needed": 5}
+        for name, verdict in (("hot", "descriptive only"), ("zca", "worse"), ("l2", "better"))
+    ]
+    one = found(steps=last(*candidates, kind="first"), failed={"hot": ["it diverged"]})
+    [step] = recommended.steps(one)
+    assert step == "alone, against the baseline: better: l2; worse: zca; failed: hot"

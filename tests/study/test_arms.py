@@ -133,6 +133,23 @@ class TestSetting:
                 f"{group}.network: '{network}' is not trained; allowed: best, mlp"
             )
 
+    @pytest.mark.parametrize("given", ["mlq", ["mlq", "cnn"]])
+    def test_all_wrong_names_are_told_at_once(self, given: Any) -> None:
+        parameters = several(given)
+        parameters["prediction"]["network"] = "cmn"
+        parameters["refit"] |= {"network": "best", "technique": "l3", "parts": ["tst"]}
+        parameters["export"]["formats"] = ["onxx"]
+        found = "\n".join(problems(parameters))
+        for told in (
+            "protocol.network: 'mlq' is not a network; allowed: mlp",
+            "prediction.network: 'cmn' is not trained; allowed: best, mlp",
+            "refit.technique: 'l3' is not a technique; allowed: best",
+            "refit.parts.0: must be 'train', 'validation' or 'test'",
+            "export.formats.0: must be 'litert'",
+        ):
+            assert told in found
+        assert "refit.network" not in found
+
 
 class TestFingerprints:
     def test_each_network_has_that_of_a_study_of_it_alone(self) -> None:

@@ -1,6 +1,5 @@
 """What the extra `export` adds: ONNX, LiteRT by its own interpreter, and examples of use."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,9 @@ import ai_edge_litert
 import keras
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 from tests.networks.every_kind import ENTRIES, SHAPE, built
 
@@ -76,12 +77,16 @@ def test_the_example_labels_pictures_as_the_network_does(
         pictures.append(tmp_path / f"{number}.png")
         Image.fromarray(picture).save(pictures[-1])
         pixels.append(decode_picture(pictures[-1].read_bytes(), decoding))
+    script = tmp_path / "export" / name / "use.py"
+    title, *code = (line for line in script.read_text().splitlines() if line)
+    assert title.startswith('"""Label pictures:')
+    assert len(code) == 15
+    assert "regbench" not in script.read_text().lower()
     ran = subprocess.run(
-        [sys.executable, str(tmp_path / "export" / name / "use.py"), *map(str, pictures)],
+        [sys.executable, "-I", "-X", "utf8", str(script), *map(str, pictures)],
         capture_output=True,
         check=True,
         cwd=tmp_path,
-        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
     )
     told = [line.rsplit(" ", 2) for line in ran.stdout.decode().splitlines()]
     expected = network.predict(np.stack(pixels), verbose=0)
@@ -89,6 +94,38 @@ def test_the_example_labels_pictures_as_the_network_does(
     confidence = [float(shown) for _, _, shown in told]
     within = 0.05 if name == "litert_int8" else 0.01  # ImageOps' corners lie half a pixel elsewhere
     np.testing.assert_allclose(confidence, tempered(expected, 2.0).max(axis=1), atol=within)
+
+
+def of_onnx_runtime(folder: Path) -> np.ndarray:
+    session = onnxruntime.InferenceSession(str(folder / "network.onnx"))
+    (probabilities,) = session.run(None, {"image": IMAGES})
+    return np.asarray(probabilities)
+
+
+def of_litert(folder: Path) -> np.ndarray:
+    runner = Interpreter(str(folder / "network.tflite")).get_signature_runner()
+    each = [runner(image=IMAGES[at : at + 1]) for at in range(len(IMAGES))]
+    return np.concatenate([probabilities for ((_, probabilities),) in (of.items() for of in each)])
+
+
+ALONE = {"onnx": of_onnx_runtime, "litert": of_litert, "litert_int8": of_litert}
+
+
+@pytest.mark.parametrize("name", WITH_EXTRA)
+def test_each_file_has_the_figures_that_are_stated_by_its_own_package_alone(
+    name: str, tmp_path: Path
+) -> None:
+    network = built("cnn")
+    stored = network.predict(IMAGES, verbose=0)
+    targets = np.where(np.arange(30) % 3, stored.argmax(axis=1), np.arange(30) % 2)
+    reference = export.Reference(np.arange(30), stored, targets)
+    stated = export.write_formats(network, [name], IMAGES, reference, IMAGES[:20], tmp_path)[name]
+    found = ALONE[name](tmp_path / name)
+    off = np.abs(found - stored).max()
+    assert stated["max_difference"] == pytest.approx(off, abs=1e-6)
+    assert off <= (0.1 if name == "litert_int8" else 1e-4)
+    assert stated["accuracy"] == pytest.approx(np.mean(found.argmax(axis=1) == targets))
+    assert stated["agreement"] == pytest.approx(np.mean(found.argmax(1) == stored.argmax(1)))
 
 
 def test_the_extra_is_enough_for_every_format() -> None:

@@ -8,10 +8,12 @@ import math
 import tempfile
 import time
 import warnings
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -23,7 +25,7 @@ from regbench.images.decode import NO_MEMORY, ColourFoundError, Decoding
 from regbench.images.duplicates import image_digests
 from regbench.images.image_shape import Shape, find_decoding
 from regbench.images.known_files import EarlierIngestion, KnownFiles, content_digest
-from regbench.images.layout.table import LabelTable, Row
+from regbench.images.layout.table import LabelTable, Row, RowsAt
 from regbench.images.picture_files import camera_raw_reason
 from regbench.images.sources.base import ImageSource, Unreadable, clean_name
 from regbench.storage.arrays import empty_images
@@ -39,6 +41,7 @@ _METADATA_BYTES = 1 << 20
 # Files that are decoded together: so many, or so many bytes.
 _BATCH_FILES = 128
 _BATCH_BYTES = 8 << 20
+_TEXTS = 10_000  # that are put into a column together
 
 
 class Decoded(NamedTuple):
@@ -52,7 +55,7 @@ class Decoded(NamedTuple):
     """
 
     images: NDArray[np.uint8]
-    rows: list[Row]
+    rows: Sequence[Row]
     rejected: pd.DataFrame
     known: KnownFiles
 
@@ -88,17 +91,14 @@ def decode_rows(
     Raises:
         StudyError: No picture is usable, or too many rows are rejected.
     """
-    paths, reasons = _check_rows(table.rows)
-    names = _Names(paths, f"{table.folder}/" if table.folder else "")
+    names = CheckedNames.of(table)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about files that it decodes nevertheless
         looked_at = [] if shape else [name for _, name in names]
         decoding = find_decoding(source, looked_at, settings, largest_file(settings), shape)
         del looked_at  # frees memory: there may be millions
         try:
-            return _decode_rows(
-                source, table, names, reasons, settings, decoding, earlier, recorded
-            )
+            return _decode_rows(source, table, names, settings, decoding, earlier, recorded)
         except ColourFoundError:
             logger.info(
                 "%s: a picture has colours, though those that were looked at have none: all are "
@@ -106,7 +106,7 @@ def decode_rows(
                 source.display,
             )
             colour = decoding.in_colour()
-            return _decode_rows(source, table, names, reasons, settings, colour, earlier, recorded)
+            return _decode_rows(source, table, names, settings, colour, earlier, recorded)
 
 
 def no_images(settings: Ingest, shape: Shape | None = None) -> Decoded:
@@ -124,8 +124,7 @@ def largest_file(settings: Ingest) -> int:
 def _decode_rows(
     source: ImageSource,
     table: LabelTable,
-    names: "_Names",
-    reasons_before: dict[int, str],
+    names: "CheckedNames",
     settings: Ingest,
     decoding: Decoding,
     earlier: EarlierIngestion | None,
@@ -139,9 +138,9 @@ def _decode_rows(
     """
     start = time.perf_counter()
     known = KnownFiles(earlier, fingerprints.digest_of_decoding(asdict(decoding)))
-    reasons = dict(reasons_before)
+    reasons = dict(names.rejected)
     images = _allocate(len(names), decoding)
-    accepted: list[Row] = []
+    accepted = array("q")  # positions of rows: as compact for millions as they can be
     with BatchDecoder(images, decoding) as decoder:
         for batch in _batches(_read(source, names, known, reasons, largest_file(settings))):
             decoded = iter(decoder.decode([file.data for file in batch if file.data is not None]))
@@ -152,7 +151,7 @@ def _decode_rows(
                 elif fault is None:
                     known.reuse(content, row)
                 if fault is None:
-                    accepted.append(table.rows[position])
+                    accepted.append(position)
                     if recorded:
                         known.add_image(content)
                 else:
@@ -163,15 +162,14 @@ def _decode_rows(
     images = images[: len(accepted)]
     if not known.copy_reused(images, image_digests):
         logger.warning("the record of the last ingestion does not fit: every picture is read anew")
-        return _decode_rows(
-            source, table, names, reasons_before, settings, decoding, None, recorded
-        )
+        return _decode_rows(source, table, names, settings, decoding, None, recorded)
+    rows = RowsAt(table.rows, accepted)
     counts = Counter(reason for _, reason in sorted(reasons.items()))
     logger.log(
         logging.WARNING if reasons else logging.INFO,
         "%d images%s from %s (%s) in %.1f s%s; %d rejected%s",
         len(accepted),
-        _count_of_classes(accepted),
+        _count_of_classes(rows),
         source.display,
         table.origin,
         time.perf_counter() - start,
@@ -180,12 +178,12 @@ def _decode_rows(
         f": {_summary(counts)}; {_example(table, reasons)}" if reasons else "",
     )
     _stop_if_too_few(source, table, reasons, counts, settings)
-    return Decoded(images, accepted, rejected_table(table.rows, reasons), known)
+    return Decoded(images, rows, rejected_table(table.rows, reasons), known)
 
 
 def _read(
     source: ImageSource,
-    names: "_Names",
+    names: "CheckedNames",
     known: KnownFiles,
     reasons: dict[int, str],
     limit: int,
@@ -220,52 +218,62 @@ def _batches(files: Iterator[_File]) -> Iterator[list[_File]]:
     yield batch
 
 
-class _Names:
+class CheckedNames:
     """The names of the files to be decoded, with the positions of their rows, made one by one.
 
-    There may be millions: what is held of each is the row's own name.
+    There may be millions: nothing is held of a row whose name is as it should be.
+
+    Attributes:
+        rejected: Why rows have no file to be decoded, by their position.
     """
 
-    def __init__(self, paths: list[str | None], prefix: str) -> None:
-        """Set each row's path, None for a rejected row, and what paths are relative to."""
-        self._paths, self._prefix = paths, prefix
-        self._files = len(paths) - paths.count(None)
+    def __init__(self, table: LabelTable, rejected: dict[int, str], clean: dict[int, str]) -> None:
+        """Set the table, the rejected rows, and the clean names of rows that have others."""
+        self._rows, self._clean, self.rejected = table.rows, clean, rejected
+        self._prefix = f"{table.folder}/" if table.folder else ""
+
+    @classmethod
+    def of(cls, table: LabelTable) -> Self:
+        """Return the names of a table's rows, which are checked without reading files.
+
+        A row is rejected for a missing or unsafe file name, a missing label, or a repeated file
+        name.
+        """
+        names = cls(table, {}, {})
+        for position, row in enumerate(table.rows):
+            try:
+                path = _picture_path(row)
+            except Unreadable as problem:
+                names.rejected[position] = problem.reason
+            else:
+                if path != row.filename:
+                    names._clean[position] = path
+        hashes = np.fromiter((hash(path) for _, path in names), np.int64, len(names))
+        hashes.sort()
+        if np.any(hashes[1:] == hashes[:-1]):
+            names.rejected.update(names._repeated())
+        return names
 
     def __len__(self) -> int:
-        return self._files
+        return len(self._rows) - len(self.rejected)
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
-        for position, path in enumerate(self._paths):
-            if path is not None:
-                yield position, self._prefix + path
+        for position, row in enumerate(self._rows):
+            if position not in self.rejected:
+                yield position, self._prefix + self._clean.get(position, row.filename)
 
-
-def _check_rows(rows: list[Row]) -> tuple[list[str | None], dict[int, str]]:
-    """Return the rows' clean file names and the rejections without reading files, by position.
-
-    A row is rejected for a missing or unsafe file name, a missing label, or a repeated file name.
-    Its name is None.
-    """
-    paths: list[str | None] = [None] * len(rows)
-    reasons: dict[int, str] = {}
-    for position, row in enumerate(rows):
-        try:
-            paths[position] = _picture_path(row)
-        except Unreadable as problem:
-            reasons[position] = problem.reason
-    if len({path for path in paths if path is not None}) == len(rows) - len(reasons):
-        return paths, reasons
-    same_name: defaultdict[str, list[int]] = defaultdict(list)
-    for position, path in enumerate(paths):
-        if path is not None:
+    def _repeated(self) -> dict[int, str]:
+        """Return the reasons of rows whose name another one has, by position."""
+        same_name: defaultdict[str, list[int]] = defaultdict(list)
+        for position, path in self:
             same_name[path].append(position)
-    for positions in same_name.values():
-        conflict = len({rows[position].label for position in positions}) > 1
-        for position in positions if conflict else positions[1:]:
-            extra = " with conflicting labels" if conflict else ""
-            reasons[position] = f"duplicate file name{extra}"
-            paths[position] = None
-    return paths, reasons
+        reasons = {}
+        for positions in same_name.values():
+            conflict = len({self._rows[position].label for position in positions}) > 1
+            for position in positions if conflict else positions[1:]:
+                extra = " with conflicting labels" if conflict else ""
+                reasons[position] = f"duplicate file name{extra}"
+        return reasons
 
 
 def _picture_path(row: Row) -> str:
@@ -319,7 +327,7 @@ def _allocate(count: int, decoding: Decoding) -> NDArray[np.uint8]:
         ) from None
 
 
-def rejected_table(rows: list[Row], reasons: dict[int, str]) -> pd.DataFrame:
+def rejected_table(rows: Sequence[Row], reasons: dict[int, str]) -> pd.DataFrame:
     """Return ``filename`` and ``reason`` of the rejected rows, by their position."""
     positions = sorted(reasons)
     return pd.DataFrame(
@@ -330,7 +338,7 @@ def rejected_table(rows: list[Row], reasons: dict[int, str]) -> pd.DataFrame:
     )
 
 
-def _count_of_classes(rows: list[Row]) -> str:
+def _count_of_classes(rows: Sequence[Row]) -> str:
     labels = {row.label for row in rows} - {None}
     return f" of {len(labels)} classes" if labels else ""
 
@@ -350,6 +358,8 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def text_column(values: list[str]) -> "pd.Series[str]":
-    """Return a column of text."""
-    return pd.Series(values, dtype="str")
+def text_column(values: Iterable[str]) -> "pd.Series[str]":
+    """Return a column of text; values that are made one by one are not held all at once."""
+    rest = iter(values)
+    parts = [pd.Series(part, dtype="str") for part in iter(lambda: list(islice(rest, _TEXTS)), [])]
+    return pd.concat(parts, ignore_index=True) if parts else pd.Series([], dtype="str")

@@ -165,7 +165,7 @@ def ingest_unlabeled(
         if table.rows
         else no_images(settings, shape)
     )
-    index = pd.DataFrame({"filename": text_column([row.filename for row in ingested.rows])})
+    index = pd.DataFrame({"filename": text_column(row.filename for row in ingested.rows)})
     return UnlabeledImages(ingested.images, index, ingested.rejected)
 
 

@@ -61,7 +61,8 @@ class Progress:
         combination: The best so far.
         left_out: Combinations that cannot be built, and why, by name.
         not_tried: Techniques that were not tried on top of others, as ``candidates`` are tried at
-            most, or as they are worse than the baseline alone.
+            most, or as they are worse than the baseline alone; those that failed are not among
+            them.
         is_finished: Whether no step is left: nothing more is better, as far as trainings can show.
     """
 
@@ -141,7 +142,9 @@ class Stepwise:
         kept = order[: self._most]
         others = set(first.candidates) - set(kept) - {first.chosen}
         progress.not_tried = [
-            name for name in first.judged if name in others and first.judged[name].verdict
+            name
+            for name, of in first.judged.items()
+            if name in others and of.verdict and not isnan(of.gain)  # what failed is told as such
         ]
         return [first.candidates[name] for name in kept]
 

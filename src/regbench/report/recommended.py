@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from regbench.comparison.verdicts import BETTER, EQUIVALENT, UNDECIDED, WORSE
+from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
 from regbench.metrics.registry import metric_named
 from regbench.report.answer import points_text
 from regbench.report.numbers import listed
@@ -83,7 +83,8 @@ def steps(found: Mapping[str, Any]) -> list[str]:
     for step in found["steps"]:
         by_verdict: dict[str, list[str]] = {}
         for candidate in step["candidates"]:
-            by_verdict.setdefault(_standing(candidate), []).append(candidate["name"])
+            standing = _standing(candidate, has_failed=candidate["name"] in found["failed"])
+            by_verdict.setdefault(standing, []).append(candidate["name"])
         order = [name for name in (*_ORDER, *by_verdict) if name in by_verdict]
         verdicts = "; ".join(
             f"{name}: {', '.join(by_verdict[name])}" for name in dict.fromkeys(order)
@@ -97,8 +98,10 @@ def steps(found: Mapping[str, Any]) -> list[str]:
 _ORDER = (BETTER, EQUIVALENT, UNDECIDED, WORSE)
 
 
-def _standing(candidate: Mapping[str, Any]) -> str:
-    """Return a candidate's verdict, or how far it is from a first one."""
+def _standing(candidate: Mapping[str, Any], *, has_failed: bool) -> str:
+    """Return a candidate's verdict, that its trainings failed, or how far it is from a verdict."""
+    if has_failed and candidate["verdict"] in (None, DESCRIPTIVE):
+        return "failed"
     if candidate["verdict"]:
         return str(candidate["verdict"])
     if not candidate.get("pairs"):  # a stored one may be of an earlier version

@@ -21,6 +21,7 @@ from regbench.errors import (
 )
 from regbench.process import presence
 from regbench.process.signals import at_the_end
+from regbench.runs.beforehand import check_beforehand
 from regbench.runs.command_line import check_selection
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.runs.exit_code import notification_addresses, notify_of_error, raise_alarms
@@ -115,6 +116,7 @@ class StudyHooks:
         try:
             self._lock(pipeline, catalog, only_missing_outputs=only_missing_outputs)
             _check_inputs(pipeline, catalog)
+            check_beforehand(pipeline, catalog)
             if only_missing_outputs:
                 treat_stale_as_missing(pipeline, catalog)
             self._nothing_to_do = only_missing_outputs and is_up_to_date(pipeline, catalog)

@@ -117,13 +117,23 @@ def _misfit(network: Network, batch: Batch, classes: int) -> str | None:
     )
 
 
+def unknown_network(name: str, networks: Iterable[str]) -> Problem:
+    """Return the problem of a network that a study shall train and that there is not.
+
+    Args:
+        name: Its name.
+        networks: The names of those that there are.
+    """
+    known = list(networks)
+    wrong = f"{quoted(name)} is not a network; allowed: {', '.join(known)}"
+    return Problem(("protocol", "network"), wrong + nearest(name, known))
+
+
 def _name_problems(name: str, study: Study) -> list[Problem]:
     """Return what is wrong with the name of a network that a study trains."""
     path = ("protocol", "network")
     if name not in study.networks:
-        allowed = ", ".join(study.networks)
-        wrong = f"{quoted(name)} is not a network; allowed: {allowed}"
-        return [Problem(path, wrong + nearest(name, study.networks))]
+        return [unknown_network(name, study.networks)]
     if len(study.protocol.networks) == 1:
         return []
     if not NAME.fullmatch(name):

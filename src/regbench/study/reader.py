@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from regbench.errors import quoted
-from regbench.fields import Settings
+from regbench.fields import Settings, network_names
 from regbench.metrics.registry import DEFAULT
 from regbench.networks.base import Network
 from regbench.networks.registry import NETWORKS, network_of
@@ -15,7 +15,7 @@ from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.cells import scaling_problems
 from regbench.study.cocktail import cocktail_problems
 from regbench.study.combine import combine_techniques
-from regbench.study.fit import fit_problems
+from regbench.study.fit import fit_problems, unknown_network
 from regbench.study.looks import namespaces_of
 from regbench.study.problems import InvalidStudy, Problem, keys_in, nearest, problems_of
 from regbench.study.scaling import LearningCurve, NetworkSize
@@ -70,7 +70,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += misfits
     if study is not None:
         problems += _metric_problems(study)
-        problems += _network_problems(study)
+        problems += _published_network_problems(study)
         problems += _one_of_problems(study)
         problems += _namespace_problems(study)
         problems += search_problems(study)
@@ -80,6 +80,7 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
     for group in ("prediction", "alarms", "refit"):
         if isinstance(parameters.get(group), Mapping):
             problems += _technique_problems(group, parameters[group].get("technique"), combined)
+    problems += _network_problems(parameters)
     if study is None or problems:
         raise InvalidStudy(list(dict.fromkeys(problems)))
     metric = study.reporting.metric
@@ -218,26 +219,41 @@ def _metric_problems(study: Study) -> list[Problem]:
     ]
 
 
-def _network_problems(study: Study) -> list[Problem]:
-    """Return the problems of settings that name a network that the study does not train."""
-    problems = []
-    known = [BEST, *study.protocol.networks]
-    for group, name in {
-        "prediction": study.prediction.network,
-        "refit": study.refit.network,
-    }.items():
-        if name not in known:
-            wrong = f"{quoted(name)} is not trained; allowed: {', '.join(known)}"
-            problems.append(Problem((group, "network"), wrong + nearest(name, known)))
-    if len(study.protocol.networks) > 1 and study.reporting.published:
-        problems.append(
-            Problem(
-                ("protocol", "network"),
-                "must be one network where reporting.published has accuracies, which are of one; "
-                "without --env=article there are none",
-            )
+def _network_problems(parameters: Mapping[Any, Any]) -> list[Problem]:
+    """Return the problems of names of networks that there are not, or that are not trained.
+
+    Whatever else is wrong with the study does not matter: all wrong names are told at once.
+    """
+    try:
+        trained = network_names(parameters["protocol"]["network"])
+        networks = list(map(str, parameters["networks"].keys()))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return []  # reported with the study
+    problems = [unknown_network(name, networks) for name in trained if name not in networks]
+    known = [BEST, *(networks if problems else trained)]
+    return problems + [
+        Problem(
+            (group, "network"),
+            f"{quoted(name)} is not trained; allowed: {', '.join(known)}{nearest(name, known)}",
         )
-    return problems
+        for group in ("prediction", "refit")
+        if isinstance(parameters.get(group), Mapping)
+        and isinstance(name := parameters[group].get("network", BEST), str)
+        and name not in known
+    ]
+
+
+def _published_network_problems(study: Study) -> list[Problem]:
+    """Return the problem of published accuracies beside several networks."""
+    if len(study.protocol.networks) < 2 or not study.reporting.published:
+        return []
+    return [
+        Problem(
+            ("protocol", "network"),
+            "must be one network where reporting.published has accuracies, which are of one; "
+            "without --env=article there are none",
+        )
+    ]
 
 
 def _one_of_problems(study: Study) -> list[Problem]:

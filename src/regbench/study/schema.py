@@ -29,6 +29,7 @@ from regbench.fields import (
     Share,
     Side,
     counted_seeds,
+    network_names,
 )
 from regbench.metrics.base import POINTS
 from regbench.metrics.registry import METRICS
@@ -182,14 +183,9 @@ class Protocol(Settings):
 
     @field_validator("network", mode="before")
     @classmethod
-    def _names_of_entries(cls, value: Any) -> Any:
-        """Accept one name, or several: a list, or words, as ``--params`` takes no lists."""
-        names = value.split() if isinstance(value, str) else value
-        if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
-            wrong = "must name an entry of networks, such as mlp, or several of them"
-            raise PydanticCustomError("network", wrong)
-        if len(set(names)) < len(names):
-            raise PydanticCustomError("network", "must name every network once")
+    def _one_or_several(cls, value: Any) -> Any:
+        """Accept one name, or several."""
+        names = network_names(value)
         return names if len(names) > 1 else names[0]
 
     @property

@@ -193,7 +193,7 @@ def _beside(
     if not rest:
         return unlabeled_table([], settings), [], warnings
     words = [f"{len(rest)} pictures that it does not name are unlabelled"]
-    return unlabeled_table([Row(name, None) for name in rest], settings), words, warnings
+    return unlabeled_table(rest, settings), words, warnings
 
 
 def _of_unlabeled(settings: Ingest) -> Ingest:

@@ -64,11 +64,11 @@ def read_from_folders(
         if by_column := listed_parts(lists, has):
             given = by_column[1]
     labeled: list[Row] = []
-    unlabeled: list[Row] = []
+    unlabeled: list[str] = []
     for name in inventory.pictures:
         place = reading.places.get(name.rpartition("/")[0], Place(""))
         if place.label is None:
-            unlabeled.append(Row(name, None))
+            unlabeled.append(name)
         else:
             part = place.part or given.get(name, "")
             label = by_file.get(name, place.label)
@@ -87,14 +87,14 @@ def read_from_folders(
         text += f"; given split by {by_column[0].split_file or by_column[0].name}: "
         text += said_parts(counts)
         others = [file for file in lists if file is not by_column[0]]
-        warnings += _unused(others, {row.filename for row in unlabeled})
+        warnings += _unused(others, unlabeled)
     elif given:
         counts = Counter(row.given_split for row in labeled)
         order = {file.name: split_part_in(file.name) or "" for file in lists}
         files = listed(sorted(order, key=lambda name: SPLIT_PARTS.index(order[name])))
         text += f"; given split by {files}: {said_parts(counts)}"
     else:
-        warnings += _unused(lists, {row.filename for row in unlabeled})
+        warnings += _unused(lists, unlabeled)
     table = LabelTable(labeled, reading.base, "the class folders", reading.has_split or bool(given))
     return Layout(table, aside, text, tuple(warnings))
 
@@ -142,12 +142,13 @@ def _split_by_lists(lists: Sequence[LabelFile]) -> dict[str, str]:
     return given if len(given) == len(names) else {}  # a picture in two lists
 
 
-def _unused(lists: Sequence[LabelFile], unlabeled: set[str]) -> list[str]:
+def _unused(lists: Sequence[LabelFile], unlabeled: Sequence[str]) -> list[str]:
     """Return a line for each list that names others than the unlabelled pictures."""
+    known = set(unlabeled) if lists else set()  # not in vain: there may be millions
     return [
         f"{file.name!r} lists {len(file.cells)} pictures without labels and is not used"
         for file in lists
-        if any(name not in unlabeled for name in file.found.names if name)
+        if any(name not in known for name in file.found.names if name)
     ]
 
 

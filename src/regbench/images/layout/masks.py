@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 
 from regbench.images.layout.inventory import Inventory, folders_of
@@ -12,6 +13,7 @@ _OF_PICTURE = re.compile(
     r"(?P<picture>.+?)[ _.-]+(mask|segmentation|seg|groundtruth|gt)([ _.-]?\d+)?", re.IGNORECASE
 )
 _WORDS = ("mask", "seg", "groundtruth", "gt")  # one of them is in the name of every mask
+_AT_ONCE = 10_000
 _FOLDERS = frozenset({"mask", "masks", "segmentation", "segmentations"})
 
 
@@ -22,8 +24,7 @@ def without_masks(inventory: Inventory) -> tuple[Inventory, list[str]]:
     a picture in ``cat/images`` and lies in ``cat/masks``, in a folder of a class.
     """
     called_masks = [folder for folder in inventory.folders if _is_called_masks(folder)]
-    text = "/".join(inventory.last_names)  # of all names at once: most sets have no masks
-    if not called_masks and not any(word in text for word in _WORDS):
+    if not called_masks and not _has_words(inventory.pictures):
         return inventory, []
     stems: dict[str, set[str]] = defaultdict(set)
     for name in inventory.pictures:
@@ -38,6 +39,16 @@ def without_masks(inventory: Inventory) -> tuple[Inventory, list[str]]:
     counts = inventory.folders.copy()
     counts.subtract(folders_of(masks))
     return replace(inventory, pictures=pictures, folders=+counts), masks
+
+
+def _has_words(names: Sequence[str]) -> bool:
+    """Return whether a file may be called a mask; many are looked at at once, most sets have none.
+
+    These words may stand in a folder's name: then each file is looked at.
+    """
+    parts = (names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE))
+    texts = ("/".join(part).casefold() for part in parts)
+    return any(word in text for text in texts for word in _WORDS)
 
 
 def _is_mask(name: str, stems: dict[str, set[str]], folders: set[str]) -> bool:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from regbench.errors import StudyError, quoted
 from regbench.evaluation.split_parts import SPLIT_PARTS
 from regbench.images.layout.folders import descend, without_unlabeled
-from regbench.images.layout.inventory import Folder, Inventory
+from regbench.images.layout.inventory import Folder, Inventory, join
 from regbench.images.layout.labels import counted
-from regbench.images.layout.table import LabelTable, Layout, Row, relative
+from regbench.images.layout.table import LabelTable, Layout, Row, UnlabeledRows, relative
 from regbench.images.layout.words import split_part_of, split_parts_of
 from regbench.study.schema import Ingest
 
@@ -43,19 +43,19 @@ def read_names(inventory: Inventory, tree: Folder, settings: Ingest) -> Layout:
     parts = split_parts_of(list(node.below))
     unlabeled_folders = {path for path, _ in aside}
     labeled: list[Row] = []
-    unlabeled: list[Row] = []
+    unlabeled: list[str] = []
     for name in inventory.pictures:
         folder, _, plain = name.rpartition("/")
         row = relative(name, base)
         if folder in unlabeled_folders:
-            unlabeled.append(Row(name, None))
+            unlabeled.append(name)
             continue
         found = pattern.fullmatch(name if whole else plain)
         label = (found["label"] or "").strip() if found else ""
         labeled.append(Row(row, label, parts.get(row.partition("/")[0], "")))
     has = Counter(row.given_split for row in labeled if row.label)
     if has.get("train") and not has.get("test"):  # Dogs vs. Cats: test/1.jpg
-        unlabeled += [_as_unlabeled(row, base) for row in labeled if row.given_split == "test"]
+        unlabeled += [join(base, row.filename) for row in labeled if row.given_split == "test"]
         labeled = [row for row in labeled if row.given_split != "test"]
     if not has:
         example = quoted(inventory.pictures[0]) if inventory.pictures else "none"
@@ -74,13 +74,9 @@ def read_names(inventory: Inventory, tree: Folder, settings: Ingest) -> Layout:
         text = f"{text}; given split folders {sizes}"
     return Layout(
         LabelTable(labeled, base, "the file names", has_split),
-        LabelTable(unlabeled, "", "the unlabelled pictures"),
+        LabelTable(UnlabeledRows(unlabeled), "", "the unlabelled pictures"),
         text,
     )
-
-
-def _as_unlabeled(row: Row, base: str) -> Row:
-    return Row(f"{base}/{row.filename}" if base else row.filename, None)
 
 
 def proposed_pattern(names: Sequence[str]) -> tuple[str, Counter[str]] | None:

@@ -26,7 +26,6 @@ from regbench.images.layout.table import (
     LabelTable,
     Layout,
     NoLabelsError,
-    Row,
     TwoReadingsError,
 )
 from regbench.images.layout.unlabeled import unlabeled_table
@@ -79,8 +78,7 @@ def recognize_unlabeled(source: ImageSource, settings: Ingest) -> LabelTable:
     try:
         return recognize(source, settings).unlabeled
     except NoLabelsError:
-        rows = [Row(name, None) for name in [*inventory.pictures, *inventory.unusable]]
-        return unlabeled_table(rows, settings)
+        return unlabeled_table([*inventory.pictures, *inventory.unusable], settings)
 
 
 def _recognized(

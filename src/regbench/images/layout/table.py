@@ -1,6 +1,7 @@
 """What is recognised in a set: its labelled and unlabelled pictures, and how it was read."""
 
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, overload
 
 from regbench.errors import StudyError
 
@@ -21,6 +22,55 @@ class Row(NamedTuple):
     more: tuple[str, ...] = ()
 
 
+class UnlabeledRows(Sequence[Row]):
+    """The rows of pictures without labels, made one by one: there may be millions.
+
+    What is held of each is its name, which the list of the set's files holds anyway.
+    """
+
+    def __init__(self, names: Sequence[str], folder: str = "") -> None:
+        """Set the pictures' names in the set, and the folder that rows are relative to."""
+        self._names, self._folder = names, folder
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+    @overload
+    def __getitem__(self, at: slice) -> "UnlabeledRows": ...
+    def __getitem__(self, at: int | slice) -> "Row | UnlabeledRows":
+        if isinstance(at, slice):
+            return UnlabeledRows(self._names[at], self._folder)
+        return Row(relative(self._names[at], self._folder), None)
+
+    def __iter__(self) -> Iterator[Row]:
+        return (Row(relative(name, self._folder), None) for name in self._names)
+
+
+class RowsAt(Sequence[Row]):
+    """Some of the rows of a table, by their positions."""
+
+    def __init__(self, rows: Sequence[Row], positions: Sequence[int]) -> None:
+        """Set the table's rows, and which of them these are."""
+        self._rows, self._positions = rows, positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+    @overload
+    def __getitem__(self, at: slice) -> "RowsAt": ...
+    def __getitem__(self, at: int | slice) -> "Row | RowsAt":
+        if isinstance(at, slice):
+            return RowsAt(self._rows, self._positions[at])
+        return self._rows[self._positions[at]]
+
+    def __iter__(self) -> Iterator[Row]:
+        return (self._rows[position] for position in self._positions)
+
+
 class LabelTable(NamedTuple):
     """The pictures of a set with their labels.
 
@@ -32,7 +82,7 @@ class LabelTable(NamedTuple):
         columns: The titles of the label file's further columns, as in ``Row.more``.
     """
 
-    rows: list[Row]
+    rows: Sequence[Row]
     folder: str
     origin: str
     has_split: bool = False

@@ -77,13 +77,13 @@ class ZipSource(ArchiveSource[_Entry]):
         if sum(info.compress_size for info in archive.infolist()) > size:
             archive.close()
             raise ValueError("its entries overlap, as in a zip bomb")
-        entries = [
-            (clean_if_possible(info.filename), _Entry.of(info))
-            for info in archive.infolist()
-            if not info.filename.endswith("/")
-        ]
-        archive.filelist.clear()  # frees memory: there may be millions of entries
         archive.NameToInfo.clear()
+        entries = []
+        while archive.filelist:  # what is made takes the memory of what goes: may be millions
+            info = archive.filelist.pop()
+            if not info.filename.endswith("/"):
+                entries.append((clean_if_possible(info.filename), _Entry.of(info)))
+        entries.reverse()
         return cls(display, archive, entries)
 
     def close(self) -> None:
