@@ -44,4 +44,9 @@ class L2(Regularizer):
         """Return ``factor`` x sum w^2."""
         import keras
 
-        return keras.regularizers.L2(self.factor)(kernel)
+        from regbench.regularizers.computations.penalties import with_gradient
+
+        def gradient(values: "tf.Tensor", times: "tf.Tensor") -> "tf.Tensor":
+            return (2 * times * self.factor) * values
+
+        return with_gradient(kernel, keras.regularizers.L2(self.factor), gradient)

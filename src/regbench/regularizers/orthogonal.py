@@ -18,10 +18,11 @@ class Orthogonal(Regularizer):
     units (Brock et al., 2019, with the default strength); with ``unit_length`` it is
     |W'W - I|^2, which draws every unit's length to 1, too (Bansal et al., 2018).
 
-    W'W of 500 inputs x 500 units takes four times the products of a batch of 128 images. So the
-    sum is estimated in every step from ``probes`` random vectors v of signs, as the mean of
-    |(W'W x (1 - I)) v|^2 (Hutchinson, 1990): an unbiased estimate of penalty and gradient. ``null``
-    computes it exactly, as a layer does anyway that has fewer units or incoming weights than that.
+    W'W of 500 inputs x 500 units takes four times the products of a batch of 128 images. So in
+    every step units are compared with ``probes`` ones alone, neighbours from a random place on, and
+    what is found is taken times its share's inverse: an unbiased estimate of the sum and of its
+    gradient. ``null`` computes it exactly, as a layer does anyway that has no more units or
+    incoming weights than that.
     """
 
     title = "soft orthogonality"
@@ -41,7 +42,7 @@ class Orthogonal(Regularizer):
         "(Zhang et al., Self-Orthogonality Module: A Network Architecture Plug-in for Learning "
         "Orthogonal Filters, 2020)."
     )
-    cost = "with 8 probes about ten products of a hidden kernel and a vector each in a step"
+    cost = "two products of every hidden kernel and 8 vectors in a step; nothing once trained"
     aliases = (
         "OrthogonalRegularizer",
         "orthogonality",
@@ -64,7 +65,9 @@ class Orthogonal(Regularizer):
 
     factor: Annotated[Float, Field(gt=0, le=1000)] = 1e-4
     unit_length: bool = False
-    probes: Annotated[Units | None, Field(description="null: exact")] = 8
+    probes: Annotated[
+        Units | None, Field(description="units that all are compared with in a step; null: all")
+    ] = 8
 
     def penalty(self, kernel: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
         """Return ``factor`` times the sum, or its estimate."""
@@ -84,36 +87,43 @@ class Orthogonal(Regularizer):
         return total - tf.reduce_sum(squares**2)
 
     def _estimated(self, kernel: "tf.Tensor", seed: "tf.Tensor", probes: int) -> "tf.Tensor":
-        """Return the estimate; its gradient takes two more products, as written down here.
+        """Return the estimate, with an estimate of the sum's gradient for its gradient.
 
-        For V of units x probes and R = (W'W - D) V it is |R|^2 / probes, D the diagonal of W'W, or
-        I. Of W, its gradient is 2 / probes (W V R' + W R V'), and without ``unit_length`` less
-        4 / probes W x (the rows' sums of R x V).
+        The sum's gradient by a unit w is 4 sum_i (w'w_i) w_i over all others, here over those that
+        are drawn. That of the lengths, 4 (w'w - 1) w, is exact: drawn, it would be rare and large.
         """
         import tensorflow as tf
 
         from regbench.regularizers.computations.penalties import with_gradient
 
-        shape = (kernel.shape[1], probes)
-        drawn = tf.random.stateless_uniform(shape, seed, 0, 2, tf.int32)
-        signs = 2.0 * tf.cast(drawn, kernel.dtype) - 1.0
+        # Every unit lies in p of n + p - 1 windows, those at the ends being narrower. Neighbours:
+        # to gather columns from all over a kernel takes half as long as the products.
+        units = kernel.shape[1]
+        windows = units + probes - 1
+        end = tf.random.stateless_uniform((), seed, 1, windows + 1, tf.int32)
+        begin, end = tf.maximum(end - probes, 0), tf.minimum(end, units)
+        others = tf.one_hot(tf.range(begin, end), units, on_value=0.0, off_value=windows / probes)
 
-        def rest(values: "tf.Tensor", images: "tf.Tensor") -> "tf.Tensor":
-            own = 1.0 if self.unit_length else tf.reduce_sum(values**2, axis=0)[:, None]
-            return tf.matmul(values, images, transpose_a=True) - own * signs
+        def compared(values: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
+            """Return the drawn units, inputs x drawn, and products with all, drawn x units."""
+            some = values[:, begin:end]
+            return some, tf.matmul(some, values, transpose_a=True)
+
+        def lengths(values: "tf.Tensor") -> "tf.Tensor":
+            return tf.reduce_sum(values**2, axis=0) - 1.0
 
         def value(values: "tf.Tensor") -> "tf.Tensor":
-            found = rest(values, tf.matmul(values, signs))
-            return self.factor / probes * tf.reduce_sum(found**2)
+            total = tf.reduce_sum(others * compared(values)[1] ** 2)
+            if self.unit_length:
+                total += tf.reduce_sum(lengths(values) ** 2)
+            return self.factor * total
 
         def gradient(values: "tf.Tensor", times: "tf.Tensor") -> "tf.Tensor":
-            times *= 2 * self.factor / probes
-            images = tf.matmul(values, signs)
-            found = rest(values, images)
-            left = times * tf.concat([images, tf.matmul(values, found)], axis=1)
-            total = tf.matmul(left, tf.concat([found, signs], axis=1), transpose_b=True)
+            times *= 4 * self.factor
+            some, products = compared(values)
+            total = tf.matmul(some, times * others * products)
             if self.unit_length:
-                return total
-            return total - values * (2 * times * tf.reduce_sum(found * signs, axis=1))
+                total += values * (times * lengths(values))
+            return total
 
         return with_gradient(kernel, value, gradient)

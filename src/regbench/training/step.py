@@ -18,7 +18,7 @@ from regbench.regularizers.base import LAYERS, PLACES, Batch, Regularizer
 from regbench.regularizers.places.update import Clock, TrainedVariables
 from regbench.training.acting import Acting
 from regbench.training.computed_kernels import ComputedKernels
-from regbench.training.fused_normalization import fuse_batch_normalization
+from regbench.training.fused_normalization import fuse_normalizations
 from regbench.training.losses import changed_losses, cross_entropies_of, sums_of
 from regbench.training.marked_values import MarkedValues
 from regbench.training.optimizers import applied
@@ -91,7 +91,7 @@ class Step:
         regularizers: Sequence[Regularizer],
     ) -> None:
         self.network = network
-        fuse_batch_normalization(network)
+        fuse_normalizations(network)
         self.batch_size = batch_size
         batch_bytes = batch_size * math.prod(network.input_shape[1:])
         self.rows_a_call = batch_size * min(max(_BYTES_A_CALL // batch_bytes, 1), _BATCHES_A_CALL)
