@@ -118,11 +118,13 @@ class TestWhatHelps:
         settings = SETTINGS | {"refit": {"parts": ["train", "validation"], "seeds": [1, 2, 3]}}
         images = {"train": 200, "validation": 100, "test": 50}
         step = answers(self.compared, COMMAND, settings, images=images)[-1]
-        assert step.remark.startswith("about 1 minute; ")  # 3 x 13 s x 300 / 200
+        assert step.remark.startswith(
+            "3 trainings, averaged, of about 1 minute in all; "
+        )  # 3 x 13 s x 300 / 200
         of_two = self.compared.copy()
         of_two.attrs = {**self.compared.attrs, "side_by_side": 2}
         step = answers(of_two, COMMAND, settings, images=images)[-1]
-        assert step.remark.startswith("about 39 seconds with 2 trainings at once; ")
+        assert step.remark.startswith("3 trainings, averaged, of about 39 seconds in all; ")
 
     @pytest.mark.parametrize(
         ("technique", "schedule", "pipeline"),
@@ -202,7 +204,10 @@ class TestNothingHelps:
         few = row("dropout", 1.2, "descriptive only", **{**COST, "trainings": 3})
         found = asked(priced(*self.rows, few | {"missing_trainings": 2}))
         assert found["which"].answer == "not known yet"
-        assert found["which"].remark == "of 2 with a verdict none helps; without one: dropout"
+        assert (
+            found["which"].remark
+            == "of 2 with a verdict none helps; without one: dropout; use the baseline until then"
+        )
         assert found["by"].answer == "not known"
         assert found["by"].remark.startswith(
             "so far dropout, the highest of those without a verdict, +1.20 points [0.70, 1.70], "
@@ -232,12 +237,15 @@ class TestUndecided:
             "it may help or not"
         )
         assert found["which"].remark == "undecided: l2; use the baseline until it is shown to help"
-        assert found["next"].answer == "Train 7 more seeds, 12 in all, to decide on l2"
+        assert found["next"].answer == "Train 7 more seeds, 12 in all, which probably decides on l2"
         assert found["next"].command == (
             f"{COMMAND} '--params=protocol.seeds.looks=5 12' --only-missing-outputs"
         )
         # 2 x 7 x 10 s
-        assert found["next"].remark == "about 2 minutes, for the baseline, l2"
+        assert (
+            found["next"].remark
+            == "about 2 minutes, for the baseline, l2; judging again is allowed for"
+        )
 
     @pytest.mark.parametrize(
         ("low", "high", "why"),
@@ -264,7 +272,10 @@ class TestUndecided:
             "--only-missing-outputs"
         )
         # 2 x 7 x 10 s / 2
-        assert step.remark == "about 1 minute with 2 trainings at once, for the baseline, l2"
+        assert step.remark == (
+            "about 1 minute with 2 trainings at once, for the baseline, l2; judging again is "
+            "allowed for"
+        )
 
     def test_decides_the_most_promising_of_those_that_can_be(self) -> None:
         compared = priced(
@@ -273,9 +284,12 @@ class TestUndecided:
             row("zca", 0.2, "undecided", further_seeds=1, **COST),
         )
         step = asked(compared)["next"]
-        assert step.answer == "Train 9 more seeds, 14 in all, to decide on l2"
+        assert step.answer == "Train 9 more seeds, 14 in all, which probably decides on l2"
         # l2, zca and the baseline: 3 x 9 x 10 s
-        assert step.remark == "about 4 minutes, for the baseline, l2 and 1 other undecided"
+        assert step.remark == (
+            "about 4 minutes, for the baseline, l2 and 1 other undecided; judging again is "
+            "allowed for"
+        )
 
     def test_adds_a_look_where_there_are_looks(self) -> None:
         settings = {"protocol": {"looks": [5, 8, 12]}}
@@ -378,7 +392,8 @@ def test_what_ails_the_network_comes_first() -> None:
     assert which.answer == "none can be named"
     assert how_much.answer == "not known before the network has learned"
     assert how_much.remark == f"as it is now, {step[1].answer}; {step[1].remark}"
-    assert is_real.answer == "yes, but only for this network, which has learned too little"
+    assert is_real.answer == how_much.answer
+    assert is_real.remark == "of the network as it is now, 1 equivalent and 1 worse after 5 seeds"
 
 
 def test_the_doctor_does_not_say_again_what_the_answers_say() -> None:

@@ -36,7 +36,7 @@ def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]
         facts.append((numbers.LARGEST_CLASS.capitalize(), value, f"{part} {metric.title}"))
     outcome = None if "network" in comparison else outcome_of(comparison)
     nothing_learned = outcome is not None and outcome.found is Found.UNLEARNED
-    none_helps = outcome is not None and outcome.found is Found.NONE_HELPS
+    none_helps = outcome is not None and outcome.found in (Found.NONE_HELPS, Found.NONE_SO_FAR)
     lead = outcome.lead if outcome and outcome.found in (Found.HELP, Found.OPEN) else None
     if outcome and lead:
         title = f"{metric.best_word.capitalize()} undecided"
@@ -54,7 +54,9 @@ def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]
     detectable = statistics_cited(comparison)["detectable"]
     judged = statistics_cited(comparison)["judged"]
     if detectable and (decided < judged or not judged):
-        remark = "between a technique and the baseline, found with a probability of 80 %"
+        seeds = statistics_cited(comparison)["seeds"]
+        remark = f"the smallest that {seeds} seeds find with a probability of 80 %, corrected for "
+        remark += "all techniques"
         size = f"{detectable} {metric.short_unit}"
         facts.append(("Detectable difference", size, remark))
     if compared and (decided or is_staged(comparison)) and not nothing_learned:

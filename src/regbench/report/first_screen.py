@@ -98,14 +98,14 @@ def after_the_doctor(
             remark=f"regularization is not the problem: {ailing.told(first)}",
         )
         if not learned and outcome.found is Found.NONE_HELPS:
+            until = "not known before the network has learned"
             how_much = replace(
                 how_much,
-                answer="not known before the network has learned",
+                answer=until,
                 remark=f"as it is now, {how_much.answer}; {how_much.remark}",
             )
-            is_real = replace(
-                is_real, answer="yes, but only for this network, which has learned too little"
-            )
+            remark = f"of the network as it is now, {_counts(outcome)}"
+            is_real = replace(is_real, answer=until, remark=remark)
     others = [which, how_much, is_real, cost]
     step = first["action"]
     if first["network"]:
@@ -189,12 +189,25 @@ def _which_of_none(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str
     """Return that none is needed, or that it is not known while some that were tried lack one."""
     if outcome.found is Found.NONE_HELPS:
         return "none is needed", f"of {len(outcome.judged)} compared none helps"
+    without = listed(_without_verdict(comparison, outcome), NAMED)
+    remark = f"of {len(outcome.judged)} with a verdict none helps; without one: {without}"
+    return "not known yet", f"{remark}; use the baseline until then"
+
+
+def _without_verdict(comparison: pd.DataFrame, outcome: Outcome) -> list[str]:
+    """Return the techniques that were tried and have no verdict."""
     judged = {row["technique"] for row in outcome.judged}
     status = comparison.get("status", pd.Series("", comparison.index))
     tried = comparison.loc[status != UNTRAINED, "technique"]
-    without = [str(name) for name in tried if name not in {*judged, BASELINE}]
-    remark = f"of {len(judged)} with a verdict none helps; without one: {listed(without, NAMED)}"
-    return "not known yet", remark
+    return [str(name) for name in tried if name not in {*judged, BASELINE}]
+
+
+def _counts(outcome: Outcome) -> str:
+    """Return how many are equivalent and worse: '2 equivalent and 1 worse after 5 seeds'."""
+    counts = [
+        f"{len(rows)} {word}" for word in (EQUIVALENT, WORSE) if (rows := outcome.of_verdict(word))
+    ]
+    return f"{' and '.join(counts)} after {_seeds_of(outcome.judged)}"
 
 
 def _how_much(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
@@ -245,38 +258,9 @@ def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
     lead = outcome.lead or {}
     match outcome.found:
         case Found.HELP:
-            remark = f"{_pairs(lead)}; the interval leaves out 0"
-            p = number_in(lead, "p_adjusted")
-            if p is not None:
-                p_text = "< 0.001" if p < 0.001 else f"= {p:.3f}"
-                remark = f"{_pairs(lead)}; p {p_text}, corrected for all techniques"
-            only_here = on_these_images_only(lead)
-            if known(lead.get("verdict_over_images")):
-                remark += "; the interval that also allows for the luck of the test images "
-                remark += (
-                    "holds 0: not shown for other images"
-                    if only_here
-                    else "does, too: it should hold for other images from the same source"
-                )
-            if lead.get("failed_trainings"):
-                of = f"{lead['failed_trainings']} of {lead['trainings']}"
-                remark += f"; {of} trainings failed, and are left out"
-            return "yes, on these images" if only_here else "yes", remark
+            return _help_is_real(lead)
         case Found.NONE_HELPS | Found.NONE_SO_FAR:
-            counts = [
-                f"{len(rows)} {word}"
-                for word in (EQUIVALENT, WORSE)
-                if (rows := outcome.of_verdict(word))
-            ]
-            # Without looks, differences and equivalence are two families of tests of 5 % each.
-            apart = len(counts) > 1 and not is_staged(comparison)
-            remark = f"{' and '.join(counts)} after {_seeds_of(outcome.judged)}; the risk of any "
-            remark += f"wrong verdict is at most 5\u00a0%{' for each of the two' if apart else ''}"
-            all_known = outcome.found is Found.NONE_HELPS
-            needed = seeds_of_a_verdict(comparison)
-            lacking = f"{outcome.lacking} without a verdict, which takes {needed} seeds; "
-            lacking = "" if all_known else lacking
-            return "yes" if all_known else "not known", f"{lacking}{remark}"
+            return _none_is_real(comparison, outcome)
         case Found.OPEN:
             remark = f"{_pairs(lead)}; {_why_open(lead, comparison)}: it may help or not"
             if is_futile(lead):
@@ -288,6 +272,40 @@ def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
             return "nothing to judge", "differences between networks that have not learned are luck"
         case _:
             return "not known", "a verdict takes the baseline and a technique"
+
+
+def _help_is_real(lead: Row) -> tuple[str, str]:
+    """Return whether what helps holds for these images alone, and what that rests on."""
+    remark = f"{_pairs(lead)}; the interval leaves out 0"
+    p = number_in(lead, "p_adjusted")
+    if p is not None:
+        p_text = "< 0.001" if p < 0.001 else f"= {p:.3f}"
+        remark = f"{_pairs(lead)}; p {p_text}, corrected for all techniques"
+    only_here = on_these_images_only(lead)
+    if known(lead.get("verdict_over_images")):
+        remark += "; the interval that also allows for the luck of the test images "
+        remark += (
+            "holds 0: not shown for other images"
+            if only_here
+            else "does, too: it should hold for other images from the same source"
+        )
+    if lead.get("failed_trainings"):
+        of = f"{lead['failed_trainings']} of {lead['trainings']}"
+        remark += f"; {of} trainings failed, and are left out"
+    return "yes, on these images" if only_here else "yes", remark
+
+
+def _none_is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
+    """Return whether it is sure that none helps, or which lack a verdict."""
+    if outcome.found is Found.NONE_SO_FAR:
+        lacking = _without_verdict(comparison, outcome)
+        takes = f"a verdict, which takes {seeds_of_a_verdict(comparison)} seeds"
+        lack = f"{listed(lacking, NAMED)} lack{'s' if len(lacking) == 1 else ''} {takes}"
+        return "not known", f"{lack}; of the others {_counts(outcome)}"
+    risk = "the risk of any wrong verdict is at most 5\u00a0%"
+    if not is_staged(comparison) and all(map(outcome.of_verdict, (EQUIVALENT, WORSE))):
+        risk = f"{risk} of 'equivalent', and as much of 'worse'"  # two families of tests
+    return "yes", f"{_counts(outcome)}; {risk}"
 
 
 def _why_open(row: Row, comparison: pd.DataFrame) -> str:

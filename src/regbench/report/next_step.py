@@ -159,7 +159,9 @@ def _price_of_refit(
         return ""
     more_images = sum(images.get(part, 0) for part in parts) / images["train"]
     at_once = int(comparison.attrs.get("side_by_side", 1))
-    return _about(seconds * more_images * math.ceil(seeds / at_once) / 60, comparison)
+    duration_of_all = duration(seconds * more_images * math.ceil(seeds / at_once))
+    number = f"{seeds} trainings, averaged" if seeds > 1 else "1 training"
+    return f"{number}, of about {duration_of_all} in all"
 
 
 def _train_longer(
@@ -216,8 +218,9 @@ def _decide(
     if found.others:
         trained += f" and {found.others} other undecided"
     time = "" if found.minutes is None else f"{_about(found.minutes, comparison)}, "
+    trained += "; judging again is allowed for"
     return NextStep(
-        f"Train {seeds}, {found.looks[-1]} in all, to decide on {found.technique}",
+        f"Train {seeds}, {found.looks[-1]} in all, which probably decides on {found.technique}",
         with_params(
             command, found.changed, *of_what_is_trained(comparison), "--only-missing-outputs"
         ),
