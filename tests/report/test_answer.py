@@ -191,7 +191,7 @@ class TestVerdictSentence:
         }
         nothing = table(row("l2", 0.1, "equivalent"), row("zca", -5, "worse"))
         assert verdict_sentence(nothing, [finding]) == (
-            "Regularization is not the problem: the network underfits its train images (RB103); of "
+            "Regularization is not the remedy: the network underfits its train images (RB103); of "
             "2 with a verdict none helps."
         )
         undecided = table(row("l2", 0.4, "undecided"), row("zca", -5, "worse"))

@@ -110,7 +110,7 @@ class TestWhatHelps:
         assert step.answer == "Train l2 on train and validation images together, for use"
         assert step.command == f"{COMMAND} --params=refit.technique=l2 --pipelines=refit"
         assert step.remark == (
-            "makes data/06_models/refit/network.keras; the study's own best is "
+            "data/06_models/refit/network.keras; the study's best on validation is "
             "data/06_models/l2/seed_<n>.keras"
         )
 
@@ -119,12 +119,13 @@ class TestWhatHelps:
         images = {"train": 200, "validation": 100, "test": 50}
         step = answers(self.compared, COMMAND, settings, images=images)[-1]
         assert step.remark.startswith(
-            "3 trainings, averaged, of about 1 minute in all; "
+            "3 trainings, of about 1 minute in all; data/06_models/refit/network.keras averages "
+            "their probabilities; "
         )  # 3 x 13 s x 300 / 200
         of_two = self.compared.copy()
         of_two.attrs = {**self.compared.attrs, "side_by_side": 2}
         step = answers(of_two, COMMAND, settings, images=images)[-1]
-        assert step.remark.startswith("3 trainings, averaged, of about 39 seconds in all; ")
+        assert step.remark.startswith("3 trainings, of about 39 seconds in all; ")
 
     @pytest.mark.parametrize(
         ("technique", "schedule", "pipeline"),
@@ -377,7 +378,8 @@ def test_what_ails_the_network_comes_first() -> None:
     assert after.answer == finding["action"]
     assert after.command == finding["command"]
     assert after.remark == (
-        "about 3 minutes; if it has learned then, run the whole study with as many epochs"
+        "about 3 minutes; if the report of this trial does not say RB102 again, run the whole "
+        "study with as many epochs"
     )
     *_, of_one = after_the_doctor(step, [finding | {"network": "cnn"}], helped)
     assert of_one.answer == f"{finding['action']} (network cnn)"
@@ -387,10 +389,10 @@ def test_what_ails_the_network_comes_first() -> None:
     step = answers(nothing, COMMAND, SETTINGS)
     which, _, is_real, *_ = after_the_doctor(step, [finding], nothing)
     assert (which.answer, is_real.answer) == ("none is needed", "yes")
-    assert which.remark == "regularization is not the problem: no overfitting (RB102)"
+    assert which.remark == "regularization is not the remedy: no overfitting (RB102)"
     which, how_much, is_real, *_ = after_the_doctor(step, [finding | {"code": "RB103"}], nothing)
     assert which.answer == "none can be named"
-    assert how_much.answer == "not known before the network has learned"
+    assert how_much.answer == "not known before the network has learned enough"
     assert how_much.remark == f"as it is now, {step[1].answer}; {step[1].remark}"
     assert is_real.answer == how_much.answer
     assert is_real.remark == "of the network as it is now, 1 equivalent and 1 worse after 5 seeds"

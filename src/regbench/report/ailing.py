@@ -35,7 +35,7 @@ def ails_badly(outcome: Outcome, findings: Findings) -> bool:
 
 def on_regularization(finding: Mapping[str, Any]) -> str:
     """Return the clause that says what the trouble is, in place of a technique."""
-    return f"Regularization is not the problem: {told(finding)}"
+    return f"Regularization is not the remedy: {told(finding)}"
 
 
 def told(finding: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from regbench.comparison.compare import UNTRAINED, metric_of
+from regbench.comparison.compare import STALE, UNTRAINED, metric_of
 from regbench.comparison.verdicts import BETTER, EQUIVALENT, UNDECIDED, WORSE
 from regbench.doctor.deciding import is_futile
 from regbench.metrics.registry import metric_named
@@ -149,6 +149,8 @@ def _on_nothing(comparison: pd.DataFrame) -> str:
     found = [str(status) for status in dict.fromkeys(comparison["status"])]
     if set(found) <= {UNTRAINED}:
         return "Nothing is trained yet, so there is nothing to compare."
+    if set(found) <= {UNTRAINED, STALE}:
+        return "Nothing can be compared: all that was trained is stale."
     return f"Nothing can be compared: the techniques are {listed(found)}."
 
 

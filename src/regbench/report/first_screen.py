@@ -12,11 +12,11 @@ from regbench.comparison.looks import is_staged
 from regbench.comparison.verdicts import BETTER, EQUIVALENT, UNDECIDED, WORSE
 from regbench.doctor.deciding import is_futile
 from regbench.doctor.told import price_of
-from regbench.evaluation.figures import registry
 from regbench.report import ailing
 from regbench.report.answer import NAMED, band_text, gain_text, points_text
+from regbench.report.cost_in_words import cost_in_words
 from regbench.report.next_step import AND_THEN, next_step
-from regbench.report.numbers import in_unit, known, listed, metric_value, number_in
+from regbench.report.numbers import known, listed, metric_value, number_in
 from regbench.report.outcome import (
     Found,
     Outcome,
@@ -25,7 +25,6 @@ from regbench.report.outcome import (
     outcome_of,
     seeds_of_a_verdict,
 )
-from regbench.report.pruned import removable_text, removable_weights
 from regbench.report.sentences import figure_name
 from regbench.study.schema import BASELINE
 
@@ -68,7 +67,7 @@ def answers(
         Answered("Which technique?", *_which(comparison, outcome)),
         Answered("By how much?", *_how_much(comparison, outcome)),
         Answered("Is it real?", *_is_real(comparison, outcome)),
-        Answered("What does it cost?", *_cost(comparison, outcome, pruning)),
+        Answered("What does it cost?", *cost_in_words(outcome, pruning)),
         Answered("What next?", step.what, step.remark, step.command),
     ]
 
@@ -95,10 +94,10 @@ def after_the_doctor(
         which = replace(
             which,
             answer="none is needed" if learned else "none can be named",
-            remark=f"regularization is not the problem: {ailing.told(first)}",
+            remark=f"regularization is not the remedy: {ailing.told(first)}",
         )
         if not learned and outcome.found is Found.NONE_HELPS:
-            until = "not known before the network has learned"
+            until = "not known before the network has learned enough"
             how_much = replace(
                 how_much,
                 answer=until,
@@ -110,7 +109,8 @@ def after_the_doctor(
     step = first["action"]
     if first["network"]:
         step += f" (network {first['network']})"
-    remark = f"{price_of(first)}; {AND_THEN}"
+    gone = f"if the report of this trial does not say {first['code']} again"
+    remark = f"{price_of(first)}; {gone}, {AND_THEN}"
     return [*others, Answered(following.question, step, remark, first["command"])]
 
 
@@ -214,7 +214,7 @@ def _how_much(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
     figure, metric, headline = figure_name(comparison), outcome.metric, outcome.headline
 
     def value(row: Row | None) -> str:
-        return metric_value(row[headline], metric) if row else "not trained"
+        return metric_value(row[headline], metric) if row else "none yet"
 
     baseline = f"baseline's {figure}: {value(outcome.baseline)}"
     match outcome.found:
@@ -348,53 +348,3 @@ def _pairs(row: Row) -> str:
     finished = row["trainings"] - row["failed_trainings"]
     seeds = int(finished if pairs is None else pairs)
     return f"{seeds} seeds, each trained with and without {row['technique']}"
-
-
-def _cost(
-    comparison: pd.DataFrame, outcome: Outcome, pruning: pd.DataFrame | None
-) -> tuple[str, str]:
-    """Return the cost of the technique that the answer is about, or of the baseline."""
-    baseline, lead = outcome.baseline or {}, outcome.lead or {}
-    if outcome.found in (Found.UNLEARNED, Found.NOTHING) or not (baseline or lead):
-        return "nothing to weigh", _plain_cost(baseline)
-    if not lead or outcome.found is Found.NO_BASELINE:
-        return "nothing more", f"the baseline takes {_plain_cost(baseline)}"
-    answer = "not measured"
-    ratio = _ratio(lead, baseline, "seconds")
-    if ratio is not None:
-        answer = f"{ratio:.1f} × the baseline's training time"
-    remarks = []
-    if ratio is not None:
-        own, others = (f"{row['seconds']:.3g} s" for row in (lead, baseline))
-        remarks.append(f"{lead['technique']} {own} a training, the baseline {others}")
-    for figure, title in (("weights_bytes", "size"), ("multiply_adds", "inference")):
-        ratio = _ratio(lead, baseline, figure)
-        if ratio is not None:
-            same = abs(ratio - 1) < _SAME
-            remarks.append(f"{'same ' if same else ''}{title}{'' if same else f' × {ratio:.2f}'}")
-    if outcome.found is Found.HELP:
-        remarks.append(removable_text(str(lead["technique"]), removable_weights(pruning)))
-    return answer, "; ".join(filter(None, remarks))
-
-
-def _plain_cost(row: Row) -> str:
-    """Return time, size and inference: '2.3 s a training, 5.6 MB, 0.1 ms an image'."""
-    parts = (
-        ("seconds", "s a training"),
-        ("weights_bytes", "MB"),
-        ("inference_seconds", "ms an image"),
-    )
-    return ", ".join(f"{_figure(row, name)} {unit}" for name, unit in parts if known(row.get(name)))
-
-
-def _figure(row: Row, name: str) -> str:
-    figure = registry.named(name)
-    return in_unit(row[name], figure.unit, figure.digits)
-
-
-def _ratio(row: Row, baseline: Row, name: str) -> float | None:
-    """Return a figure as a multiple of the baseline's; None where either lacks."""
-    own, reference = number_in(row, name), number_in(baseline, name)
-    if own is None or not reference:
-        return None
-    return own / reference

@@ -25,7 +25,7 @@ from regbench.study.schema import Protocol
 from regbench.use.refit import fitted_on_validation
 
 _LONGER = 3  # times as many epochs for a network that has not learned
-AND_THEN = "if it has learned then, run the whole study with as many epochs"
+AND_THEN = "run the whole study with as many epochs"
 _OTHER_KIND = {"mlp": "cnn", "cnn": "resnet"}  # the kind of network to try after another
 
 
@@ -124,7 +124,9 @@ def _use(
         export = with_params(command, changed, "--pipelines=export")
         return NextStep("Export it for other programs", export, f"takes seconds; in Keras: {file}")
     time = _price_of_refit(lead, len(refit.get("seeds", ())), parts, images, comparison)
-    made = f"makes {root}/06_models/refit/network.keras; the study's own best is {file}"
+    network = f"{root}/06_models/refit/network.keras"
+    averages = " averages their probabilities" if len(refit.get("seeds", ())) > 1 else ""
+    made = f"{network}{averages}; the study's best on validation is {file}"
     return NextStep(
         f"Train {arm.technique} on {listed(parts)} images together, for use",
         with_params(command, _naming("refit", arm), "--pipelines=refit"),
@@ -160,7 +162,7 @@ def _price_of_refit(
     more_images = sum(images.get(part, 0) for part in parts) / images["train"]
     at_once = int(comparison.attrs.get("side_by_side", 1))
     duration_of_all = duration(seconds * more_images * math.ceil(seeds / at_once))
-    number = f"{seeds} trainings, averaged" if seeds > 1 else "1 training"
+    number = f"{seeds} trainings" if seeds > 1 else "1 training"
     return f"{number}, of about {duration_of_all} in all"
 
 
@@ -183,7 +185,7 @@ def _train_longer(
     return NextStep(
         f"Train the baseline longer: {longer} epochs instead of {epochs}",
         with_params(command, changed, "--pipelines=baseline,reporting"),
-        "; ".join(filter(None, [time, AND_THEN])),
+        "; ".join(filter(None, [time, f"if it has learned then, {AND_THEN}"])),
     )
 
 

@@ -35,8 +35,8 @@ from regbench.report import (
     recommended,
     scope,
     sentences,
+    status_notes,
     svg,
-    text_table,
 )
 from regbench.report.contact_sheet import contact_sheet
 from regbench.report.facts import (
@@ -266,7 +266,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "resampled": bool(seeds_of(content.split_index)),
         "corrupted": min(scored, int(corrupted_most)),
         "table": techniques_table(comparison, part, families.families_of(content.settings)),
-        "train_untrained": text_table.untrained_note(comparison, content.command),
+        "train_untrained": status_notes.untrained_note(comparison, content.command),
         "network": legend.network_used(content.settings),
         "regularizers": legend.regularizers_used(content.settings),
         "statistics": statistics_cited(comparison),

@@ -282,9 +282,9 @@ def write_report(
 ) -> str:
     """Write the report as one page of HTML, with the recommendation if there is one."""
     from regbench.recommendation.conclude import made_from
-    from regbench.report import page, provenance, text_table
+    from regbench.report import page, provenance, status_notes
 
-    notes = text_table.status_notes(compared, parameters["command"], on_page=True)
+    notes = status_notes.status_notes(compared, parameters["command"], on_page=True)
     if recommendation and recommendation["made_from"] != made_from(parameters, data_fingerprint):
         notes.append(
             "The recommendation was made for other settings, images or code, and is left out; "
