@@ -1,6 +1,7 @@
 """How long labelling a million images takes, against a bare Keras ``predict``, and in what memory.
 
     uv run python -m benchmarks.prediction [--images=1000000] [--rounds=3] [--networks=mlp,cnn]
+    uv run python -m benchmarks.prediction --read=300000
 
 Images are random, 28 x 28 grey, in a memory-mapped file. One side is what `--pipelines=prediction`
 does with them once they are read: probabilities, calibrated confidence, parts that are kept after a
@@ -9,16 +10,23 @@ which makes the probabilities and nothing else. The ratio is that of seconds and
 the machine changes these, of the cores' time (user and system). Each runs in a process of its own;
 seconds are without imports and the first 2,000 images, in which functions are compiled. Also with a
 tenth of the images: peak memory must not depend on their number.
+
+The second command is about the step before, reading the pictures: what each takes of memory, in a
+folder and in a zip, besides its pixels. So many pictures of 8 x 8 are read, and a tenth of them,
+each in a process of its own; what the peaks differ by is that of the others. What `zipfile` alone
+takes to open the zip is beside it.
 """
 
 import argparse
+import io
 import json
-import resource
+import math
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +37,8 @@ import yaml
 from benchmarks.harness import ROOT, as_line, circumstances, say
 
 SHAPE, CLASSES = (28, 28, 1), [str(digit) for digit in range(10)]
+READ = (8, 8)  # pictures that are read
+READERS = ("folder", "zip", "zipfile")
 WARM = 2000  # images of the first call
 CALIBRATION = {"temperature": 1.3, "sure_from": 0.9}
 
@@ -95,15 +105,69 @@ def measure(side: str, network: str, path: Path, number: int) -> None:
     print(json.dumps({"seconds": seconds, "of_cores": of_cores, "peak": _memory()}))
 
 
+def sets_of(folder: Path, number: int) -> dict[str, Path]:
+    """Write a set of so many unlabelled pictures as a folder and as a zip; return both."""
+    from PIL import Image
+
+    made = {"folder": folder / f"set_{number}", "zip": folder / f"set_{number}.zip"}
+    made["folder"].mkdir()
+    picture = io.BytesIO()
+    Image.effect_noise(READ, 80).save(picture, "PNG")
+    labelled = [f"Train/{label}/{at}.png" for label in ("cat", "dog") for at in range(2)]
+    unlabelled = [f"unlabeled/picture_{at:08}.png" for at in range(number)]
+    with zipfile.ZipFile(made["zip"], "w") as archive:
+        for name in (*labelled, *unlabelled):
+            file = made["folder"] / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(picture.getvalue())
+            archive.writestr(name, picture.getvalue())
+    return made
+
+
+def read(side: str, path: Path) -> None:
+    """Print what reading a set takes of memory as JSON: in a process of its own."""
+    if side == "zipfile":
+        with zipfile.ZipFile(path) as archive:
+            number = len(archive.namelist())
+    else:
+        from regbench.images.ingest import ingest_unlabeled
+        from regbench.images.sources.open import open_source
+        from regbench.study.schema import Ingest
+
+        entry = yaml.safe_load((ROOT / "conf/base/parameters_data.yml").read_text("utf-8"))
+        with open_source(path) as source:
+            made = ingest_unlabeled(source, Ingest.model_validate(entry["ingest"]), (*READ, 1))
+            number = len(made.images)
+    print(json.dumps({"peak": _memory(), "images": number}))
+
+
+def compare_reading(number: int) -> None:
+    """Print what a picture takes of memory while a set is read, for each kind of set."""
+    with tempfile.TemporaryDirectory(prefix="regbench-prediction-") as folder:
+        many, few = (sets_of(Path(folder), of) for of in (number, number // 10))
+        for side, kind in (("folder", "folder"), ("zip", "zip"), ("zipfile", "zip")):
+            more, less = (in_process("--side", side, "--file", str(of[kind])) for of in (many, few))
+            pixels = 0 if side == "zipfile" else math.prod(READ)
+            taken = (more["peak"] - less["peak"]) * 1e6 / (more["images"] - less["images"]) - pixels
+            say(f"{side}: {taken / 1000:.2f} kB a picture, peak {more['peak']:.0f} MB")
+
+
 def _memory() -> float:
-    """Return the most memory that this process had so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    """Return the most memory that this process had so far, in MB (Linux)."""
+    status = Path("/proc/self/status").read_text("ascii")  # getrusage counts what its parent had
+    (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(peak) * 1024 / 1e6
 
 
 def run(side: str, network: str, path: Path, number: int) -> dict[str, float]:
-    """Measure one side in a new process."""
-    command = [sys.executable, "-m", "benchmarks.prediction", "--side", side, "--file", str(path)]
-    command += ["--networks", network, "--images", str(number)]
+    """Measure one side of the labelling in a new process."""
+    options = ["--networks", network, "--images", str(number)]
+    return in_process("--side", side, "--file", str(path), *options)
+
+
+def in_process(*options: str) -> dict[str, float]:
+    """Return what this script measures with these options in a new process."""
+    command = [sys.executable, "-m", "benchmarks.prediction", *options]
     made = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     found: dict[str, float] = json.loads(made.stdout.splitlines()[-1])
     return found
@@ -115,13 +179,20 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--networks", default="mlp,cnn")
-    parser.add_argument("--side", choices=sorted(SIDES), help="used by the benchmark itself")
+    parser.add_argument("--read", type=int, help="so many pictures, and label none")
+    parser.add_argument("--side", choices=[*SIDES, *READERS], help="used by the benchmark itself")
     parser.add_argument("--file", type=Path, help="the same")
     given = parser.parse_args()
+    if given.side in READERS:
+        read(given.side, given.file)
+        return
     if given.side:
         measure(given.side, given.networks, given.file, given.images)
         return
     say(as_line(circumstances()))
+    if given.read:
+        compare_reading(given.read)
+        return
     with tempfile.TemporaryDirectory(prefix="regbench-prediction-") as folder:
         whole, tenth = Path(folder, "images.npy"), Path(folder, "tenth.npy")
         images_of(whole, given.images)
