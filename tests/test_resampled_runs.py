@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import REPORTED
 
 from regbench.evaluation.corruption import CORRUPTIONS
 from regbench.evaluation.resampling import split_of_seed
@@ -140,7 +141,7 @@ def test_one_more_seed_trains_only_that_one(
 
 def test_folds_judge_every_image_once(run: Run, tmp_path: Path) -> None:
     folds = {"split": {"folds": 3}, "seeds": 3, "epochs": 1}
-    run("baseline", "dropout", "reporting", protocol=folds)
+    run("baseline", "dropout", "reporting", protocol=folds, selection=REPORTED)
     root = tmp_path / "data"
     judged = [
         predictions(root, "dropout", seed).query("split == 'test'")["filename"]
@@ -173,6 +174,7 @@ def test_given_test_images_stay_and_groups_stay_together(
         *("baseline", "dropout", "reporting"),
         images=str(given_set),
         protocol=RESAMPLED | {"split": {"resample": True, "group_column": "patient"}},
+        selection=REPORTED,
     )
     root = tmp_path / "data"
     one, other = split_of(root, 1), split_of(root, 2)
