@@ -31,8 +31,9 @@ from regbench.text import redaction
 
 PROJECT = Path(__file__).parents[1]
 
-# As many processes as cores are at work: NumPy's threads would wait for one another.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# As many processes as cores are at work: threads of NumPy and TensorFlow would wait for others.
+for variable in ("OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(variable, "1")
 
 
 @pytest.fixture(autouse=True)
@@ -65,10 +66,21 @@ LONGEST_FIRST = (
     "test_several_networks.py",
     "test_resampled_runs.py",
     "test_statistics.py",
+    "test_history_of_runs.py",
+    "test_refit.py",
+    "test_export.py",
+    "test_bundle.py",
+    "test_your_images.py",
+    "test_pretrained.py",
+    "test_runner.py",
+    "test_signals.py",
+    "test_ensembles_in_a_study.py",
 )
 
 # Selects of `reporting` the table alone: the page and its pictures take as long as ten trainings.
 COMPARED = {"to_outputs": ["comparison"]}
+# The page, but not the pictures beside it, nor the history.
+REPORTED = {"to_outputs": ["report"]}
 
 SMALL_NETWORK = {"mlp": {"hidden_units": [32, 16]}}
 SMALL_PROTOCOL = {

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import REPORTED
 
 from regbench.evaluation.corruption import CORRUPTIONS
 from regbench.evaluation.resampling import split_of_seed
@@ -113,7 +114,8 @@ def test_one_more_seed_trains_only_that_one(
     shutil.copytree(study, root)
     before = {file: file.stat().st_mtime_ns for file in (root / "06_models").rglob("*.keras")}
     one_more = RESAMPLED | {"seeds": [1, 2, 5]}
-    run_in(root, protocol=one_more, techniques=TECHNIQUES, only_missing_outputs=True)
+    options = {"protocol": one_more, "techniques": TECHNIQUES, "only_missing_outputs": True}
+    run_in(root, "baseline", "zca", **options)
     after = {file: file.stat().st_mtime_ns for file in (root / "06_models").rglob("*.keras")}
     assert {file: after[file] for file in before} == before
     assert {str(file.relative_to(root)) for file in after.keys() - before.keys()} == {
@@ -123,7 +125,7 @@ def test_one_more_seed_trains_only_that_one(
     assert len(predictions(root, "zca", 5)) == 90
     caplog.set_level(logging.INFO)
     caplog.clear()
-    run_in(root, protocol=one_more, techniques=TECHNIQUES, only_missing_outputs=True)
+    run_in(root, "baseline", "zca", **options)
     assert "training 1 of" not in caplog.text
     # A single split is another one: everything is trained again.
     run_in(
@@ -139,7 +141,7 @@ def test_one_more_seed_trains_only_that_one(
 
 def test_folds_judge_every_image_once(run: Run, tmp_path: Path) -> None:
     folds = {"split": {"folds": 3}, "seeds": 3, "epochs": 1}
-    run("baseline", "dropout", "reporting", protocol=folds)
+    run("baseline", "dropout", "reporting", protocol=folds, selection=REPORTED)
     root = tmp_path / "data"
     judged = [
         predictions(root, "dropout", seed).query("split == 'test'")["filename"]
@@ -172,6 +174,7 @@ def test_given_test_images_stay_and_groups_stay_together(
         *("baseline", "dropout", "reporting"),
         images=str(given_set),
         protocol=RESAMPLED | {"split": {"resample": True, "group_column": "patient"}},
+        selection=REPORTED,
     )
     root = tmp_path / "data"
     one, other = split_of(root, 1), split_of(root, 2)

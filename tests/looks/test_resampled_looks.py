@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from tests.conftest import COMPARED
 from tests.looks import small_study
 from tests.looks.small_study import LOOKS, TEST_IMAGES, Run, comparison, trained
 
@@ -14,7 +15,7 @@ def test_the_looks_allow_for_what_splits_share(run: Run, tmp_path: Path) -> None
     small_study.draw_images(tmp_path / "images")
     settings = small_study.study(tmp_path / "images")
     settings["protocol"]["split"]["resample"] = True
-    run(**settings)
+    run(selection=COMPARED, **settings)
     root = tmp_path / "data"
     index = pd.read_parquet(root / "03_primary/split_index.parquet")
     assert {f"split_seed_{seed}" for seed in range(1, LOOKS[-1] + 1)} <= set(index)

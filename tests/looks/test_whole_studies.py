@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from tests.conftest import COMPARED
 from tests.looks import small_study
 from tests.looks.small_study import (
     AT_4,
@@ -46,8 +47,10 @@ def root(finished: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def resume(run: Run, images: Path) -> Callable[..., dict[str, Any]]:
-    def resume_study(*pipelines: str, **settings: Any) -> dict[str, Any]:
-        return run(*pipelines, only_missing_outputs=True, **small_study.study(images, **settings))
+    def resume_study(*pipelines: str, report: bool = False, **settings: Any) -> dict[str, Any]:
+        selection = {} if report else {"selection": COMPARED}
+        of_study = small_study.study(images, **settings)
+        return run(*pipelines, only_missing_outputs=True, **selection, **of_study)
 
     return resume_study
 
@@ -75,9 +78,9 @@ def test_a_finished_study_is_up_to_date(
     root: Path, resume: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     before = networks(root)
-    resume()  # the report, as the folder is another one
+    resume(report=True)  # the report, as the folder is another one
     assert "look at" not in caplog.text
-    resume()
+    resume(report=True)
     assert "up to date: images" in caplog.text
     assert "3 techniques x at most 6 seeds, report" in caplog.text
     assert networks(root) == before
@@ -141,13 +144,13 @@ def test_a_narrower_band_trains_on_and_a_wider_one_trains_nothing(
     }
     assert comparison(root).loc["twin", "stopped_at"] == 6
     made = networks(root)
-    resume(band=AT_4)  # trainings that are there stay, and count for nothing
+    resume(report=True, band=AT_4)  # trainings that are there stay, and count for nothing
     assert networks(root) == made
     table = comparison(root)
     assert table.loc["twin", "stopped_at"] == 4
     assert table["trainings"].to_dict() == {"baseline": 4, "l1": 3, "twin": 4}
     caplog.clear()
-    resume(band=AT_4)
+    resume(report=True, band=AT_4)
     assert "up to date" in caplog.text
 
 
@@ -203,7 +206,7 @@ def test_several_networks_have_looks_and_baselines_of_their_own(
     of_study["protocol"]["network"] = "mlp small"
     of_study["networks"]["small"] = {"kind": "mlp", "hidden_units": [4], "activation": "relu"}
     of_study["techniques"] = small_study.TECHNIQUES | {"twin": None}
-    run(**of_study)
+    run(selection=COMPARED, **of_study)
     record = look(tmp_path / "data", 3)
     assert record["due"].keys() == {"baseline.mlp", "baseline.small", "l1.mlp", "l1.small"}
     for network in ("mlp", "small"):

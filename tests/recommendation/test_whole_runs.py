@@ -22,6 +22,7 @@ TECHNIQUES = {
 }
 # The baseline hardly learns, so that four seeds show the others to be better.
 SLOW = {"baseline": {"learning_rate": {"factor": 0.001}}}
+SHOWN = {"to_outputs": ["recommendation", "report"]}
 BOTH = {"both": {"combine": ["batch_normalization", "l2"]}}
 
 
@@ -49,7 +50,7 @@ def test_a_recommendation_and_the_same_combination_in_configuration(
     assert not list((data / "05_recommend").rglob("*.lock"))
 
     # Again: what is there is used, and nothing is trained.
-    run("recommend", "reporting", **options)
+    run("recommend", "reporting", selection=SHOWN, **options)
     again = json.loads((data / "08_reporting/recommendation.json").read_text())
     assert again["trainings"] == 0
     assert again["sentence"] == found["sentence"]

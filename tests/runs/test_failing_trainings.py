@@ -58,7 +58,10 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def kedro_run(
     root: Path, images: Path, planted: Path, *options: str, plant: bool
 ) -> "subprocess.CompletedProcess[str]":
-    settings = "protocol.epochs=1,protocol.seeds=2,networks.mlp.hidden_units=[8],ingest.size=14"
+    settings = (
+        "protocol.epochs=1,protocol.seeds=2,networks.mlp.hidden_units=[8],ingest.size=14,"
+        "evaluation.robustness_images=10"
+    )
     environment = {**os.environ, "PYTHONPATH": str(planted)}
     environment |= {"PLANT": "yes"} if plant else {}
     return subprocess.run(
@@ -99,7 +102,8 @@ def test_others_complete_and_a_resumed_run_tries_again(
     assert networks == ["baseline/seed_1.keras", "baseline/seed_2.keras", "dropout/seed_1.keras"]
     made_at = {name: (root / "06_models" / name).stat().st_mtime_ns for name in networks}
 
-    second = kedro_run(root, small_set, planted, "--only-missing-outputs", plant=False)
+    options = ("--only-missing-outputs", "--to-outputs=comparison")
+    second = kedro_run(root, small_set, planted, *options, plant=False)
     assert second.returncode == 0, second.stderr
     for technique in ("baseline", "l1", "dropout"):
         for seed in (1, 2):

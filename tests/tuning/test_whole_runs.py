@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, REPORTED
 
 from regbench.errors import StudyError
 from regbench.pipelines.tuning import nodes
@@ -76,6 +76,8 @@ def test_a_search_and_the_comparison_of_tuned_and_fixed(
         *("baseline", "baseline_fixed", "l2", "l2_fixed", "reporting"),
         env="tuned",
         conf=tuned,
+        protocol=ONE_EPOCH | {"seeds": 1},
+        selection=REPORTED,
         data_root=data / "tuned",
     )
     settings = yaml.safe_load((tuned / "tuned/parameters_study.yml").read_text())
