@@ -14,7 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
-from tests.conftest import COMPARED
+from tests.conftest import COMPARED, REPORTED
 
 from regbench.errors import FailedTrainingsError, StudyError
 from regbench.evaluation.corruption import CORRUPTIONS
@@ -217,7 +217,7 @@ def test_the_same_seed_gives_identical_predictions(run: Run, tmp_path: Path) -> 
     # Dropout, augmentation and early stopping between them use every source of randomness.
     pipelines = ("dropout_augmentation", "early_stopping")
     for attempt in ("first", "second"):
-        run(*pipelines, data_root=tmp_path / attempt)
+        run(*pipelines, data_root=tmp_path / attempt, protocol={"seeds": [1]})
     for technique in pipelines:
         one, other = (predictions(tmp_path / a, technique, 1) for a in ("first", "second"))
         assert (
@@ -280,7 +280,8 @@ def test_a_training_that_diverges_is_named_and_the_others_go_on(
 def test_the_article_is_judged_on_validation_beside_its_own_figures(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run("baseline", "l1", "reporting", env="article", protocol={"seeds": [1]})
+    options: dict[str, Any] = {"protocol": {"seeds": [1]}, "selection": REPORTED}
+    run("baseline", "l1", "reporting", env="article", **options)
     split = pd.read_parquet(tmp_path / "data/03_primary/split_index.parquet")
     assert split["split"].tolist() == ["train"] * 210 + ["validation"] * 90
     table = comparison(tmp_path / "data")

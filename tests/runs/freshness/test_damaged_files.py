@@ -267,5 +267,5 @@ def test_a_file_of_the_report_that_was_damaged_is_made_again(
         assert str(root / file) in caplog.text
     assert {file: (root / file).read_bytes() for file in files} == content
     (root / "08_reporting/report_made_from.json").write_text('{"files": {}}')
-    resume("reporting")
+    resume("reporting", selection=COMPARED)
     assert "report_made_from.json: damaged, or changed" in caplog.text
