@@ -1,5 +1,6 @@
 """The benchmarks time what they say, and judge it; the measurements themselves run by hand."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from benchmarks import harness
+from benchmarks import harness, prediction
 from benchmarks.rivals import plain_cnn
 from benchmarks.scaling import __main__ as scaling
 from benchmarks.scaling.airflow import Airflow, called
@@ -275,3 +276,18 @@ def test_epochs_with_and_without_a_regularizer_are_timed() -> None:
     )
     assert set(measured[0]) == {"l2", "batch_normalization"}
     assert all(seconds > 0 for pair in measured[0].values() for seconds in pair)
+
+
+def test_reading_is_measured_with_every_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = prediction.sets_of(tmp_path, 30)
+    for side, kind, images in (
+        ("folder", "folder", 30),
+        ("zip", "zip", 30),
+        ("zipfile", "zip", 34),
+    ):
+        prediction.read(side, made[kind])
+        found = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert found["images"] == images
+        assert found["peak"] > 10  # MB
