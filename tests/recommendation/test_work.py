@@ -84,6 +84,13 @@ def test_the_price_of_a_combination_is_that_of_its_techniques(of: Builder) -> No
     assert Prices(lambda _: None, of.baseline, of.techniques).of(both) is None
 
 
+def test_a_slow_start_of_short_trainings_does_not_multiply_with_a_longer_one(of: Builder) -> None:
+    known = {"baseline": 0.2, "l2": 2.0}
+    prices = Prices(lambda one: known.get(one.name), of.baseline, of.techniques)
+    prices.learn(of.baseline, 25.2)  # beyond its own 0.2 s, a busy machine's start
+    assert prices.of(of.techniques["l2"]) == pytest.approx(25 + 1.3 * 2)
+
+
 def test_an_ensemble_costs_its_networks_before_one_is_trained() -> None:
     made = builder({"baseline": {}, "bagging": {"bagging": 4}})
     known = {"baseline": 10.0}
