@@ -3,7 +3,8 @@
 import dataclasses
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,9 @@ import pytest
 from tests.doctor.made_up import COMMAND, Study
 
 from regbench.comparison.compare import compare, with_study_figures
+from regbench.doctor.checks import rb105_collapse
 from regbench.doctor.commands import longer_epochs
+from regbench.doctor.evidence import Evidence
 from regbench.doctor.examine import examine
 from regbench.doctor.registry import checks
 from regbench.report.next_step import next_step
@@ -170,6 +173,41 @@ def test_the_network_that_always_answers_the_largest_class() -> None:
     untold = [finding["code"] for finding in examine(sick.evidence(), ["RB101"])]
     assert {"RB103", "RB203", "RB202"} <= set(untold)
     assert "RB102" not in untold
+
+
+def test_a_network_that_knows_its_train_images_alone_is_not_trained_longer() -> None:
+    """As seen on small noisy photos: train 98 %, test no better than the largest class."""
+    by_heart = study(
+        accuracies=dict.fromkeys(("baseline", "dropout", "l2"), (0.98, 0.35, 0.35)),
+        answers=guessing,
+    )
+    (finding,) = (of for of in examine(by_heart.evidence(), []) if of["code"] == "RB101")
+    assert "of the train images it has 98.0" in finding["seen"]
+    assert "protocol.epochs" not in finding["command"]
+    assert "data_root=data/trial" in finding["command"]
+    assert "by heart" in finding["remark"]
+
+
+def test_an_image_or_two_are_no_collapse() -> None:
+    """Of few judged images equal accuracies are common, and a seed apart is luck."""
+    accuracies = pd.Series([0.417, 0.25, 0.417, 0.361, 0.417], range(1, 6))
+    few, many = (
+        SimpleNamespace(
+            results={
+                "baseline": SimpleNamespace(trainings=pd.DataFrame(), by_seed=lambda _: accuracies)
+            },
+            part="test",
+            images_in=lambda _, number=number: number,
+            protocol={"optimizer": {"learning_rate": 0.001}},
+            command=str,
+            minutes=lambda: None,
+        )
+        for number in (36, 4000)
+    )
+    assert rb105_collapse.CHECK.find(cast(Evidence, few)) is None
+    found = rb105_collapse.CHECK.find(cast(Evidence, many))
+    assert found is not None
+    assert "seed 2 has 25.0" in found.seen
 
 
 def test_a_network_that_has_not_learned_is_trained_longer() -> None:

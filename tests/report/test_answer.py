@@ -195,7 +195,9 @@ class TestVerdictSentence:
             "2 with a verdict none helps."
         )
         undecided = table(row("l2", 0.4, "undecided"), row("zca", -5, "worse"))
-        assert verdict_sentence(undecided, [finding]).endswith("none helps; l2 is undecided.")
+        assert verdict_sentence(undecided, [finding]).endswith(
+            "(RB103); zca does not help; l2 is undecided."
+        )
         helped = table(row("l2", 1.5, "better"))
         assert verdict_sentence(helped, [finding]) == verdict_sentence(helped)
         other = [finding | {"code": "RB201"}, finding]

@@ -307,6 +307,9 @@ class TestUndecided:
         compared = priced(row("l2", 0.4, "undecided", further_seeds=2000, futile=True, **COST))
         assert "protocol.network=large" in asked(compared)["next"].command
         assert "no affordable number of seeds" in asked(compared)["is"].remark
+        some = priced(row("l2", 0.4, "undecided", further_seeds=75, futile=True, **COST))
+        assert asked(some)["is"].remark.endswith("by the study's last look a verdict is unlikely")
+        assert "75 more seeds" in asked(some)["next"].answer
 
 
 class TestNoAnswer:

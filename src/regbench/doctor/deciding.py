@@ -54,7 +54,7 @@ def deciding(
         looks: The study's; empty without looks.
         side_by_side: How many trainings run at once.
     """
-    affordable = [row for row in undecided if _is_affordable(row)]
+    affordable = [row for row in undecided if is_affordable(row)]
     affordable.sort(key=is_futile)
     if not affordable:
         return None
@@ -91,7 +91,8 @@ def _seeds_of(row: Row) -> int:
     return int(row["trainings"] if math.isnan(pairs) else pairs)
 
 
-def _is_affordable(row: Row) -> bool:
+def is_affordable(row: Row) -> bool:
+    """Return whether so few further seeds decide a technique that they are a next step."""
     further = _number(row, "further_seeds")
     return 0 < further <= _MOST_FURTHER and _seeds_of(row) + further <= MAX_LAST_LOOK
 

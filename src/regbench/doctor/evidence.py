@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 
 from regbench.comparison import tables
-from regbench.doctor.commands import longer_epochs, minutes_of, trial_folder, with_params
+from regbench.doctor.commands import (
+    longer_epochs,
+    minutes_of,
+    of_what_is_trained,
+    trial_folder,
+    with_params,
+)
 from regbench.evaluation.results import Results
 from regbench.evaluation.split_parts import judged_part
 from regbench.metrics.base import Metric
@@ -114,7 +120,13 @@ class Evidence:
         return int((self.split_index["split"] == part).sum())
 
     def command(self, changed: Mapping[str, Any] | None = None, *options: str) -> str:
-        """Return the study's command with parameters changed and options appended."""
+        """Return the study's command with parameters changed and options appended.
+
+        Without a choice of pipelines it goes on with the techniques trained so far.
+        """
+        chosen = any(option.startswith("--pipelines=") for option in options)
+        if not chosen and self.whole_study is None and "trainings" in self.comparison:
+            options = (*of_what_is_trained(self.comparison), *options)
         return with_params(self.settings["command"], changed or {}, *options)
 
     def minutes(

@@ -91,8 +91,10 @@ def within_words(first: str, *further: str) -> str:
 
 def _in_short(outcome: Outcome) -> list[str]:
     """Return the clauses on the techniques behind what ails the network."""
-    judged = outcome.judged
-    none_helps = f"of {len(judged)} with a verdict none helps" if judged else ""
+    decided = [*outcome.of_verdict(EQUIVALENT), *outcome.of_verdict(WORSE)]
+    none_helps = f"of {len(decided)} with a verdict none helps" if decided else ""
+    if len(decided) == 1:
+        none_helps = f"{decided[0]['technique']} does not help"
     return [clause for clause in (none_helps, _counted(outcome, UNDECIDED)) if clause]
 
 

@@ -69,7 +69,7 @@ def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]
     of_techniques = f"{techniques} technique{'s' if techniques != 1 else ''} and the baseline"
     if "network" in comparison:
         of_techniques += f" on {comparison['network'].nunique()} networks"
-    if is_staged(comparison) and (saved := int(comparison["saved_trainings"].fillna(0).sum())):
+    if is_staged(comparison) and (saved := int(tried["saved_trainings"].fillna(0).sum())):
         of_techniques += f"; {saved} more were not needed"
     due = trainings + int(tried.get("missing_trainings", pd.Series(dtype=int)).sum())
     facts.append(("Trainings finished", f"{trainings - failed} of {due}", of_techniques))

@@ -10,7 +10,7 @@ import pandas as pd
 from regbench.comparison.compare import UNTRAINED
 from regbench.comparison.looks import is_staged
 from regbench.comparison.verdicts import BETTER, EQUIVALENT, UNDECIDED, WORSE
-from regbench.doctor.deciding import is_futile
+from regbench.doctor.deciding import is_affordable, is_futile
 from regbench.doctor.told import price_of
 from regbench.report import ailing
 from regbench.report.answer import NAMED, band_text, gain_text, points_text
@@ -264,7 +264,9 @@ def _is_real(comparison: pd.DataFrame, outcome: Outcome) -> tuple[str, str]:
         case Found.OPEN:
             remark = f"{_pairs(lead)}; {_why_open(lead, comparison)}: it may help or not"
             if is_futile(lead):
-                remark += "; no affordable number of seeds is likely to decide it"
+                later = "by the study's last look a verdict is unlikely"
+                never = "no affordable number of seeds is likely to decide it"
+                remark += f"; {later if is_affordable(lead) else never}"
             return "not shown", remark
         case Found.DESCRIPTIVE:
             return "not known", "too few seeds for any test"
