@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.project import pipelines
@@ -11,6 +12,7 @@ from kedro.utils import load_obj
 
 from regbench.errors import KEDRO, SettingsError, quoted
 from regbench.study.problems import nearest
+from regbench.text.visible import in_one_line
 
 DEFAULT_RUNNER = "regbench.runs.runner.StudyRunner"
 _RUNNERS = (DEFAULT_RUNNER, "SequentialRunner", "ParallelRunner", "ThreadRunner")
@@ -18,6 +20,20 @@ _MOST_NAMES = 30  # in one message
 _LISTS_NODES = f"`{KEDRO} registry describe <pipeline>` lists them"
 _LISTS_DATASETS = f"`{KEDRO} catalog describe-datasets` lists them"
 _FILTERS = ("tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "to_outputs")
+
+
+def unknown_environment(conf: Path, name: str | None) -> str | None:
+    """Return the line that says that there is no such environment; None if there is.
+
+    Args:
+        conf: The folder of the configuration.
+        name: From ``--env``; None without it.
+    """
+    if name is None or not conf.is_dir() or (conf / name).is_dir():
+        return None
+    known = sorted(folder.name for folder in conf.iterdir() if folder.is_dir())
+    hint = nearest(name, known)
+    return f"--env: no folder {in_one_line(str(conf / name))}{hint}; there are {', '.join(known)}"
 
 
 def check_runner(path: str, given: Mapping[str, Any]) -> None:

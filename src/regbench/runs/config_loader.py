@@ -14,6 +14,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from regbench.errors import KEDRO_RUN, SettingsError, quoted
+from regbench.runs.command_line import unknown_environment
 from regbench.storage import addresses
 from regbench.study import fingerprints
 from regbench.study.cells import inputs_of_cells
@@ -94,8 +95,7 @@ class StudyConfigLoader(OmegaConfigLoader):
         """Merge files with ``--params``; a list there takes the place of a mapping, too."""
         for config in config_per_file.values() if key == "parameters" else ():
             _drop_replaced(config, self.runtime_params or {})
-        merged: dict[str, Any] = super()._merge_and_resolve(key, config_per_file)
-        return merged
+        return dict(super()._merge_and_resolve(key, config_per_file))
 
     @staticmethod
     def _soft_merge(
@@ -139,7 +139,8 @@ class StudyConfigLoader(OmegaConfigLoader):
         except MissingConfigException as error:
             if key != "parameters":
                 raise  # Kedro handles the absence of the others
-            raise SettingsError(_one_line(error)) from error
+            unknown = unknown_environment(Path(self.conf_source), self.env)
+            raise SettingsError(unknown or _one_line(error)) from error
         except Exception as error:  # whatever Kedro and OmegaConf make of a bad file
             fault = next(self._faults(key), None) or _message_of_merging(error)
             if fault is None:
