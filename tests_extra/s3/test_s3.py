@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -161,7 +162,8 @@ def test_a_line_cut_in_the_middle_ends_in_one_line_and_goes_on_when_mended(
     done = kedro("--pipelines=baseline", endpoint=line.address, retry=2, **params)
     assert line.is_cut.is_set()
     error = said(done, 1)
-    assert f"s3://{bucket}/study/06_models/baseline/seed_" in error  # whichever comes first
+    # Of two trainings side by side, that of another file may find the line cut first.
+    assert re.search(rf"s3://{bucket}/study/\d\d_[a-z_]+/baseline/seed_\d", error)
     assert "no success for 2 s" in error
     for name in store.find(f"{bucket}/study"):
         content = io.BytesIO(store.cat(name))
