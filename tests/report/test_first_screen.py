@@ -93,6 +93,10 @@ class TestWhatHelps:
         assert cost.answer == "1.3 × the baseline's training time"
         assert cost.remark == ("l2 13 s a training, the baseline 10 s; size × 1.50; same inference")
 
+    def test_times_that_hardly_differ_are_no_ratio(self) -> None:
+        alike = priced(row("l2", 1.5, "better", **COST | {"seconds": 9.0}))
+        assert asked(alike)["cost"].answer == "about the baseline's training time"
+
     def test_may_lose_more_weights_than_the_baseline(self) -> None:
         pruned = curves(baseline=[0.9, 0.9, 0.8, 0.3], l2=[0.899, 0.899, 0.896, 0.7])
         cost = asked(self.compared, pruned)["cost"]
@@ -238,14 +242,16 @@ class TestUndecided:
             "it may help or not"
         )
         assert found["which"].remark == "undecided: l2; use the baseline until it is shown to help"
-        assert found["next"].answer == "Train 7 more seeds, 12 in all, which probably decides on l2"
+        assert (
+            found["next"].answer == "Train 7 more seeds, 12 in all, probably enough to decide on l2"
+        )
         assert found["next"].command == (
             f"{COMMAND} '--params=protocol.seeds.looks=5 12' --only-missing-outputs"
         )
         # 2 x 7 x 10 s
         assert (
             found["next"].remark
-            == "about 2 minutes, for the baseline, l2; judging again is allowed for"
+            == "about 2 minutes, for the baseline, l2; corrected for judging twice"
         )
 
     @pytest.mark.parametrize(
@@ -274,8 +280,8 @@ class TestUndecided:
         )
         # 2 x 7 x 10 s / 2
         assert step.remark == (
-            "about 1 minute with 2 trainings at once, for the baseline, l2; judging again is "
-            "allowed for"
+            "about 1 minute with 2 trainings at once, for the baseline, l2; corrected "
+            "for judging twice"
         )
 
     def test_decides_the_most_promising_of_those_that_can_be(self) -> None:
@@ -285,11 +291,11 @@ class TestUndecided:
             row("zca", 0.2, "undecided", further_seeds=1, **COST),
         )
         step = asked(compared)["next"]
-        assert step.answer == "Train 9 more seeds, 14 in all, which probably decides on l2"
+        assert step.answer == "Train 9 more seeds, 14 in all, probably enough to decide on l2"
         # l2, zca and the baseline: 3 x 9 x 10 s
         assert step.remark == (
-            "about 4 minutes, for the baseline, l2 and 1 other undecided; judging again is "
-            "allowed for"
+            "about 4 minutes, for the baseline, l2 and 1 other undecided; corrected "
+            "for judging twice"
         )
 
     def test_adds_a_look_where_there_are_looks(self) -> None:

@@ -7,6 +7,7 @@ from regbench.report.numbers import in_unit, known, number_in
 from regbench.report.outcome import Found, Outcome, Row
 from regbench.report.pruned import removable_text, removable_weights
 
+_NOISE = 0.15  # of a ratio of training times: that much differs by what else the machine does
 _SAME = 0.01  # a cost that differs by less, as a share of the baseline's, is the same
 
 
@@ -23,6 +24,8 @@ def cost_in_words(outcome: Outcome, pruning: pd.DataFrame | None) -> tuple[str, 
     ratio = _ratio(lead, baseline, "seconds")
     if ratio is not None:
         answer = f"{ratio:.1f} × the baseline's training time"
+        if abs(ratio - 1) < _NOISE:
+            answer = "about the baseline's training time"
     remarks = []
     if ratio is not None:
         own, others = (f"{row['seconds']:.3g} s" for row in (lead, baseline))

@@ -220,9 +220,9 @@ def _decide(
     if found.others:
         trained += f" and {found.others} other undecided"
     time = "" if found.minutes is None else f"{_about(found.minutes, comparison)}, "
-    trained += "; judging again is allowed for"
+    trained += "; corrected for judging twice"
     return NextStep(
-        f"Train {seeds}, {found.looks[-1]} in all, which probably decides on {found.technique}",
+        f"Train {seeds}, {found.looks[-1]} in all, probably enough to decide on {found.technique}",
         with_params(
             command, found.changed, *of_what_is_trained(comparison), "--only-missing-outputs"
         ),
