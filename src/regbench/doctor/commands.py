@@ -12,6 +12,7 @@ from regbench.evaluation.results import TRAINED, Results
 
 _PARAMS = "--params="
 _BETWEEN = re.compile(r",(?![^\[]*\])")  # a comma, but not within a list
+OTHER_KIND = {"mlp": "cnn", "cnn": "resnet"}  # the kind of network to try after another
 _TRIAL = "trial"  # a folder below data_root
 _LEAST_EPOCHS = 10  # that a network gets that has not learned
 

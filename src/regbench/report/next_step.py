@@ -11,6 +11,7 @@ import pandas as pd
 from regbench.comparison.compare import STALE, UNTRAINED
 from regbench.comparison.verdicts import UNDECIDED
 from regbench.doctor.commands import (
+    OTHER_KIND,
     longer_epochs,
     of_what_is_trained,
     trial_folder,
@@ -26,7 +27,6 @@ from regbench.use.refit import fitted_on_validation
 
 _LONGER = 3  # times as many epochs for a network that has not learned
 AND_THEN = "run the whole study with as many epochs"
-_OTHER_KIND = {"mlp": "cnn", "cnn": "resnet"}  # the kind of network to try after another
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ def _another_network(command: str, settings: Mapping[str, Any]) -> NextStep:
     """Return the step that trains another kind of network, to another folder."""
     networks = settings.get("networks", {})
     kind = networks.get(settings.get("protocol", {}).get("network"), {}).get("kind")
-    other = [name for name, of in networks.items() if of.get("kind") == _OTHER_KIND.get(kind)]
+    other = [name for name, of in networks.items() if of.get("kind") == OTHER_KIND.get(kind)]
     if not other:
         return NextStep("Keep the baseline: to get better, add images or change the network")
     changed = {

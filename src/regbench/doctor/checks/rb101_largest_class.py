@@ -3,16 +3,14 @@
 import numpy as np
 
 from regbench.doctor.base import Check, Finding
+from regbench.doctor.commands import OTHER_KIND
 from regbench.doctor.evidence import Evidence
 from regbench.doctor.words import percent
 from regbench.study.schema import BASELINE
 
 _SURE = 1.645  # standard errors by which it is to be better: one-sided 5 %
 _FACTOR = 3  # more epochs
-_BY_HEART = (
-    0.5  # of the way from the largest class to all right, on train images: these are learned
-)
-_OTHER_KIND = {"mlp": "cnn", "cnn": "resnet"}  # the kind of network to try after another
+_BY_HEART = 0.5  # of the way from the largest class to all right: the train images are learned
 _PLAIN = ("accuracy", "cross_entropy")  # metrics in which every image counts alike
 
 
@@ -46,9 +44,7 @@ def _find(evidence: Evidence) -> Finding | None:
     train_accuracy = float(evidence.baseline.by_seed("train_accuracy").mean())
     largest_share = float((train == largest).mean())
     if train_accuracy - largest_share > _BY_HEART * (1 - largest_share):
-        return _by_heart(
-            f"{seen}, while of the train images it has {percent(train_accuracy)}", evidence
-        )
+        return _by_heart(f"{seen}; of the train images it has {percent(train_accuracy)}", evidence)
     return Finding(
         seen,
         **evidence.train_longer(_FACTOR),
@@ -62,7 +58,7 @@ def _by_heart(seen: str, evidence: Evidence) -> Finding:
     """Return the finding on a network that knows its train images and no others."""
     networks = evidence.settings.get("networks", {})
     kind = networks.get(evidence.network or evidence.protocol.get("network"), {}).get("kind")
-    other = [name for name, of in networks.items() if of["kind"] == _OTHER_KIND.get(kind)]
+    other = [name for name, of in networks.items() if of["kind"] == OTHER_KIND.get(kind)]
     rate = float(evidence.protocol["optimizer"]["learning_rate"]) / 3
     changed = {"protocol.optimizer.learning_rate": f"{rate:.2g}"}
     action = "Train the baseline at a lower learning rate"
