@@ -166,6 +166,26 @@ def test_pipelines_of_a_technique_and_of_one_on_a_network(own: Path, run: Run) -
     assert made_again(after, times(own)) == {"cnn/baseline"}
 
 
+def test_a_technique_for_one_of_them(own: Path, run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    before = times(own)
+    changed = BOTH | {
+        "techniques": LEFT_OUT | {"l2": {"networks": ["cnn"]}},
+        "reporting": {"published": {"l2": {"accuracy": 0.875, "claim": "a paper"}}},
+    }
+    run(data_root=own, only_missing_outputs=True, **changed)
+    assert made_again(before, times(own)) == {"cnn/l2"}
+    table = pd.read_csv(own / "08_reporting/comparison.csv").set_index(["network", "technique"])
+    assert len(table) == 5
+    assert (table["status"] == "trained").all()
+    assert table["published_accuracy"].dropna().to_dict() == {("cnn", "l2"): 0.875}
+    (claim,) = pd.read_csv(own / "08_reporting/published_claims.csv").to_dict("records")
+    assert claim["accuracy"] == table.loc[("cnn", "l2"), "test_accuracy"]
+    assert "fair protocol" not in caplog.text  # a figure without a claim of better or worse
+    page = (own / "08_reporting/report.html").read_text()
+    assert "a paper" in page
+    assert '<h2 id="cnn-techniques">' in page
+
+
 @pytest.mark.parametrize("network", ["best", "mlp", "cnn"])
 def test_labels_by_the_best_of_all_or_of_one_network(network: str, own: Path, run: Run) -> None:
     run("prediction", data_root=own, prediction={"network": network}, **BOTH)

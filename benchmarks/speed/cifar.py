@@ -78,7 +78,7 @@ def _verdict(root: Path) -> str:
     """The sentence that the report begins with."""
     from regbench.comparison.compare import with_study_figures
     from regbench.report.answer import verdict_sentence
-    from regbench.study.schema import Reporting
+    from regbench.study.reporting import Reporting
 
     compared = pd.read_csv(root / "08_reporting" / "comparison.csv")
     return verdict_sentence(with_study_figures(compared, settings.of(Reporting).band))

@@ -9,7 +9,7 @@ import yaml
 
 from regbench.comparison.band import check_band
 from regbench.errors import SettingsError
-from regbench.study.schema import USUAL_BAND, Reporting
+from regbench.study.reporting import USUAL_BAND, Reporting
 
 
 def settings(band: float, metric: str = "accuracy") -> Reporting:

@@ -13,7 +13,7 @@ from scipy import stats
 from regbench.comparison.compare import compare
 from regbench.comparison.published_claims import claims_table
 from regbench.evaluation.results import Results
-from regbench.study.schema import Publication
+from regbench.study.reporting import Publication
 
 BASELINE = {"accuracy": 0.97}
 BETTER = {"accuracy": 0.98, "claim": "it helps", "says": "better"}

@@ -14,7 +14,7 @@ from regbench.comparison.compare import compare
 from regbench.doctor.evidence import Evidence
 from regbench.evaluation.results import Results, collect
 from regbench.study.reader import read_study
-from regbench.study.schema import Reporting
+from regbench.study.reporting import Reporting
 
 CLASSES = ["a", "b", "c"]
 SEEDS = (1, 2, 3, 4, 5)

@@ -85,6 +85,13 @@ def test_the_first_sentence_has_sizes_and_what_flips() -> None:
     assert unlearned.startswith("On none of 2 networks is a technique shown to beat always")
 
 
+def test_the_first_sentence_tells_of_a_technique_for_one_network() -> None:
+    elsewhere = (COMPARED["technique"] == "shifts") & (COMPARED["network"] == "cnn")
+    said = short_sentence_on_networks(COMPARED[~elsewhere])
+    assert said.startswith("No technique is shown to help on both networks; dropout flips: ")
+    assert said.endswith("; shifts helps on some.")
+
+
 @pytest.mark.parametrize("verdicts", ["better", "worse", "equivalent", "undecided"])
 @pytest.mark.parametrize("networks", [2, 3, 6])
 def test_the_first_sentence_has_at_most_thirty_words(verdicts: str, networks: int) -> None:

@@ -91,7 +91,7 @@ class TestAValidStudy:
 
     def test_of_the_literature(self, own_conf: MakeConf) -> None:
         study = loader(own_conf(), "literature").study()
-        assert study.network.model_dump()["hidden_units"] == [1024, 1024, 2048]
+        assert study.networks["srivastava"].model_dump()["hidden_units"] == [1024, 1024, 2048]
         assert study.protocol.split.method == "given"
         errors = {n: round(100 * (1 - p.accuracy), 2) for n, p in study.reporting.published.items()}
         assert errors["l2"] == 1.62  # percent, as in the papers
@@ -101,8 +101,14 @@ class TestAValidStudy:
         assert errors["confidence_penalty"] == 1.17
         dropped = study.techniques["dropout_max_norm"].model_dump(exclude_defaults=True)
         assert dropped == {"input_dropout": 0.2, "dropout": 0.5, "max_norm": 2.0}
-        others = {name for name, found in study.reporting.published.items() if found.not_comparable}
-        assert not others & {"l2", "dropout_l2"}  # of this network
+        # Each technique trains the network of its paper, and each network its baseline.
+        assert {arm.name for arm in study.arms} == {
+            *(f"baseline.{name}" for name in ("srivastava", "pereyra", "simard")),
+            *("l2.srivastava", "max_norm.srivastava"),
+            *("dropout_l2.srivastava", "dropout_max_norm.srivastava"),
+            *("dropout.pereyra", "label_smoothing.pereyra", "confidence_penalty.pereyra"),
+            *("augmentation.simard", "elastic.simard"),
+        }
 
     def test_of_photos(self, own_conf: MakeConf) -> None:
         study, base = (

@@ -18,7 +18,7 @@ CONF = Path(__file__).parents[2] / "conf"
 SEVERAL = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
 
 STUDY_KEYS = list(Study.model_fields)
-TECHNIQUE_KEYS = [*Technique.model_fields, "combine"]
+TECHNIQUE_KEYS = [*Technique.model_fields, "combine", "networks"]
 AUGMENTATION_KEYS = list(Augmentation.model_fields)
 
 

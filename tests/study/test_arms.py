@@ -109,8 +109,9 @@ class TestSetting:
         found = problems(parameters)
         assert found[-1] == (
             "techniques.batch_normalization.batch_normalization: on network cnn: a cnn with "
-            "normalization: batch has it already; or "
-            f'without the network: {WAY_OUT}mlp"'
+            "normalization: batch has it already; or it on the others only: "
+            '--params="techniques.batch_normalization.networks=mlp"; or without the network: '
+            f'{WAY_OUT}mlp"'
         )
         assert found[0].startswith("techniques.zca.zca: on network mlp: whitens at most")
         assert any(line.startswith("techniques.zca.zca: on network cnn: ") for line in found)
@@ -118,8 +119,16 @@ class TestSetting:
     def test_published_accuracies_are_of_one_network(self) -> None:
         parameters = several(["mlp", "cnn"])
         parameters["reporting"]["published"] = {"l2": {"accuracy": 0.9}}
-        (found,) = problems(parameters)
-        assert found.startswith("protocol.network: must be one network where reporting.published")
+        parameters["reporting"]["published"]["baseline"] = {"accuracy": 0.8}
+        assert problems(parameters) == [
+            "reporting.published.l2: is of one network, and l2 trains 2: mlp, cnn; "
+            "techniques.l2.networks may name one",
+            "reporting.published.baseline: is of one network, and baseline trains 2: mlp, cnn; "
+            "protocol.network may name one",
+        ]
+        del parameters["reporting"]["published"]["baseline"]
+        parameters["techniques"]["l2"]["networks"] = ["cnn"]
+        assert read_study(parameters).reporting.published["l2"].accuracy == 0.9
 
     @pytest.mark.parametrize(("given", "network"), [(["mlp", "cnn"], "resnet"), ("mlp", "cnn")])
     def test_labels_or_a_refit_by_a_network_that_is_not_trained(
@@ -149,6 +158,69 @@ class TestSetting:
         ):
             assert told in found
         assert "refit.network" not in found
+
+
+class TestNetworksOfATechnique:
+    @pytest.mark.parametrize("given", [["cnn"], "cnn"])
+    def test_it_trains_no_other(self, given: Any) -> None:
+        parameters = several(["mlp", "cnn"])
+        parameters["techniques"]["l2"] = {"l2": 0.0001, "networks": given}
+        study, every = read_study(parameters), read_study(several(["mlp", "cnn"]))
+        assert [arm for arm in every.arms if arm not in study.arms] == [Arm("l2", "mlp")]
+        # It is no setting of its trainings: these stay as they are.
+        assert study.as_parameters()["techniques"] == every.as_parameters()["techniques"]
+        of_all = fingerprints_of_techniques(every)
+        assert of_all | fingerprints_of_techniques(study) == of_all
+
+    @pytest.mark.parametrize("given", [["cnn", "mlp"], None])
+    def test_all_are_those_of_the_study_in_its_order(self, given: Any) -> None:
+        parameters = several(["mlp", "cnn"])
+        parameters["techniques"]["l2"] = {"l2": 0.0001, "networks": given}
+        assert read_study(parameters).arms == read_study(several(["mlp", "cnn"])).arms
+
+    def test_it_means_something_only_there(self) -> None:
+        parameters = several(["mlp", "cnn"])
+        own = {"batch_normalization": True, "networks": ["mlp"]}
+        parameters["techniques"]["batch_normalization"] = own
+        assert Arm("batch_normalization", "cnn") not in read_study(parameters).arms
+
+    def test_without_any_of_them_it_is_left_out_and_told(self) -> None:
+        parameters = changed("techniques.l2.networks", ["cnn", "resnet"])
+        study = read_study(parameters)
+        assert "l2" not in study.techniques
+        assert study.left_out == {"l2": "its networks are cnn, resnet"}
+        assert read_study(changed("techniques.l2.networks", ["mlp"])).left_out == {}
+
+    def test_a_combination_trains_where_its_parts_do_or_where_it_says(self) -> None:
+        parameters = several(["mlp", "cnn"])
+        both = {"combine": ["zca", "dropout"]}
+        parameters["techniques"]["zca"]["networks"] = ["mlp"]
+        assert Arm("zca_dropout", "cnn") not in read_study(parameters).arms
+        parameters["techniques"]["zca_dropout"] = both | {"networks": ["cnn"]}
+        assert Arm("zca_dropout", "cnn") in read_study(parameters).arms
+        parameters["techniques"]["zca_dropout"] = both
+        parameters["techniques"]["dropout"]["networks"] = ["cnn"]
+        (found,) = problems(parameters)
+        assert found == (
+            "techniques.zca_dropout.combine: two values for networks; say in zca_dropout which "
+            "one holds"
+        )
+
+    @pytest.mark.parametrize(
+        ("technique", "given", "said"),
+        [
+            ("l2", ["cn"], "'cn' is not a network; allowed: mlp, cnn, resnet, mobilenet; did you"),
+            ("l2", [], "must name an entry of networks, such as mlp, or several of them, not []"),
+            ("l2", ["cnn", "cnn"], "must name every network once, not ['cnn', 'cnn']"),
+            ("l2", {"cnn": True}, "must name an entry of networks, such as mlp, or several of"),
+            ("baseline", ["cnn"], "must train every network: the others are compared with it"),
+        ],
+    )
+    def test_what_it_cannot_be(self, technique: str, given: Any, said: str) -> None:
+        parameters = several(["mlp", "cnn"])
+        parameters["techniques"][technique]["networks"] = given
+        (found,) = problems(parameters)
+        assert found.startswith(f"techniques.{technique}.networks: {said}")
 
 
 class TestFingerprints:

@@ -19,7 +19,8 @@ from regbench.metrics.base import Answers
 from regbench.metrics.registry import METRICS
 from regbench.study.code import LIBRARIES
 from regbench.study.fingerprints import COMPONENTS
-from regbench.study.schema import Protocol, Reporting
+from regbench.study.reporting import Reporting
+from regbench.study.schema import Protocol
 
 Result = Literal["agrees", "differs", "not checked"]
 AGREES: Result = "agrees"

@@ -9,7 +9,7 @@ from regbench.errors import SettingsError
 from regbench.evaluation.split_parts import judged_part
 from regbench.metrics.base import POINTS, Answers
 from regbench.metrics.registry import METRICS
-from regbench.study.schema import USUAL_BAND, Reporting
+from regbench.study.reporting import USUAL_BAND, Reporting
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -78,7 +78,10 @@ def interactions(
     found: dict[str, tuple[dict[str, Any], statistics.PairedDifference]] = {}
     for network in networks_in(results):
         for factorial in factorials:
-            four = [results[Arm(name, network).name] for name in factorial]
+            names = [Arm(name, network).name for name in factorial]
+            if not all(name in results for name in names):
+                continue  # one that trains other networks only
+            four = [results[name] for name in names]
             values = _by_common_seed(four, f"{part}_{metric}", looks)
             if values.empty:
                 continue

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from regbench.comparison.verdicts import BETTER, DESCRIPTIVE, EQUIVALENT, UNDECIDED, WORSE
-from regbench.study.schema import BASELINE, Publication
+from regbench.study.reporting import Publication
+from regbench.study.schema import BASELINE
 
 SURVIVES, FALLS, OPEN = "survives", "does not survive", "undecided"
 SMALL = "too small to count"  # within the band: a small improvement may still be there

@@ -20,7 +20,8 @@ from regbench.evaluation.results import Results
 from regbench.evaluation.split_parts import judged_part
 from regbench.metrics.base import Metric
 from regbench.metrics.registry import METRICS
-from regbench.study.schema import BASELINE, Reporting
+from regbench.study.reporting import Reporting
+from regbench.study.schema import BASELINE
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from regbench.recommendation.plan import REPORTS, Plan
 from regbench.recommendation.steps import ADD, FIRST, Progress, Step
 from regbench.study.digests import digest
 from regbench.study.recommend import Recommend
-from regbench.study.schema import BASELINE, Reporting
+from regbench.study.reporting import Reporting
+from regbench.study.schema import BASELINE
 
 # Of the comparison on test images.
 _FIGURES = (

@@ -22,7 +22,7 @@ from regbench.recommendation.work import Job
 from regbench.storage.stored_file import StoredFile
 from regbench.study.fingerprints import current_fingerprints
 from regbench.study.recommend import Recommend
-from regbench.study.schema import Reporting
+from regbench.study.reporting import Reporting
 
 SELECTS, REPORTS = "validation", "test"  # the split parts
 

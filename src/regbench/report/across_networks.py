@@ -101,7 +101,8 @@ def short_sentence_on_networks(comparison: pd.DataFrame) -> str:
             if len(flipping) == 1
             else f"{len(flipping)} flip, such as {flipping[0]}: {listed(sizes)}"
         )
-    partly = [name for name, of in verdicts.items() if BETTER in of.values()]
+    # Also of a technique that is judged on one network only.
+    partly = [name for name, of in _verdicts(comparison, 1).items() if BETTER in of.values()]
     partly = [name for name in partly if name not in {*helping, *flipping}]
     tally = [(partly, "helps on some", "help on some")]
     for verdict, one, several in (
@@ -152,14 +153,19 @@ def sentence_on_networks(comparison: pd.DataFrame) -> str:
     return f"No technique is compared with the baseline on more than one of {listed(networks, 3)}."
 
 
-def _verdicts(comparison: pd.DataFrame) -> dict[str, dict[str, str]]:
-    """Return the verdicts by technique, then network, of techniques that are judged on several."""
+def _verdicts(comparison: pd.DataFrame, networks: int = 2) -> dict[str, dict[str, str]]:
+    """Return the verdicts by technique, then network.
+
+    Args:
+        comparison: From ``compare``.
+        networks: On how many a technique is judged, at least.
+    """
     found: dict[str, dict[str, str]] = {}
     for row in comparison.to_dict("records"):
         verdict = row.get("verdict")
         if verdict in VERDICTS and VERDICTS[verdict].judged:
             found.setdefault(str(row["technique"]), {})[str(row["network"])] = str(verdict)
-    return {name: verdicts for name, verdicts in found.items() if len(verdicts) > 1}
+    return {name: verdicts for name, verdicts in found.items() if len(verdicts) >= networks}
 
 
 def _clauses(verdicts: dict[str, dict[str, str]], networks: list[str]) -> Iterator[str]:

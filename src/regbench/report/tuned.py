@@ -11,7 +11,7 @@ from regbench.regularizers.registry import NUISANCE
 from regbench.report.numbers import difference_text
 from regbench.report.plots.tuning import strength_plot
 from regbench.report.svg import Picture, enumerated, responsive
-from regbench.study.schema import Reporting
+from regbench.study.reporting import Reporting
 from regbench.study.tuning import Tuning
 
 

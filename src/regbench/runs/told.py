@@ -7,7 +7,7 @@ from kedro.io import CatalogProtocol
 from regbench.process.devices import training_processes
 from regbench.runs.freshness.cells import COMPARISONS
 from regbench.runs.freshness.stored import file_of
-from regbench.study.schema import Reporting
+from regbench.study.reporting import Reporting
 
 
 def print_results(made: set[str], catalog: CatalogProtocol[Any, Any]) -> list[str]:

@@ -18,7 +18,8 @@ from regbench.scaling.outcomes import (
 )
 from regbench.scaling.worth import Worth, curves
 from regbench.study.cells import Cell
-from regbench.study.schema import BASELINE, Reporting
+from regbench.study.reporting import Reporting
+from regbench.study.schema import BASELINE
 
 
 def summary(

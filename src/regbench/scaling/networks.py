@@ -14,7 +14,8 @@ from regbench.scaling.outcomes import (
     values_of,
 )
 from regbench.study.cells import Cell, title_of
-from regbench.study.schema import BASELINE, Reporting
+from regbench.study.reporting import Reporting
+from regbench.study.schema import BASELINE
 
 COSTS = ("weights", "multiply_adds", "seconds", "seconds_low", "seconds_high")
 IMAGES = 256  # that are timed together, at most

@@ -34,7 +34,7 @@ def combine_techniques(
     if BASELINE not in entries:
         wrong = f"{BASELINE!r} is missing: write '{BASELINE}: {{}}'"
         problems.append(Problem(("techniques",), wrong))
-    elif not combined.get(BASELINE, {}).keys() <= NUISANCE:
+    elif not combined.get(BASELINE, {}).keys() <= {*NUISANCE, "networks"}:  # told in `only_on`
         wrong = "must have no regularizers: the others are compared with it"
         problems.append(Problem(("techniques", BASELINE), wrong))
     return combined, problems

@@ -12,7 +12,8 @@ from regbench.regularizers.places.ensemble import Ensemble
 from regbench.regularizers.registry import REGULARIZERS
 from regbench.study.code import LIBRARIES, digest_of_code
 from regbench.study.digests import digest, hexadecimal, new_hash
-from regbench.study.schema import Normalization, Protocol, Reporting, Study
+from regbench.study.reporting import Reporting
+from regbench.study.schema import Normalization, Protocol, Study
 from regbench.study.technique import Technique
 
 if TYPE_CHECKING:  # imported when the configuration is read, which is to be fast

@@ -32,6 +32,11 @@ def fit_problems(study: Study) -> list[Problem]:
     shared = {key: dict(settings) for key, settings in study.shared.items()}
     for name in names:
         network = study.networks[name]
+        trained = {
+            key: technique
+            for key, technique in study.techniques.items()
+            if name in study.networks_of(key)
+        }
         problems += [
             Problem(("networks", name, *place), wrong) for place, wrong in _missing(network)
         ]
@@ -39,11 +44,11 @@ def fit_problems(study: Study) -> list[Problem]:
         if misfit:
             problems.append(Problem(("networks", name), misfit))
         problems += _warmup_problems(study.protocol, network)
-        of_techniques = misfits(network.traits(shape), study.techniques, shared)
+        of_techniques = misfits(network.traits(shape), trained, shared)
         if (
             shape and not study.image_shape
         ):  # what means nothing in grey may mean something in colour
-            in_colour = misfits(network.traits((*shape[:2], 3)), study.techniques, shared)
+            in_colour = misfits(network.traits((*shape[:2], 3)), trained, shared)
             certain = {problem.path for problem in in_colour}
             of_techniques = [problem for problem in of_techniques if problem.path in certain]
         if len(names) > 1:
@@ -54,22 +59,29 @@ def fit_problems(study: Study) -> list[Problem]:
                 for problem in of_techniques
             ]
             of_techniques[-1:] = [
-                replace(last, message=last.message + way_out) for last in of_techniques[-1:]
+                replace(
+                    last,
+                    message=f"{last.message}; or it on the others only: "
+                    f'--params="techniques.{last.leave_out}.networks={others}"{way_out}',
+                )
+                for last in of_techniques[-1:]
             ]
         problems += of_techniques
-        problems += _ensemble_problems(study, name, shared)
+        problems += _ensemble_problems(study, name, trained, shared)
     return problems
 
 
-def _ensemble_problems(study: Study, name: str, shared: Mapping[str, Any]) -> list[Problem]:
-    """Return the problems of ensembles with the protocol, on a network."""
+def _ensemble_problems(
+    study: Study, name: str, techniques: Mapping[str, Technique], shared: Mapping[str, Any]
+) -> list[Problem]:
+    """Return the problems of ensembles among some techniques with the protocol, on a network."""
     phases = list(study.networks[name].epochs_of_phases())
     split = study.protocol.split
     # A set may come with test images of its own.
     is_tested = bool(split.test) or split.method in ("auto", "given")
     return [
         Problem(("techniques", technique, ensemble.key()), wrong, leave_out=technique)
-        for technique, settings in study.techniques.items()
+        for technique, settings in techniques.items()
         for ensemble in ensembles_in(settings.regularizers(shared))
         if (wrong := ensemble.length_problem(study.protocol.epochs, phases))
         or (wrong := _split_problem(ensemble, is_tested))

@@ -12,10 +12,8 @@ from regbench.errors import quoted
 from regbench.optimization.optimizers import OPTIMIZERS
 from regbench.optimization.schedules import SCHEDULES
 from regbench.regularizers.registry import REGULARIZERS, called, plain_name
-from regbench.study.schema import (
-    Publication,
-    Study,
-)
+from regbench.study.reporting import Publication
+from regbench.study.schema import Study
 from regbench.study.technique import Technique
 
 # Message for a wrong value, by pydantic's name of the error.
@@ -161,7 +159,7 @@ def _allowed_keys(path: tuple[str, ...]) -> list[str]:
     """Return the keys that may stand under a path of a study's keys."""
     model, path = _nearest_model(path)
     keys = keys_in(model, path)
-    return [*keys, "combine"] if model is Technique and not path else keys
+    return [*keys, "combine", "networks"] if model is Technique and not path else keys
 
 
 def keys_in(model: type[BaseModel], path: Iterable[str]) -> list[str]:

@@ -17,10 +17,12 @@ from regbench.study.cocktail import cocktail_problems
 from regbench.study.combine import combine_techniques
 from regbench.study.fit import fit_problems, unknown_network
 from regbench.study.looks import namespaces_of
+from regbench.study.only_on import networks_named, without_networks
 from regbench.study.problems import InvalidStudy, Problem, keys_in, nearest, problems_of
 from regbench.study.scaling import LearningCurve, NetworkSize
 from regbench.study.schedule import Schedule
 from regbench.study.schema import (
+    BASELINE,
     BEST,
     Study,
 )
@@ -51,6 +53,9 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
     combined, problems = combine_techniques(entries)
     networks, network_problems = _networks(parameters.get("networks"))
     problems += network_problems
+    only_on, only_on_problems = networks_named(combined, parameters.get("networks"))
+    problems += only_on_problems
+    combined = without_networks(combined)
     given = {str(key): value for key, value in parameters.items()} | {"techniques": combined}
     if isinstance(given.get("networks"), Mapping):
         given["networks"] = networks
@@ -62,6 +67,8 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += [p for p in invalid if not _is_inherited(p.path, entries)]
     problems += _own_value_problems(parameters, entries)
     if study is not None and not problems:
+        study = study.trained_on(only_on)
+        combined = {name: combined[name] for name in study.techniques}
         misfits = [*_clash_problems(study), *fit_problems(study)]
         if study.if_unfit == "leave_out":
             study = study.without({p.leave_out: p.message for p in misfits if p.leave_out})
@@ -70,12 +77,12 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += misfits
     if study is not None:
         problems += _metric_problems(study)
-        problems += _published_network_problems(study)
+        problems += _published_network_problems(study) if not problems else []
         problems += _one_of_problems(study)
         problems += _namespace_problems(study)
         problems += search_problems(study)
         problems += cocktail_problems(study) if not problems else []
-        problems += _published_problems(study.reporting.published, combined)
+        problems += _published_problems(study.reporting.published, entries)
     problems += _scaling_problems(parameters, entries)
     for group in ("prediction", "alarms", "refit"):
         if isinstance(parameters.get(group), Mapping):
@@ -244,15 +251,16 @@ def _network_problems(parameters: Mapping[Any, Any]) -> list[Problem]:
 
 
 def _published_network_problems(study: Study) -> list[Problem]:
-    """Return the problem of published accuracies beside several networks."""
-    if len(study.protocol.networks) < 2 or not study.reporting.published:
-        return []
+    """Return the problems of published accuracies of techniques that train several networks."""
     return [
         Problem(
-            ("protocol", "network"),
-            "must be one network where reporting.published has accuracies, which are of one; "
-            "without --env=article there are none",
+            ("reporting", "published", name),
+            f"is of one network, and {name} trains {len(networks)}: {', '.join(networks)}; "
+            + ("protocol.network" if name == BASELINE else f"techniques.{name}.networks")
+            + " may name one",
         )
+        for name in study.reporting.published
+        if len(networks := study.networks_of(name)) > 1
     ]
 
 

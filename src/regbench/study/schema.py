@@ -31,8 +31,6 @@ from regbench.fields import (
     counted_seeds,
     network_names,
 )
-from regbench.metrics.base import POINTS
-from regbench.metrics.registry import METRICS
 from regbench.networks.base import Network
 from regbench.optimization.optimizers import Optimizer
 from regbench.optimization.schedules import Constant, Schedule
@@ -43,6 +41,7 @@ from regbench.study.looks import Stage, fault_of_looks, last_of, look_name, look
 from regbench.study.monitoring import Alarms, History
 from regbench.study.recommend import Recommend
 from regbench.study.refit import Refit
+from regbench.study.reporting import Reporting
 from regbench.study.scaling import LearningCurve, NetworkSize
 from regbench.study.split import Split
 from regbench.study.technique import Technique
@@ -64,11 +63,6 @@ RESERVED_NAMES = frozenset(
     }
 )
 
-
-if TYPE_CHECKING:
-    MetricName = str
-else:
-    MetricName = Literal[tuple(METRICS)]
 
 if TYPE_CHECKING:
     Size = Literal["auto"] | tuple[int, int]
@@ -206,44 +200,6 @@ class Evaluation(Settings):
     robustness_images: Annotated[Count, Field(description="images to corrupt, at most")]
 
 
-class Publication(Settings):
-    """Published accuracy and claim of a technique."""
-
-    accuracy: Share
-    claim: str | None = None
-    says: Literal["better", "not better"] | None = None
-    not_comparable: Annotated[str | None, Field(description="why, if it is not")] = None
-
-
-USUAL_BAND = 0.5  # percentage points; conf/base has it
-
-
-class Reporting(Settings):
-    """How the comparison is judged, and published figures to show beside it."""
-
-    metric: MetricName  # decides the headline, the tests, the best on validation and the stop
-    equivalence_band: Annotated[Float, Field(ge=0, le=100, description="percentage points")]
-    equivalence_band_nats: Annotated[
-        Float, Field(ge=0, le=1000, description="where the metric is in nats")
-    ]
-    published: dict[str, Publication]
-    failed: Annotated[list[Name], Field(description="techniques that a scheduler saw fail")]
-    mute: list[Name] = Field(default_factory=list)  # codes of the doctor's checks
-
-    @property
-    def band(self) -> float:
-        """The band of practical equivalence in the metric's stored unit: a share of 1, or nats."""
-        metric = METRICS[self.metric]
-        band = self.equivalence_band if metric.unit == POINTS else self.equivalence_band_nats
-        return band / metric.factor
-
-    @field_validator("failed", "mute", mode="before")
-    @classmethod
-    def _words(cls, value: Any) -> Any:
-        """Accept words separated by spaces: ``--params`` takes no lists."""
-        return value.split() if isinstance(value, str) else value
-
-
 class Prediction(Settings):
     """What labels the unlabelled images; ``best`` is the best on validation."""
 
@@ -288,6 +244,7 @@ class _Study(Settings):
 
     # Techniques that were left out, as they mean nothing for the network: why, by name.
     _left_out: dict[str, str] = PrivateAttr(default_factory=dict)
+    _only_on: dict[str, list[str]] = PrivateAttr(default_factory=dict)
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -295,15 +252,41 @@ class _Study(Settings):
         return self._left_out
 
     def without(self, unfit: Mapping[str, str]) -> Self:
-        """Return the study without techniques that mean nothing for its network.
+        """Return the study without some techniques, such as those that do not fit its network.
 
         Args:
             unfit: Why, by name.
         """
         kept = {name: found for name, found in self.techniques.items() if name not in unfit}
         study = self.model_copy(update={"techniques": kept})
-        study._left_out = dict(unfit)
+        study._left_out = {**self._left_out, **unfit}
         return study
+
+    def trained_on(self, only_on: Mapping[str, list[str]]) -> Self:
+        """Return the study in which some techniques train some of its networks only.
+
+        Those of which it trains no network are left out.
+
+        Args:
+            only_on: Names of networks, by technique; the others train all.
+        """
+        trained = self.protocol.networks
+        study = self.without(
+            {
+                name: f"its network is {networks[0]}"
+                if len(networks) == 1
+                else f"its networks are {', '.join(networks)}"
+                for name, networks in only_on.items()
+                if name in self.techniques and not set(networks) & set(trained)
+            }
+        )
+        study._only_on = {name: list(networks) for name, networks in only_on.items()}
+        return study
+
+    def networks_of(self, technique: str) -> list[str]:
+        """Return the names of the networks that a technique trains, in the study's order."""
+        trained = self.protocol.networks
+        return [name for name in trained if name in self._only_on.get(technique, trained)]
 
     @field_serializer("networks")
     def _entries(self, networks: dict[str, Network]) -> dict[str, Any]:
@@ -325,7 +308,12 @@ class _Study(Settings):
     @property
     def arms(self) -> list[Arm]:
         """What is trained with every seed: by technique, and within one by network."""
-        return [Arm(name, network) for name in self.techniques for network in self.trained_networks]
+        several = len(self.protocol.networks) > 1
+        return [
+            Arm(name, network if several else "")
+            for name in self.techniques
+            for network in self.networks_of(name)
+        ]
 
     @property
     def stages(self) -> list[Stage]:

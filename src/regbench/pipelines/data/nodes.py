@@ -13,7 +13,8 @@ from regbench.regularizers.zca import Whitening
 from regbench.study import digests as study_digests
 from regbench.study import fingerprints
 from regbench.study.arms import arm_named
-from regbench.study.schema import Evaluation, Ingest, Normalization, Reporting
+from regbench.study.reporting import Reporting
+from regbench.study.schema import Evaluation, Ingest, Normalization
 from regbench.study.split import Split
 
 if TYPE_CHECKING:

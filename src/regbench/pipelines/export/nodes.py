@@ -7,7 +7,7 @@ need not wait for it.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from regbench.study.schema import Reporting
+from regbench.study.reporting import Reporting
 
 if TYPE_CHECKING:
     from numpy import ndarray

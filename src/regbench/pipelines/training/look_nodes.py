@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from regbench.pipelines.training import nodes
 from regbench.study import digests, fingerprints
 from regbench.study.looks import NOT_NEEDED_AFTER, is_needed
-from regbench.study.schema import Reporting
+from regbench.study.reporting import Reporting
 from regbench.training.if_needed import ends_at_once_if
 from regbench.training.on_failure import on_failure_of
 

@@ -90,7 +90,7 @@ def tell_of_pilot(
     from regbench.doctor.examine import examine
     from regbench.process.devices import training_processes
     from regbench.study.arms import Arm, arm_named, networks_in
-    from regbench.study.schema import Reporting
+    from regbench.study.reporting import Reporting
 
     arms = list(parameters["trainings"])
     networks = networks_in(arms)

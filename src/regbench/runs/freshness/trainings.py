@@ -18,7 +18,7 @@ from regbench.runs.freshness.stored import (
 from regbench.storage.atomic import damaged_file_errors
 from regbench.study import digests, fingerprints
 from regbench.study.looks import Stage, is_needed, look_name, stage_results, stages
-from regbench.study.schema import Reporting
+from regbench.study.reporting import Reporting
 
 if TYPE_CHECKING:
     import pandas as pd
