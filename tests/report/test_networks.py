@@ -179,6 +179,14 @@ def test_a_note_names_its_network() -> None:
         assert note.endswith(" are stale; changed since: the protocol.")
 
 
+def test_what_a_network_lacks_is_trained_on_it_alone() -> None:
+    lacking = (COMPARED["technique"] == "dropout") & (COMPARED["network"] == "cnn")
+    notes = status_notes(COMPARED.assign(status=np.where(lacking, "not trained", "trained")), "run")
+    assert [note for note in notes if "Not trained" in note] == [
+        "cnn: Not trained: dropout; run --pipelines=dropout.cnn,reporting trains them."
+    ]
+
+
 class References(HTMLParser):
     """Ids of a page, and what refers to them."""
 

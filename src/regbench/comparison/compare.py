@@ -185,7 +185,8 @@ def networks_of(comparison: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
     Returns:
         By network, in their order; without the column ``network``, and without columns that only
-        other networks have. ``attrs`` has the number of ``networks``.
+        other networks have. ``attrs`` has the name of the ``network`` and how many ``networks``
+        there are.
     """
     if "network" not in comparison:
         return {"": comparison}
@@ -193,7 +194,10 @@ def networks_of(comparison: pd.DataFrame) -> dict[str, pd.DataFrame]:
     for network, rows in comparison.groupby("network", sort=False):
         own = rows.drop(columns="network").dropna(axis="columns", how="all")
         own = own.reset_index(drop=True)
-        own.attrs = comparison.attrs | {"networks": comparison["network"].nunique()}
+        own.attrs = comparison.attrs | {
+            "network": str(network),
+            "networks": comparison["network"].nunique(),
+        }
         found[str(network)] = own
     return found
 

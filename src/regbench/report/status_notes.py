@@ -7,6 +7,7 @@ from regbench.comparison.verdicts import BETTER, EQUIVALENT, UNDECIDED, WORSE
 from regbench.evaluation.results import FAILED
 from regbench.report.answer import band_text
 from regbench.report.numbers import listed
+from regbench.study.arms import Arm
 
 MOST_NAMED = 12  # techniques named in a note; the rest is counted
 
@@ -57,7 +58,7 @@ def untrained_note(comparison: pd.DataFrame, command: str) -> str:
     """Return which techniques are not trained, and the command that trains them; '' without any.
 
     Args:
-        comparison: From ``compare``, of one network.
+        comparison: From ``compare``, of one network, or from ``networks_of``.
         command: As for ``status_notes``.
     """
     names = comparison.loc[comparison["status"] == UNTRAINED, "technique"].tolist()
@@ -65,7 +66,8 @@ def untrained_note(comparison: pd.DataFrame, command: str) -> str:
         return ""
     if len(names) > MOST_NAMED:
         return f"{len(names)} techniques are not trained; {command} trains all."
-    pipelines = ",".join([*names, "reporting"])
+    network = comparison.attrs.get("network", "")
+    pipelines = ",".join([*(Arm(name, network).name for name in names), "reporting"])
     return f"Not trained: {', '.join(names)}; {command} --pipelines={pipelines} trains them."
 
 
