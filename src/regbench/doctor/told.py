@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regbench.doctor.examine import MOST_SHOWN
-from regbench.doctor.words import number_of, price
+from regbench.doctor.words import price
+from regbench.text.counted import number_of
 
 Findings = Sequence[Mapping[str, Any]]
 

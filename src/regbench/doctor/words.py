@@ -24,11 +24,6 @@ def names(of: Sequence[str]) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
-def number_of(number: int, noun: str) -> str:
-    """Return a number with its noun: '1 image', '1,200 images'."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def price(minutes: float | None) -> str:
     """Return what a command takes: 'seconds, nothing is trained', 'about 3 minutes'."""
     if minutes is None:

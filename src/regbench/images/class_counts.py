@@ -6,6 +6,7 @@ import pandas as pd
 
 from regbench.errors import quoted
 from regbench.evaluation.split_parts import SPLIT_PARTS, judged_part
+from regbench.text.counted import number_of
 
 UNEVEN = 2  # the largest class has more than so many times the images of the smallest
 _MOST_LISTED = 12  # classes that a log line lists; of more it tells the range
@@ -79,4 +80,5 @@ def uneven_classes(counts: pd.DataFrame) -> str | None:
 
 def _with_images(counts: pd.DataFrame, row: int) -> str:
     """Return a class with its number of images."""
-    return f"{quoted(counts['label'].iloc[row])} ({counts['images'].iloc[row]} images)"
+    images = int(counts["images"].iloc[row])
+    return f"{quoted(counts['label'].iloc[row])} ({number_of(images, 'image')})"

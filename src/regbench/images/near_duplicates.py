@@ -86,10 +86,11 @@ def summarize_near_duplicates(near: pd.DataFrame) -> str:
     elsewhere = near["split"][trained]
     counts = {part: int((elsewhere == part).sum()) for part in ("validation", "test")}
     told = " and ".join(f"{number} {part}" for part, number in counts.items() if number)
+    trained_on = f" ({told} image{'' if sum(counts.values()) == 1 else 's'} nearly trained on)"
     groups = near["group"].nunique()
     return (
         f"{len(near)} images in {groups} group{'' if groups == 1 else 's'} are nearly the same as "
-        f"one in another part of the split{f' ({told} images nearly trained on)' if told else ''}; "
+        f"one in another part of the split{trained_on if told else ''}; "
         "if a column or the file name tells what belongs together, protocol.split.group_column or "
         "group_pattern keeps it in one part"
     )

@@ -12,6 +12,7 @@ from regbench.errors import StudyError, quoted
 from regbench.evaluation.split_parts import SPLIT_PARTS
 from regbench.images.groups import grouped_parts, groups_of, name_of_groups
 from regbench.study.split import Split
+from regbench.text.counted import number_of
 
 GIVEN = "given_split"  # the column of the image index with the set's own split parts
 
@@ -336,8 +337,8 @@ def check_classes(index: pd.DataFrame, parts: list[str], method: str, *, grouped
         elif grouped:
             way_out = "its images are of too few groups: " + way_out
         raise StudyError(
-            f"class {label!r} has {int(images.loc[label].sum())} images and none in {part}{more}; "
-            f"{way_out}"
+            f"class {label!r} has {number_of(int(images.loc[label].sum()), 'image')} and none in "
+            f"{part}{more}; {way_out}"
         )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from regbench.text.counted import number_of
+
 EVENTS = logging.getLogger("regbench.training.events")
 
 
@@ -52,7 +54,7 @@ class TrainingDone:
         test = "" if self.test_accuracy is None else f", test {self.test_accuracy:.4f}"
         return (
             f"{training}: accuracy validation {self.validation_accuracy:.4f}{test} "
-            f"({self.epochs} epochs, {self.seconds:.1f} s)"
+            f"({number_of(self.epochs, 'epoch')}, {self.seconds:.1f} s)"
         )
 
 

@@ -2,7 +2,8 @@
 
 from regbench.doctor.base import Check, Finding
 from regbench.doctor.evidence import Evidence
-from regbench.doctor.words import number_of, percent
+from regbench.doctor.words import percent
+from regbench.text.counted import number_of
 
 _HALF = 0.5  # of the way from the largest class to all right
 _LEARNED = 0.9  # of the same way: enough

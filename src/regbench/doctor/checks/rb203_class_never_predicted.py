@@ -2,7 +2,8 @@
 
 from regbench.doctor.base import Check, Finding
 from regbench.doctor.evidence import Evidence
-from regbench.doctor.words import names, number_of
+from regbench.doctor.words import names
+from regbench.text.counted import number_of
 
 _LEAST_IMAGES = 5  # judged images of a class
 

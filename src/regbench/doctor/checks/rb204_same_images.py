@@ -2,9 +2,10 @@
 
 from regbench.doctor.base import Check, Finding
 from regbench.doctor.evidence import Evidence
-from regbench.doctor.words import number_of, percent
+from regbench.doctor.words import percent
 from regbench.images.duplicates import LEAK
 from regbench.images.near_duplicates import NEAR
+from regbench.text.counted import number_of
 
 _FEW = 0.005  # of the judged images: below, verdicts hardly depend on them
 _RANK_OF_FEW = 70

@@ -15,7 +15,8 @@ import pandas as pd
 
 from regbench.doctor.base import Check, Finding, Suspect
 from regbench.doctor.evidence import Evidence
-from regbench.doctor.words import number_of, percent
+from regbench.doctor.words import percent
+from regbench.text.counted import number_of
 
 _NEARLY_EVERY = 0.9  # of the trainings
 _LEAST_TRAININGS = 3

@@ -5,8 +5,9 @@ from regbench.doctor.base import Check, Finding
 from regbench.doctor.commands import of_what_is_trained
 from regbench.doctor.deciding import deciding
 from regbench.doctor.evidence import Evidence
-from regbench.doctor.words import names, number_of
+from regbench.doctor.words import names
 from regbench.study.schema import BASELINE
+from regbench.text.counted import number_of
 
 _FOLDS = 5
 

@@ -8,10 +8,11 @@ import pandas as pd
 from regbench.doctor.base import Check, Finding
 from regbench.doctor.commands import trained_seeds
 from regbench.doctor.evidence import Evidence
-from regbench.doctor.words import names, number_of
+from regbench.doctor.words import names
 from regbench.evaluation.results import Results
 from regbench.study.schema import BASELINE, SHARED
 from regbench.study.technique import Technique
+from regbench.text.counted import number_of
 
 _COMPARED = ["filename", "split", "predicted", "confidence"]
 
