@@ -1,13 +1,16 @@
 """The report on several networks: the sentence, the picture, the tables and the page."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
-from tests.comparison.network_study import compared, content
+from tests.comparison.network_study import STUDY, compared, content
+from tests.study.base_study import BASE
 
+from regbench.evaluation.results import Results
 from regbench.report.across_networks import (
     sentence_on_networks,
     short_sentence_on_networks,
@@ -185,6 +188,24 @@ def test_what_a_network_lacks_is_trained_on_it_alone() -> None:
     assert [note for note in notes if "Not trained" in note] == [
         "cnn: Not trained: dropout; run --pipelines=dropout.cnn,reporting trains them."
     ]
+
+
+def test_a_technique_for_one_network_on_a_page_whose_first_network_has_no_trainings() -> None:
+    study = {
+        name: Results.none() if name.endswith(".mlp") else of
+        for name, of in STUDY.items()
+        if name != "shifts.mlp"
+    }
+    given = content(compared(study))
+    techniques = {"baseline": {}, "dropout": {"dropout": 0.5}, "shifts": {"augmentation": True}}
+    protocol = {**BASE["protocol"], "network": ["mlp", "cnn"]}
+    settings = {**given.settings, "protocol": protocol, "techniques": techniques}
+    results = {name: of for name, of in given.results.items() if name.endswith(".cnn")}
+    page = render_report(replace(given, results=results, settings=settings))
+    assert "<p>Test accuracy minus that of the same network" in page
+    shown = page.split("<h3>techniques</h3>")[1].split("</pre>")[0]
+    assert shown.split("shifts:")[1].split()[:2] == ["networks:", "[cnn]"]
+    assert shown.count("networks:") == 1
 
 
 class References(HTMLParser):

@@ -1,9 +1,9 @@
 """What a report says of several networks: whether the verdicts hold on each, and its sections."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -45,6 +45,24 @@ def contents_by_network(content: "ReportContent") -> dict[str, "ReportContent"]:
                 settings={**content.settings, "protocol": protocol},
             )
     return found
+
+
+def settings_with_networks(settings: Mapping[str, Any], comparison: pd.DataFrame) -> dict[str, Any]:
+    """Return a study's settings with the ``networks`` of techniques that train not all of them.
+
+    Args:
+        settings: Plain values; ``techniques`` are regularizers by name.
+        comparison: From ``compare``, of a study of several networks.
+    """
+    every = comparison["network"].nunique()
+    trained = comparison.groupby("technique", sort=False)["network"].agg(list)
+    techniques = {
+        name: entry
+        if len(trained.get(name, [])) in (0, every)
+        else {"networks": trained[name], **entry}
+        for name, entry in settings.get("techniques", {}).items()
+    }
+    return {**settings, "techniques": techniques} if techniques else dict(settings)
 
 
 def with_own_ids(section: str, prefix: str) -> Markup:

@@ -190,10 +190,14 @@ def _context_of_networks(
         for name, figure, remark in own["facts"]
         if name in FACTS_OF_A_NETWORK
     ]
-    others = key_facts(comparison, contexts[networks[0]]["part"])
+    part = judged_part(comparison)
+    # Of a network without trainings it is not known what is judged.
+    shared = next((own for own in contexts.values() if own["part"] == part), contexts[networks[0]])
+    others = key_facts(comparison, part)
     facts += [fact for fact in others if fact[0] not in FACTS_OF_A_NETWORK]
-    return contexts[networks[0]] | {
+    return shared | {
         "content": content,
+        "settings": across_networks.settings_with_networks(content.settings, comparison),
         "verdict": across_networks.short_sentence_on_networks(comparison),
         "on_networks": across_networks.sentence_on_networks(comparison),
         "answers": first_screen.answers_on_networks(
@@ -248,6 +252,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
             content.split_index,
         ),
         "networks": [],  # where there are several
+        "settings": content.settings,
         "part": part,
         "headline": f"{part} {metric.title}",
         "metric": metric,
