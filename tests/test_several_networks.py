@@ -184,6 +184,10 @@ def test_a_technique_for_one_of_them(own: Path, run: Run, caplog: pytest.LogCapt
     page = (own / "08_reporting/report.html").read_text()
     assert "a paper" in page
     assert '<h2 id="cnn-techniques">' in page
+    with caplog.at_level(logging.INFO):
+        run(data_root=own, only_missing_outputs=True, **changed)
+    told = "5 pairs of a technique and a network (3 techniques on cnn and mlp) x 1 seeds, report"
+    assert told in caplog.text
 
 
 @pytest.mark.parametrize("network", ["best", "mlp", "cnn"])

@@ -23,7 +23,7 @@ from regbench.pipelines.training.combination_nodes import train_combinations
 from regbench.runs.config_loader import PROJECT, StudyConfigLoader
 from regbench.study.cells import networks_and_cells, results_needed
 from regbench.study.cocktail import searched_techniques
-from regbench.study.factorial import factorials_in
+from regbench.study.factorial import factorials_of_arms
 from regbench.study.schema import BASELINE
 
 
@@ -67,7 +67,7 @@ def register_pipelines() -> dict[str, Pipeline]:
             with_feature_maps=any(
                 network.has_feature_maps for network in study.trained_networks.values()
             ),
-            with_pairs=bool(factorials_in(study.techniques, study.shared)),
+            with_pairs=bool(factorials_of_arms(trainings, study.techniques, study.shared)),
             with_search=bool(study.tuning.fixed),
         )
         examine = reporting.create_doctor(list(trainings))

@@ -268,12 +268,16 @@ class TestPilot:
         epochs = pd.DataFrame({"seed": 1, "epoch": [1, 2], "seconds": [10.0, 2.0]})
         none = Results.none()
         results = Results(trainings, epochs, none.predictions, none.measurements)
-        found = pilot.estimate({"": results}, techniques=4, least=5, most=20, side_by_side=2)
+        found = pilot.estimate({"": results}, {"": 4}, least=5, most=20, side_by_side=2)
         whole = 10 + 19 * 2 + 3
         assert found["networks"][0]["seconds"] == pytest.approx(whole)
         assert found["trainings"] == [20, 80]
         assert found["minutes"] == pytest.approx([20 * whole / 2 / 60, 80 * whole / 2 / 60])
         assert found["memory"] == 4_000_000_000
+        both = {"mlp": results, "cnn": results}
+        found = pilot.estimate(both, {"mlp": 4, "cnn": 2}, least=1, most=2, side_by_side=2)
+        assert found["trainings"] == [6, 12]
+        assert found["minutes"] == pytest.approx([6 * whole / 2 / 60, 12 * whole / 2 / 60])
 
     def test_a_tenth_of_the_epochs_of_every_phase(self) -> None:
         phases = {"head": {"epochs": 5, "learning_rate": 0.1}, "fine_tune": {"epochs": 40}}

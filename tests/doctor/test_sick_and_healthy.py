@@ -280,3 +280,16 @@ def test_of_several_networks_each_has_its_own_findings_and_the_images_theirs_onc
     assert ("RB103", "cnn") in found
     assert ("RB103", "mlp") not in found
     assert found.count(("RB204", "")) == 1
+
+
+def test_equal_settings_on_different_networks_are_two_techniques() -> None:
+    evidence = study(settings={"techniques.l2": {}}).evidence()  # as the baseline's
+    results = {
+        f"{technique}.{network}": of
+        for network in ("mlp", "cnn")
+        for technique, of in evidence.results.items()
+        if (technique, network) != ("l2", "mlp")
+    }
+    compared = compare(results, {}, evidence.reporting.band)
+    found = examine(dataclasses.replace(evidence, results=results, comparison=compared))
+    assert [each["network"] for each in found if each["code"] == "RB305"] == ["cnn"]

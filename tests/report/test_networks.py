@@ -62,6 +62,11 @@ def judged(**verdicts: str) -> pd.DataFrame:
             "own sentence describes.",
         ),
         (
+            {"a": "better", "b": "worse"},
+            "No technique is for more than one of mlp: each network's own sentence says what "
+            "helps on it.",
+        ),
+        (
             {"a": "better,"},
             "No technique is compared with the baseline on more than one of mlp and cnn.",
         ),
@@ -206,6 +211,13 @@ def test_a_technique_for_one_network_on_a_page_whose_first_network_has_no_traini
     shown = page.split("<h3>techniques</h3>")[1].split("</pre>")[0]
     assert shown.split("shifts:")[1].split()[:2] == ["networks:", "[cnn]"]
     assert shown.count("networks:") == 1
+    assert "2 techniques and the baseline on 2 networks, not each on all" in page
+    legend = {
+        network: page.split(f'<h2 id="{network}-techniques">')[1].split("<h2 id=", maxsplit=1)[0]
+        for network in ("mlp", "cnn")
+    }
+    assert "; in dropout, shifts" in legend["cnn"] or "in shifts" in legend["cnn"]
+    assert "in shifts" not in legend["mlp"]
 
 
 class References(HTMLParser):

@@ -62,5 +62,5 @@ def test_other_problems_stop_a_study_that_leaves_out() -> None:
 def test_what_predicts_must_not_be_left_out() -> None:
     given = of_all(prediction={"technique": "batch_normalization"})
     given["protocol"]["network"] = "resnet"
-    with pytest.raises(InvalidStudy, match="'batch_normalization' is not a technique"):
+    with pytest.raises(InvalidStudy, match="batch_normalization is no part of the study: a resnet"):
         read_study(given)

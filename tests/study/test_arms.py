@@ -6,6 +6,7 @@ import pytest
 from tests.study.base_study import BASE, changed
 
 from regbench.study.arms import Arm, arm_named, by_network, networks_in, on_same_network
+from regbench.study.cocktail import cocktail_parameters
 from regbench.study.fingerprints import fingerprints_of_techniques
 from regbench.study.problems import InvalidStudy
 from regbench.study.reader import read_study
@@ -109,9 +110,9 @@ class TestSetting:
         found = problems(parameters)
         assert found[-1] == (
             "techniques.batch_normalization.batch_normalization: on network cnn: a cnn with "
-            "normalization: batch has it already; or it on the others only: "
-            '--params="techniques.batch_normalization.networks=mlp"; or without the network: '
-            f'{WAY_OUT}mlp"'
+            "normalization: batch has it already; "
+            '--params="techniques.batch_normalization.networks=mlp" trains it on mlp only; '
+            f'or without the network: {WAY_OUT}mlp"'
         )
         assert found[0].startswith("techniques.zca.zca: on network mlp: whitens at most")
         assert any(line.startswith("techniques.zca.zca: on network cnn: ") for line in found)
@@ -190,6 +191,64 @@ class TestNetworksOfATechnique:
         assert "l2" not in study.techniques
         assert study.left_out == {"l2": "its networks are cnn, resnet"}
         assert read_study(changed("techniques.l2.networks", ["mlp"])).left_out == {}
+
+    def test_three_networks_of_which_one_suits_it(self) -> None:
+        parameters = several(["mlp", "cnn", "resnet"])
+        parameters["techniques"] = {"baseline": {}, "normalized": {"batch_normalization": True}}
+        found = problems(parameters)
+        assert len(found) == 2
+        assert "techniques.normalized.networks" not in found[0]
+        assert '; --params="techniques.normalized.networks=mlp" trains it on mlp only; ' in found[1]
+        parameters["techniques"]["normalized"]["networks"] = ["cnn"]
+        (line,) = problems(parameters)
+        assert "techniques.normalized.networks=" not in line  # no other of its own
+
+    @pytest.mark.parametrize("group", ["prediction", "refit"])
+    def test_it_is_used_on_a_network_that_it_trains(self, group: str) -> None:
+        parameters = several(["mlp", "cnn"])
+        parameters["techniques"]["l2"]["networks"] = ["cnn"]
+        parameters[group] |= {"technique": "l2", "network": "mlp"}
+        assert problems(parameters) == [f"{group}.network: l2 trains cnn, not mlp"]
+        parameters[group]["network"] = "cnn"
+        read_study(parameters)
+
+    def test_what_names_one_that_is_left_out(self) -> None:
+        parameters = changed("techniques.l2.networks", "cnn")
+        parameters["tuning"]["search"] = {"l2": {"l2": {"factor": [0.1, 0.2]}}}
+        parameters["reporting"]["published"] = {"l2": {"accuracy": 0.9}}
+        assert "l2" not in read_study(parameters).techniques
+        parameters["prediction"]["technique"] = "l2"
+        parameters["learning_curve"]["techniques"] = ["l2"]
+        found = problems(parameters)
+        assert "prediction.technique: l2 is no part of the study: its network is cnn" in found
+        assert any(line.startswith("learning_curve.techniques: 'l2' is not a ") for line in found)
+        assert len(found) == 2
+
+    def test_published_of_no_technique_is_that_alone(self) -> None:
+        parameters = several(["mlp", "cnn"])
+        parameters["reporting"]["published"] = {"l3": {"accuracy": 0.9}}
+        (found,) = problems(parameters)
+        assert found.startswith("reporting.published.l3: is not a technique; allowed: baseline, l2")
+
+    def test_a_cocktail_for_another_network_has_a_search_here(self) -> None:
+        parameters = changed("techniques.cocktail", {"dropout": 0.5, "networks": ["cnn"]})
+        parameters["tuning"]["cocktail"] |= {"search": True, "candidates": "study"}
+        assert cocktail_parameters(read_study(parameters))["cocktail"]["candidates"]
+
+    def test_parts_that_name_the_same_in_two_ways(self) -> None:
+        parameters = several(["mlp", "cnn", "resnet"])
+        parameters["techniques"]["zca"]["networks"] = "cnn mlp"
+        parameters["techniques"]["dropout"]["networks"] = ["mlp", "cnn"]
+        study = read_study(parameters)
+        assert study.networks_of("zca_dropout") == ["mlp", "cnn"]
+        parameters["techniques"]["zca"]["networks"] = None
+        assert read_study(parameters).networks_of("zca_dropout") == ["mlp", "cnn"]
+
+    def test_a_wrong_name_is_told_where_it_was_written(self) -> None:
+        parameters = several(["mlp", "cnn"])
+        parameters["techniques"]["zca"]["networks"] = ["cmn"]
+        (found,) = problems(parameters)
+        assert found.startswith("techniques.zca.networks: 'cmn' is not a network")
 
     def test_a_combination_trains_where_its_parts_do_or_where_it_says(self) -> None:
         parameters = several(["mlp", "cnn"])

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.study.base_study import BASE
 
-from regbench.study.factorial import Factorial, factorials_in
+from regbench.study.factorial import Factorial, factorials_in, factorials_of_arms
 from regbench.study.reader import read_study
 
 DROPOUT, AUGMENTATION = {"dropout": 0.25}, {"augmentation": True}
@@ -22,6 +22,23 @@ def test_the_study_of_the_first_command_has_two() -> None:
     assert factorials_in(study.techniques, study.shared) == [
         Factorial("baseline", "dropout", "augmentation", "dropout_augmentation"),
         Factorial("baseline", "dropout", "zca", "zca_dropout"),
+    ]
+
+
+@pytest.mark.parametrize(("network", "single"), [("mlp", "alike"), ("cnn", "one")])
+def test_of_several_networks_each_has_its_own(network: str, single: str) -> None:
+    techniques = {
+        "baseline": {},
+        "alike": {**DROPOUT, "networks": ["mlp"]},
+        "one": {**DROPOUT, "networks": ["cnn"]},
+        "other": AUGMENTATION,
+        "both": {"combine": ["one", "other"], "networks": [network]},
+    }
+    protocol = {**BASE["protocol"], "network": ["mlp", "cnn"]}
+    study = read_study({**BASE, "protocol": protocol, "techniques": techniques})
+    arms = [arm.name for arm in study.arms]
+    assert factorials_of_arms(arms, study.techniques, study.shared) == [
+        Factorial("baseline", single, "other", "both")
     ]
 
 

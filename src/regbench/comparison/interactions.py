@@ -58,7 +58,7 @@ def interactions(
 
     Args:
         results: By arm (a technique, or one on a network), only trainings that are up to date.
-        factorials: From ``factorials_in``.
+        factorials: From ``factorials_of_arms``.
         metric: The metric that decides.
         band: Of practical equivalence, in the metric's stored unit.
         resampling: From ``resampling_of``: how far splits differ if every seed has its own.

@@ -49,7 +49,11 @@ def most_memory() -> int:
 
 
 def estimate(
-    pilots: Mapping[str, Results], techniques: int, least: int, most: int, side_by_side: int
+    pilots: Mapping[str, Results],
+    techniques: Mapping[str, int],
+    least: int,
+    most: int,
+    side_by_side: int,
 ) -> dict[str, Any]:
     """Return what a study will take, if every technique takes what the baseline does.
 
@@ -57,7 +61,7 @@ def estimate(
 
     Args:
         pilots: The baseline's results on each network; of a single one under ''.
-        techniques: How many there are, the baseline included.
+        techniques: How many train each of these networks, the baseline included.
         least: Seeds of each at the first look, or of all where there are no looks.
         most: Seeds of each at the last look.
         side_by_side: How many trainings run at once.
@@ -83,10 +87,11 @@ def estimate(
                 "memory": int(training["memory_bytes"]),
             }
         )
-    each = sum(network["seconds"] for network in networks) * techniques / side_by_side / 60
+    seconds = sum(network["seconds"] * techniques[network["network"]] for network in networks)
+    each = seconds / side_by_side / 60
     return {
         "networks": networks,
-        "trainings": [techniques * seeds * len(networks) for seeds in (least, most)],
+        "trainings": [sum(techniques.values()) * seeds for seeds in (least, most)],
         "minutes": [each * least, each * most],
         "side_by_side": side_by_side,
         "memory": side_by_side * max(network["memory"] for network in networks),

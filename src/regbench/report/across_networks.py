@@ -22,6 +22,7 @@ from regbench.report.numbers import listed, signed
 from regbench.report.outcome import Found, outcome_of
 from regbench.report.sentences import figure_name
 from regbench.study.arms import by_network
+from regbench.study.schema import BASELINE
 
 if TYPE_CHECKING:
     from regbench.report.page import ReportContent
@@ -37,12 +38,15 @@ def contents_by_network(content: "ReportContent") -> dict[str, "ReportContent"]:
     for network, comparison in networks_of(content.comparison).items():
         if network:
             protocol = {**content.settings.get("protocol", {}), "network": network}
+            trained = set(comparison["technique"])
+            techniques = content.settings.get("techniques", {})
+            own = {name: entry for name, entry in techniques.items() if name in trained}
             found[network] = replace(
                 content,
                 comparison=comparison,
                 results=results.get(network, {}),
                 interactions=None if pairs is None else pairs[pairs["network"] == network],
-                settings={**content.settings, "protocol": protocol},
+                settings={**content.settings, "protocol": protocol, "techniques": own},
             )
     return found
 
@@ -93,8 +97,11 @@ def short_sentence_on_networks(comparison: pd.DataFrame) -> str:
     if not verdicts:
         return sentence_on_networks(comparison)
     everywhere = _where(networks, networks)
-    whole = {name: set(of.values()) for name, of in verdicts.items() if len(of) == len(networks)}
-    helping = [name for name, given in whole.items() if given == {BETTER}]
+    trained = comparison["technique"].value_counts()
+    judged = _verdicts(comparison, 1)  # also those of techniques for one network
+    whole = {name: set(of.values()) for name, of in judged.items() if len(of) == trained[name]}
+    on_all = [name for name in whole if trained[name] == len(networks)]
+    helping = [name for name in on_all if whole[name] == {BETTER}]
     helping.sort(key=lambda name: -min(gains[name].values()))
     flipping = [name for name, of in verdicts.items() if {BETTER, WORSE} <= set(of.values())]
     metric = metric_of(comparison)
@@ -119,8 +126,7 @@ def short_sentence_on_networks(comparison: pd.DataFrame) -> str:
             if len(flipping) == 1
             else f"{len(flipping)} flip, such as {flipping[0]}: {listed(sizes)}"
         )
-    # Also of a technique that is judged on one network only.
-    partly = [name for name, of in _verdicts(comparison, 1).items() if BETTER in of.values()]
+    partly = [name for name, of in judged.items() if BETTER in of.values()]
     partly = [name for name in partly if name not in {*helping, *flipping}]
     tally = [(partly, "helps on some", "help on some")]
     for verdict, one, several in (
@@ -129,7 +135,7 @@ def short_sentence_on_networks(comparison: pd.DataFrame) -> str:
     ):
         tally.append(([name for name, of in whole.items() if of == {verdict}], one, several))
     told = {*helping, *flipping, *(name for names, *_ in tally for name in names)}
-    tally.append(([name for name in verdicts if name not in told], "is open", "are open"))
+    tally.append(([name for name in judged if name not in told], "is open", "are open"))
     clauses += [_counted(names, one, several) for names, one, several in tally if names]
     return within_words(*clauses)
 
@@ -160,6 +166,12 @@ def sentence_on_networks(comparison: pd.DataFrame) -> str:
         comparison: From ``compare``, of a study of several networks.
     """
     networks = list(dict.fromkeys(comparison["network"]))
+    others = comparison.loc[comparison["technique"] != BASELINE, "technique"]
+    if len(others) and others.is_unique:
+        return (
+            f"No technique is for more than one of {listed(networks, 3)}: each network's own "
+            "sentence says what helps on it."
+        )
     clauses = list(_clauses(_verdicts(comparison), networks))
     if clauses:
         return f"{'; '.join(clauses)}."

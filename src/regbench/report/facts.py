@@ -68,7 +68,9 @@ def key_facts(comparison: pd.DataFrame, part: str) -> list[tuple[str, str, str]]
     techniques = tried.loc[tried["technique"] != BASELINE, "technique"].nunique()
     of_techniques = f"{techniques} technique{'s' if techniques != 1 else ''} and the baseline"
     if "network" in comparison:
-        of_techniques += f" on {comparison['network'].nunique()} networks"
+        networks = comparison["network"].nunique()
+        each_on_all = len(comparison) == networks * comparison["technique"].nunique()
+        of_techniques += f" on {networks} networks" + ("" if each_on_all else ", not each on all")
     if is_staged(comparison) and (saved := int(tried["saved_trainings"].fillna(0).sum())):
         of_techniques += f"; {saved} more were not needed"
     due = trainings + int(tried.get("missing_trainings", pd.Series(dtype=int)).sum())

@@ -246,7 +246,7 @@ class StudyConfigLoader(OmegaConfigLoader):
     def left_out(self) -> str | None:
         """Return a line that names the techniques that the study leaves out; None if none.
 
-        It leaves out what means nothing for its network, if ``if_unfit`` is ``leave_out``.
+        Those for other networks, and those unfit for its own if ``if_unfit`` is ``leave_out``.
         """
         if not self._left_out:
             return None

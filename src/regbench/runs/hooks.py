@@ -356,7 +356,10 @@ def _summary(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> str:
     if techniques:
         on = f" on {' and '.join(sorted(networks))}" if networks else ""
         most = "at most " if parameters["protocol"].get("looks") else ""
-        summary.append(f"{techniques} techniques{on} x {most}{seeds} seeds")
+        told = f"{techniques} techniques{on}"
+        if len(arms) < techniques * max(1, len(networks)):
+            told = f"{len(arms)} pairs of a technique and a network ({told})"
+        summary.append(f"{told} x {most}{seeds} seeds")
     if "reporting" in boxes:
         summary.append("report")
     if "refit" in boxes:

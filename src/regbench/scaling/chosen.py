@@ -63,8 +63,10 @@ def by_rank(
     found: dict[str, str | None] = {name: name for name in names if name in known}
     for name in names:
         if name not in found:
-            place = (rank_of(name) or 1) - 1
-            chosen = ranked[place] if place < len(ranked) else None
+            rank = rank_of(name)
+            if rank is None:
+                raise ValueError(f"{name!r} is neither a technique nor a rank")
+            chosen = ranked[rank - 1] if rank <= len(ranked) else None
             found[name] = None if chosen in found.values() else chosen
     return {name: found[name] for name in names}
 

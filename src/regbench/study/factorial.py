@@ -2,11 +2,12 @@
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from regbench.fields import Settings
 from regbench.regularizers.registry import NUISANCE, REGULARIZERS
+from regbench.study.arms import by_network
 from regbench.study.technique import Technique
 
 _Signature = frozenset[tuple[str, str]]  # regularizers, each with its settings as JSON
@@ -47,6 +48,24 @@ def factorials_in(
             if _keys(one).isdisjoint(_keys(other)) and (both := named.get(base | one | other)):
                 found.append(Factorial(named[base], adding[one], adding[other], both))
     return found
+
+
+def factorials_of_arms(
+    arms: Iterable[str], techniques: Mapping[str, Technique], shared: Mapping[str, Settings]
+) -> list[Factorial]:
+    """Return the factorial designs on any network of a study.
+
+    Args:
+        arms: Names of all arms: which technique trains which network.
+        techniques: As of ``factorials_in``.
+        shared: As of ``factorials_in``.
+    """
+    trained = by_network(dict.fromkeys(arms)).values()
+    found = [
+        factorials_in({name: of for name, of in techniques.items() if name in own}, shared)
+        for own in trained
+    ]
+    return list(dict.fromkeys(itertools.chain.from_iterable(found)))
 
 
 def _signature(full: Mapping[str, Any]) -> _Signature:

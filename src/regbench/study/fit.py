@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def fit_problems(study: Study) -> list[Problem]:
     if problems:
         return problems
     shared = {key: dict(settings) for key, settings in study.shared.items()}
+    unfit: dict[str, list[Problem]] = {}
     for name in names:
         network = study.networks[name]
         trained = {
@@ -51,24 +53,40 @@ def fit_problems(study: Study) -> list[Problem]:
             in_colour = misfits(network.traits((*shape[:2], 3)), trained, shared)
             certain = {problem.path for problem in in_colour}
             of_techniques = [problem for problem in of_techniques if problem.path in certain]
-        if len(names) > 1:
-            others = " ".join(other for other in names if other != name)
-            way_out = f'; or without the network: --params="protocol.network={others}"'
-            of_techniques = [
-                replace(problem, message=f"on network {name}: {problem.message}")
-                for problem in of_techniques
-            ]
-            of_techniques[-1:] = [
-                replace(
-                    last,
-                    message=f"{last.message}; or it on the others only: "
-                    f'--params="techniques.{last.leave_out}.networks={others}"{way_out}',
-                )
-                for last in of_techniques[-1:]
-            ]
-        problems += of_techniques
+        unfit[name] = of_techniques
         problems += _ensemble_problems(study, name, trained, shared)
-    return problems
+    return problems + (unfit[names[0]] if len(names) == 1 else _with_ways_out(unfit, study))
+
+
+def _with_ways_out(unfit: Mapping[str, list[Problem]], study: Study) -> list[Problem]:
+    """Return the problems of techniques that mean nothing on some of several networks.
+
+    The last of each technique says where else it may be trained, the last of each network how to
+    go without the network.
+
+    Args:
+        unfit: By network.
+        study: With several.
+    """
+    by_technique: dict[str, list[str]] = {}
+    for name, problems in unfit.items():
+        for problem in problems:
+            by_technique.setdefault(problem.leave_out, []).append(name)
+    found = []
+    for name, problems in unfit.items():
+        others = " ".join(other for other in study.protocol.networks if other != name)
+        for problem, after in zip_longest(problems, problems[1:]):
+            message, technique = f"on network {name}: {problem.message}", problem.leave_out
+            networks = study.networks_of(technique)
+            fitting = [other for other in networks if other not in by_technique[technique]]
+            same = after is not None and after.leave_out == technique
+            if fitting and not same and name == by_technique[technique][-1]:
+                own = f'--params="techniques.{technique}.networks={" ".join(fitting)}"'
+                message += f"; {own} trains it on {' and '.join(fitting)} only"
+            if after is None:
+                message += f'; or without the network: --params="protocol.network={others}"'
+            found.append(replace(problem, message=message))
+    return found
 
 
 def _ensemble_problems(

@@ -17,7 +17,7 @@ from regbench.study.cocktail import cocktail_problems
 from regbench.study.combine import combine_techniques
 from regbench.study.fit import fit_problems, unknown_network
 from regbench.study.looks import namespaces_of
-from regbench.study.only_on import networks_named, without_networks
+from regbench.study.only_on import networks_named, with_listed_networks, without_networks
 from regbench.study.problems import InvalidStudy, Problem, keys_in, nearest, problems_of
 from regbench.study.scaling import LearningCurve, NetworkSize
 from regbench.study.schedule import Schedule
@@ -50,10 +50,11 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         raise InvalidStudy([Problem(("techniques",), wrong)])
     # null removes a technique: so an environment drops one of base.
     entries = {str(name): entry for name, entry in entries.items() if entry is not None}
+    entries = with_listed_networks(entries)
     combined, problems = combine_techniques(entries)
     networks, network_problems = _networks(parameters.get("networks"))
     problems += network_problems
-    only_on, only_on_problems = networks_named(combined, parameters.get("networks"))
+    only_on, only_on_problems = networks_named(entries, combined, parameters.get("networks"))
     problems += only_on_problems
     combined = without_networks(combined)
     given = {str(key): value for key, value in parameters.items()} | {"techniques": combined}
@@ -77,16 +78,21 @@ def read_study(parameters: Mapping[Any, Any]) -> Study:
         problems += misfits
     if study is not None:
         problems += _metric_problems(study)
-        problems += _published_network_problems(study) if not problems else []
+        problems += _published_network_problems(study) + _chosen_network_problems(study)
         problems += _one_of_problems(study)
         problems += _namespace_problems(study)
         problems += search_problems(study)
         problems += cocktail_problems(study) if not problems else []
         problems += _published_problems(study.reporting.published, entries)
-    problems += _scaling_problems(parameters, entries)
+    problems += _scaling_problems(parameters, combined)
     for group in ("prediction", "alarms", "refit"):
         if isinstance(parameters.get(group), Mapping):
-            problems += _technique_problems(group, parameters[group].get("technique"), combined)
+            problems += _technique_problems(
+                group,
+                parameters[group].get("technique"),
+                combined,
+                study.left_out if study else {},
+            )
     problems += _network_problems(parameters)
     if study is None or problems:
         raise InvalidStudy(list(dict.fromkeys(problems)))
@@ -199,10 +205,15 @@ def _valid(kind: type[_Kind], given: Any) -> _Kind | None:
         return None
 
 
-def _technique_problems(group: str, technique: Any, techniques: Iterable[str]) -> list[Problem]:
+def _technique_problems(
+    group: str, technique: Any, techniques: Iterable[str], left_out: Mapping[str, str]
+) -> list[Problem]:
     known = [BEST, *techniques]
     if not isinstance(technique, str) or technique in known:
         return []
+    if technique in left_out:
+        wrong = f"{technique} is no part of the study: {left_out[technique]}"
+        return [Problem((group, "technique"), wrong)]
     return [
         Problem(
             (group, "technique"),
@@ -261,6 +272,20 @@ def _published_network_problems(study: Study) -> list[Problem]:
         )
         for name in study.reporting.published
         if len(networks := study.networks_of(name)) > 1
+    ]
+
+
+def _chosen_network_problems(study: Study) -> list[Problem]:
+    """Return the problems of a technique that is chosen for use on a network it does not train."""
+    return [
+        Problem(
+            (group, "network"),
+            f"{chosen.technique} trains {', '.join(networks)}, not {chosen.network}",
+        )
+        for group, chosen in (("prediction", study.prediction), ("refit", study.refit))
+        if chosen.network in study.protocol.networks
+        and (networks := study.networks_of(chosen.technique))
+        and chosen.network not in networks
     ]
 
 

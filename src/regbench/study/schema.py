@@ -280,12 +280,16 @@ class _Study(Settings):
                 if name in self.techniques and not set(networks) & set(trained)
             }
         )
-        study._only_on = {name: list(networks) for name, networks in only_on.items()}
+        kept = {name: list(of) for name, of in only_on.items() if name in study.techniques}
+        study._only_on = kept
         return study
 
     def networks_of(self, technique: str) -> list[str]:
-        """Return the names of the networks that a technique trains, in the study's order."""
-        trained = self.protocol.networks
+        """Return the names of the networks that a technique trains, in the study's order.
+
+        None if it is no part of the study.
+        """
+        trained = self.protocol.networks if technique in self.techniques else []
         return [name for name in trained if name in self._only_on.get(technique, trained)]
 
     @field_serializer("networks")

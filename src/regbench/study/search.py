@@ -165,6 +165,8 @@ def search_problems(study: Study) -> list[Problem]:
 def _problems(study: Study, path: tuple[str, ...]) -> Iterator[Problem]:
     for name, regularizers in study.tuning.search.items():
         joint = name == COCKTAIL and study.tuning.cocktail.search
+        if name in study.left_out:
+            continue  # of this study only: its ranges hold where it is trained
         if name != EVERY and name not in study.techniques and not joint:
             allowed = (EVERY, *study.techniques)
             wrong = f"{quoted(name)} is not a technique; allowed: {', '.join(allowed)}"

@@ -22,6 +22,7 @@ def _find(evidence: Evidence) -> Finding | None:
     settings = {
         name: Technique.model_validate(entries).in_full(shared)
         for name, entries in evidence.settings["techniques"].items()
+        if name in evidence.results or not evidence.network  # there may be others elsewhere
     }
     answers = {name: _digests(results) for name, results in evidence.trained.items()}
     same = []

@@ -107,7 +107,7 @@ def compare_pairs(
     """Return the interaction of every pair of techniques that a third combines."""
     from regbench.comparison.interactions import interactions
     from regbench.evaluation.resampling import resampling_of
-    from regbench.study.factorial import factorials_in
+    from regbench.study.factorial import factorials_of_arms
     from regbench.study.schema import SHARED
     from regbench.study.technique import Technique
 
@@ -118,7 +118,7 @@ def compare_pairs(
     shared = {key: kind.model_validate(parameters[key]) for key, kind in SHARED.items()}
     return interactions(
         results,
-        factorials_in(techniques, shared),
+        factorials_of_arms(parameters["trainings"], techniques, shared),
         reporting.metric,
         reporting.band,
         resampling_of(split_index),
@@ -248,11 +248,14 @@ def compare_with_publication(
     from regbench.comparison import published_claims as claims
     from regbench.evaluation import split_parts
 
+    if "network" in compared:  # the fair protocol has one
+        fair_comparison, fair_made_from = None, None
     alike = fingerprint.techniques_in_both_protocols(made_from, fair_made_from or {})
     if fair_comparison is not None:
         fair_comparison = fair_comparison[fair_comparison["technique"].isin(alike)]
     published = Reporting.model_validate(settings).published
-    claimed = any(said.says for said in published.values())  # of figures alone there is no outcome
+    # Of a figure alone there is no outcome.
+    claimed = "network" not in compared and any(said.says for said in published.values())
     if claimed and len(alike) < len(made_from["fingerprints"]):
         logger.warning(
             "no figures of the fair protocol that match this study for %s; %s --env=mnist "

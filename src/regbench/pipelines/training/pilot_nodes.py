@@ -3,6 +3,7 @@
 Nothing of it is among the results of the study.
 """
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from regbench.pipelines.training import nodes
@@ -96,10 +97,9 @@ def tell_of_pilot(
     networks = networks_in(arms)
     own = dict(zip((Arm(BASELINE, name).name for name in networks), results, strict=True))
     protocol = Protocol.model_validate(parameters["protocol"])
-    techniques = len({arm_named(arm).technique for arm in arms})
     told = pilot.estimate(
         dict(zip(networks, results, strict=True)),
-        techniques,
+        Counter(arm_named(arm).network for arm in arms),
         (protocol.looks or [len(protocol.seeds)])[0],
         len(protocol.seeds),
         training_processes(),
