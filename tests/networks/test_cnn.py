@@ -44,7 +44,9 @@ def test_without_normalization_a_technique_may_bring_it() -> None:
     assert Cnn(filters=[4]).traits().batch_normalization == "normalization: batch"
 
 
-@pytest.mark.parametrize(("initializer", "variance"), [("he", 2 / 576), ("glorot", 2 / 1152)])
+@pytest.mark.parametrize(
+    ("initializer", "variance"), [("he", 2 / 576), ("glorot", 2 / 1152), (0.02, 0.02**2)]
+)
 def test_initial_kernels_have_the_published_variance(initializer: Any, variance: float) -> None:
     network = Cnn(filters=[64], convolutions_per_stage=3, initializer=initializer).built(plan())
     kernels = [kernel.numpy() for kernel in kernel_variables(network)[1:3]]  # 9 x 64 inputs

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from scipy.special import erf, softmax
 from tests.building import build_network
 
@@ -15,6 +16,7 @@ from regbench.datasets.array_dataset import ArraysDataset
 from regbench.datasets.network_dataset import NetworkDataset
 from regbench.fields import MAX_SEED
 from regbench.images.normalization import fit_normalization, fit_zca, normalize, whiten
+from regbench.networks.base import Plan
 from regbench.networks.inference import architecture, network_from_architecture, predict
 from regbench.networks.kinds.mlp import Mlp
 from regbench.networks.weights import set_weights, trained_kernels, weights_of
@@ -26,6 +28,7 @@ from regbench.study.technique import Technique
 from regbench.training.step import step_for
 
 CLASSES = 4
+PIXELS = {"offset": [0.0], "scale": [255.0]}
 HIDDEN = [16, 8, 8, 8]
 IMAGES = {
     1: np.random.default_rng(0).integers(0, 256, (60, 6, 5, 1), dtype=np.uint8),
@@ -154,6 +157,18 @@ class TestInitialWeights:
             limit = np.sqrt(6 / sum(kernel.shape))
             assert 0.8 * limit < np.abs(kernel).max() <= limit
             assert abs(kernel.mean()) < 0.25 * limit
+
+    @pytest.mark.parametrize(("initializer", "kernels"), [(0.01, slice(None)), ("he", slice(-1))])
+    def test_are_those_that_are_named(self, initializer: Any, kernels: slice) -> None:
+        network = Mlp(hidden_units=[200, 100], activation="relu", initializer=initializer)
+        for kernel in trained_kernels(network.built(Plan((12, 12, 1), 50, 1, PIXELS)))[kernels]:
+            deviation = initializer if initializer != "he" else np.sqrt(2 / kernel.shape[0])
+            assert kernel.std() == pytest.approx(deviation, rel=0.05)
+
+    @pytest.mark.parametrize("wrong", ["uniform", 0, -0.1, 11, True, None])
+    def test_are_no_others(self, wrong: Any) -> None:
+        with pytest.raises(ValidationError, match="he, glorot or a number above 0 and at most 10"):
+            Mlp(hidden_units=[4], activation="relu", initializer=wrong)
 
     @pytest.mark.parametrize("seed", [0, MAX_SEED])
     def test_take_any_seed(self, seed: int) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from regbench.fields import Settings
+from regbench.networks.initializers import Initializer, initial_kernel
 from regbench.regularizers.base import LAYERS, Position, Regularizer, Traits
 
 if TYPE_CHECKING:
@@ -112,14 +113,17 @@ class Plan:
         """
         return self._layers("layers_on_branch", number, shape, depth)
 
-    def last_layers(self) -> "list[keras.Layer]":
+    def last_layers(self, initializer: Initializer = "glorot") -> "list[keras.Layer]":
         """Return the output layers: logits, then class probabilities.
 
         They compute in float32, whatever precision the layers before them have.
+
+        Args:
+            initializer: Of the logits' kernel.
         """
         import keras
 
-        initial = keras.initializers.GlorotUniform(self.kernel_seed(0))
+        initial = initial_kernel(initializer, self.kernel_seed(0))
         return [
             keras.layers.Dense(
                 self.classes, kernel_initializer=initial, name=LOGITS, dtype="float32"

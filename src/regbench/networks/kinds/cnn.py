@@ -6,7 +6,7 @@ from pydantic import Field
 
 from regbench.fields import Int, Units
 from regbench.networks.base import Network, Plan
-from regbench.networks.initializers import Activation, Initializer, initial_kernel
+from regbench.networks.initializers import Activation, Initializer, initial_kernel, of_logits
 from regbench.regularizers.base import Traits
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ class Cnn(Network):
                 keras.layers.Activation(self.activation, name=f"activation_{number}"),
                 *plan.after_activation(number, (self.head_units,)),
             ]
-        return keras.Sequential([*layers, *plan.last_layers()], name="network")
+        layers += plan.last_layers(of_logits(self.initializer))
+        return keras.Sequential(layers, name="network")
 
     def _convolution(
         self, plan: Plan, number: int, shape: tuple[int, int, int]

@@ -1,12 +1,13 @@
 """A fully connected network (multilayer perceptron)."""
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field
 
 from regbench.fields import Units
 from regbench.networks.base import Network, Plan
+from regbench.networks.initializers import Activation, Initializer, initial_kernel, of_logits
 from regbench.regularizers.base import Traits
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ class Mlp(Network):
     has_feature_maps = False
 
     hidden_units: Annotated[list[Units], Field(min_length=1)]
-    activation: Literal["relu", "elu", "gelu", "tanh"]
+    activation: Activation
+    initializer: Initializer = "glorot"
 
     def traits(self, image_shape: tuple[int, int, int] | None = None) -> Traits:
         """Return that it has neither normalization nor feature maps."""
@@ -47,14 +49,14 @@ class Mlp(Network):
             layers += [
                 keras.layers.Dense(
                     units,
-                    kernel_initializer=keras.initializers.GlorotUniform(plan.kernel_seed(number)),
+                    kernel_initializer=initial_kernel(self.initializer, plan.kernel_seed(number)),
                     name=f"hidden_{number}",
                 ),
                 *plan.before_activation(number, (units,)),
                 keras.layers.Activation(self.activation, name=f"activation_{number}"),
                 *plan.after_activation(number, (units,)),
             ]
-        layers += plan.last_layers()
+        layers += plan.last_layers(of_logits(self.initializer))
         return keras.Sequential(
             layers, name="network"
         )  # all layers at once: each model.add rebuilds it
