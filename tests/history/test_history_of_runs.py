@@ -136,7 +136,7 @@ def test_errors_before_and_after_the_nodes_are_told_of(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told_of = {"conf": own_conf(credentials={"notifications": [webhook.url]})}
-    with pytest.raises(StudyError, match="not there yet"):
+    with pytest.raises(StudyError, match="no images are prepared there"):
         run("reporting", **told_of)
     (tmp_path / "file").touch()
     with pytest.raises(StudyError, match="Not a directory"):
@@ -150,7 +150,9 @@ def test_errors_before_and_after_the_nodes_are_told_of(
         run("data", **told_of)
     lines = [message["message"].splitlines()[0] for message in webhook.received]
     assert len(lines) == 3
-    for line, said in zip(lines, ("not there yet", "Not a directory", "No space"), strict=True):
+    for line, said in zip(
+        lines, ("no images are prepared", "Not a directory", "No space"), strict=True
+    ):
         assert said in line
 
 

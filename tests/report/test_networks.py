@@ -12,6 +12,7 @@ from tests.study.base_study import BASE
 
 from regbench.evaluation.results import Results
 from regbench.report.across_networks import (
+    contents_by_network,
     sentence_on_networks,
     short_sentence_on_networks,
     with_own_ids,
@@ -218,6 +219,21 @@ def test_a_technique_for_one_network_on_a_page_whose_first_network_has_no_traini
     }
     assert "; in dropout, shifts" in legend["cnn"] or "in shifts" in legend["cnn"]
     assert "in shifts" not in legend["mlp"]
+
+
+def test_a_network_without_the_pairs_of_another_has_no_section_on_pairs() -> None:
+    both = {"both.cnn": STUDY["shifts.cnn"]}
+    pair = {"base": "baseline", "one": "dropout", "other": "shifts", "both": "both"}
+    given = replace(
+        content(compared(STUDY | both)),
+        interactions=pd.DataFrame([{"network": "cnn", **pair}]),
+    )
+    shown = {name: of.interactions for name, of in contents_by_network(given).items()}
+    assert shown["mlp"] is None
+    assert shown["cnn"] is not None
+    assert len(shown["cnn"]) == 1
+    untrained = replace(given, interactions=given.interactions.head(0))
+    assert all(len(of.interactions) == 0 for of in contents_by_network(untrained).values())
 
 
 class References(HTMLParser):

@@ -1,7 +1,7 @@
 """What a report says of several networks: whether the verdicts hold on each, and its sections."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -45,10 +45,22 @@ def contents_by_network(content: "ReportContent") -> dict[str, "ReportContent"]:
                 content,
                 comparison=comparison,
                 results=results.get(network, {}),
-                interactions=None if pairs is None else pairs[pairs["network"] == network],
+                interactions=_pairs_on(network, pairs, trained),
                 settings={**content.settings, "protocol": protocol, "techniques": own},
             )
     return found
+
+
+def _pairs_on(
+    network: str, pairs: pd.DataFrame | None, trained: Collection[str]
+) -> pd.DataFrame | None:
+    """Return a network's pairs of techniques; None if it trains none that there is elsewhere."""
+    if pairs is None or pairs.empty:
+        return pairs
+    names = pairs[["one", "other", "both"]].itertuples(index=False)
+    if not any(set(of_pair) <= set(trained) for of_pair in names):
+        return None
+    return pairs[pairs["network"] == network]
 
 
 def settings_with_networks(settings: Mapping[str, Any], comparison: pd.DataFrame) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Kedro hooks of a run: locks, staleness, progress, the summary and errors in one line."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -308,13 +308,24 @@ def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> Non
     needed = prepared | {"prepared_files"}
     missing = sorted(name for name in needed if not catalog.exists(name))
     if missing:
-        raise StudyError(
-            f"{', '.join(missing)}: not there yet; {catalog.load('params:command')} "
-            "--pipelines=data prepares the images, and without --pipelines everything is run"
-        )
+        raise StudyError(_not_prepared(missing, needed, catalog))
     check_prepared_files(prepared, catalog)
     if "refit_plan" in pipeline.all_outputs():
         _warn_of_changed_images(catalog)
+
+
+def _not_prepared(
+    missing: Sequence[str], needed: Collection[str], catalog: CatalogProtocol[Any, Any]
+) -> str:
+    """Return the message on prepared images that are missing in a study's folder."""
+    root, command = catalog.load("params:data_root"), catalog.load("params:command")
+    way = f"{command} --pipelines=data prepares them, and without --pipelines everything is run"
+    if len(missing) < len(needed):
+        return f"{root}: of the prepared images {', '.join(missing)}: not there yet; {way}"
+    return (
+        f"{root}: no images are prepared there; {way}. Of a study that lies elsewhere, a command "
+        "has the same --env and --params"
+    )
 
 
 def _warn_of_changed_images(catalog: CatalogProtocol[Any, Any]) -> None:

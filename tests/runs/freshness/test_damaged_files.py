@@ -145,7 +145,10 @@ def test_prepared_files_that_nobody_has_recorded_are_made_again(
     record = root / "04_feature/prepared_files.json"
     recorded = record.read_text()
     record.unlink()
-    with pytest.raises(StudyError, match=r"prepared_files: not there yet; .*--pipelines=data"):
+    with pytest.raises(
+        StudyError,
+        match=r"of the prepared images prepared_files: not there yet; .*--pipelines=data",
+    ):
         run("reporting", protocol=ONE_SEED)
     resume()
     assert "no record of the prepared files" in caplog.text
