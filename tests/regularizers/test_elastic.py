@@ -83,3 +83,11 @@ def test_images_that_are_too_small_are_told() -> None:
     problem = Elastic().problem("mlp", (4, 20, 1))
     assert problem is not None
     assert "8 x 8 pixels or more, not 4 x 20: set a larger ingest.size" in problem
+
+
+@pytest.mark.parametrize("shape", [(8, 4096), (4096, 8)])
+@pytest.mark.parametrize("fill", ["nearest", "constant"])
+def test_long_images_may_be_moved_past_their_edges(shape: tuple[int, int], fill: str) -> None:
+    images = random_images(1, (*shape, 1))
+    outside = np.asarray(distorted(tf.constant(images), tf.fill((2, 1, *shape), 9000.0), fill))
+    assert (outside == (images[0, -1, -1, 0] if fill == "nearest" else 0)).all()

@@ -17,12 +17,26 @@ def scheduled(step: int, epochs: int) -> float:
 
 def rates(**settings: object) -> list[float]:
     of = LearningRate.model_validate(settings)
-    return [of.change_rate(scheduled, step, EPOCHS, STEPS) for step in range(STEPS * EPOCHS)]
+    steps = range(STEPS * EPOCHS)
+    return [of.factor_of_rate() * of.change_rate(scheduled, step, EPOCHS, STEPS) for step in steps]
 
 
 def test_is_a_multiple_of_the_protocols() -> None:
     assert rates(factor=3) == [3 * scheduled(step, EPOCHS) for step in range(20)]
     assert rates(factor=0.5, schedule="constant") == [0.5] * 20
+
+
+@pytest.mark.parametrize("schedule", ["protocol", "constant"])
+@pytest.mark.parametrize("factor", [0.1, 5])
+def test_averaged_epochs_have_a_share_of_its_own_rate(schedule: str, factor: float) -> None:
+    shared = protocol(epochs=8, schedule={"name": "cosine"})
+    swa = {"start": 0.5, "rate": 0.2}
+    own = {"factor": factor, "schedule": schedule}
+    _, plain = trained(Technique(swa=swa, learning_rate={"schedule": schedule}), shared)
+    _, found = trained(Technique(swa=swa, learning_rate=own), shared)
+    expected = [factor * rate for rate in plain["learning_rate"]]
+    assert found["learning_rate"].tolist() == pytest.approx(expected)
+    assert found["learning_rate"].tolist()[4:] == pytest.approx([0.01 * factor * 0.2] * 4)
 
 
 def test_the_cosine_is_that_of_the_protocol() -> None:
@@ -54,3 +68,12 @@ def test_snapshots_keep_their_cycles() -> None:
     cycles = {"snapshot_ensemble": 3, "learning_rate": {"schedule": "constant"}}
     found = problem(techniques(snapshots=cycles))
     assert found.message == "leaves snapshot_ensemble without its cycles; set schedule: protocol"
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_a_plateau_lowers_the_rate_whatever_its_schedule(schedule: str) -> None:
+    study = changed("protocol.schedule", {"name": "plateau"})
+    study["techniques"]["own"] = {"learning_rate": {"schedule": schedule}}
+    assert problem(study).message.startswith(f"has schedule {schedule}, and under protocol.sched")
+    study["techniques"]["own"] = {"learning_rate": {"factor": 2}}
+    assert read_study(study).techniques["own"]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.special import log_softmax, softmax
+from tests.study.base_study import problem, techniques
 from tests.training.small_ensembles import RecordedMembers, answers, ensemble
 from tests.training.small_study import (
     IMAGES,
@@ -18,6 +19,7 @@ from tests.training.small_study import (
 
 from regbench.networks.weights import weights_of
 from regbench.regularizers.self_distillation import SelfDistillation
+from regbench.study.reader import read_study
 from regbench.study.technique import Technique
 
 
@@ -86,3 +88,11 @@ def test_each_student_is_the_teacher_of_the_next() -> None:
 def test_acts_as_an_ensemble_and_in_the_loss() -> None:
     assert SelfDistillation.acts() == ["loss", "ensemble"]
     assert SelfDistillation.family() == "ensemble"
+
+
+def test_a_student_that_would_lose_other_changes_of_the_loss_is_refused() -> None:
+    entry = {"self_distillation": True, "label_smoothing": 0.1, "focal_loss": 2}
+    message = problem(techniques(born=entry)).message
+    assert "without focal_loss and label_smoothing; set alpha below 1, such as 0.9" in message
+    assert read_study(techniques(born={**entry, "self_distillation": {"alpha": 0.9}}))
+    assert read_study(techniques(born={"self_distillation": True, "dropout": 0.2}))

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from tests.study.base_study import problem, techniques
 from tests.training.small_ensembles import RecordedMembers, answers, ensemble
 from tests.training.small_study import VALIDATION, protocol
 
@@ -65,3 +66,10 @@ def test_what_does_not_suit_is_told() -> None:
     assert "head, fine_tune" in str(ensemble_of.length_problem(15, ["head", "fine_tune"]))
     assert (ensemble_of.trainings(), ensemble_of.networks()) == (1, 5)
     assert share_in_cycle(0, 9) == 1
+
+
+@pytest.mark.parametrize("other", ["swa", "early_stopping"])
+def test_cycles_are_not_cut_off(other: str) -> None:
+    message = problem(techniques(snapshots={"snapshot_ensemble": 2, other: {}})).message
+    assert "cycles" in message
+    assert message.endswith("leave out one of them")

@@ -54,10 +54,20 @@ def test_the_studys_settings_are_the_own_values_of_who_inherits_them() -> None:
 
 def test_a_variant_that_is_named_stays() -> None:
     assert "gradient_clipping.by" not in searched({"gradient_clipping": {"by": "value"}})
-    assert "gradient_clipping.by" in searched({"gradient_clipping": 1})
+    assert "gradient_clipping.by" not in searched({"gradient_clipping": 1})
     asked = {"one": {"gradient_clipping": {"by": ["norm", "value"]}}}
     found = searched({"gradient_clipping": {"by": "value"}}, asked)
     assert found["gradient_clipping.by"].over == Choice(("norm", "value"))
+
+
+def test_a_variant_has_a_range_of_its_own() -> None:
+    for kinds, narrow in (({}, (0.01, 10)), ({"by": "adaptive"}, (0.003, 0.3))):
+        over = searched({"gradient_clipping": kinds})["gradient_clipping.limit"].over
+        assert over == Range(*narrow, log=True)
+    adaptive = searched({"sam": {"adaptive": True}})["sam.rho"]
+    assert adaptive.over == Range(0.1, 5, log=True)
+    assert adaptive.own == 0.5
+    assert searched({"sam": 0.05})["sam.rho"].over == Range(0.01, 0.5, log=True)
 
 
 def test_what_is_fitted_on_validation_images_is_not_chosen_by_them() -> None:

@@ -20,10 +20,11 @@ from tests.training.small_study import (
 
 from regbench.datasets.network_dataset import NetworkDataset
 from regbench.networks.inference import predict
+from regbench.optimization.schedules import Horizon
 from regbench.study.technique import Technique
 from regbench.training import precision as training_precision
 from regbench.training.precision import LossScale, built_in
-from regbench.training.step import step_for
+from regbench.training.step import Step, step_for
 from regbench.training.train import train
 
 EVERYTHING = Technique(
@@ -164,3 +165,55 @@ def test_the_scale_doubles_after_many_good_steps(monkeypatch: pytest.MonkeyPatch
     assert int(applied) == 6
     scale.restart()
     assert [float(v) for v in scale.state()] == [2**15, 0]
+
+
+def steps_of(technique: Technique, count: int, epochs: int = 1) -> Step:
+    """A step after some optimizer steps; the first ones overflow where the scale is too large."""
+    with built_in("mixed_float16"):
+        network = network_of(technique)
+    step = step_for(network, 16, protocol().optimizer, regularizers_of(technique))
+    step.begin(network, 1, count)
+    step.begin_phase(frozenset(), Horizon(epochs, count // epochs))
+    for _ in range(count):
+        step(IMAGES[:16], TARGETS[:16], np.array([0.01]))
+    return step
+
+
+def scale_after(technique: Technique, count: int) -> float:
+    scale = steps_of(technique, count)._phase.loss_scale
+    assert scale is not None
+    return float(scale.state()[0])
+
+
+@pytest.mark.parametrize(
+    "technique",
+    [Technique(swa={"start": 0.5}), Technique(lookahead={"steps": 50})],
+    ids=["swa", "lookahead"],
+)
+def test_steps_that_are_left_out_count_for_averages(
+    technique: Technique, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_precision, "_FIRST_SCALE", 2.0**21)
+    step = steps_of(technique, 12)
+    assert step._phase.loss_scale is not None
+    assert 0 < float(step._phase.loss_scale.state()[1]) < 12  # some are left out
+    with built_in("mixed_float16"):
+        first = network_of(technique).get_weights()[0]
+    with step.evaluated() as network:
+        kept = network.get_weights()[0]
+    assert np.abs(kept - first).max() > 1e-3  # not the initial weights
+
+
+def test_clipped_values_hide_no_overflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_precision, "_FIRST_SCALE", 2.0**24)
+    expected = scale_after(Technique(), 12)
+    assert expected < 2.0**20
+    clipped = Technique(gradient_clipping={"by": "value"})
+    assert scale_after(clipped, 12) == expected
+
+
+def test_an_overflow_leaves_computed_kernels_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_precision, "_FIRST_SCALE", 2.0**24)
+    step = steps_of(Technique(sam=0.05, spectral_norm=1), 20)
+    for variable in [*step._phase.computed.state(), *step.network.trainable_variables]:
+        assert np.isfinite(np.asarray(variable)).all()

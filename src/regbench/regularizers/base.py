@@ -14,7 +14,7 @@ The seven places, and the methods by which a regularizer acts there:
 3. a kernel: ``penalty``, ``constrain``, ``reparametrize``;
 4. the loss: ``change_losses``, ``image_weights``; of a network with a teacher ``distil``;
 5. the update of the weights: ``update`` (gradients, optimizer, averaged weights; their order is in
-   ``places.update``), ``change_rate``;
+   ``places.update``), ``change_rate``, ``factor_of_rate``;
 6. the stop: ``stop``;
 7. the training as a whole, of which an ensemble makes several: ``train_members`` (its contract is
    ``places.ensemble``). No other place could hold it: six are inside of one training.
@@ -65,7 +65,7 @@ PLACES = {
     "layer": (*LAYERS, "change_values", "penalize_values"),
     "kernel": ("penalty", "constrain", "reparametrize"),
     "loss": ("change_losses", "image_weights", "distil"),
-    "update": ("update", "change_rate"),
+    "update": ("update", "change_rate", "factor_of_rate"),
     "stop": ("stop",),
     "ensemble": ("train_members",),
 }
@@ -162,6 +162,13 @@ class Regularizer(Settings):
         if kind in cls.on:
             return cls.on[kind]
         return "" if {"layer", "kernel"} & set(cls.acts()) else "the same"
+
+    def ranges(self) -> Mapping[str, Range | Choice]:
+        """Return the range in which each setting is searched: ``search``, or that of the variant.
+
+        A variant is what a setting names by a word or switches on.
+        """
+        return type(self).search
 
     def problem(self, network: str, image_shape: tuple[int, int, int]) -> str | None:
         """Return why it does not apply to a network; None if it does.
@@ -352,6 +359,10 @@ class Regularizer(Settings):
             epochs: Of the training, or the phase, if nothing ends it earlier.
             steps_an_epoch: Optimizer steps.
         """
+        raise NotImplementedError
+
+    def factor_of_rate(self) -> float:
+        """Return a factor of the learning rate of every step, after all changes of its share."""
         raise NotImplementedError
 
     def stop(self) -> Stop:

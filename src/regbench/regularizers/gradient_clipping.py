@@ -1,6 +1,6 @@
 """Gradient clipping: gradients that are too large are scaled or cut down."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -62,10 +62,7 @@ class GradientClipping(Regularizer):
     )
     shorthand = "limit"
     update_order = 10
-    search = {
-        "by": Choice(("norm", "value", "adaptive")),
-        "limit": Range(1e-2, 10, log=True),
-    }
+    search = {"limit": Range(1e-2, 10, log=True)}  # ``by``, which says of what, names a variant
 
     by: Literal["norm", "value", "adaptive"] = "norm"
     limit: Annotated[
@@ -79,6 +76,10 @@ class GradientClipping(Regularizer):
         if isinstance(entry, dict) and "limit" not in entry and str(entry.get("by")) in _LIMITS:
             return {**entry, "limit": _LIMITS[str(entry["by"])]}
         return entry
+
+    def ranges(self) -> Mapping[str, Range | Choice]:
+        """Return the range; of the adaptive kind about the paper's 0.01 to 0.16."""
+        return {"limit": Range(3e-3, 0.3, log=True)} if self.by == "adaptive" else self.search
 
     def update(self, variables: TrainedVariables) -> Update:
         """Return what clips the gradients."""

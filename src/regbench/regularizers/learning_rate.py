@@ -48,17 +48,28 @@ class LearningRate(Regularizer):
     schedule: Literal["protocol", "constant", "cosine"] = "protocol"
 
     def clash(self, beside: Beside) -> str | None:
-        """Return that the snapshots' cycles would be lost, if they would."""
-        if self.schedule != "protocol" and "snapshot_ensemble" in beside.others:
+        """Return what a schedule of its own would undo, if it would."""
+        if self.schedule == "protocol":
+            return None
+        if "snapshot_ensemble" in beside.others:
             return "leaves snapshot_ensemble without its cycles; set schedule: protocol"
+        if beside.schedule == "plateau":
+            return (
+                f"has schedule {self.schedule}, and under protocol.schedule plateau the rate falls "
+                "all the same; set schedule: protocol"
+            )
         return None
 
     def change_rate(
         self, schedule: Callable[[int, int], float], step: int, epochs: int, steps_an_epoch: int
     ) -> float:
-        """Return ``factor`` times the share of the schedule."""
+        """Return the share of its own schedule, or of the protocol's; ``factor`` comes last."""
         if self.schedule == "constant":
-            return self.factor
+            return 1.0
         if self.schedule == "cosine":
-            return self.factor * (1 + math.cos(math.pi * step / (epochs * steps_an_epoch))) / 2
-        return self.factor * schedule(step, epochs)
+            return (1 + math.cos(math.pi * step / (epochs * steps_an_epoch))) / 2
+        return schedule(step, epochs)
+
+    def factor_of_rate(self) -> float:
+        """Return ``factor``."""
+        return self.factor

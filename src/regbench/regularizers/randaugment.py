@@ -58,7 +58,7 @@ class Randaugment(Regularizer):
     stage = Stage.COLOUR
     search = {"operations": Choice((1, 2, 3)), "magnitude": Range(1, 10)}
 
-    # The paper's for ResNet-50 on ImageNet, and torchvision's.
+    # The paper's for ResNet-50 on ImageNet. torchvision counts to 30: its 9 is 3 here.
     operations: Annotated[Int, Field(ge=1, le=10, description="one after the other")] = 2
     magnitude: Annotated[Float, Field(gt=0, le=10, description="of 10")] = 9.0
     fill: Annotated[

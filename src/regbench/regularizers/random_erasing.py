@@ -33,7 +33,7 @@ class RandomErasing(Regularizer):
     stage = Stage.ERASING
     search = {"probability": Range(0.1, 1), "largest": Range(0.1, 0.5)}
 
-    # All as in the authors' code.
+    # All as in the authors' code but the noise, which is the paper's: the code fills with a mean.
     probability: Annotated[Float, Field(gt=0, le=1, description="that an image is changed")] = 0.5
     smallest: Annotated[Share, Field(description="area, share of the image")] = 0.02
     largest: Annotated[Share, Field(description="area, share of the image")] = 0.4

@@ -1,12 +1,12 @@
 """Sharpness-aware minimization: the gradient is taken where the loss nearby is worst."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
 from regbench.fields import Float
-from regbench.regularizers.base import Range, Regularizer
+from regbench.regularizers.base import Choice, Range, Regularizer
 from regbench.regularizers.places.update import TrainedVariables, Update, assign_all
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Sam(Regularizer):
     cost = "twice the gradients: double the time of a training; nothing once trained"
     aliases = ("ASAM", "SharpnessAwareMinimization", "sharpness_aware", "rho")
     shorthand = "rho"
-    search = {"rho": Range(0.01, 2, log=True)}
+    search = {"rho": Range(0.01, 0.5, log=True)}
 
     rho: Annotated[Float, Field(gt=0, le=10_000, description="0.5 if adaptive")] = _RADIUS
     adaptive: bool = False
@@ -60,6 +60,10 @@ class Sam(Regularizer):
         if isinstance(entry, dict) and entry.get("adaptive") is True and "rho" not in entry:
             return {**entry, "rho": _ADAPTIVE_RADIUS}
         return entry
+
+    def ranges(self) -> Mapping[str, Range | Choice]:
+        """Return the range; of the adaptive kind around its own default."""
+        return {"rho": Range(0.1, 5, log=True)} if self.adaptive else self.search
 
     def update(self, variables: TrainedVariables) -> Update:
         """Return what computes the gradients of these variables."""

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from regbench.fields import Float, Int, Share
 from regbench.regularizers.base import Choice, Range
+from regbench.regularizers.places.beside import Beside
 from regbench.regularizers.places.ensemble import Combination, Ensemble, Member, Members
 
 if TYPE_CHECKING:
@@ -41,6 +42,16 @@ class SelfDistillation(Ensemble):
     alpha: Share = 1.0
     temperature: Annotated[Float, Field(gt=0, le=100)] = 1.0
     generations: Annotated[Int, Field(ge=1, le=10)] = 1
+
+    def clash(self, beside: Beside) -> str | None:
+        """Return that the student would be trained without other changes of the loss, if so."""
+        changes = [key for key, other in beside.others.items() if other.does("change_losses")]
+        if self.alpha < 1 or not changes:
+            return None
+        return (
+            f"has alpha 1, and its student then learns from the teacher alone, without "
+            f"{' and '.join(changes)}; set alpha below 1, such as 0.9"
+        )
 
     def networks(self) -> int:
         """Return 2: a student, and its teacher."""

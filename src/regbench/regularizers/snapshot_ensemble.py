@@ -8,6 +8,7 @@ from pydantic import Field
 
 from regbench.fields import Int
 from regbench.regularizers.base import Choice
+from regbench.regularizers.places.beside import Beside
 from regbench.regularizers.places.ensemble import Combination, Ensemble, Member, Members
 
 if TYPE_CHECKING:
@@ -43,6 +44,15 @@ class SnapshotEnsemble(Ensemble):
 
     # As the paper's networks of 200 epochs.
     cycles: Annotated[Int, Field(ge=2, le=50)] = 5
+
+    def clash(self, beside: Beside) -> str | None:
+        """Return that a cycle may end before its rate has fallen, if it may."""
+        if "early_stopping" in beside.others:
+            return (
+                "keeps the networks at the ends of cycles, which early_stopping cuts off: leave "
+                "out one of them"
+            )
+        return None
 
     def networks(self) -> int:
         """Return the number of cycles."""

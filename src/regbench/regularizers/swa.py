@@ -53,12 +53,14 @@ class Swa(Regularizer):
     rate: Annotated[Float, Field(gt=0, le=1)] = 0.2
 
     def clash(self, beside: Beside) -> str | None:
-        """Return that a training may end before its start, if it may."""
+        """Return that a training may end before its start, or that it undoes cycles."""
         if beside.schedule == "plateau":
             return (
                 "averages the last epochs, and under protocol.schedule plateau nobody knows which "
                 "those are: take another schedule"
             )
+        if "snapshot_ensemble" in beside.others:
+            return "leaves snapshot_ensemble without its cycles: leave out one of them"
         if "early_stopping" in beside.others:
             return "averages the last epochs, which early_stopping cuts off: leave out one of them"
         return None

@@ -87,7 +87,7 @@ def space(
         if isinstance(regularizer, Ensemble) and regularizer.fits_on_validation:
             continue
         others = replace(beside, others={other: own[other] for other in own if other != key})
-        for setting, over in ranges_of(key, name, tuning).items():
+        for setting, over in ranges_of(regularizer, name, tuning).items():
             value = getattr(regularizer, setting)
             entry = getattr(technique, key, None)
             given = entry.model_fields_set if isinstance(entry, Regularizer) else ()
@@ -100,18 +100,20 @@ def space(
     return found
 
 
-def ranges_of(key: str, technique: str, tuning: Tuning) -> dict[str, Range | Choice | None]:
+def ranges_of(
+    regularizer: Regularizer, technique: str, tuning: Tuning
+) -> dict[str, Range | Choice | None]:
     """Return the ranges of a regularizer's settings: its own, or those of ``tuning.search``.
 
     Args:
-        key: Of the regularizer.
+        regularizer: With its settings.
         technique: Its name: it may have ranges of its own.
         tuning: How settings are searched.
 
     Returns:
         By setting; None: not searched.
     """
-    return dict(REGULARIZERS[key].search) | _overridden(tuning, technique, key)
+    return dict(regularizer.ranges()) | _overridden(tuning, technique, regularizer.key())
 
 
 def with_values(

@@ -91,7 +91,7 @@ class Course:
         stops: Sequence[Stop],
         phases: Sequence[Phase],
         weights: Callable[[], Arrays],
-        changes_of_rate: Sequence[Regularizer] = (),
+        regularizers: Sequence[Regularizer] = (),
         after: int = 0,
     ) -> None:
         """Begin with the first phase.
@@ -103,7 +103,7 @@ class Course:
             stops: Of the technique's regularizers.
             phases: Of the network; without any the training is one phase by the protocol.
             weights: Returns a copy of the network's weights by name.
-            changes_of_rate: Those of the technique's regularizers that change the learning rate.
+            regularizers: Those of the technique; some may change the learning rate.
             after: The number of epochs before the first.
 
         Raises:
@@ -117,7 +117,14 @@ class Course:
         self._after = after
         self._best_accuracy = -1.0
         self._step, self._stops, self._weights = step, list(stops), weights
-        self._schedule, self._changes_of_rate = protocol.schedule, list(changes_of_rate)
+        self._schedule = protocol.schedule
+        # First what every technique may have: what others change is then a share of its own rate.
+        self._changes_of_rate = sorted(
+            (of for of in regularizers if of.does("change_rate")), key=lambda of: not of.nuisance
+        )
+        self._factor = math.prod(
+            of.factor_of_rate() for of in regularizers if of.does("factor_of_rate")
+        )
         self._steps_an_epoch = math.ceil(rows / protocol.batch_size)
         self._phase_of_epoch: list[int] = []
         for phase in self.phases:
@@ -150,7 +157,7 @@ class Course:
         changed = scheduled
         for regularizer in self._changes_of_rate:
             changed = partial(_changed_share, regularizer, changed, self._steps_an_epoch)
-        return changed(step, epochs)
+        return self._factor * changed(step, epochs)
 
     def add(self, epoch: Epoch) -> None:
         """Note an epoch's figures; end the phase or the training if it is time."""

@@ -63,10 +63,10 @@ class LossScale:
         return [gradient / self._scale for gradient in gradients]
 
     def apply_finite(self, gradients: Sequence[tf.Tensor], apply: Callable[[], None]) -> None:
-        """Apply gradients if all are finite, and adapt the scale; in a compiled function.
+        """Change weights if all gradients are finite, and adapt the scale; in a compiled function.
 
         Args:
-            gradients: Unscaled.
+            gradients: Of the scaled loss, as they come: a clipped one is finite whatever it was.
             apply: Changes the weights.
         """
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])

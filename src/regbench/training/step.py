@@ -336,14 +336,17 @@ class Step:
     ) -> tf.Tensor:
         batch = self._changed(Batch(images, targets, int(self._logits.output_shape[-1])))
         figures: list[tf.Tensor] = []
+        raw: list[tf.Tensor] = []  # gradients before any update changes them
         taught = None
         if phase.teacher is not None:
             taught = tf.cast(phase.teacher(batch.images, training=False), tf.float32)
 
         def gradients() -> list[tf.Tensor]:
-            before = [tf.identity(v.value) for v in self._statistics] if figures else []
+            again = bool(figures)  # an update calls it at other weights
+            kept = [*(v.value for v in self._statistics), *phase.computed.state()] if again else []
+            before = [tf.identity(variable) for variable in kept]
             with tf.GradientTape() as tape:
-                with self._marked.acting(*self._seed_and_progress()) as penalties:
+                with self._marked.acting(*self._seed_and_progress(again=again)) as penalties:
                     logits = phase.computed.call(self._logits, batch.images)
                 logits = tf.cast(logits, tf.float32)
                 cross_entropies = cross_entropies_of(batch.targets, logits)
@@ -354,15 +357,15 @@ class Step:
                 loss = tf.reduce_mean(losses) + sum(penalties)
                 if phase.loss_scale:
                     loss = phase.loss_scale.scaled(loss)
-            if not figures:  # an update may call it again at other weights; these are those before
+            if not again:
                 first = tf.shape(targets)[0]  # there may be several views of each image
                 figures.append(
                     sums_of(cross_entropies[:first], batch.targets[:first], logits[:first])
                 )
-            if before:
-                for variable, value in zip(self._statistics, before, strict=True):
-                    variable.assign(value)
+            for variable, value in zip(kept, before, strict=True):
+                variable.assign(value)
             found = list(tape.gradient(loss, phase.variables))
+            raw.extend(found)
             return phase.loss_scale.unscaled(found) if phase.loss_scale else found
 
         compute: Callable[[], list[tf.Tensor]] = gradients
@@ -375,20 +378,24 @@ class Step:
                 update.before_step(learning_rate)
             phase.optimizer.apply(found, learning_rate)
             phase.constrain(self._acting["constrain"])
-            for update in phase.updates:
-                update.after_step(learning_rate)
 
         if phase.loss_scale:
-            phase.loss_scale.apply_finite(found, apply)
+            phase.loss_scale.apply_finite(raw, apply)
         else:
             apply()
+        for update in phase.updates:
+            update.after_step(learning_rate)
         self._clock.steps.assign_add(1)
         return figures[0]
 
-    def _seed_and_progress(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return a seed of the training and the step, 2 ints, and the share of steps done."""
+    def _seed_and_progress(self, *, again: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return a seed of the training and the step, 2 ints, and the share of steps done.
+
+        Args:
+            again: Whether it is another pass over the step's batch, which draws anew.
+        """
         done = tf.cast(self._clock.steps, tf.float32) / self._all_steps
-        return self._clock.random_seed(0), tf.minimum(done, 1.0)
+        return self._clock.random_seed(int(again)), tf.minimum(done, 1.0)
 
     def _changed(self, batch: Batch) -> Batch:
         """Return the batch as regularizers change it."""

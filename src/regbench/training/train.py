@@ -98,8 +98,9 @@ def train(
         rows = len(train_part.rows)
         step.begin(network, seed, epochs * math.ceil(rows / protocol.batch_size), teacher)
         stops = [regularizer.stop() for regularizer in regularizers if regularizer.does("stop")]
-        changes = [regularizer for regularizer in regularizers if regularizer.does("change_rate")]
-        return Course(step, protocol, rows, stops, phases, partial(_weights, step), changes, after)
+        return Course(
+            step, protocol, rows, stops, phases, partial(_weights, step), regularizers, after
+        )
 
     course = begun()
     if checkpoint and (state := checkpoint.read()) is not None:

@@ -32,7 +32,7 @@ def _find(evidence: Evidence) -> Finding | None:
     near = _NEAR if winner in tuning.fixed else 0.0
     for key, values in technique.in_full(shared).items():
         kind = REGULARIZERS[key]
-        ranges = ranges_of(key, str(winner), tuning)
+        ranges = ranges_of(kind.model_validate(values), str(winner), tuning)
         for setting, value, edge, further in strengths_at_edge(kind, values, ranges, near):
             path = key if setting == kind.shorthand else f"{key}.{setting}"
             return Finding(

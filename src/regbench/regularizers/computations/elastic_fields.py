@@ -60,9 +60,10 @@ def distorted(images: tf.Tensor, moves: tf.Tensor, fill: str) -> tf.Tensor:
     framed = tf.pad(images, [(0, 0), (1, 1), (1, 1), (0, 0)], mode)
     rows = tf.range(1.0, height + 1)[:, None] + moves[0]
     columns = tf.range(1.0, width + 1) + moves[1]
-    rows = tf.clip_by_value(rows, 0.0, height + 1 - 1e-4)
-    columns = tf.clip_by_value(columns, 0.0, width + 1 - 1e-4)
-    row, column = tf.floor(rows), tf.floor(columns)
+    rows = tf.clip_by_value(rows, 0.0, float(height + 1))
+    columns = tf.clip_by_value(columns, 0.0, float(width + 1))
+    # The last points are in the last cell, at its end.
+    row, column = tf.minimum(tf.floor(rows), height), tf.minimum(tf.floor(columns), width)
     # The four pixels around a point, side by side: they are fetched at once.
     around = tf.concat(
         [framed[:, :-1, :-1], framed[:, :-1, 1:], framed[:, 1:, :-1], framed[:, 1:, 1:]], axis=3
@@ -70,7 +71,7 @@ def distorted(images: tf.Tensor, moves: tf.Tensor, fill: str) -> tf.Tensor:
     around = tf.reshape(around, (-1, 4 * channels))
     tall, wide = height + 1, width + 1
     first = tf.range(count)[:, None, None] * (tall * wide)
-    places = first + tf.cast(row * wide + column, tf.int32)
+    places = first + tf.cast(row, tf.int32) * wide + tf.cast(column, tf.int32)
     found = tf.cast(tf.gather(around, places), tf.float32)
     upper_left, upper_right, lower_left, lower_right = tf.split(found, 4, axis=-1)
     down, right = (rows - row)[..., None], (columns - column)[..., None]

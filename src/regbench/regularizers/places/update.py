@@ -120,6 +120,9 @@ class Update:
     def after_step(self, learning_rate: "tf.Tensor") -> None:
         """Act after the optimizer has changed the weights, and constraints those of kernels.
 
+        Also after a step that is left out, as float16 overflowed in its gradients: the weights are
+        as they were, and the step counts.
+
         Args:
             learning_rate: Of the optimizer, a float32 scalar.
         """
