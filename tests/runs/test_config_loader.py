@@ -292,6 +292,32 @@ def test_all_that_an_environment_displaces_is_told_before_a_run(own_conf: MakeCo
     assert loader(conf, "photos").passed_over() is None
 
 
+def test_a_setting_in_a_file_of_the_wrong_kind_is_told(own_conf: MakeConf) -> None:
+    conf = own_conf(parameters_mine={"images": "mine", "protocol": {"epochs": 3}})
+    assert error(conf) == (
+        f"{conf}/local/parameters_mine.yml: images: is not read from there; it belongs into "
+        "globals.yml of the same folder"
+    )
+    (conf / "local/parameters_mine.yml").unlink()
+    write(conf, "local/globals.yml", "{data_root: own, protocol: {epochs: 3}}")
+    assert error(conf) == (
+        f"{conf}/local/globals.yml: protocol: is not read from there; it belongs into "
+        "parameters_<anything>.yml of the same folder"
+    )
+
+
+def test_a_file_that_nothing_reads_is_told(own_conf: MakeConf) -> None:
+    conf = own_conf(parameters_mine={}, globals={"data_root": "own"}, settings={"images": "mine"})
+    write(conf, "local/parameters/more.yml", "{}")
+    write(conf, "local/.hidden.yml", "{}")
+    assert loader(conf).unknown_files() == (
+        f"{conf}/local/settings.yml: not read; settings stand in globals.yml and "
+        "parameters_<anything>.yml"
+    )
+    for env in ("photos", "article", "all"):
+        assert loader(conf, env).unknown_files() is None
+
+
 def test_what_means_nothing_for_the_network_is_told_if_it_is_left_out(own_conf: MakeConf) -> None:
     conf = own_conf()
     made = loader(conf, "all", params={"protocol": {"network": "resnet"}})

@@ -34,7 +34,7 @@ class Boosting(Ensemble):
         "Bengio, Boosting Neural Networks, 2000)."
     )
     not_when = (
-        "Labels are wrong at times: it attends to those most (Dietterich, An Experimental "
+        "Where labels are wrong at times: it attends to those most (Dietterich, An Experimental "
         "Comparison of Three Methods for Constructing Ensembles of Decision Trees, 2000)."
     )
     cost = "times its number: trainings, weights and predictions; and predictions of train images"

@@ -26,8 +26,8 @@ class SeedEnsemble(Ensemble):
         "al., Can You Trust Your Model's Uncertainty?, 2019)."
     )
     not_when = (
-        "A prediction may not take several times as long; or one network of the ensemble's size "
-        "would do as well (Abe et al., Deep Ensembles Work, But Are They Necessary?, 2022)."
+        "Where a prediction may not take several times as long; or one network of the ensemble's "
+        "size would do as well (Abe et al., Deep Ensembles Work, But Are They Necessary?, 2022)."
     )
     cost = "times its number: trainings, weights and predictions"
     aliases = ("deep_ensemble", "ensemble", "voting", "VotingClassifier")

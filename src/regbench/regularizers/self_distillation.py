@@ -31,7 +31,7 @@ class SelfDistillation(Ensemble):
         "teachers of the same size on CIFAR-10 and CIFAR-100 (Furlanello et al., 2018)."
     )
     not_when = (
-        "Time allows an ensemble, of which it is a small one in disguise (Allen-Zhu and Li, "
+        "Where time allows an ensemble, of which it is a small one in disguise (Allen-Zhu and Li, "
         "Towards Understanding Ensemble, Knowledge Distillation and Self-Distillation in Deep "
         "Learning, 2023)."
     )

@@ -32,9 +32,9 @@ class SnapshotEnsemble(Ensemble):
         "training (Huang et al., Snapshot Ensembles, 2017)."
     )
     not_when = (
-        "The epochs are few: each cycle is a short training; or time allows an ensemble of seeds, "
-        "whose networks differ more (Fort et al., Deep Ensembles: A Loss Landscape Perspective, "
-        "2019)."
+        "Where the epochs are few: each cycle is a short training; or time allows an ensemble of "
+        "seeds, whose networks differ more (Fort et al., Deep Ensembles: A Loss Landscape "
+        "Perspective, 2019)."
     )
     cost = "one training; weights and predictions times the number of cycles"
     aliases = ("snapshots", "cyclic_cosine", "CosineDecayRestarts", "CosineAnnealingWarmRestarts")

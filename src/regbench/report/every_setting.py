@@ -20,9 +20,9 @@ _HEAD = """\
 # Every setting
 
 What a study may be told, with the values of `conf/base`. For one run:
-`uv run kedro run --params=protocol.epochs=5,ingest.size=64`; for good: a file of the same name in
-`conf/local`, with what differs. A wrong key or value stops the command with one line before
-anything runs.
+`uv run kedro run --params=protocol.epochs=5,ingest.size=64`; for good, with what differs: those of
+the first table in `conf/local/globals.yml`, all others in `conf/local/parameters_<anything>.yml`. A
+wrong key or value, or one in the wrong file, stops the command with one line before anything runs.
 
 [Regularizers](regularizers.md), [kinds of network](networks.md), [optimizers and
 schedules](optimizers.md) have settings of their own.
@@ -35,6 +35,9 @@ _ELSEWHERE = {
     "ingest.size": "auto, a number, or two, from 1 to 4096",
     "protocol.seeds": "a number of seeds, a list of them, or `looks`",
     "learning_curve.sizes": "whole numbers ≥ 1, and `all`",
+    "refit.seeds": "a number of seeds, or a list of them",
+    "tuning.search": "ranges by technique, regularizer and setting: [tuning](tuning.md)",
+    "tuning.fixed": "names of settings by technique",
     "reporting.published": "entries by technique: `accuracy`, `claim`, `says`, `not_comparable`",
     "protocol.optimizer": f"{', '.join(OPTIMIZERS)}, each with [its settings](optimizers.md)",
     "protocol.schedule": f"{', '.join(SCHEDULES)}, each with [its settings](optimizers.md)",
@@ -53,9 +56,12 @@ def settings_page(conf: Path) -> str:
     files = [conf / "globals.yml", *sorted(conf.glob("parameters_*.yml"))]
     defaults: dict[str, Any] = {}
     meanings: dict[str, str] = {}
+    lies_in: dict[str, str] = {}  # the file of each group
     for file in files:
         text = file.read_text("utf-8")
-        defaults |= yaml.safe_load(text)
+        content = yaml.safe_load(text)
+        defaults |= content
+        lies_in |= dict.fromkeys(content, file.name)
         meanings |= comments_of(text)
     of_study, groups = [], []
     for name, field in Study.model_fields.items():
@@ -63,7 +69,8 @@ def settings_page(conf: Path) -> str:
         if isinstance(group, type) and issubclass(group, Settings):
             title = (group.__doc__ or name).partition("\n")[0].replace("``", "`")
             rows = _rows(group, f"{name}.", defaults.get(name, {}), meanings)
-            groups.append(f"\n## {name}\n\n{title}\n{_TABLE}{table_rows(rows)}")
+            lies = f"In `{lies_in[name]}`." if name in lies_in else ""
+            groups.append(f"\n## {name}\n\n{title} {lies}\n{_TABLE}{table_rows(rows)}")
         else:
             of_study.append(_row(name, field, defaults, meanings))
     return _HEAD + _TABLE + table_rows(of_study) + "".join(groups)

@@ -1,6 +1,7 @@
 """Kedro's configuration loader, which checks the study's settings as it reads them."""
 
 import copy
+import itertools
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any, ClassVar
 import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.framework.project import settings
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from regbench.errors import KEDRO_RUN, SettingsError, quoted
 from regbench.runs.command_line import unknown_environment
+from regbench.runs.misplaced import GROUPS, misplaced, unread
+from regbench.runs.nested import depth, drop_replaced, flat, texts
 from regbench.storage import addresses
 from regbench.study import fingerprints
 from regbench.study.cells import inputs_of_cells
@@ -66,7 +69,7 @@ class StudyConfigLoader(OmegaConfigLoader):
             return addresses.with_credentials(self._read(key), self.credentials)
         value = self._read(key)
         if key == "credentials":
-            for text in _texts(value):
+            for text in texts(value):
                 keep_secret(text)
         return value
 
@@ -92,9 +95,17 @@ class StudyConfigLoader(OmegaConfigLoader):
     def _merge_and_resolve(
         self, key: str, config_per_file: dict[Path, DictConfig]
     ) -> dict[str, Any]:
-        """Merge files with ``--params``; a list there takes the place of a mapping, too."""
+        """Merge files with ``--params``; a list there takes the place of a mapping, too.
+
+        Raises:
+            SettingsError: A setting stands in a file of the wrong kind.
+        """
+        if key in ("parameters", "globals"):
+            named = {_shortest(Path(path)): map(str, of) for path, of in config_per_file.items()}
+            if wrong := misplaced(key, named):
+                raise SettingsError("\n       ".join(wrong))
         for config in config_per_file.values() if key == "parameters" else ():
-            _drop_replaced(config, self.runtime_params or {})
+            drop_replaced(config, self.runtime_params or {})
         return dict(super()._merge_and_resolve(key, config_per_file))
 
     @staticmethod
@@ -102,7 +113,7 @@ class StudyConfigLoader(OmegaConfigLoader):
         config: dict[str, Any], env_config: dict[str, Any], env_path: str | None = None
     ) -> Any:
         """Merge two environments key by key; a list takes the place of a mapping, too."""
-        _drop_replaced(config, env_config)
+        drop_replaced(config, env_config)
         return OmegaConfigLoader._soft_merge(config, env_config, env_path)
 
     def _resolve_catalog_config(self, aggregate_config: Iterable[DictConfig]) -> dict[str, Any]:
@@ -184,7 +195,7 @@ class StudyConfigLoader(OmegaConfigLoader):
             words.append(shlex.join([f"--conf-source={self.conf_source}"]))
         if self.env not in (None, self.default_run_env):
             words.append(f"--env={self.env}")
-        given = _flat(self.runtime_params or {})
+        given = flat(self.runtime_params or {})
         # A whole group may be null, and takes the place of what is in it.
         given = {k: v for k, v in given.items() if not any(k.startswith(f"{n}.") for n in changed)}
         given |= changed
@@ -227,7 +238,7 @@ class StudyConfigLoader(OmegaConfigLoader):
         """Return the file (or ``--params``) and the key of a wrong value, as a message begins."""
         places: list[tuple[str, Any]] = [("--params", self.runtime_params or {})]
         places += [(str(path), content) for path, content in self._files(*kinds)]
-        depths = [_depth(content, problem.path) for _, content in places]
+        depths = [depth(content, problem.path) for _, content in places]
         deepest = max(range(len(places)), key=lambda place: depths[place])
         where = places[deepest][0] if depths[deepest] else str(Path(self.conf_source))
         return f"{where}: {shown_path(problem.path)}: "
@@ -241,6 +252,17 @@ class StudyConfigLoader(OmegaConfigLoader):
         return (
             f"{names}: not read with --env={self.env}, conf/{self.env} is in place of "
             f"conf/{self.default_run_env}; what is to hold here too belongs there"
+        )
+
+    def unknown_files(self) -> str | None:
+        """Return a line that names files of the environment that nothing reads; None if none."""
+        folder = Path(self.conf_source, self.env or self.default_run_env)
+        patterns = [*itertools.chain.from_iterable(self.config_patterns.values()), "logging*"]
+        if not (found := unread(folder, patterns)):
+            return None
+        return (
+            f"{', '.join(str(_shortest(path)) for path in found)}: not read; settings stand in "
+            "globals.yml and parameters_<anything>.yml"
         )
 
     def left_out(self) -> str | None:
@@ -295,7 +317,7 @@ class StudyConfigLoader(OmegaConfigLoader):
                 if not isinstance(content, dict) or not all(isinstance(k, str) for k in content):
                     yield f"{_shortest(path)}: must be a mapping of keys to values"
                 elif key == "parameters":
-                    for name in _GROUPS & content.keys():
+                    for name in GROUPS & content.keys():
                         if not isinstance(content[name], dict):
                             yield f"{_shortest(path)}: {name}: must be a mapping"
 
@@ -323,38 +345,6 @@ def _check_muted(codes: list[str]) -> None:
         raise InvalidStudy(problems)
 
 
-_GROUPS = set(Study.model_fields) - {
-    *("images", "data_root", "mnist_source", "if_in_use", "if_unfit", "bundle")
-}
-
-
-def _drop_replaced(values: Any, by: Any) -> None:
-    """Drop mappings that lists are to replace, and lists that mappings are: OmegaConf refuses to.
-
-    ``protocol.seeds`` may be either.
-
-    Args:
-        values: A mapping, which is changed.
-        by: The mapping that is going to be merged into it.
-    """
-    for key in by:
-        if key not in values:
-            continue
-        if isinstance(values, DictConfig) and OmegaConf.is_interpolation(values, key):
-            continue
-        old, new = values[key], by[key]
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            _drop_replaced(old, new)
-        elif (isinstance(old, Mapping) and _is_list(new)) or (
-            _is_list(old) and isinstance(new, Mapping)
-        ):
-            del values[key]
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list | ListConfig)
-
-
 def _message_of_merging(error: Exception) -> str | None:
     """Return the message on a fault that no single file has, such as a key in two; else None."""
     known = (yaml.YAMLError, OmegaConfBaseException, ValueError)
@@ -364,35 +354,6 @@ def _message_of_merging(error: Exception) -> str | None:
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]} ..."
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested values as ``--params`` takes them: keys joined by dots."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= (
-            _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-        )
-    return flat
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Yield all nested values as text."""
-    parts = value.values() if isinstance(value, dict) else value
-    if isinstance(parts, str) or not isinstance(parts, Iterable):
-        yield str(parts)
-        return
-    for part in parts:
-        yield from _texts(part)
-
-
-def _depth(content: Any, path: tuple[str, ...]) -> int:
-    """Return the number of a path's keys that exist in ``content``."""
-    for depth, key in enumerate(path):
-        if not isinstance(content, dict) or key not in content:
-            return depth
-        content = content[key]
-    return len(path)
 
 
 def _shortest(path: Path) -> Path:

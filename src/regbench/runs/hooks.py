@@ -82,10 +82,9 @@ class StudyHooks:
         """Make the pipelines from this session's configuration, not from an earlier session's."""
         pipelines.configure("regbench.pipeline_registry")
         self._notify = notification_addresses(context.config_loader)
-        if isinstance(context.config_loader, StudyConfigLoader) and (
-            line := context.config_loader.passed_over()
-        ):
-            logger.warning("%s", line)
+        if isinstance(loader := context.config_loader, StudyConfigLoader):
+            for line in filter(None, (loader.passed_over(), loader.unknown_files())):
+                logger.warning("%s", line)
         # Slow to import; a session has imported it anyway, and other commands open none.
         from kedro_viz.integrations.kedro import run_hooks
 
