@@ -25,7 +25,7 @@ def test_the_one_that_is_named_is_trained() -> None:
         {**BASE, "networks": {**BASE["networks"], "small": small}, "protocol": protocol}
     )
     assert study.network == Mlp(hidden_units=[3], activation="tanh")
-    assert study.as_parameters()["network"] == small
+    assert study.as_parameters()["network"] == {**small, "initializer": "glorot"}
 
 
 @pytest.mark.parametrize("entry", [None, 3, "mlp", ["mlp"]])
