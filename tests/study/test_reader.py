@@ -282,4 +282,4 @@ def test_the_network_of_the_readme_is_valid() -> None:
             "protocol": BASE["protocol"] | {"network": "small"},
         }
     )
-    assert study.network.as_entry() == networks["small"]
+    assert study.network.as_entry() == {**networks["small"], "initializer": "glorot"}
