@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from tests.training.small_study import protocol, trained
 
+from regbench.regularizers.gaussian_dropout import GaussianDropout
 from regbench.study.technique import Technique
 from regbench.training import step
 
@@ -45,3 +46,17 @@ def test_weights_and_figures(technique: dict[str, Any]) -> None:
         np.testing.assert_allclose(one, other, atol=2e-4)
     figures = ["train_cross_entropy", "train_accuracy", "validation_cross_entropy", "penalty"]
     np.testing.assert_allclose(history[figures], plain_history[figures], atol=2e-3)
+
+
+def test_a_second_pass_over_a_batch_draws_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[tuple[int, ...]] = []
+
+    def noted(_: GaussianDropout, values: tf.Tensor, seed: tf.Tensor, __: tf.Tensor) -> tf.Tensor:
+        seeds.append(tuple(np.asarray(seed).tolist()))
+        return values
+
+    monkeypatch.setattr(GaussianDropout, "change_values", noted)
+    tf.config.run_functions_eagerly(True)
+    trained(Technique(sam=0.05, gaussian_dropout=0.5), protocol(epochs=1))
+    assert len(seeds) == 2 * 2 * 5  # layers, passes and steps
+    assert len(set(seeds)) == len(seeds)
