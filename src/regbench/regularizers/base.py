@@ -1,9 +1,8 @@
 """The contract of a regularizer. Each module of this package declares one: a key of techniques.
 
-The module has one subclass of ``Regularizer``: its settings with their ranges and defaults, its
-title, source and effect, when it helps and when not, what it costs, and how it acts at one or more
-of seven places. The schema, the checks of YAML, the pipelines' inputs, the fingerprint, MLflow's
-parameters, the report's legend and the docs are derived from it.
+The module has one subclass of ``Regularizer``: its settings with ranges and defaults, its title,
+source and effect, when it helps and when not, what it costs, and how it acts at one or more of
+seven places. Schema, checks, pipelines, fingerprints, report and docs are derived from it.
 
 The seven places, and the methods by which a regularizer acts there:
 
@@ -19,9 +18,8 @@ The seven places, and the methods by which a regularizer acts there:
 7. the training as a whole, of which an ensemble makes several: ``train_members`` (its contract is
    ``places.ensemble``). No other place could hold it: six are inside of one training.
 
-A method that is not overridden is not called. The training loop and the networks call the methods
-and know no regularizer by name. Keras and TensorFlow are imported inside of methods, so that
-reading settings does not import them.
+A method that is not overridden is not called. The training loop and the networks call them and know
+no regularizer by name. Keras and TensorFlow are imported inside of methods: settings need neither.
 """
 
 import zlib
@@ -87,8 +85,8 @@ DECLARED = ("title", "effect", "source", "helps", "not_when", "cost")
 class Regularizer(Settings):
     """One key of a technique: its settings, and how it acts.
 
-    In YAML it is a mapping of its settings; or a number, the value of the setting that
-    ``shorthand`` names; or ``true``, if all its settings have defaults or it has none.
+    In YAML it is a mapping of its settings; or a number, the value of the setting ``shorthand``; or
+    ``true``, if all its settings have defaults or it has none.
     """
 
     title: ClassVar[str]  # its name in the report and the docs
@@ -117,10 +115,7 @@ class Regularizer(Settings):
 
     @classmethod
     def family(cls) -> str:
-        """Return the family that it is listed in, a key of ``FAMILIES``.
-
-        That is its first place; of what acts at the place ``ensemble``, that one.
-        """
+        """Return its family, a key of ``FAMILIES``: ``ensemble``, or else its first place."""
         places = cls.acts()
         return "ensemble" if "ensemble" in places else places[0].removeprefix("input ")
 
@@ -164,10 +159,7 @@ class Regularizer(Settings):
         return "" if {"layer", "kernel"} & set(cls.acts()) else "the same"
 
     def ranges(self) -> Mapping[str, Range | Choice]:
-        """Return the range in which each setting is searched: ``search``, or that of the variant.
-
-        A variant is what a setting names by a word or switches on.
-        """
+        """Return the range in which each setting is searched: ``search``, or a variant's own."""
         return type(self).search
 
     def problem(self, network: str, image_shape: tuple[int, int, int]) -> str | None:
@@ -362,7 +354,7 @@ class Regularizer(Settings):
         raise NotImplementedError
 
     def factor_of_rate(self) -> float:
-        """Return a factor of the learning rate of every step, after all changes of its share."""
+        """Return a factor of the rate of every step, after all changes of its share."""
         raise NotImplementedError
 
     def stop(self) -> Stop:

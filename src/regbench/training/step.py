@@ -274,8 +274,7 @@ class Step:
 
     def penalty(self) -> float:
         """Return the penalty: the sum over hidden kernels that is added to the loss."""
-        penalties = self._phase.penalties(self._acting["penalty"], self._clock)
-        return float(sum(map(float, penalties)))
+        return float(sum(map(float, self._phase.penalties(self._acting["penalty"], self._clock))))
 
     def _phase_of(self, frozen: frozenset[str]) -> PhaseStep:
         which = (frozen, self._has_teacher)
@@ -358,7 +357,7 @@ class Step:
                 if phase.loss_scale:
                     loss = phase.loss_scale.scaled(loss)
             if not again:
-                first = tf.shape(targets)[0]  # there may be several views of each image
+                first = tf.shape(targets)[0]  # of each image there may be several views
                 figures.append(
                     sums_of(cross_entropies[:first], batch.targets[:first], logits[:first])
                 )
@@ -389,11 +388,7 @@ class Step:
         return figures[0]
 
     def _seed_and_progress(self, *, again: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return a seed of the training and the step, 2 ints, and the share of steps done.
-
-        Args:
-            again: Whether it is another pass over the step's batch, which draws anew.
-        """
+        """Return a seed of the step, another for a pass ``again``, and the share of steps done."""
         done = tf.cast(self._clock.steps, tf.float32) / self._all_steps
         return self._clock.random_seed(int(again)), tf.minimum(done, 1.0)
 
