@@ -258,7 +258,9 @@ def test_metrics_carry_the_fingerprint_of_data_settings_and_code(root: Path) -> 
 
 
 def test_a_report_without_prepared_images_says_what_prepares_them(run: Run) -> None:
-    with pytest.raises(StudyError, match=r"no images are prepared there; .*--pipelines=data prepares them"):
+    with pytest.raises(
+        StudyError, match=r"no images are prepared there; .*--pipelines=data prepares them"
+    ):
         run("reporting")
 
 
