@@ -295,13 +295,13 @@ def test_all_that_an_environment_displaces_is_told_before_a_run(own_conf: MakeCo
 def test_a_setting_in_a_file_of_the_wrong_kind_is_told(own_conf: MakeConf) -> None:
     conf = own_conf(parameters_mine={"images": "mine", "protocol": {"epochs": 3}})
     assert error(conf) == (
-        f"{conf}/local/parameters_mine.yml: images: is not read from there; it belongs into "
+        f"{conf}/local/parameters_mine.yml: images: is not read from there; it belongs in "
         "globals.yml of the same folder"
     )
     (conf / "local/parameters_mine.yml").unlink()
     write(conf, "local/globals.yml", "{data_root: own, protocol: {epochs: 3}}")
     assert error(conf) == (
-        f"{conf}/local/globals.yml: protocol: is not read from there; it belongs into "
+        f"{conf}/local/globals.yml: protocol: is not read from there; it belongs in "
         "parameters_<anything>.yml of the same folder"
     )
 

@@ -24,7 +24,7 @@ def misplaced(kind: str, keys_of: Mapping[Path, Iterable[str]]) -> list[str]:
         "globals": (GROUPS, "parameters_<anything>.yml"),
     }[kind]
     return [
-        f"{file}: {key}: is not read from there; it belongs into {where} of the same folder"
+        f"{file}: {key}: is not read from there; it belongs in {where} of the same folder"
         for file, keys in keys_of.items()
         for key in keys
         if key in wrong
